@@ -1,0 +1,62 @@
+// The command line of the benchmark, and which servers it asks for.
+
+import { parseArgs } from 'node:util'
+import { memcached, memcachedVersion, memslab, type ServerCommand } from './servers.js'
+
+export interface Arguments {
+  readonly help: boolean
+  readonly quick: boolean
+  readonly json: boolean
+  readonly only: RegExp
+  readonly seconds: number
+  readonly rounds: number
+  readonly servers: readonly ServerCommand[]   // the first is compared with the second, if there is one
+  readonly problems: readonly string[]
+}
+
+export const helpText = `npm run bench -- [options]    measures memslab beside memcached, one server thread each
+
+  --quick             a run of seconds: are the answers right? (the figures mean little)
+  --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|held'
+  --rounds N          measurements of a row on each server, in alternation (5)
+  --seconds N         length of one measurement (1)
+  --server NAME       memslab, memcached or both (both, as far as installed)
+  --command COMMAND   compare with this server rather than memcached, for example 'node ../other/dist/cli.js';
+                      given twice, the first is compared with the second
+  --json              the results as JSON`
+
+export function readArguments(argv: readonly string[]): Arguments {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      seconds: { type: 'string' },
+      rounds: { type: 'string' },
+      server: { type: 'string', default: 'both' },
+      command: { type: 'string', multiple: true, default: [] },
+    },
+  })
+  const { help, quick, json, only, server, command } = values
+  const seconds = Number(values.seconds ?? (quick ? 0.1 : 1))
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5))
+  const problems = [
+    ...(seconds > 0 ? [] : ['--seconds must be above 0']),
+    ...(Number.isInteger(rounds) && rounds > 0 ? [] : ['--rounds must be a whole number above 0']),
+    ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
+    ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
+  ]
+  return { help, quick, json, only: new RegExp(only, 'i'), seconds, rounds, servers: pickServers(server, command), problems }
+}
+
+function pickServers(server: string, commands: readonly string[]): ServerCommand[] {
+  const [first, second] = commands.map((command, index): ServerCommand => ({ name: `other${index + 1}`, argv: command.trim().split(/\s+/) }))
+  if (first !== undefined && second !== undefined) return [first, second]
+  const other = first ?? (memcachedVersion() === undefined ? undefined : memcached())
+  return [
+    ...(server === 'memcached' ? [] : [memslab]),
+    ...(server === 'memslab' || other === undefined ? [] : [other]),
+  ]
+}

@@ -1,0 +1,145 @@
+// One client connection that keeps exactly one batch under way and compares every byte of the answers. All connections
+// of a thread read into one buffer; nothing is parsed. Used by the load threads, and by the main thread to fill a server.
+
+import { connect, type Socket } from 'node:net'
+import type { Batch } from './feeds.js'
+import type { Histogram } from './histogram.js'
+
+const READ_BYTES = 256 * 1024
+export const SILENCE_MS_MAX = 10_000
+const REFUSAL = 'SERVER_ERROR out of memory storing object'
+const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
+
+export interface Tally {
+  requests: number
+  refused: number             // of the requests, those whose set found no memory
+  readonly latency: Histogram
+}
+
+export class Connection {
+  // Resolves when the connection is open; `ended` when the feed has no more or after `stop`, with all answers in.
+  // Both reject when an answer is wrong or the server hangs up.
+  readonly opened: Promise<void>
+  readonly ended: Promise<void>
+
+  private readonly socket: Socket
+  private batch: Batch | undefined
+  private received = 0
+  private text = ''               // the answer so far of a batch that may be refused
+  private sentAt = 0
+  private stopped = false
+  private end: () => void = () => {}
+  private fail: (reason: Error) => void = () => {}
+
+  constructor(port: number, private readonly next: () => Batch | undefined, private readonly tally: Tally) {
+    this.socket = connect({
+      host: '127.0.0.1', port, noDelay: true,
+      onread: { buffer: readBuffer, callback: (length, buffer) => this.receive(length, buffer as Buffer) },
+    })
+    const broken = new Promise<never>((_, reject) => { this.fail = reject })
+    this.opened = Promise.race([broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
+    this.ended = Promise.race([broken, new Promise<void>(resolve => { this.end = resolve })])
+    this.ended.catch(() => {})
+    this.socket.on('error', error => this.fail(error))
+    this.socket.setTimeout(SILENCE_MS_MAX, () => this.fail(new Error('no answer')))
+    this.socket.on('close', () => this.fail(new Error('the server closed a connection')))
+  }
+
+  start(): void {
+    this.sentAt = performance.now()
+    this.send()
+  }
+
+  stop(): void {
+    this.stopped = true
+    if (this.batch === undefined) this.finish()
+  }
+
+  private send(): void {
+    this.batch = this.stopped ? undefined : this.next()
+    this.received = 0
+    this.text = ''
+    if (this.batch === undefined) this.finish()
+    else this.socket.write(this.batch.request)
+  }
+
+  private receive(length: number, buffer: Buffer): boolean {
+    if (this.batch?.mayBeRefused === true) return this.receiveLines(this.batch, buffer.toString('latin1', 0, length))
+    const answer = this.batch?.answer
+    const upTo = this.received + length
+    if (answer === undefined || upTo > answer.length || buffer.compare(answer, this.received, upTo, 0, length) !== 0) {
+      this.refuse(buffer.subarray(0, length))
+      return false
+    }
+    this.received = upTo
+    if (upTo === answer.length) this.complete()
+    return true
+  }
+
+  // As many lines as requests, each STORED or a refusal.
+  private receiveLines({ answer, requests }: Batch, text: string): boolean {
+    this.text += text
+    if (this.text.length < answer.length || !this.text.endsWith('\n')) return true
+    if (this.text.length > answer.length) {
+      const lines = this.text.split('\r\n')
+      if (lines.length <= requests) return true
+      this.tally.refused += lines.filter(line => line === REFUSAL).length
+      this.text = lines.filter(line => line !== REFUSAL).join('\r\n')
+    }
+    if (!answer.toString('latin1').startsWith(this.text)) {
+      this.refuse(Buffer.from(this.text, 'latin1'))
+      return false
+    }
+    this.complete()
+    return true
+  }
+
+  private complete(): void {
+    const now = performance.now()
+    this.tally.latency.add((now - this.sentAt) * 1000)
+    this.tally.requests += this.batch!.requests
+    this.sentAt = now
+    this.send()
+  }
+
+  private refuse(bytes: Buffer): void {
+    const expected = this.batch?.answer.subarray(this.received, this.received + bytes.length) ?? Buffer.alloc(0)
+    const at = bytes.findIndex((byte, index) => byte !== expected[index])
+    this.fail(new Error(`wrong answer: ${excerpt(bytes, at)} instead of ${excerpt(expected, at)}`))
+    this.socket.destroy()
+  }
+
+  private finish(): void {
+    this.end()
+    this.socket.destroy()
+  }
+}
+
+function excerpt(bytes: Buffer, at: number): string {
+  return JSON.stringify(bytes.toString('latin1', Math.max(0, at - 40), at + 40))
+}
+
+// Sends one command and returns the whole answer, whose end the caller knows.
+export function ask(port: number, command: string, end: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1')
+    socket.setTimeout(SILENCE_MS_MAX, () => socket.destroy())
+    socket.setEncoding('latin1')
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error(`no answer to ${command}`)))
+    socket.on('data', (text: string) => {
+      answer += text
+      if (!answer.endsWith(end)) return
+      resolve(answer)
+      socket.destroy()
+    })
+    socket.write(`${command}\r\n`)
+  })
+}
+
+// The numbers of the general statistics by name.
+export async function askStats(port: number): Promise<Map<string, number>> {
+  const answer = await ask(port, 'stats', 'END\r\n')
+  return new Map(Array.from(answer.matchAll(/^STAT (\S+) (\S+)\r$/gm), ([, name, value]) => [name!, Number(value)]))
+}

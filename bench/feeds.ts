@@ -1,0 +1,193 @@
+// What the connections of a workload send and what they must get back, byte for byte, rendered before the clock runs.
+// A connection asks its feed for one batch after the other; a batch is written whole and its answer compared whole.
+
+import { Prng, shuffle } from './random.js'
+import type { SpeedWorkload } from './workloads.js'
+
+export interface Batch {
+  readonly request: Buffer
+  readonly answer: Buffer
+  readonly requests: number
+  readonly mayBeRefused?: boolean   // memcached refuses a set now and then while it evicts as fast as it can
+}
+
+export interface Feed {
+  // The batch is valid until the next call, which comes after its answer has arrived.
+  next(): Batch
+}
+
+interface Exchange {
+  readonly request: Buffer
+  readonly answer: Buffer
+}
+
+const SEED = 20
+const GETS_PER_SET = 10
+const KEYS_PER_GET = 50
+const COUNTER_START = 1_000_000_000   // ten digits, and so it stays for nine billion increments
+const SEQUENCE_DIGITS = 9
+const STORED = Buffer.from('STORED\r\n')
+
+// The feeds of all connections of one workload; `round` keeps the keys of one measurement apart from another's.
+export function makeFeeds(workload: SpeedWorkload, round: number): (connection: number) => Feed {
+  switch (workload.command) {
+    case 'incr': return connection => new CounterFeed(connection, workload.depth)
+    case 'churn': return connection => new FreshFeed(round, connection, workload.depth, workload.valueBytes)
+    default: {
+      const batches = gather(exchangesOf(workload), workload.depth)
+      return connection => new CycleFeed(batches, connection * 7919)
+    }
+  }
+}
+
+// Sets every key that the workload expects to find.
+export function preload(workload: SpeedWorkload): Batch[] {
+  if (workload.command === 'miss' || workload.command === 'incr' || workload.command === 'churn') return []
+  const batchSize = Math.max(1, Math.min(100, Math.floor(2 ** 20 / workload.valueBytes)))
+  return gather(keysOf(workload).map(index => set(index, workload.valueBytes)), batchSize)
+}
+
+function keysOf(workload: SpeedWorkload): number[] {
+  return Array.from({ length: workload.keys }, (_, index) => index)
+}
+
+function exchangesOf(workload: SpeedWorkload): Exchange[] {
+  const { keys, valueBytes } = workload
+  const prng = new Prng(SEED)
+  const order = shuffle(keysOf(workload), prng)
+  switch (workload.command) {
+    case 'get': return order.map(index => get([index], valueBytes))
+    case 'set': return order.map(index => set(index, valueBytes))
+    case 'miss': return order.map(miss)
+    case 'multi-get': return order.map(() => get(Array.from({ length: KEYS_PER_GET }, () => prng.below(keys)), valueBytes))
+    case 'mixed': return order.flatMap(index => [
+      set(index, valueBytes),
+      ...Array.from({ length: GETS_PER_SET }, () => get([prng.below(keys)], valueBytes)),
+    ])
+    default: throw new Error(`${workload.command} has no fixed exchanges`)
+  }
+}
+
+// Sixteen bytes, as keys often are: a word and an id.
+function key(index: number): string {
+  return `bench:${String(index).padStart(10, '0')}`
+}
+
+// Tells by its bytes to which key it belongs.
+function valueOf(index: number, valueBytes: number): Buffer {
+  return Buffer.alloc(valueBytes, `${index} `)
+}
+
+function set(index: number, valueBytes: number): Exchange {
+  return {
+    request: Buffer.concat([Buffer.from(`set ${key(index)} 0 0 ${valueBytes}\r\n`), valueOf(index, valueBytes), Buffer.from('\r\n')]),
+    answer: STORED,
+  }
+}
+
+function get(indexes: readonly number[], valueBytes: number): Exchange {
+  const parts = indexes.flatMap(index => [
+    Buffer.from(`VALUE ${key(index)} 0 ${valueBytes}\r\n`), valueOf(index, valueBytes), Buffer.from('\r\n'),
+  ])
+  return {
+    request: Buffer.from(`get ${indexes.map(key).join(' ')}\r\n`),
+    answer: Buffer.concat([...parts, Buffer.from('END\r\n')]),
+  }
+}
+
+function miss(index: number): Exchange {
+  return { request: Buffer.from(`get absent:${key(index)}\r\n`), answer: Buffer.from('END\r\n') }
+}
+
+// Batches of `depth` exchanges each; the last may be shorter.
+function gather(exchanges: readonly Exchange[], depth: number): Batch[] {
+  const batches: Batch[] = []
+  for (let start = 0; start < exchanges.length; start += depth) {
+    const some = exchanges.slice(start, start + depth)
+    batches.push({
+      request: Buffer.concat(some.map(exchange => exchange.request)),
+      answer: Buffer.concat(some.map(exchange => exchange.answer)),
+      requests: some.length,
+    })
+  }
+  return batches
+}
+
+// The same batches over and over, every connection starting at another one.
+class CycleFeed implements Feed {
+  private at: number
+
+  constructor(private readonly batches: readonly Batch[], start: number) {
+    this.at = start % batches.length
+  }
+
+  next(): Batch {
+    const batch = this.batches[this.at]!
+    this.at = this.at + 1 === this.batches.length ? 0 : this.at + 1
+    return batch
+  }
+}
+
+// Sets of keys never used before: 20 bytes each, the digits of the last nine written anew into the one request buffer.
+export class FreshFeed implements Feed {
+  private readonly batch: Batch
+  private readonly digitsAt: number[] = []
+  private sequence = 0
+
+  constructor(round: number, connection: number, depth: number, valueBytes: number) {
+    const prefix = `key:${String(round % 100).padStart(2, '0')}:${String(connection).padStart(4, '0')}`
+    const start = `set ${prefix}`
+    const line = `${start}${'0'.repeat(SEQUENCE_DIGITS)} 0 0 ${valueBytes}\r\n`
+    const one = Buffer.concat([Buffer.from(line), Buffer.alloc(valueBytes, 'abcdefgh'), Buffer.from('\r\n')])
+    for (let step = 0; step < depth; step++) this.digitsAt.push(step * one.length + start.length)
+    this.batch = {
+      request: Buffer.concat(Array.from({ length: depth }, () => one)),
+      answer: Buffer.concat(Array.from({ length: depth }, () => STORED)),
+      requests: depth,
+      mayBeRefused: true,
+    }
+  }
+
+  next(): Batch {
+    for (const at of this.digitsAt) writeDigits(this.batch.request, at, SEQUENCE_DIGITS, this.sequence++)
+    return this.batch
+  }
+}
+
+// Every connection counts `depth` counters of its own up together, so it knows each answer: the first batch sets them.
+class CounterFeed implements Feed {
+  private readonly first: Batch
+  private readonly batch: Batch
+  private count = COUNTER_START - 1
+
+  constructor(connection: number, depth: number) {
+    const keys = Array.from({ length: depth }, (_, counter) => `counter:${connection}:${counter}`)
+    this.first = {
+      request: Buffer.from(keys.map(key => `set ${key} 0 0 10\r\n${COUNTER_START}\r\n`).join('')),
+      answer: Buffer.from('STORED\r\n'.repeat(depth)),
+      requests: depth,
+    }
+    this.batch = {
+      request: Buffer.from(keys.map(key => `incr ${key} 1\r\n`).join('')),
+      answer: Buffer.from(`${COUNTER_START}\r\n`.repeat(depth)),
+      requests: depth,
+    }
+  }
+
+  next(): Batch {
+    this.count++
+    if (this.count === COUNTER_START) return this.first
+    const { answer } = this.batch
+    for (let at = 0; at < answer.length; at += 12) writeDigits(answer, at, 10, this.count)
+    return this.batch
+  }
+}
+
+function writeDigits(buffer: Buffer, start: number, digits: number, value: number): void {
+  let rest = value
+  for (let at = start + digits - 1; at >= start; at--) {
+    const next = Math.floor(rest / 10)
+    buffer[at] = 0x30 + rest - next * 10
+    rest = next
+  }
+}

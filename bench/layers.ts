@@ -1,0 +1,201 @@
+// The parts under the server one by one, in this process: bytes, hash, store, session. The difference between two
+// layers says where a loss lies. They are those of dist/, the build that is measured over sockets too.
+//
+// Each row does its work `times` times and returns a checksum, so that nothing is optimised away.
+
+import { PerformanceObserver } from 'node:perf_hooks'
+import { SystemClock } from '../dist/clock.js'
+import { defaultOptions } from '../dist/options.js'
+import { copy, equal } from '../dist/memory/bytes.js'
+import { Input, INPUT_BYTES } from '../dist/protocol/input.js'
+import { type Host } from '../dist/protocol/host.js'
+import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../dist/protocol/output.js'
+import { Session, type Peer } from '../dist/protocol/session.js'
+import { TextProtocol } from '../dist/protocol/text/execute.js'
+import { Prefixes } from '../dist/stats/prefixes.js'
+import { NO_ITEM } from '../dist/store/items.js'
+import { Request } from '../dist/store/request.js'
+import { Store } from '../dist/store/store.js'
+import { makeFeeds, preload, type Batch } from './feeds.js'
+import { median } from './numbers.js'
+import type { SpeedWorkload } from './workloads.js'
+
+export interface LayerResult {
+  readonly name: string
+  readonly ns: number                    // median of the repeats
+  readonly collectionsPerMillion: number
+  readonly checksum: number
+}
+
+interface Layer {
+  readonly name: string
+  readonly work: (times: number) => number
+}
+
+const KEYS = 10_000
+const KEY_BYTES = 16
+const VALUE_BYTES = 100
+const REPEATS = 5
+
+export async function measureLayers(quick: boolean): Promise<LayerResult[]> {
+  const results: LayerResult[] = []
+  const store = new Store({
+    ...defaultOptions(), maxbytes: 64 * 2 ** 20, ioBytes: INPUT_BYTES + OUTPUT_BUFFERS * OUTPUT_BYTES, shared: false,
+  }, new SystemClock())
+  for (const layer of [...byteLayers(), ...storeLayers(store), ...sessionLayers(store)]) {
+    results.push(await measureLayer(layer, quick ? 10_000 : 1_000_000))
+  }
+  store.verify()
+  return results
+}
+
+async function measureLayer({ name, work }: Layer, times: number): Promise<LayerResult> {
+  let checksum = work(times)             // until it is compiled
+  let collections = 0
+  const observer = new PerformanceObserver(list => { collections += list.getEntries().length })
+  observer.observe({ entryTypes: ['gc'] })
+  const ns: number[] = []
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    const before = performance.now()
+    checksum += work(times)
+    ns.push((performance.now() - before) * 1e6 / times)
+  }
+  await new Promise(resolve => setImmediate(resolve))
+  collections += observer.takeRecords().length
+  observer.disconnect()
+  return { name, ns: median(ns), collectionsPerMillion: collections / (times * REPEATS) * 1e6, checksum }
+}
+
+function byteLayers(): Layer[] {
+  const bytes = Uint8Array.from({ length: 2 ** 16 }, (_, at) => at)
+  return [
+    ...[16, 100, 1024, 16384].map(count => ({ name: `copy ${count} B`, work: (times: number) => copyMany(bytes, count, times) })),
+    { name: `equal ${KEY_BYTES} B`, work: times => compareMany(bytes, times) },
+  ]
+}
+
+function copyMany(bytes: Uint8Array, count: number, times: number): number {
+  const to = bytes.length / 2
+  let sum = 0
+  for (let turn = 0; turn < times; turn++) {
+    copy(bytes, turn & 1023, bytes, to + (turn & 2047), count)
+    sum += bytes[to + (turn & 2047)]!
+  }
+  return sum
+}
+
+function compareMany(bytes: Uint8Array, times: number): number {
+  let sum = 0
+  for (let turn = 0; turn < times; turn++) {
+    // the bytes repeat after 256
+    if (equal(bytes, turn & 1023, bytes, (turn & 1023) + 256, KEY_BYTES)) sum++
+  }
+  return sum
+}
+
+// Keys of KEY_BYTES lie one behind the other in the store's own memory, as they do in a batch.
+function storeLayers(store: Store): Layer[] {
+  const { bytes } = store.shards[0]!.arena
+  for (let index = 0; index < KEYS; index++) {
+    bytes.set(Buffer.from(String(index).padStart(KEY_BYTES, 'k')), store.ioStart + index * KEY_BYTES)
+  }
+  const request = new Request(bytes)
+  request.valueBytes = VALUE_BYTES
+  store.refreshTime()
+  return [
+    { name: `hash ${KEY_BYTES} B`, work: times => repeat(times, turn => { point(store, request, turn) }) },
+    { name: `store set ${VALUE_BYTES} B`, work: times => repeat(times, turn => setOne(store, request, turn)) },
+    { name: `store get ${VALUE_BYTES} B`, work: times => repeat(times, turn => getOne(store, request, turn)) },
+  ]
+}
+
+function repeat(times: number, task: (turn: number) => void): number {
+  for (let turn = 0; turn < times; turn++) task(turn)
+  return times
+}
+
+// Fills the request as a parser does.
+function point(store: Store, request: Request, turn: number): void {
+  request.keyStart = store.ioStart + turn % KEYS * KEY_BYTES
+  request.keyEnd = request.keyStart + KEY_BYTES
+  request.hash = store.context.hash.of(request.bytes, request.keyStart, request.keyEnd)
+}
+
+function setOne(store: Store, request: Request, turn: number): void {
+  point(store, request, turn)
+  const shard = store.shardFor(request)
+  const item = shard.reserve(request)
+  if (item === NO_ITEM) throw new Error('no memory')
+  shard.items.writeValue(item, 0, request.bytes, store.ioStart, VALUE_BYTES)
+  shard.commit(request, item)
+}
+
+function getOne(store: Store, request: Request, turn: number): void {
+  point(store, request, turn)
+  const shard = store.shardFor(request)
+  const item = shard.acquire(request)
+  shard.release(request)
+  if (item === NO_ITEM) throw new Error('a key is missing')
+}
+
+// Whole batches through a session whose other end takes everything at once. Times are those of one request.
+function sessionLayers(store: Store): Layer[] {
+  const bare = new BareSession(store)
+  const row = { kind: 'speed', connections: 1, keys: KEYS, valueBytes: VALUE_BYTES, megabytes: 64 } as const
+  const workloads: SpeedWorkload[] = [
+    { ...row, name: 'session set', command: 'set', depth: 100 },
+    { ...row, name: 'session get', command: 'get', depth: 100 },
+    { ...row, name: 'session get x 1', command: 'get', depth: 1 },
+    { ...row, name: 'session get of 50', command: 'multi-get', depth: 1 },
+    { ...row, name: 'session incr', command: 'incr', depth: 100 },
+  ]
+  for (const batch of preload(workloads[0]!)) bare.exchange(batch)
+  return workloads.map(workload => {
+    const feed = makeFeeds(workload, 0)(0)
+    const work = (times: number): number => {
+      let bytes = 0
+      for (let done = 0; done < times; done += workload.depth) bytes += bare.exchange(feed.next())
+      return bytes
+    }
+    return { name: workload.name, work }
+  })
+}
+
+class BareSession {
+  private readonly input: Input
+  private readonly session: Session
+  private received = 0
+  private answer = Buffer.alloc(0)
+  private isWrong = false
+
+  constructor(store: Store) {
+    const { bytes } = store.shards[0]!.arena
+    this.input = new Input(bytes, store.ioStart)
+    const host: Host = {
+      store, input: this.input, output: new Output(bytes, store.ioStart + INPUT_BYTES), prefixes: new Prefixes(':', false),
+      verbosity: 0, isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, requestsPerTurn: 0,
+      report: () => [], log: () => {}, shutdown: () => {},
+    }
+    const peer: Peer = { id: 0, write: parts => this.take(parts), yield: () => {}, pause: () => {}, end: () => {} }
+    this.session = new Session(host, new TextProtocol(host), peer)
+  }
+
+  // Returns the length of the answer; every byte of it is compared.
+  exchange(batch: Batch): number {
+    this.received = 0
+    this.answer = batch.answer as Buffer<ArrayBuffer>
+    this.input.readBuffer.set(batch.request)
+    this.session.receive(batch.request.length)
+    if (this.isWrong || this.received !== batch.answer.length) throw new Error('a session answered wrongly')
+    return this.received
+  }
+
+  private take(parts: readonly Uint8Array[]): boolean {
+    for (const part of parts) {
+      const end = this.received + part.length
+      if (this.answer.compare(part, 0, part.length, this.received, end) !== 0) this.isWrong = true
+      this.received = end
+    }
+    return true
+  }
+}

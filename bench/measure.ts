@@ -1,0 +1,166 @@
+// Runs one row of the table on each of the servers, in alternation, and returns what came out.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { askStats } from './connection.js'
+import { fillUntil, sendAll } from './drive.js'
+import { preload } from './feeds.js'
+import { measureGarbage, type GarbageResult } from './garbage.js'
+import type { LayerResult } from './layers.js'
+import type { Load, Sample } from './load.js'
+import { LookAside } from './lookaside.js'
+import { memslab, RunningServer, type ServerCommand } from './servers.js'
+import type { HeldWorkload, HitsWorkload, SpeedWorkload, Workload } from './workloads.js'
+
+export interface Plan {
+  readonly servers: readonly ServerCommand[]   // the first is the one in question, the second what it is compared with
+  readonly rounds: number
+  readonly seconds: number
+  readonly quick: boolean
+}
+
+export interface SpeedResult {
+  readonly kind: 'speed'
+  readonly workload: SpeedWorkload
+  readonly sides: readonly { readonly server: string, readonly samples: readonly Sample[] }[]
+}
+
+export interface HeldResult {
+  readonly kind: 'held'
+  readonly workload: HeldWorkload
+  readonly sides: readonly { readonly server: string, readonly items: number, readonly evictions: number, readonly rssBytes: number }[]
+}
+
+export interface HitsResult {
+  readonly kind: 'hits'
+  readonly workload: HitsWorkload
+  readonly sides: readonly { readonly server: string, readonly gets: number, readonly hitRatio: number }[]
+}
+
+export interface GarbageResults {
+  readonly kind: 'garbage'
+  readonly sides: readonly GarbageResult[]
+}
+
+export interface LayerResults {
+  readonly kind: 'layers'
+  readonly layers: readonly LayerResult[]
+}
+
+export type Result = SpeedResult | HeldResult | HitsResult | GarbageResults | LayerResults
+
+const SETTLE_MS = 100           // for what a server still does in the background after it was filled
+const GETS_PER_KEY = 4          // half of them to fill the cache, half to count
+const QUICK_DIVISOR = 8
+const EVICTED_SHARE_MIN = 0.9   // of the sets of a churn workload, so that it measures what it says
+
+export async function measure(row: Workload, plan: Plan, load: Load): Promise<Result> {
+  const workload = plan.quick ? lessen(row) : row
+  switch (workload.kind) {
+    case 'speed': return measureSpeed(workload, plan, load)
+    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, workload.megabytes, server => held(workload, server)) }
+    case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
+    case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
+    case 'layers': return { kind: 'layers', layers: await measureAllLayers(plan) }
+  }
+}
+
+// The rows that fill a server are done sooner with a smaller one.
+function lessen(workload: Workload): Workload {
+  if (workload.kind !== 'held' && workload.kind !== 'hits') return workload
+  return { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR }
+}
+
+async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult> {
+  const servers = await startAll(plan.servers, workload.megabytes)
+  try {
+    for (const server of servers) await prepare(workload, server)
+    await sleep(plan.quick ? 0 : SETTLE_MS)
+    const sides = servers.map(server => ({ server: server.name, samples: [] as Sample[] }))
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const [index, server] of servers.entries()) {
+        const sample = await measureOnce(workload, server, round, plan, load)
+        sides[index]!.samples.push(sample)
+      }
+    }
+    return { kind: 'speed', workload, sides }
+  } finally {
+    await stopAll(servers)
+  }
+}
+
+async function prepare(workload: SpeedWorkload, server: RunningServer): Promise<void> {
+  await sendAll(server.port, preload(workload))
+  if (workload.command === 'churn') await fillUntil(server.port, workload.valueBytes, stats => stats.get('evictions')! > 0)
+}
+
+// The first round warms up longest: a Node server is still compiling itself.
+async function measureOnce(workload: SpeedWorkload, server: RunningServer, round: number, plan: Plan, load: Load): Promise<Sample> {
+  const warmUpMs = plan.seconds * (round === 0 ? 1000 : 250)
+  const before = await askStats(server.port)
+  const sample = await load.measure(workload, server, round, warmUpMs, plan.seconds * 1000)
+  if (workload.command === 'churn') {
+    const after = await askStats(server.port)
+    const grown = (name: string): number => after.get(name)! - before.get(name)!
+    if (grown('evictions') < EVICTED_SHARE_MIN * grown('cmd_set')) throw new Error(`${server.name}: not every set evicted an item`)
+  }
+  return sample
+}
+
+// Full when as many items were evicted as are held: everything has been replaced once.
+async function held(workload: HeldWorkload, server: RunningServer): Promise<HeldResult['sides'][number]> {
+  const stats = await fillUntil(server.port, workload.valueBytes, stats => stats.get('evictions')! >= stats.get('curr_items')!)
+  return { server: server.name, items: stats.get('curr_items')!, evictions: stats.get('evictions')!, rssBytes: server.rssBytes() }
+}
+
+async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResult['sides']> {
+  const keys = Math.floor(workload.megabytes * 2 ** 20 * workload.timesMemory / workload.valueBytes)
+  const gets = keys * GETS_PER_KEY
+  return oneByOne(plan, workload.megabytes, async server => {
+    const client = new LookAside(keys, workload.zipfExponent, workload.valueBytes)
+    return { server: server.name, gets, hitRatio: await client.run(server.port, gets) }
+  })
+}
+
+async function measureAllGarbage(plan: Plan): Promise<readonly GarbageResult[]> {
+  const results: GarbageResult[] = []
+  for (const command of plan.servers) {
+    const result = await measureGarbage(command, plan.quick ? 100_000 : 1_000_000)
+    if (result !== undefined) results.push(result)
+  }
+  return results
+}
+
+// Loaded only here, so that other servers can be measured without a memslab that compiles.
+async function measureAllLayers(plan: Plan): Promise<readonly LayerResult[]> {
+  if (!plan.servers.includes(memslab)) return []
+  const { measureLayers } = await import('./layers.js')
+  return measureLayers(plan.quick)
+}
+
+async function oneByOne<T>(plan: Plan, megabytes: number, task: (server: RunningServer) => Promise<T>): Promise<T[]> {
+  const results: T[] = []
+  for (const command of plan.servers) {
+    const server = await RunningServer.start(command, megabytes)
+    try {
+      results.push(await task(server))
+    } finally {
+      await server.stop()
+    }
+  }
+  return results
+}
+
+async function startAll(commands: readonly ServerCommand[], megabytes: number): Promise<RunningServer[]> {
+  const servers: RunningServer[] = []
+  try {
+    for (const command of commands) servers.push(await RunningServer.start(command, megabytes))
+    return servers
+  } catch (error) {
+    await stopAll(servers)
+    throw error
+  }
+}
+
+async function stopAll(servers: readonly RunningServer[]): Promise<void> {
+  await Promise.all(servers.map(server => server.stop()))
+}

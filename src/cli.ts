@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// The `memslab` command: argv -> options -> server, and its exit codes. What -h, -V and -i print goes to stdout, all
+// else to stderr. What serves is loaded only when there is something to serve, so that help comes at once.
+import { readFileSync } from 'node:fs'
+import { MemslabError } from './errors.js'
+import { helpText, parseArguments, versionText } from './options.js'
+
+/** Exit codes as in sysexits.h, and as memcached uses them. */
+const EX_OK = 0
+const EX_USAGE = 64
+const EX_NOUSER = 67
+const EX_OSERR = 71
+
+process.stderr.on('error', () => { /* nobody reads it any more: a daemon, or a closed pipe */ })
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: readonly string[]): Promise<number> {
+  const line = parseArguments(argv, process.env)
+  if (line.action !== 'serve') {
+    process.stdout.write(answer(line.action))
+    return EX_OK
+  }
+  if (line.problems.length > 0) return refuse(line.problems)
+  const { isDaemon, startDaemon } = await import('./daemon.js')
+  if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
+  for (const warning of line.warnings) complain(`WARNING: ${warning}`)
+  const { serve } = await import('./serve.js')
+  try {
+    await serve(line, complain)
+    return EX_OK
+  } catch (error) {
+    if (!(error instanceof MemslabError)) throw error
+    if (error.problems.length > 0) return refuse(error.problems)
+    complain(error.message)
+    return error.code === 'ENOUSER' ? EX_NOUSER : EX_OSERR
+  }
+}
+
+function answer(action: 'help' | 'version' | 'license'): string {
+  if (action === 'help') return helpText()
+  const license = () => readFileSync(new URL('../LICENSE', import.meta.url), 'utf8')
+  return action === 'version' ? `${versionText()}\n` : `${versionText()}\n\n${license()}`
+}
+
+function refuse(problems: readonly string[]): number {
+  for (const problem of problems) complain(`memslab: ${problem}`)
+  complain('memslab -h lists the options')
+  return EX_USAGE
+}
+
+function complain(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

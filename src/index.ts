@@ -1,0 +1,17 @@
+// The public interface of the package.
+import { type Options } from './options.js'
+import { Server, type ServerParts } from './server.js'
+
+export { type Clock, SystemClock } from './clock.js'
+export { MemslabError } from './errors.js'
+export { type Options } from './options.js'
+export { Server, type ServerAddress, type ServerParts } from './server.js'
+export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
+
+/**
+ * Makes a server; `listen` opens it. Options have the names and defaults of the command line, but sizes are in bytes.
+ * @throws MemslabError with code 'EUSAGE' and all `problems` in words, if an option is wrong
+ */
+export function createServer(options: Partial<Options> = {}, parts: ServerParts = {}): Server {
+  return new Server(options, parts)
+}

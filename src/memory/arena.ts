@@ -1,0 +1,37 @@
+// An arena: one block of memory, cut once at the start into regions. Pages come last and begin on a multiple of their
+// size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first touch, so a
+// large arena costs nothing until it fills.
+import { assert } from '../errors.js'
+import { Size } from './layout.js'
+
+/** The largest arena: byte indexes stay below 2^31. */
+export const ARENA_PAGES_MAX = 2047
+
+export class Arena {
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  readonly buffer: ArrayBuffer | SharedArrayBuffer
+  /** The number of the first page; page numbers count from the start of the arena. */
+  readonly firstPage: number
+  readonly pageEnd: number
+  private cutAt = 64
+
+  /** @param fixedBytes what `cut` may hand out; @param pageCount pages behind it; @param shared between threads */
+  constructor(fixedBytes: number, pageCount: number, shared: boolean) {
+    this.firstPage = Math.ceil((64 + fixedBytes) / Size.Page)
+    this.pageEnd = this.firstPage + pageCount
+    assert(this.pageEnd <= ARENA_PAGES_MAX + 1, 'arena beyond its largest size')
+    const byteLength = Math.min(this.pageEnd * Size.Page, 2 ** 31 - 8)
+    this.buffer = shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength)
+    this.words = new Int32Array(this.buffer)
+    this.bytes = new Uint8Array(this.buffer)
+  }
+
+  /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */
+  cut(byteCount: number): number {
+    const start = this.cutAt
+    this.cutAt = start + Math.ceil(byteCount / 64) * 64
+    assert(this.cutAt <= this.firstPage * Size.Page, 'regions larger than planned')
+    return start
+  }
+}

@@ -1,0 +1,74 @@
+// Where every field of the shared memory lies. Everything is addressed in words of 4 bytes from the start of an arena;
+// an arena is at most 2 GiB, so a word index, and a byte index too, is always a small integer.
+//
+//   arena   | nothing | control | table | counters | in, out | to the next MiB | page | page | page ...
+//            word 0: so that 0 can mean "no item"
+//
+//   item     word 0     1     2      3       4          5           6      7    8     (9)
+//            next  prev  chain  usedAt  expiresAt  valueBytes  state  cas  cas   flags   key bytes, value bytes
+//            flags are there only when they are not 0; a value of DIRECT_MIN bytes or more has two spare bytes behind
+//            it, so that its line end can be read along with it.
+//
+//   state    bit 0-8   9-16      17-21       22-23    24      25       26      27        28     29         30     31
+//            refs      keyBytes  generation  segment  linked  fetched  active  hasFlags  large  binaryKey  stale  won
+//
+//   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk, followed, at
+//   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
+//            owner (word 0) and state (PIECE), and then value bytes.
+//
+// A free chunk has state 0 and its successor in `next`. A reserved one has refs 1 and is not linked.
+
+export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
+
+export const enum PieceWord { Owner = ItemWord.Next }
+
+export const enum State {
+  Refs = 0x1ff,
+  KeyShift = 9,
+  KeyMask = 0xff,
+  GenerationShift = 17,
+  GenerationMask = 0x1f,
+  SegmentShift = 22,
+  SegmentMask = 3,
+  Linked = 1 << 24,
+  Fetched = 1 << 25,
+  Active = 1 << 26,
+  HasFlags = 1 << 27,
+  Large = 1 << 28,
+  BinaryKey = 1 << 29,
+  Stale = 1 << 30,
+  Won = 1 << 31,
+  /** A piece of a large item: a reference, no key, and a bit that nothing without a key has. */
+  Piece = Large | 1,
+}
+
+export const enum Size {
+  Page = 1 << 20,
+  PageWords = Page / 4,
+  /** A page index is a word index shifted by this. */
+  PageShift = 18,
+  ItemHeader = ItemWord.Header * 4,
+  /** Values from here on are read from the socket straight into their item. */
+  DirectMin = 4096,
+  KeyMax = 250,
+  /** Class numbers are 1 to 63, as in memcached. */
+  Classes = 64,
+}
+
+/** The words kept for each slab class: its free chunks, then four lists. */
+export const enum ClassWord {
+  Lock, FreeHead, FreeCount, CarveNext, CarveLeft, PageCount, UsedCount, RequestedBytes,
+  /** The age of the last evicted item in seconds. */
+  EvictedAge,
+  Lists = 12,
+  Stride = Lists + 4 * 4,
+}
+
+/** The words of one list: HOT, WARM, COLD and TEMP of a class. */
+export const enum ListWord { Head, Tail, Count, Bytes, Stride }
+
+/** The words kept once for each arena. */
+export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, FreePage, ItemCount, End = 16 }
+
+/** The words kept once for a store, in its first arena. */
+export const enum StoreWord { CasLow, CasHigh, Generation, FlushAt, SweptGeneration, End = 16 }

@@ -1,0 +1,91 @@
+// Numbers as digits in bytes. A 64-bit number is two words, `high` and `low`; BigInt appears only here, and only for
+// numbers of 2^53 and more.
+
+const ZERO = 48
+const DIGITS_MAX = 20
+const scratch = new Uint8Array(DIGITS_MAX)
+
+/** A number of 64 bits without sign, as two words without sign. */
+export class Uint64 {
+  high = 0
+  low = 0
+
+  set(high: number, low: number): void {
+    this.high = high
+    this.low = low
+  }
+
+  setBigInt(value: bigint): void {
+    this.high = Number((value >> 32n) & 0xffffffffn)
+    this.low = Number(value & 0xffffffffn)
+  }
+
+  toBigInt(): bigint {
+    return (BigInt(this.high) << 32n) | BigInt(this.low)
+  }
+
+  /** Adds, wrapping at 2^64. */
+  add(high: number, low: number): void {
+    const sum = this.low + low
+    this.low = sum >>> 0
+    this.high = (this.high + high + (sum > 0xffffffff ? 1 : 0)) >>> 0
+  }
+
+  /** Subtracts, stopping at 0. */
+  subtract(high: number, low: number): void {
+    if (this.high < high || (this.high === high && this.low <= low)) return this.set(0, 0)
+    const difference = this.low - low
+    this.low = difference >>> 0
+    this.high = this.high - high - (difference < 0 ? 1 : 0)
+  }
+}
+
+/** Reads the digits in `[start, end)`; false if there is none, something else, or more than 64 bits. */
+export function parseUint64(bytes: Uint8Array, start: number, end: number, into: Uint64): boolean {
+  if (start >= end) return false
+  let value = 0
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - ZERO
+    if (digit < 0 || digit > 9) return false
+    value = value * 10 + digit
+  }
+  if (value <= Number.MAX_SAFE_INTEGER) {
+    into.set(Math.floor(value / 0x100000000), value >>> 0)
+    return true
+  }
+  const exact = BigInt(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
+  if (exact > 0xffffffffffffffffn) return false
+  into.setBigInt(exact)
+  return true
+}
+
+/** Writes a whole number from 0 to 2^53 - 1 in decimal at `at`; returns the index behind it. */
+export function writeNumber(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 10) {
+    bytes[at] = ZERO + value
+    return at + 1
+  }
+  let length = 0
+  let rest = value
+  while (rest > 0x7fffffff) {
+    const next = Math.floor(rest / 10)
+    scratch[length++] = ZERO + (rest - next * 10)
+    rest = next
+  }
+  let small = rest | 0
+  while (small > 0) {
+    const next = (small / 10) | 0
+    scratch[length++] = ZERO + (small - next * 10)
+    small = next
+  }
+  while (length > 0) bytes[at++] = scratch[--length]!
+  return at
+}
+
+/** Writes two words as one decimal number at `at`, at most 20 digits; returns the index behind it. */
+export function writeUint64(bytes: Uint8Array, at: number, high: number, low: number): number {
+  if (high < 0x200000) return writeNumber(bytes, at, high * 0x100000000 + low)
+  const digits = ((BigInt(high) << 32n) | BigInt(low)).toString()
+  for (let i = 0; i < digits.length; i++) bytes[at + i] = digits.charCodeAt(i)
+  return at + digits.length
+}

@@ -1,0 +1,181 @@
+// A connection joins a stream with a session: bytes read go in, replies are written, and whoever is slow waits. Streams
+// of any kind come in here: TCP and Unix sockets read through `onread`, everything else by 'data' events.
+import { Socket } from 'node:net'
+import { type Duplex } from 'node:stream'
+import { type ConnectionFacts } from '../stats/report.js'
+import { type Host } from '../protocol/host.js'
+import { READ_BYTES } from '../protocol/input.js'
+import { type Batch } from '../protocol/output.js'
+import { Mode, Session, type Peer } from '../protocol/session.js'
+import { type TextProtocol } from '../protocol/text/execute.js'
+import { descriptorOf, readInto, type Reader } from './onread.js'
+
+/** Numbers for connections that have no file descriptor. */
+let streamCount = 0
+
+export class Connection implements Peer, Reader {
+  readonly id: number
+  private readonly stream: Duplex
+  private readonly session: Session
+  /** Writes that were not taken at once. */
+  private readonly pending: Batch[] = []
+  private isReadingDirect = false
+  private isYielding = false
+  private isPaused = false
+  private isOver = false
+
+  /**
+   * @param accepted a stream nobody reads yet
+   * @param listenAddress where it was accepted, as `stats conns` shows it
+   * @param onClose called once, when the connection is gone
+   */
+  constructor(private readonly host: Host, text: TextProtocol, accepted: Duplex,
+    private readonly listenAddress: string, private readonly onClose: (connection: Connection) => void) {
+    this.session = new Session(host, text, this)
+    const quick = accepted instanceof Socket ? readInto(accepted, this) : undefined
+    this.stream = quick ?? accepted
+    this.id = descriptorOf(this.stream) || ++streamCount
+    this.stream.on('close', () => this.closed())
+    // what there is to say about an error, 'close' says; it follows
+    this.stream.on('error', () => {})
+    if (quick === undefined) {
+      this.stream.on('data', (chunk: Buffer) => this.readChunk(chunk))
+      this.stream.on('end', () => this.end())
+    }
+    this.stream.resume()
+  }
+
+  // Reading
+
+  target(): Uint8Array | undefined {
+    const direct = this.isPaused ? undefined : this.session.directTarget
+    if (direct === undefined && !this.isReadingDirect && this.isTargetKnown) return undefined
+    this.isReadingDirect = direct !== undefined
+    this.isTargetKnown = true
+    return direct ?? this.host.input.readBuffer
+  }
+
+  private isTargetKnown = false
+
+  read(count: number): void {
+    if (this.isOver) return
+    if (this.isReadingDirect) this.session.receivedDirect(count)
+    else this.session.receive(count)
+  }
+
+  private readChunk(chunk: Buffer): void {
+    const { bytes, batchStart } = this.host.input
+    for (let at = 0; at < chunk.length && !this.isOver; at += READ_BYTES) {
+      const count = Math.min(READ_BYTES, chunk.length - at)
+      if (this.isPaused) {
+        this.stream.unshift(chunk.subarray(at))
+        return
+      }
+      bytes.set(chunk.subarray(at, at + count), batchStart)
+      this.session.receive(count)
+    }
+  }
+
+  // Peer
+
+  write(parts: readonly Uint8Array[], batch: Batch): boolean {
+    const { stream } = this
+    if (stream.destroyed || stream.writableEnded) return true
+    if (parts.length === 1) stream.write(parts[0]!, this.written)
+    else {
+      stream.cork()
+      for (const part of parts) stream.write(part, this.written)
+      stream.uncork()
+    }
+    if (stream.writableLength === 0) return true
+    this.pending.push(batch)
+    return false
+  }
+
+  /** Called for each write once its bytes are gone. */
+  private readonly written = (): void => {
+    if (this.pending.length > 0 && this.stream.writableLength === 0) this.drained()
+  }
+
+  private drained(): void {
+    this.settle()
+    if (this.isOver || this.isYielding) return
+    this.unpause()
+  }
+
+  private settle(): void {
+    for (const batch of this.pending.splice(0)) batch.settle()
+  }
+
+  pause(): void {
+    this.isPaused = true
+    this.stream.pause()
+  }
+
+  yield(): void {
+    this.isYielding = true
+    setImmediate(() => {
+      this.isYielding = false
+      if (!this.isOver && this.pending.length === 0) this.unpause()
+    })
+  }
+
+  private unpause(): void {
+    this.isPaused = false
+    this.session.resume()
+    if (!this.isPaused && !this.isOver) this.stream.resume()
+  }
+
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.stream.end()
+    if (this.stream.writableFinished) this.stream.destroy()
+    else this.stream.once('finish', () => this.stream.destroy())
+  }
+
+  // Its life
+
+  /** Ends the connection at once. */
+  destroy(): void { this.stream.destroy() }
+
+  private closed(): void {
+    this.isOver = true
+    this.settle()
+    this.session.close()
+    this.onClose(this)
+  }
+
+  get usedAt(): number { return this.session.usedAt }
+
+  /** What `stats conns` shows; `asking` is the connection that asked. */
+  facts(now: number): ConnectionFacts {
+    return {
+      id: this.id,
+      address: remoteAddress(this.stream, this.listenAddress),
+      listenAddress: this.listenAddress,
+      state: this.state(),
+      idleSeconds: now - this.session.usedAt,
+    }
+  }
+
+  private state(): string {
+    if (this.isOver) return 'conn_closing'
+    if (this.pending.length > 0) return 'conn_mwrite'
+    switch (this.session.mode) {
+      case Mode.Value: return 'conn_nread'
+      case Mode.Swallow: return 'conn_swallow'
+      default: return this.session.isWorking ? 'conn_parse_cmd' : 'conn_read'
+    }
+  }
+}
+
+function remoteAddress(stream: Duplex, listenAddress: string): string {
+  if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress
+  return formatAddress(stream.remoteAddress, stream.remotePort ?? 0)
+}
+
+/** An address as memcached prints it. */
+export function formatAddress(address: string, port: number): string {
+  return address.includes(':') ? `tcp6:[${address}]:${port}` : `tcp:${address}:${port}`
+}

@@ -1,0 +1,81 @@
+// Opens listeners: TCP on addresses and names, Unix sockets on paths. What goes wrong is said in one line.
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { lookup } from 'node:dns/promises'
+import { createServer, type ListenOptions, type Server as Listener, type Socket } from 'node:net'
+import { isIPv6 } from 'node:net'
+import { MemslabError } from '../errors.js'
+
+/** What the kernel and Node call an address that this machine does not have. */
+const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
+
+export interface TcpAddress { host: string; port: number }
+
+type Accept = (socket: Socket, listener: Listener) => void
+
+/** Opens one TCP listener; port 0 takes any free one. */
+export async function listenTcp({ host, port }: TcpAddress, backlog: number, accept: Accept): Promise<Listener> {
+  try {
+    return await open({ host, port, backlog, ipv6Only: isIPv6(host), exclusive: true }, accept)
+  } catch (cause) {
+    throw failure(cause, `TCP port ${port}${host === '' ? '' : ` of ${host}`}`)
+  }
+}
+
+/** Opens a Unix socket, in place of one that was left behind; `mask` are its permissions. */
+export async function listenUnix(path: string, mask: number, backlog: number, accept: Accept): Promise<Listener> {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
+    const before = process.umask(~mask & 0o777)
+    try {
+      const listener = await open({ path, backlog }, accept)
+      chmodSync(path, mask)
+      return listener
+    } finally { process.umask(before) }
+  } catch (cause) {
+    throw failure(cause, `UNIX socket ${path}`)
+  }
+}
+
+/** Every address of a name. */
+export async function resolveName(name: string): Promise<string[]> {
+  try {
+    return (await lookup(name, { all: true })).map(({ address }) => address)
+  } catch (cause) {
+    throw failure(cause, name)
+  }
+}
+
+function open(options: ListenOptions, accept: Accept): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const listener = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true })
+    listener.on('connection', socket => accept(socket, listener))
+    listener.once('error', reject)
+    listener.listen(options, () => {
+      listener.off('error', reject)
+      // running out of file descriptors must not end the process; the connection stays in the queue
+      listener.on('error', () => {})
+      resolve(listener)
+    })
+  })
+}
+
+/** Whether an error says that the address is not there, as ::1 on a machine without IPv6. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof MemslabError && ABSENT.has(error.code)
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Address already in use',
+  EACCES: 'Permission denied',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ENOTFOUND: 'Name or service not known',
+  EAI_AGAIN: 'Temporary failure in name resolution',
+  ENOENT: 'No such file or directory',
+}
+
+function failure(cause: unknown, what: string): MemslabError {
+  if (cause instanceof MemslabError) return cause
+  const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+  const code = isCoded ? String(cause.code) : 'EIO'
+  return new MemslabError(code, `failed to listen on ${what}: ${WORDS[code] ?? (cause instanceof Error ? cause.message : code)}`)
+}

@@ -1,0 +1,138 @@
+// What is wrong with a set of options, in words: wrong types, out of bounds, contradictory, or not supported yet. The
+// same checks hold for the command line and for embedders, who hand in objects.
+import { parseAddress } from './address.js'
+import { optionName, optionRows, type OptionRow, type Value } from './rows.js'
+import { defaultOptions, type Options } from './values.js'
+
+const PAGE_BYTES = 1024 * 1024
+/** What an item takes besides its key, value and flags, at most. */
+const HEADER_BYTES = 48
+/** What the kernel has room for in the address of a Unix socket. */
+const SOCKET_PATH_BYTES = 107
+
+type Field = keyof Options
+
+/**
+ * All problems, one sentence each; none means that a server can be made of these options.
+ * @param nameOf what a message calls an option; its field unless the command line says otherwise
+ */
+export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
+  const unknown = Object.keys(options).filter(field => !(field in DEFAULTS)).map(field => `unknown option "${field}"`)
+  const wrong = new Map<Field, string>()
+  for (const field of Object.keys(DEFAULTS) as Field[]) {
+    const problem = typeProblem(field, options[field])
+    if (problem !== undefined) wrong.set(field, `${nameOf(rowOf(field))}: ${problem}`)
+  }
+  for (const row of optionRows) {
+    if (row.value === undefined || fieldsOf(row.value).some(field => wrong.has(field))) continue
+    const problem = valueProblem(row.value, options, nameOf !== fieldOrName)
+    if (problem !== undefined) wrong.set(fieldsOf(row.value)[0]!, `${nameOf(row)}: ${problem}`)
+  }
+  const contradictory = CONTRADICTIONS
+    .filter(({ fields, holds }) => !fields.some(field => wrong.has(field)) && holds(options))
+    .map(({ fields, problem }) => `${nameOf(rowOf(fields[0]))}: ${problem(options, field => nameOf(rowOf(field)))}`)
+  return [...unknown, ...wrong.values(), ...contradictory]
+}
+
+const DEFAULTS = defaultOptions()
+const OPTIONAL_TEXTS: readonly Field[] = ['socketPath', 'user', 'pidFile']
+
+function typeProblem(field: Field, value: unknown): string | undefined {
+  if (OPTIONAL_TEXTS.includes(field)) {
+    return value === undefined || typeof value === 'string' && value !== '' ? undefined : 'must be a text that is not empty'
+  }
+  if (field === 'listen') return listenProblem(value)
+  const expected = typeof DEFAULTS[field]
+  return typeof value === expected ? undefined : `must be a ${expected}, not a ${typeof value}`
+}
+
+function listenProblem(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return 'must be an array of addresses'
+  const entries: readonly unknown[] = value
+  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${String(entry)} is no address`)
+    .filter(problem => typeof problem === 'string')
+  return problems.length === 0 ? undefined : problems.join('; ')
+}
+
+function valueProblem(value: Value, options: Options, inUnits: boolean): string | undefined {
+  switch (value.kind) {
+    case 'whole': case 'size': case 'count': case 'octal': {
+      const number = options[value.field]
+      const { min, max } = value
+      if (Number.isInteger(number) && number >= min && number <= max) return undefined
+      const print = inUnits ? printer(value) : String
+      return `must be from ${print(min)} to ${print(max)}, not ${print(number)}`
+    }
+    case 'fraction': {
+      const number = options[value.field]
+      if (number > value.above && number < value.below) return undefined
+      const below = value.below === Infinity ? '' : ` and less than ${value.below}`
+      return `must be greater than ${value.above}${below}, not ${number}`
+    }
+    case 'choice': {
+      const isOne = Object.values(value.choices).some(choice =>
+        Object.entries(choice).every(([field, chosen]) => options[field as Field] === chosen))
+      return isOne ? undefined : `must be one of ${Object.keys(value.choices).join(', ')}`
+    }
+    case 'character':
+      return /^[!-~]$/.test(options[value.field]) ? undefined : 'must be one printable ASCII character'
+    case 'text':
+      return value.field === 'socketPath' && Buffer.byteLength(options.socketPath ?? '') > SOCKET_PATH_BYTES
+        ? `must be at most ${SOCKET_PATH_BYTES} bytes long` : undefined
+    case 'addresses':
+      return undefined
+  }
+}
+
+/** How the command line writes a number of this kind. */
+function printer(value: Value): (number: number) => string {
+  if (value.kind === 'octal') return number => number.toString(8)
+  if (value.kind === 'size') return printSize
+  return number => String(value.kind === 'whole' ? number / (value.unit ?? 1) : number)
+}
+
+/** 1048576 is 1m, 524288 is 512k. */
+export function printSize(bytes: number): string {
+  if (bytes !== 0 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)}m`
+  return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)
+}
+
+/** What no option alone is to blame for. The first field is the one that is complained about. */
+const CONTRADICTIONS: readonly {
+  fields: readonly [Field, ...Field[]]
+  holds: (options: Options) => boolean
+  problem: (options: Options, nameOf: (field: Field) => string) => string
+}[] = [
+  { fields: ['udpport'], holds: ({ udpport }) => udpport !== 0,
+    problem: () => 'UDP is not supported yet' },
+  { fields: ['threads'], holds: ({ threads }) => threads !== 1,
+    problem: () => 'more than one thread is not supported yet' },
+  { fields: ['itemSizeMax', 'maxbytes'], holds: ({ itemSizeMax, maxbytes }) => itemSizeMax > maxbytes / 2,
+    problem: ({ itemSizeMax, maxbytes }, nameOf) =>
+      `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
+  { fields: ['slabChunkMax'], holds: ({ slabChunkMax }) => PAGE_BYTES % slabChunkMax !== 0,
+    problem: ({ slabChunkMax }) => `${slabChunkMax} does not divide a page of ${PAGE_BYTES} bytes evenly` },
+  { fields: ['chunkSize', 'slabChunkMax'], holds: ({ chunkSize, slabChunkMax }) => chunkSize + HEADER_BYTES > slabChunkMax,
+    problem: ({ chunkSize, slabChunkMax }) =>
+      `${chunkSize} bytes and the header of an item do not fit the largest chunk, ${slabChunkMax} bytes` },
+  { fields: ['hotLruPct', 'warmLruPct'], holds: ({ hotLruPct, warmLruPct }) => hotLruPct + warmLruPct > 80,
+    problem: ({ hotLruPct, warmLruPct }, nameOf) =>
+      `${hotLruPct} and ${nameOf('warmLruPct')} ${warmLruPct} are more than 80 percent together` },
+]
+
+function fieldsOf(value: Value): Field[] {
+  if (value.kind !== 'choice') return [value.field]
+  return Object.keys(Object.values(value.choices)[0] ?? {}) as Field[]
+}
+
+/** The row that sets a field. */
+function rowOf(field: Field): OptionRow {
+  const byValue = optionRows.find(({ value }) => value !== undefined && fieldsOf(value).includes(field))
+  return byValue ?? optionRows.find(({ sets }) => sets !== undefined && field in sets) ?? { name: field, help: [] }
+}
+
+/** What an embedder calls an option. */
+function fieldOrName(row: OptionRow): string {
+  const fields = row.value === undefined ? Object.keys(row.sets ?? {}) : fieldsOf(row.value)
+  return fields[0] ?? optionName(row)
+}

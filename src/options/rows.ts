@@ -1,0 +1,393 @@
+// One row an option, in the order of memcached's help. The rows are all there is to know about an option: parse.ts reads
+// command lines by them, check.ts takes the bounds from them, help.ts prints them, settings.ts shows them in
+// `stats settings`.
+import { type Options } from './values.js'
+
+export interface OptionRow {
+  /** One letter after `-`. */
+  readonly flag?: string
+  /** A word after `--`. */
+  readonly long?: string
+  /** A word after `-o`, as help prints it. A row with `clears` also has the opposite name, with or without `no_`. */
+  readonly name?: string
+  /** What help calls its argument; without this it takes none. */
+  readonly argument?: string
+  /** The argument may be left out. */
+  readonly optional?: true
+  /** How the argument is read, which field it sets, and the bounds of that field. */
+  readonly value?: Value
+  /** What it sets whatever the argument is. */
+  readonly sets?: Partial<Options>
+  /** What the opposite name sets. */
+  readonly clears?: Partial<Options>
+  /** It does nothing unless this is set too. */
+  readonly needs?: 'lruSegmented' | 'socketPath'
+  /** Answered instead of serving. */
+  readonly action?: 'help' | 'version' | 'license'
+  /** Whether it does what memcached's does. Default 'live'. */
+  readonly support?: Support
+  /** The reason why it does not, in a few words. */
+  readonly why?: string
+  /** Its line in `stats settings`, and for a row without a field what that line says. */
+  readonly setting?: string
+  readonly settingValue?: string
+  /** The lines of its help; `{default}` is the default value. */
+  readonly help: readonly string[]
+}
+
+/**
+ * live: works. ignored: makes no sense here; accepted with a warning. idle: what it tunes does not exist yet; accepted
+ * with a warning. later: refused as "not supported yet".
+ */
+export type Support = 'live' | 'ignored' | 'idle' | 'later'
+
+export type Value =
+  | { readonly kind: 'whole', readonly field: NumberField, readonly min: number, readonly max: number, readonly unit?: number }
+  | { readonly kind: 'size', readonly field: NumberField, readonly min: number, readonly max: number }
+  | { readonly kind: 'fraction', readonly field: NumberField, readonly above: number, readonly below: number }
+  | { readonly kind: 'octal', readonly field: 'umask', readonly min: number, readonly max: number }
+  | { readonly kind: 'count', readonly field: 'verbosity', readonly min: number, readonly max: number }
+  | { readonly kind: 'text', readonly field: 'socketPath' | 'user' | 'pidFile' }
+  | { readonly kind: 'character', readonly field: 'prefixDelimiter' }
+  | { readonly kind: 'addresses', readonly field: 'listen' }
+  | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>>, readonly later?: string }
+
+export type NumberField = { [Field in keyof Options]: Options[Field] extends number ? Field : never }[keyof Options]
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const INT_MAX = 2 ** 31 - 1
+
+/** memcached 1.4 as far as it can still be had: one flat list, nothing in the background. */
+const OLD_DEFAULTS: Partial<Options> = {
+  maxconnsFast: false,
+  slabReassign: false,
+  slabAutomove: 0,
+  slabChunkMax: MIB,
+  lruCrawler: false,
+  lruMaintainer: false,
+  lruSegmented: false,
+  hashAlgorithm: 'jenkins',
+}
+
+const NO_PAGE_MOVES = 'pages do not move between slab classes yet'
+const NO_WATCH = 'there is no watch command yet'
+const NO_CALL = 'Node.js has no call for it'
+const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
+const OWN_PACE = 'the background work paces itself'
+
+export const optionRows: readonly OptionRow[] = [
+  { flag: 'p', long: 'port', argument: 'num', value: { kind: 'whole', field: 'port', min: -1, max: 65535 },
+    help: ['TCP port to listen on (default: {default});', '0 is off, -1 takes any free one'] },
+  { flag: 'U', long: 'udp-port', argument: 'num', value: { kind: 'whole', field: 'udpport', min: -1, max: 65535 },
+    setting: 'udpport',
+    help: ['UDP port to listen on (default: {default}, off);', 'any other is not supported yet'] },
+  { flag: 's', long: 'unix-socket', argument: 'file', value: { kind: 'text', field: 'socketPath' },
+    setting: 'domain_socket',
+    help: ['UNIX socket to listen on (disables network support)'] },
+  { flag: 'a', long: 'unix-mask', argument: 'mask', value: { kind: 'octal', field: 'umask', min: 0, max: 0o777 },
+    needs: 'socketPath',
+    setting: 'umask',
+    help: ['access mask for UNIX socket, in octal (default: {default})'] },
+  { flag: 'A', long: 'enable-shutdown', sets: { shutdownCommand: true },
+    setting: 'shutdown_command',
+    help: ['enable ascii "shutdown" command'] },
+  { flag: 'l', long: 'listen', argument: 'addr', value: { kind: 'addresses', field: 'listen' },
+    help: ['interface to listen on (default: loopback only, 127.0.0.1 and ::1;',
+      'memcached\'s is INADDR_ANY, which is -l 0.0.0.0 here);',
+      '<addr> or <addr>:<port>, several with commas or with several -l'] },
+  { flag: 'd', long: 'daemon', sets: { daemonize: true },
+    help: ['run as a daemon'] },
+  { flag: 'r', long: 'enable-coredumps', support: 'ignored', why: NO_CALL,
+    help: ['maximize core file limit'] },
+  { flag: 'u', long: 'user', argument: 'user', value: { kind: 'text', field: 'user' },
+    help: ['assume identity of <user> (only when run as root)'] },
+  { flag: 'm', long: 'memory-limit', argument: 'num',
+    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB },
+    setting: 'maxbytes',
+    help: ['item memory in megabytes (default: {default})'] },
+  { flag: 'M', long: 'disable-evictions', sets: { evictions: false },
+    setting: 'evictions',
+    help: ['return error on memory exhausted instead of evicting'] },
+  { flag: 'c', long: 'conn-limit', argument: 'num', value: { kind: 'whole', field: 'maxconns', min: 1, max: INT_MAX },
+    setting: 'maxconns',
+    help: ['max simultaneous connections (default: {default})'] },
+  { flag: 'k', long: 'lock-memory', support: 'ignored', why: NO_CALL,
+    help: ['lock down all paged memory'] },
+  { flag: 'v', long: 'verbose', value: { kind: 'count', field: 'verbosity', min: 0, max: 3 },
+    setting: 'verbosity',
+    help: ['verbose (print errors/warnings while in event loop);',
+      '-vv: very verbose (also print client commands/responses);',
+      '-vvv: extremely verbose (internal state transitions)'] },
+  { flag: 'h', long: 'help', action: 'help',
+    help: ['print this help and exit'] },
+  { flag: 'i', long: 'license', action: 'license',
+    help: ['print memslab license'] },
+  { flag: 'V', long: 'version', action: 'version',
+    help: ['print version and exit'] },
+  { flag: 'P', long: 'pidfile', argument: 'file', value: { kind: 'text', field: 'pidFile' },
+    help: ['save PID in <file>, removed when the server ends'] },
+  { flag: 'f', long: 'slab-growth-factor', argument: 'num',
+    value: { kind: 'fraction', field: 'factor', above: 1, below: Infinity },
+    setting: 'growth_factor',
+    help: ['chunk size growth factor (default: {default})'] },
+  { flag: 'n', long: 'slab-min-size', argument: 'bytes', value: { kind: 'whole', field: 'chunkSize', min: 1, max: MIB / 2 },
+    setting: 'chunk_size',
+    help: ['min space used for key+value+flags (default: {default})'] },
+  { flag: 'L', long: 'enable-largepages', support: 'ignored', why: NO_CALL,
+    help: ['try to use large memory pages (if available)'] },
+  { flag: 'D', argument: 'char', value: { kind: 'character', field: 'prefixDelimiter' }, sets: { detailEnabled: true },
+    setting: 'stat_key_prefix',
+    help: ['Use <char> as the delimiter between key prefixes and IDs.',
+      'This is used for per-prefix stats reporting. The default is',
+      '"{default}" (colon). If this option is specified, stats collection',
+      'is turned on automatically; if not, then it may be turned on',
+      'by sending the "stats detail on" command to the server.'] },
+  { flag: 't', long: 'threads', argument: 'num', value: { kind: 'whole', field: 'threads', min: 1, max: 1024 },
+    setting: 'num_threads',
+    help: ['number of threads to use (default: {default});', 'more are not supported yet'] },
+  { flag: 'R', long: 'max-reqs-per-event', argument: 'num',
+    value: { kind: 'whole', field: 'reqsPerEvent', min: 1, max: INT_MAX },
+    setting: 'reqs_per_event',
+    help: ['maximum number of requests per event, limits the',
+      'requests processed per connection to prevent',
+      'starvation (default: {default})'] },
+  { flag: 'C', long: 'disable-cas', sets: { useCas: false },
+    setting: 'cas_enabled',
+    help: ['disable use of CAS'] },
+  { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: 1, max: INT_MAX },
+    setting: 'tcp_backlog',
+    help: ['set the backlog queue limit (default: {default})'] },
+  { flag: 'B', long: 'protocol', argument: 'name',
+    value: { kind: 'choice', choices: { auto: { protocol: 'auto' }, ascii: { protocol: 'ascii' } }, later: 'binary' },
+    help: ['protocol - one of ascii, binary, or auto (default: auto-negotiate);', 'binary is not supported yet'] },
+  { flag: 'I', long: 'max-item-size', argument: 'num',
+    value: { kind: 'size', field: 'itemSizeMax', min: KIB, max: 1024 * MIB },
+    setting: 'item_size_max',
+    help: ['adjusts max item size', '(default: {default}, min: 1k, max: 1024m)'] },
+  { flag: 'S', long: 'enable-sasl', support: 'later',
+    setting: 'auth_enabled_sasl', settingValue: 'no',
+    help: ['turn on Sasl authentication'] },
+  { flag: 'F', long: 'disable-flush-all', sets: { flushEnabled: false },
+    setting: 'flush_enabled',
+    help: ['disable flush_all command'] },
+  { flag: 'X', long: 'disable-dumping', sets: { dumpEnabled: false },
+    setting: 'dump_enabled',
+    help: ['disable stats cachedump and lru_crawler metadump'] },
+  { flag: 'W', long: 'disable-watch', sets: { watchEnabled: false }, support: 'idle', why: NO_WATCH,
+    help: ['disable watch commands (live logging)'] },
+  { flag: 'Y', long: 'auth-file', argument: 'file', support: 'later',
+    setting: 'auth_enabled_ascii', settingValue: 'no',
+    help: ['enable ASCII protocol authentication. format:', 'user:pass\\nuser2:pass2\\n'] },
+  { flag: 'e', long: 'memory-file', argument: 'file', support: 'later',
+    setting: 'memory_file', settingValue: '(null)',
+    help: ['mmap a file for item memory'] },
+  { flag: 'Z', long: 'enable-ssl', support: 'later',
+    setting: 'ssl_enabled', settingValue: 'no',
+    help: ['enable TLS/SSL'] },
+  { flag: 'o', long: 'extended', argument: 'list',
+    help: ['comma separated list of extended options;', 'most options have a \'no_\' prefix to disable'] },
+
+  { name: 'maxconns_fast', sets: { maxconnsFast: true }, clears: { maxconnsFast: false },
+    setting: 'maxconns_fast',
+    help: ['immediately close new connections after limit (default: {default})'] },
+  { name: 'hashpower', argument: 'num', value: { kind: 'whole', field: 'hashpowerInit', min: 0, max: 32 },
+    support: 'ignored', why: ONE_TABLE,
+    setting: 'hashpower_init',
+    help: ['the size of the hash table as a power of two (default: {default})'] },
+  { name: 'tail_repair_time', argument: 'seconds', value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX },
+    support: 'ignored', why: 'there are no leaked references to repair',
+    setting: 'tail_repair_time',
+    help: ['seconds to wait before forcefully killing LRU tail item (default: {default})'] },
+  { name: 'hash_algorithm', argument: 'name', support: 'ignored', why: 'there is one hash, keyed at random at the start',
+    value: { kind: 'choice', choices: {
+      murmur3: { hashAlgorithm: 'murmur3' }, jenkins: { hashAlgorithm: 'jenkins' }, xxh3: { hashAlgorithm: 'xxh3' },
+    } },
+    setting: 'hash_algorithm',
+    help: ['the hash table algorithm;', 'default is murmur3 hash. options: jenkins, murmur3, xxh3'] },
+  { name: 'no_lru_crawler', sets: { lruCrawler: false }, clears: { lruCrawler: true },
+    setting: 'lru_crawler',
+    help: ['do not reclaim memory of expired items in the background'] },
+  { name: 'lru_crawler_sleep', argument: 'num', value: { kind: 'whole', field: 'lruCrawlerSleep', min: 0, max: 1000000 },
+    support: 'ignored', why: OWN_PACE,
+    setting: 'lru_crawler_sleep',
+    help: ['microseconds to sleep between items (default: {default})'] },
+  { name: 'lru_crawler_tocrawl', argument: 'num',
+    value: { kind: 'whole', field: 'lruCrawlerTocrawl', min: 0, max: 2 ** 32 - 1 },
+    support: 'ignored', why: OWN_PACE,
+    setting: 'lru_crawler_tocrawl',
+    help: ['max items to crawl per slab per run (default: {default}, unlimited)'] },
+  { name: 'read_buf_mem_limit', argument: 'num',
+    value: { kind: 'whole', field: 'readBufMemLimit', min: 0, max: INT_MAX * MIB, unit: MIB },
+    support: 'ignored', why: 'all connections share one read buffer',
+    setting: 'read_buf_mem_limit',
+    help: ['limit in megabytes for connection read/response buffers.', '0 means unlimited (default: {default})'] },
+  { name: 'resp_obj_mem_limit', argument: 'num', support: 'ignored', why: 'memcached does not use it either',
+    help: ['no longer used, see read_buf_mem_limit'] },
+  { name: 'no_lru_maintainer', sets: { lruMaintainer: false, lruSegmented: false },
+    clears: { lruMaintainer: true, lruSegmented: true },
+    setting: 'lru_maintainer_thread',
+    help: ['one flat LRU instead of the segmented one, put in order by', 'requests alone'] },
+  { name: 'hot_lru_pct', argument: 'num', value: { kind: 'whole', field: 'hotLruPct', min: 1, max: 79 },
+    needs: 'lruSegmented', setting: 'hot_lru_pct',
+    help: ['pct of slab memory to reserve for hot lru.', '(requires lru_maintainer, default pct: {default})'] },
+  { name: 'warm_lru_pct', argument: 'num', value: { kind: 'whole', field: 'warmLruPct', min: 1, max: 79 },
+    needs: 'lruSegmented', setting: 'warm_lru_pct',
+    help: ['pct of slab memory to reserve for warm lru.', '(requires lru_maintainer, default pct: {default})'] },
+  { name: 'hot_max_factor', argument: 'num',
+    value: { kind: 'fraction', field: 'hotMaxFactor', above: 0, below: Infinity },
+    needs: 'lruSegmented', setting: 'hot_max_factor',
+    help: ['items idle > cold lru age * drop from hot lru. (default: {default})'] },
+  { name: 'warm_max_factor', argument: 'num',
+    value: { kind: 'fraction', field: 'warmMaxFactor', above: 0, below: Infinity },
+    needs: 'lruSegmented', setting: 'warm_max_factor',
+    help: ['items idle > cold lru age * this drop from warm. (default: {default})'] },
+  { name: 'temporary_ttl', argument: 'seconds', sets: { tempLru: true },
+    value: { kind: 'whole', field: 'temporaryTtl', min: 0, max: 2 ** 32 - 1 },
+    needs: 'lruSegmented', setting: 'temporary_ttl',
+    help: ['TTL\'s below get separate LRU, can\'t be evicted.', '(requires lru_maintainer, default: {default})'] },
+  { name: 'idle_timeout', argument: 'seconds', value: { kind: 'whole', field: 'idleTimeout', min: 0, max: INT_MAX },
+    setting: 'idle_timeout',
+    help: ['timeout for idle connections. (default: {default}, no timeout)'] },
+  { name: 'slab_chunk_max', argument: 'bytes', value: { kind: 'size', field: 'slabChunkMax', min: KIB, max: MIB },
+    setting: 'slab_chunk_max',
+    help: ['largest chunk in bytes, larger items span several. (default: {default})'] },
+  { name: 'no_chunked_items', sets: { slabChunkMax: MIB },
+    help: ['the largest chunk is a whole page'] },
+  { name: 'watcher_logbuf_size', argument: 'num',
+    value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: INT_MAX * KIB, unit: KIB },
+    support: 'idle', why: NO_WATCH,
+    setting: 'watcher_logbuf_size',
+    help: ['size in kilobytes of per-watcher write buffer. (default: {default})'] },
+  { name: 'worker_logbuf_size', argument: 'num',
+    value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: INT_MAX * KIB, unit: KIB },
+    support: 'idle', why: NO_WATCH,
+    setting: 'worker_logbuf_size',
+    help: ['size in kilobytes of per-worker-thread buffer', 'read by background thread, then written to watchers. (default: {default})'] },
+  { name: 'track_sizes', sets: { trackSizes: true }, clears: { trackSizes: false },
+    setting: 'track_sizes',
+    help: ['enable dynamic reports for \'stats sizes\' command.'] },
+  { name: 'no_hashexpand', support: 'ignored', why: ONE_TABLE,
+    help: ['disables hash table expansion'] },
+  { name: 'modern', support: 'ignored', why: 'these are the defaults',
+    help: ['enables options which will be default in future.', 'currently: nothing'] },
+  { name: 'no_modern', sets: OLD_DEFAULTS,
+    help: ['uses defaults of previous major version (1.4.x)'] },
+  { name: 'inline_ascii_resp', support: 'ignored', why: 'memcached does not use it either',
+    clears: {},
+    setting: 'inline_ascii_response', settingValue: 'no',
+    help: ['no longer used'] },
+  { name: 'no_drop_privileges', support: 'ignored', why: NO_CALL,
+    clears: {},
+    help: ['do not confine system calls'] },
+  { name: 'relaxed_privileges', support: 'ignored', why: NO_CALL,
+    help: ['confine system calls less strictly'] },
+  { name: 'sock_cookie_id', argument: 'num', support: 'ignored', why: NO_CALL,
+    help: ['attributes an ID to a socket for ip filtering/firewalls'] },
+  { name: 'slab_reassign', sets: { slabReassign: true }, clears: { slabReassign: false },
+    support: 'idle', why: NO_PAGE_MOVES,
+    setting: 'slab_reassign',
+    help: ['let pages move between slab classes (default: {default})'] },
+  { name: 'slab_automove', argument: 'mode', optional: true,
+    value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2 }, clears: { slabAutomove: 0 },
+    support: 'idle', why: NO_PAGE_MOVES,
+    setting: 'slab_automove',
+    help: ['move pages by themselves: 0 never, 1 with care, 2 on every', 'eviction (default: {default})'] },
+  { name: 'slab_automove_ratio', argument: 'num',
+    value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, below: 1 },
+    support: 'idle', why: NO_PAGE_MOVES,
+    setting: 'slab_automove_ratio',
+    help: ['how much older than the rest a class must be to lose a', 'page (default: {default})'] },
+  { name: 'slab_automove_window', argument: 'num',
+    value: { kind: 'whole', field: 'slabAutomoveWindow', min: 3, max: INT_MAX },
+    support: 'idle', why: NO_PAGE_MOVES,
+    setting: 'slab_automove_window',
+    help: ['seconds over which ages are compared (default: {default})'] },
+  { name: 'slab_automove_freeratio', argument: 'num', support: 'later',
+    setting: 'slab_automove_freeratio', settingValue: '0.010',
+    help: ['ratio of memory to hold free as buffer. (default: 0.010)'] },
+
+  { name: 'ext_path', argument: 'file', support: 'later',
+    help: ['file to write to for external storage.', 'ie: ext_path=/mnt/d1/extstore:1G'] },
+  { name: 'ext_page_size', argument: 'num', support: 'later',
+    help: ['size in megabytes of storage pages. (default: 64)'] },
+  { name: 'ext_wbuf_size', argument: 'num', support: 'later',
+    setting: 'ext_wbuf_size', settingValue: '4194304',
+    help: ['size in megabytes of page write buffers. (default: 4)'] },
+  { name: 'ext_threads', argument: 'num', support: 'later',
+    help: ['number of IO threads to run. (default: 1)'] },
+  { name: 'ext_item_size', argument: 'num', support: 'later',
+    setting: 'ext_item_size', settingValue: '512',
+    help: ['store items larger than this (bytes, default 512)'] },
+  { name: 'ext_item_age', argument: 'num', support: 'later',
+    setting: 'ext_item_age', settingValue: '4294967295',
+    help: ['store items idle at least this long (seconds, default: no age limit)'] },
+  { name: 'ext_low_ttl', argument: 'num', support: 'later',
+    setting: 'ext_low_ttl', settingValue: '0',
+    help: ['consider TTLs lower than this specially (default: 0)'] },
+  { name: 'ext_drop_unread', support: 'later',
+    setting: 'ext_drop_unread', settingValue: 'no',
+    help: ['don\'t re-write unread values during compaction (default: disabled)'] },
+  { name: 'ext_recache_rate', argument: 'num', support: 'later',
+    setting: 'ext_recache_rate', settingValue: '2000',
+    help: ['recache an item every N accesses (default: 2000)'] },
+  { name: 'ext_compact_under', argument: 'num', support: 'later',
+    setting: 'ext_compact_under', settingValue: '0',
+    help: ['compact when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
+  { name: 'ext_drop_under', argument: 'num', support: 'later',
+    setting: 'ext_drop_under', settingValue: '0',
+    help: ['drop COLD items when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
+  { name: 'ext_max_frag', argument: 'num', support: 'later',
+    setting: 'ext_max_frag', settingValue: '0.80',
+    help: ['max page fragmentation to tolerate (default: 0.80)'] },
+  { name: 'ext_max_sleep', argument: 'num', support: 'later',
+    setting: 'ext_max_sleep', settingValue: '1000000',
+    help: ['max sleep time of background threads in us (default: 1000000)'] },
+
+  { name: 'ssl_chain_cert', argument: 'file', support: 'later',
+    setting: 'ssl_chain_cert', settingValue: '(null)',
+    help: ['certificate chain file in PEM format'] },
+  { name: 'ssl_key', argument: 'file', support: 'later',
+    setting: 'ssl_key', settingValue: '(null)',
+    help: ['private key, if not part of the ssl_chain_cert'] },
+  { name: 'ssl_keyformat', argument: 'name', support: 'later',
+    setting: 'ssl_keyformat', settingValue: '1',
+    help: ['private key format (PEM, DER or ENGINE) (default: PEM)'] },
+  { name: 'ssl_verify_mode', argument: 'num', support: 'later',
+    setting: 'ssl_verify_mode', settingValue: '0',
+    help: ['peer certificate verification mode, default is 0(None).',
+      'valid values are 0(None), 1(Request), 2(Require)', 'or 3(Once)'] },
+  { name: 'ssl_ciphers', argument: 'list', support: 'later',
+    setting: 'ssl_ciphers', settingValue: 'NULL',
+    help: ['specify cipher list to be used'] },
+  { name: 'ssl_ca_cert', argument: 'file', support: 'later',
+    setting: 'ssl_ca_cert', settingValue: 'NULL',
+    help: ['PEM format file of acceptable client CA\'s'] },
+  { name: 'ssl_wbuf_size', argument: 'num', support: 'later',
+    setting: 'ssl_wbuf_size', settingValue: '16384',
+    help: ['size in kilobytes of per-connection SSL output buffer', '(default: 16)'] },
+  { name: 'ssl_session_cache', support: 'later',
+    setting: 'ssl_session_cache', settingValue: 'no',
+    help: ['enable server-side SSL session cache, to support session', 'resumption'] },
+  { name: 'ssl_kernel_tls', support: 'later',
+    setting: 'ssl_kernel_tls', settingValue: 'no',
+    help: ['enable kernel TLS offload'] },
+  { name: 'ssl_min_version', argument: 'num', support: 'later',
+    setting: 'ssl_min_version', settingValue: 'tlsv1.2',
+    help: ['minimum protocol version to accept (default: tlsv1.2)',
+      'valid values are 0(tlsv1.0), 1(tlsv1.1), 2(tlsv1.2), or 3(tlsv1.3).'] },
+  { name: 'proxy_config', argument: 'file', support: 'later',
+    help: ['run as a proxy, configured by a Lua program'] },
+  { name: 'proxy_arg', argument: 'text', support: 'later',
+    help: ['string to pass to proxy_config'] },
+
+  { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: 'there is one thread to choose from',
+    setting: 'num_napi_ids', settingValue: '0',
+    help: ['number of napi ids'] },
+]
+
+/** What a message calls an option: `-m/--memory-limit`, `-D`, `-o idle_timeout`. */
+export function optionName({ flag, long, name }: OptionRow): string {
+  if (flag === undefined) return `-o ${name}`
+  return long === undefined ? `-${flag}` : `-${flag}/--${long}`
+}

@@ -1,0 +1,67 @@
+// `stats settings`: what the server is set to, in memcached's names, order and formats.
+import { optionRows, type OptionRow } from './rows.js'
+import { LOOPBACK, type Options } from './values.js'
+
+/** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
+export interface LiveSettings extends Partial<Options> {
+  /** The port that TCP is listening on, 0 if none. */
+  readonly tcpPort: number
+  /** Seconds since the oldest item in the cache was last used. */
+  readonly oldest: number
+}
+
+/** The lines of `stats settings`: name and value. */
+export function settingsReport(options: Options, live: LiveSettings): readonly (readonly [string, string])[] {
+  const current = { ...options, ...live }
+  return ORDER.map(name => [name, EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)] as const)
+}
+
+/** memcached's order. */
+const ORDER = `
+  maxbytes maxconns tcpport udpport inter verbosity oldest evictions domain_socket umask shutdown_command growth_factor
+  chunk_size num_threads num_threads_per_udp stat_key_prefix detail_enabled reqs_per_event cas_enabled tcp_backlog
+  binding_protocol auth_enabled_sasl auth_enabled_ascii item_size_max maxconns_fast hashpower_init slab_reassign
+  slab_automove slab_automove_ratio slab_automove_window slab_chunk_max lru_crawler lru_crawler_sleep
+  lru_crawler_tocrawl tail_repair_time flush_enabled dump_enabled hash_algorithm lru_maintainer_thread lru_segmented
+  hot_lru_pct warm_lru_pct hot_max_factor warm_max_factor temp_lru temporary_ttl idle_timeout watcher_logbuf_size
+  worker_logbuf_size read_buf_mem_limit track_sizes inline_ascii_response ext_item_size ext_item_age ext_low_ttl
+  ext_recache_rate ext_wbuf_size ext_compact_under ext_drop_under ext_max_sleep ext_max_frag slab_automove_freeratio
+  ext_drop_unread ssl_enabled ssl_chain_cert ssl_key ssl_verify_mode ssl_keyformat ssl_ciphers ssl_ca_cert
+  ssl_wbuf_size ssl_session_cache ssl_kernel_tls ssl_min_version num_napi_ids memory_file client_flags_size
+`.trim().split(/\s+/)
+
+/** The lines that are not simply the value of an option. */
+const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => string>> = {
+  tcpport: ({ tcpPort }) => String(tcpPort),
+  inter: ({ listen, socketPath }) => socketPath !== undefined ? 'NULL' : (listen.length > 0 ? listen : LOOPBACK).join(','),
+  oldest: ({ oldest }) => String(oldest),
+  evictions: ({ evictions }) => evictions ? 'on' : 'off',
+  num_threads_per_udp: ({ threads }) => String(threads),
+  detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
+  binding_protocol: ({ protocol }) => protocol === 'ascii' ? 'ascii' : 'auto-negotiate',
+  lru_maintainer_thread: ({ lruMaintainer }) => yesOrNo(lruMaintainer),
+  lru_segmented: ({ lruSegmented }) => yesOrNo(lruSegmented),
+  temp_lru: ({ tempLru }) => yesOrNo(tempLru),
+  client_flags_size: () => '4',
+}
+
+const ROWS = new Map(optionRows.filter(row => row.setting !== undefined).map(row => [row.setting, row]))
+
+function settingOf(row: OptionRow | undefined, options: Options): string {
+  if (row?.settingValue !== undefined) return row.settingValue
+  const value = row?.value
+  if (value === undefined) {
+    const [field] = Object.keys(row?.sets ?? {}) as (keyof Options)[]
+    return yesOrNo(field !== undefined && options[field] === true)
+  }
+  switch (value.kind) {
+    case 'fraction': return options[value.field].toFixed(2)
+    case 'octal': return options[value.field].toString(8)
+    case 'choice': return String(options.hashAlgorithm)
+    default: return String(options[value.field] ?? 'NULL')
+  }
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}

@@ -1,0 +1,195 @@
+// What a server is set to: one field for each thing that can be set, named after memcached's `stats settings`.
+// How the command line sets them is in rows.ts; which values are allowed, in rows.ts and check.ts.
+
+/** The least that `-I` may be. */
+export const ITEM_SIZE_MIN = 1024
+
+/** Where a server listens that is not told where. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
+
+/** What a server can be told. Every field has the default of the command line. */
+export interface Options {
+  /** Memory for items in bytes, `-m` gives it in MiB. Default 64 MiB. */
+  maxbytes: number
+  /** Simultaneous connections, `-c`. Default 1024. */
+  maxconns: number
+  /** TCP port, `-p`: 0 opens none, -1 takes any free one. Default 11211. */
+  port: number
+  /** UDP port, `-U`: only 0, off, for now. */
+  udpport: number
+  /** Addresses, names or `address:port`, `-l`. Default none, meaning loopback only: 127.0.0.1 and ::1. */
+  listen: readonly string[]
+  /** Path of a Unix socket, `-s`; there is no TCP then. */
+  socketPath: string | undefined
+  /** Access mask of the Unix socket, `-a`. Default 0o700. */
+  umask: number
+  /** Whether the `shutdown` command works, `-A`. Default false. */
+  shutdownCommand: boolean
+  /** 0 to 3, `-v`. Default 0. */
+  verbosity: number
+  /** Whether old items make room for new ones; `-M` answers an error instead. Default true. */
+  evictions: boolean
+  /** How much larger each slab class's chunks are than the last's, `-f`. Default 1.25. */
+  factor: number
+  /** Least space for key, value and flags in bytes, `-n`. Default 48. */
+  chunkSize: number
+  /** Threads, `-t`: only 1 for now. */
+  threads: number
+  /** What ends the prefix of a key in `stats detail`, `-D`. Default ':'. */
+  prefixDelimiter: string
+  /** Whether `stats detail` counts from the start, set by `-D`. Default false. */
+  detailEnabled: boolean
+  /** Requests served in one go for each connection, `-R`. Default 20. */
+  reqsPerEvent: number
+  /** Whether items carry a cas number; `-C` clears it. Default true. */
+  useCas: boolean
+  /** Connections the kernel queues, `-b`. Default 1024. */
+  backlog: number
+  /** Protocols spoken, `-B`. Default 'auto'. */
+  protocol: 'auto' | 'ascii'
+  /** Largest item in bytes, `-I`. Default 1 MiB. */
+  itemSizeMax: number
+  /** Whether a connection over the limit is told so and closed, rather than left waiting. Default true. */
+  maxconnsFast: boolean
+  /** Power of two of the hash table's size at the start; 0 leaves it to `maxbytes`. Default 0. */
+  hashpowerInit: number
+  /** Whether `flush_all` works; `-F` clears it. Default true. */
+  flushEnabled: boolean
+  /** Whether items may be listed; `-X` clears it. Default true. */
+  dumpEnabled: boolean
+  /** Whether `watch` works; `-W` clears it. Default true. */
+  watchEnabled: boolean
+  /** Largest chunk in bytes; larger items span several. Default 512 KiB, or what `itemSizeMax` allows. */
+  slabChunkMax: number
+  /** Whether `stats sizes` is kept. Default false. */
+  trackSizes: boolean
+  /** Seconds until an idle connection is closed, 0 for never. Default 0. */
+  idleTimeout: number
+  /** Whether each class has HOT, WARM and COLD lists rather than one. Default true. */
+  lruSegmented: boolean
+  /** Whether the lists are also put in order in the background. Default true. */
+  lruMaintainer: boolean
+  /** Whether memory of expired items is reclaimed in the background. Default true. */
+  lruCrawler: boolean
+  /** Microseconds; kept for `stats settings`. Default 100. */
+  lruCrawlerSleep: number
+  /** Items; kept for `stats settings`. Default 0. */
+  lruCrawlerTocrawl: number
+  /** Percent of a class's memory for its HOT list. Default 20. */
+  hotLruPct: number
+  /** Percent of a class's memory for its WARM list. Default 40. */
+  warmLruPct: number
+  /** Items idle longer than this times the age of COLD leave HOT. Default 0.2. */
+  hotMaxFactor: number
+  /** Items idle longer than this times the age of COLD leave WARM. Default 2. */
+  warmMaxFactor: number
+  /** Whether items with a short life have a list of their own. Default false, `temporaryTtl` on the command line sets it. */
+  tempLru: boolean
+  /** What a short life is, in seconds. Default 61. */
+  temporaryTtl: number
+  /** Kept for `stats settings`. Default 0. */
+  tailRepairTime: number
+  /** Whether pages may move between slab classes. Default true. */
+  slabReassign: boolean
+  /** 0 off, 1 slow, 2 with every eviction. Default 1. */
+  slabAutomove: number
+  /** Kept for `stats settings`. Default 0.8. */
+  slabAutomoveRatio: number
+  /** Kept for `stats settings`. Default 10. */
+  slabAutomoveWindow: number
+  /** Kept for `stats settings`; memslab has one keyed hash. Default 'murmur3'. */
+  hashAlgorithm: string
+  /** Bytes; kept for `stats settings`. Default 256 KiB. */
+  watcherLogbufSize: number
+  /** Bytes; kept for `stats settings`. Default 64 KiB. */
+  workerLogbufSize: number
+  /** Bytes; kept for `stats settings`. Default 0. */
+  readBufMemLimit: number
+  /** Command line only: leave the terminal, `-d`. Default false. */
+  daemonize: boolean
+  /** Command line only: the user to become once the port is open, `-u`. */
+  user: string | undefined
+  /** Command line only: the file that gets the process id, `-P`. */
+  pidFile: string | undefined
+}
+
+/** What a server is set to when it is told nothing. */
+export function defaultOptions(): Options {
+  return {
+    maxbytes: 64 * 1024 * 1024,
+    maxconns: 1024,
+    port: 11211,
+    udpport: 0,
+    listen: [],
+    socketPath: undefined,
+    umask: 0o700,
+    shutdownCommand: false,
+    verbosity: 0,
+    evictions: true,
+    factor: 1.25,
+    chunkSize: 48,
+    threads: 1,
+    prefixDelimiter: ':',
+    detailEnabled: false,
+    reqsPerEvent: 20,
+    useCas: true,
+    backlog: 1024,
+    protocol: 'auto',
+    itemSizeMax: 1024 * 1024,
+    maxconnsFast: true,
+    hashpowerInit: 0,
+    flushEnabled: true,
+    dumpEnabled: true,
+    watchEnabled: true,
+    slabChunkMax: 512 * 1024,
+    trackSizes: false,
+    idleTimeout: 0,
+    lruSegmented: true,
+    lruMaintainer: true,
+    lruCrawler: true,
+    lruCrawlerSleep: 100,
+    lruCrawlerTocrawl: 0,
+    hotLruPct: 20,
+    warmLruPct: 40,
+    hotMaxFactor: 0.2,
+    warmMaxFactor: 2,
+    tempLru: false,
+    temporaryTtl: 61,
+    tailRepairTime: 0,
+    slabReassign: true,
+    slabAutomove: 1,
+    slabAutomoveRatio: 0.8,
+    slabAutomoveWindow: 10,
+    hashAlgorithm: 'murmur3',
+    watcherLogbufSize: 256 * 1024,
+    workerLogbufSize: 64 * 1024,
+    readBufMemLimit: 0,
+    daemonize: false,
+    user: undefined,
+    pidFile: undefined,
+  }
+}
+
+/**
+ * The defaults with what was given in their place, made to fit each other: `-m 1` alone lowers the largest item to half
+ * a MiB, and no chunk is larger than the largest item.
+ */
+export function completeOptions(given: Partial<Options>): Options {
+  const options: Options = Object.assign(defaultOptions(), withoutUndefined(given))
+  if (given.itemSizeMax === undefined && options.maxbytes < 2 * options.itemSizeMax) {
+    options.itemSizeMax = Math.max(ITEM_SIZE_MIN, Math.floor(options.maxbytes / 2))
+  }
+  if (options.slabChunkMax > options.itemSizeMax) {
+    options.slabChunkMax = largestPowerOfTwo(Math.max(ITEM_SIZE_MIN, options.itemSizeMax))
+  }
+  return options
+}
+
+function withoutUndefined(given: Partial<Options>): Partial<Options> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+/** The largest power of two that is not above `limit`: the chunks of a class must fill a page evenly. */
+function largestPowerOfTwo(limit: number): number {
+  return 2 ** Math.floor(Math.log2(limit))
+}

@@ -1,0 +1,193 @@
+// The replies of a batch, gathered and written at once. Replies are rendered into a buffer of the thread; large values are
+// not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
+// does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer.
+import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
+import { copy } from '../memory/bytes.js'
+import { Counter, type Counters } from '../stats/counters.js'
+
+/** The size of one buffer of replies. */
+export const OUTPUT_BYTES = 64 * 1024
+/** How many buffers lie beside the items, where copying is quickest; any more are ordinary memory. */
+export const OUTPUT_BUFFERS = 8
+/** Lent bytes from which on a batch is written before it is complete. */
+const LENT_BYTES_MAX = 512 * 1024
+const SPARE_BUFFERS_MAX = 64
+
+/** Where replies go: a socket, or a test. */
+export interface Sink {
+  /**
+   * Takes the parts in order. True: all is gone and the memory may be used again. False: it is still needed, until the
+   * sink calls the batch's `settle`; the session then stops and waits for that.
+   */
+  write(parts: readonly Uint8Array[], batch: Batch): boolean
+}
+
+/** What one write that was not taken at once still holds. */
+export class Batch {
+  constructor(private readonly output: Output, private readonly buffer: Uint8Array, readonly loans: readonly Loan[]) {}
+
+  /** The bytes are gone, or never will be: gives the memory back. Called once. */
+  settle(): void {
+    for (const loan of this.loans) loan.end()
+    this.output.takeBack(this.buffer)
+  }
+}
+
+/** Something lent: its end is told once its bytes are written. */
+export interface Loan { end(): void }
+
+/** A part of the output that is not in the buffer. */
+interface LentPart { at: number; view: Uint8Array; loan: Loan | undefined }
+
+export class Output {
+  /** The buffer being filled; it changes when one is lent to a socket. */
+  bytes: Uint8Array
+  /** Where the next byte goes. */
+  at = 0
+  private start = 0
+  private limit = 0
+  private lent: LentPart[] = []
+  private lentBytes = 0
+  private sink: Sink | undefined
+  /** True from a write that was not taken until the batch ends: the session should stop as soon as it can. */
+  isBlocked = false
+  private readonly spare: Uint8Array[] = []
+
+  /** @param arenaBytes the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
+  constructor(private readonly arenaBytes: Uint8Array, arenaStart: number, private readonly counters: Counters) {
+    for (let i = OUTPUT_BUFFERS - 1; i >= 0; i--) {
+      this.spare.push(Buffer.from(arenaBytes.buffer, arenaStart + i * OUTPUT_BYTES, OUTPUT_BYTES))
+    }
+    this.bytes = arenaBytes
+    this.takeBuffer()
+  }
+
+  /** Begins the replies of one batch. */
+  open(sink: Sink): void {
+    this.sink = sink
+    this.isBlocked = false
+  }
+
+  private current: Uint8Array = new Uint8Array(0)
+
+  /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
+  private takeBuffer(): void {
+    const buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+    const isArena = buffer.buffer === this.arenaBytes.buffer
+    this.current = buffer
+    this.bytes = isArena ? this.arenaBytes : buffer
+    this.start = isArena ? buffer.byteOffset - this.arenaBytes.byteOffset : 0
+    this.at = this.start
+    this.limit = this.start + OUTPUT_BYTES
+  }
+
+  /** @internal for Batch */
+  takeBack(buffer: Uint8Array): void {
+    if (buffer.buffer === this.arenaBytes.buffer || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
+  }
+
+  get isEmpty(): boolean { return this.at === this.start && this.lent.length === 0 }
+
+  /** Makes room for `count` bytes, at most OUTPUT_BYTES, writing what is there if need be. */
+  ensure(count: number): void {
+    if (this.at + count > this.limit) this.flush()
+  }
+
+  /** Where the output stands, to come back to with `rewind`; only good until the next flush. */
+  get mark(): number { return this.at }
+  flushes = 0
+
+  rewind(mark: number): void {
+    this.at = mark
+    while (this.lent.length > 0 && this.lent.at(-1)!.at > mark) {
+      const part = this.lent.pop()!
+      this.lentBytes -= part.view.length
+      part.loan?.end()
+    }
+  }
+
+  /** Lends `view` after what was written so far; `loan` ends when it is gone. */
+  lend(view: Uint8Array, loan: Loan | undefined): void {
+    this.lent.push({ at: this.at, view, loan })
+    this.lentBytes += view.length
+    if (this.lentBytes >= LENT_BYTES_MAX) this.flush()
+  }
+
+  /** Writes everything gathered so far. */
+  flush(): void {
+    const sink = this.sink
+    if (this.isEmpty || sink === undefined) return
+    this.flushes++
+    this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
+    const parts = this.lent.length === 0 ? [this.view(this.start, this.at)] : this.parts()
+    const loans: Loan[] = []
+    for (const part of this.lent) if (part.loan !== undefined) loans.push(part.loan)
+    if (this.lent.length > 0) this.lent = []
+    this.lentBytes = 0
+    const batch = new Batch(this, this.current, loans)
+    if (sink.write(parts, batch)) {
+      for (const loan of loans) loan.end()
+      this.at = this.start
+      return
+    }
+    this.isBlocked = true
+    this.takeBuffer()
+  }
+
+  private parts(): Uint8Array[] {
+    const parts: Uint8Array[] = []
+    let from = this.start
+    for (const { at, view } of this.lent) {
+      if (at > from) parts.push(this.view(from, at))
+      parts.push(view)
+      from = at
+    }
+    if (this.at > from) parts.push(this.view(from, this.at))
+    return parts
+  }
+
+  private view(start: number, end: number): Uint8Array {
+    return this.current.subarray(start - this.start, end - this.start)
+  }
+
+  /** Takes the unwritten bytes away, to be put back by `text` later; undefined if there are none, or loans among them. */
+  park(): Uint8Array | undefined {
+    if (this.at === this.start || this.lent.length > 0) return undefined
+    const parked = this.bytes.slice(this.start, this.at)
+    this.at = this.start
+    return parked
+  }
+
+  // Rendering. The callers make room first, with `ensure`.
+
+  number(value: number): void { this.at = writeNumber(this.bytes, this.at, value) }
+
+  uint64(high: number, low: number): void { this.at = writeUint64(this.bytes, this.at, high, low) }
+
+  counter(number: Uint64): void { this.uint64(number.high, number.low) }
+
+  byte(value: number): void { this.bytes[this.at++] = value }
+
+  lineEnd(): void {
+    this.bytes[this.at] = 13
+    this.bytes[this.at + 1] = 10
+    this.at += 2
+  }
+
+  copy(from: Uint8Array, start: number, count: number): void {
+    copy(from, start, this.bytes, this.at, count)
+    this.at += count
+  }
+
+  /** Ready-made bytes, of any length. */
+  text(bytes: Uint8Array): void {
+    let start = 0
+    while (bytes.length - start > OUTPUT_BYTES) {
+      this.ensure(OUTPUT_BYTES)
+      this.copy(bytes, start, OUTPUT_BYTES)
+      start += OUTPUT_BYTES
+    }
+    this.ensure(bytes.length - start)
+    this.copy(bytes, start, bytes.length - start)
+  }
+}

@@ -1,0 +1,333 @@
+// One conversation: bytes in, bytes out, no socket. A session lives as long as its connection and keeps only what a
+// request needs that is not complete: its unfinished line, the item being filled, the item being sent. All the sessions
+// of a thread share one input and one output, so at the end of each batch a session has copied aside what it still needs.
+//
+//   Line      expects a command line
+//   Value     fills a reserved item, of which `received` bytes are there, the line end included
+//   Swallow   throws away `swallowLeft` bytes of a value that is refused, then answers `pendingReply`
+//   Keys      is in the middle of a get with many keys and waits for its output to be taken
+//   Sending   is in the middle of sending a large item and waits for its output to be taken
+//   Closed    takes nothing any more
+import { Counter } from '../stats/counters.js'
+import { NO_ITEM, spareBytes, type ItemId } from '../store/items.js'
+import { Request } from '../store/request.js'
+import { type Shard } from '../store/shard.js'
+import { type Host } from './host.js'
+import { LINE_BYTES_MAX } from './input.js'
+import { type Loan, type Sink } from './output.js'
+import { type TextProtocol } from './text/execute.js'
+
+export const enum Mode { Line, Value, Swallow, Keys, Sending, Closed }
+
+/** What a line handler answers when the line is not complete. */
+export const UNFINISHED = -1
+
+const CARRIAGE_RETURN = 13
+const LINE_END = 10
+
+/** The other end of a session: what a connection does for it. */
+export interface Peer extends Sink {
+  /** The session wants to be resumed when the other connections have had their turn. */
+  yield(): void
+  /** The session wants no more input until `resume` is called. */
+  pause(): void
+  /** The conversation is over: write what was given, then close. */
+  end(): void
+  /** A number for logs and statistics: the file descriptor where there is one. */
+  readonly id: number
+}
+
+export class Session {
+  readonly request: Request
+  mode: Mode = Mode.Line
+  /** Whether the command at work wants no answer. */
+  isQuiet = false
+  /** What the get at work asks for besides the value: its cas number, a new end of its life. */
+  withCas = false
+  withTouch = false
+  /** Store time at which the last bytes arrived. */
+  usedAt: number
+
+  // Value
+  shard: Shard | undefined
+  item: ItemId = NO_ITEM
+  private received = 0
+  private isBadChunk = false
+
+  // Swallow
+  private swallowLeft = 0
+  private pendingReply: Uint8Array | undefined
+
+  // Sending
+  private sentBytes = 0
+
+  /** What was read and not yet understood. */
+  private saved: Uint8Array | undefined
+  /** Answers that wait for the rest of a value, as memcached holds them back. */
+  private parked: Uint8Array | undefined
+  /** Whether a batch is being served just now. */
+  isWorking = false
+
+  constructor(private readonly host: Host, private readonly text: TextProtocol, readonly peer: Peer) {
+    this.request = new Request(host.input.bytes)
+    this.usedAt = host.store.context.now
+  }
+
+  /** Takes `count` bytes that lie at the start of the thread's input. */
+  receive(count: number): void {
+    const { input, store, output } = this.host
+    store.refreshTime()
+    this.usedAt = store.context.now
+    store.counters.add(Counter.BytesRead, count)
+    output.open(this.peer)
+    let start = input.batchStart
+    if (this.saved !== undefined) {
+      start -= this.saved.length
+      input.bytes.set(this.saved, start)
+      this.saved = undefined
+    }
+    this.run(start, input.batchStart + count)
+  }
+
+  /** Goes on where the session stopped, because it yielded or because its output has been taken. */
+  resume(): void {
+    if (this.mode === Mode.Closed) return
+    const { input, output } = this.host
+    this.host.store.refreshTime()
+    output.open(this.peer)
+    const saved = this.saved
+    this.saved = undefined
+    const length = saved === undefined ? 0 : saved.length
+    if (saved !== undefined) input.bytes.set(saved, input.start)
+    this.run(input.start, input.start + length)
+  }
+
+  /** The connection is gone: gives back what is held. */
+  close(): void {
+    if (this.item !== NO_ITEM && this.shard !== undefined) {
+      if (this.mode === Mode.Value) this.shard.abandon(this.item)
+      else if (this.mode === Mode.Sending) this.shard.unpin(this.item)
+    }
+    this.item = NO_ITEM
+    this.mode = Mode.Closed
+    this.saved = this.parked = undefined
+  }
+
+  get isClosed(): boolean { return this.mode === Mode.Closed }
+
+  private run(start: number, end: number): void {
+    const { input, output, requestsPerTurn } = this.host
+    if (this.parked !== undefined) {
+      output.text(this.parked)
+      this.parked = undefined
+    }
+    input.bytes[end] = LINE_END
+    if (this.mode === Mode.Sending) this.sendMore()
+    this.isWorking = true
+    let at = start
+    let served = 0
+    let hasYielded = false
+    while (at < end && this.mode !== Mode.Closed && !output.isBlocked) {
+      if (requestsPerTurn > 0 && served === requestsPerTurn) {
+        hasYielded = true
+        break
+      }
+      const next = this.step(at, end)
+      if (next === UNFINISHED) break
+      at = next
+      if (this.mode === Mode.Line) served++
+    }
+    this.finish(at, end, hasYielded)
+  }
+
+  /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
+  private step(at: number, end: number): number {
+    switch (this.mode) {
+      case Mode.Line: return this.text.line(this, at, end)
+      case Mode.Keys: return this.text.moreKeys(this, at)
+      case Mode.Value: return this.takeValue(at, end)
+      case Mode.Swallow: return this.swallow(at, end)
+      default: return end
+    }
+  }
+
+  /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
+  private finish(at: number, end: number, hasYielded: boolean): void {
+    this.isWorking = false
+    const { output, input, store } = this.host
+    if (this.mode === Mode.Closed) {
+      output.flush()
+      this.peer.end()
+      return
+    }
+    if (at < end) {
+      this.saved = input.bytes.slice(at, end)
+      if (!hasYielded && !output.isBlocked && this.isLineTooLong(at, end)) return this.finish(end, end, false)
+    }
+    if (this.mode === Mode.Value && !output.isBlocked) this.parked = output.park()
+    if (this.parked === undefined) output.flush()
+    if (output.isBlocked) {
+      this.peer.pause()
+    } else if (hasYielded) {
+      store.counters.add(Counter.ConnYields)
+      this.peer.pause()
+      this.peer.yield()
+    }
+  }
+
+  /** Only a multi-get may be longer than 2048 bytes before its end, see memcached's try_read_command_ascii. */
+  private isLineTooLong(at: number, end: number): boolean {
+    if (end - at <= 2048) return false
+    if (!this.text.isLongGet(at, end)) {
+      this.mode = Mode.Closed
+    } else if (end - at >= LINE_BYTES_MAX) {
+      this.text.refuseLongLine()
+      this.mode = Mode.Closed
+    } else return false
+    this.saved = undefined
+    return true
+  }
+
+  // Values
+
+  /** Fills a reserved item from the bytes that follow. */
+  beginValue(shard: Shard, item: ItemId): void {
+    this.shard = shard
+    this.item = item
+    this.received = 0
+    this.isBadChunk = false
+    this.mode = Mode.Value
+  }
+
+  /** Throws away the next `count` bytes and then answers `reply`. */
+  beginSwallow(count: number, reply: Uint8Array | undefined): void {
+    this.swallowLeft = count
+    this.pendingReply = reply
+    this.mode = Mode.Swallow
+  }
+
+  private takeValue(at: number, end: number): number {
+    const { bytes } = this.host.input
+    const items = this.shard!.items
+    const valueBytes = items.valueBytes(this.item)
+    if (this.received < valueBytes) {
+      const count = Math.min(end - at, valueBytes - this.received)
+      items.writeValue(this.item, this.received, bytes, at, count)
+      this.received += count
+      at += count
+    }
+    for (; at < end && this.received >= valueBytes && this.received < valueBytes + 2; at++, this.received++) {
+      if (bytes[at] !== (this.received === valueBytes ? CARRIAGE_RETURN : LINE_END)) this.isBadChunk = true
+    }
+    if (this.received === valueBytes + 2) this.endValue()
+    return at
+  }
+
+  private endValue(): void {
+    const shard = this.shard!
+    const item = this.item
+    const { items } = shard
+    this.item = NO_ITEM
+    this.mode = Mode.Line
+    this.request.bytes = items.bytes
+    this.request.keyStart = items.keyStart(item)
+    this.request.keyEnd = this.request.keyStart + items.keyBytes(item)
+    this.text.store(this, shard, item, !this.isBadChunk)
+    this.request.bytes = this.host.input.bytes
+  }
+
+  /**
+   * Where the next bytes should be read to, if not into the thread's input: the place in a large value that they fill.
+   * Bytes read there are told by `receivedDirect`.
+   */
+  get directTarget(): Uint8Array | undefined {
+    if (this.mode !== Mode.Value || this.saved !== undefined) return undefined
+    const { items } = this.shard!
+    const valueBytes = items.valueBytes(this.item)
+    if (spareBytes(valueBytes) === 0 || this.received >= valueBytes) return undefined
+    const at = items.valueAt(this.item, this.received)
+    return Buffer.from(items.bytes.buffer, at, items.valueRun(this.item, this.received))
+  }
+
+  receivedDirect(count: number): void {
+    const { store, output } = this.host
+    const { items } = this.shard!
+    const valueBytes = items.valueBytes(this.item)
+    store.counters.add(Counter.BytesRead, count)
+    this.received += count
+    if (this.received > valueBytes) this.checkSpareBytes(valueBytes)
+    if (this.received < valueBytes + 2) return
+    store.refreshTime()
+    this.usedAt = store.context.now
+    output.open(this.peer)
+    if (this.parked !== undefined) {
+      output.text(this.parked)
+      this.parked = undefined
+    }
+    this.endValue()
+    this.finish(0, 0, false)
+  }
+
+  /** What was read behind a value, straight into its spare bytes, must be a line end. */
+  private checkSpareBytes(valueBytes: number): void {
+    const { items } = this.shard!
+    const { bytes } = items
+    if (bytes[items.valueAt(this.item, valueBytes)] !== CARRIAGE_RETURN) this.isBadChunk = true
+    if (this.received < valueBytes + 2) return
+    if (bytes[items.valueAt(this.item, valueBytes + 1)] !== LINE_END) this.isBadChunk = true
+  }
+
+  private swallow(at: number, end: number): number {
+    const count = Math.min(end - at, this.swallowLeft)
+    this.swallowLeft -= count
+    if (this.swallowLeft === 0) {
+      this.mode = Mode.Line
+      if (this.pendingReply !== undefined) this.text.reply.line(this.pendingReply)
+      this.pendingReply = undefined
+    }
+    return at + count
+  }
+
+  // Sending large items
+
+  /** Sends the value of a pinned item, in runs that lie together, as fast as the other end takes them. */
+  beginSending(shard: Shard, item: ItemId, resumeIn: Mode): void {
+    this.shard = shard
+    this.item = item
+    this.sentBytes = 0
+    this.modeAfterSending = resumeIn
+    this.mode = Mode.Sending
+    this.sendMore()
+  }
+
+  private modeAfterSending: Mode = Mode.Line
+
+  private sendMore(): void {
+    const { output } = this.host
+    const shard = this.shard!
+    const { items } = shard
+    const item = this.item
+    const valueBytes = items.valueBytes(item)
+    while (!output.isBlocked) {
+      const run = Math.min(items.valueRun(item, this.sentBytes), valueBytes - this.sentBytes)
+      const at = items.valueAt(item, this.sentBytes)
+      this.sentBytes += run
+      const isLast = this.sentBytes === valueBytes
+      if (isLast) {
+        this.mode = this.modeAfterSending
+        this.item = NO_ITEM
+        output.lend(Buffer.from(items.bytes.buffer, at, run), new Pin(shard, item))
+        this.text.endValue()
+        return
+      }
+      shard.pin(item)
+      output.lend(Buffer.from(items.bytes.buffer, at, run), new Pin(shard, item))
+    }
+  }
+}
+
+/** A reference to an item that is being sent. */
+class Pin implements Loan {
+  constructor(private readonly shard: Shard, private readonly item: ItemId) {}
+  end(): void { this.shard.unpin(this.item) }
+}

@@ -1,0 +1,127 @@
+// The commands of the text protocol that are not about one item.
+import { PROTOCOL_VERSION } from '../../version.js'
+import { Counter } from '../../stats/counters.js'
+import { Mode, type Session } from '../session.js'
+import { type Rows } from '../host.js'
+import { type LineHandler, type TextProtocol } from './execute.js'
+import { NOT_A_NUMBER } from './parse.js'
+import { TEXT } from './reply.js'
+
+const MEBIBYTE = 1024 * 1024
+/** memcached's own bounds of cache_memlimit, in MiB. */
+const MEMLIMIT_MIN = 8
+const MEMLIMIT_MAX = 1_000_000_000
+/** What `verbosity` sets at most; -vvv goes further only from the command line. */
+const VERBOSITY_MAX = 2
+
+const VERSION = Buffer.from(`VERSION ${PROTOCOL_VERSION}\r\n`)
+
+export const adminCommands: readonly (readonly [name: string, handler: LineHandler])[] = [
+  ['flush_all', flushAll],
+  ['version', text => text.reply.line(VERSION)],
+  ['verbosity', verbosity],
+  ['quit', (_text, session) => { session.mode = Mode.Closed }],
+  ['shutdown', shutdown],
+  ['cache_memlimit', cacheMemlimit],
+  ['stats', stats],
+]
+
+function flushAll(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  host.store.counters.add(Counter.CmdFlush)
+  if (!host.isFlushEnabled) return text.answer(session, TEXT.flushNotAllowed)
+  const hasDelay = parser.tokenCount > (session.isQuiet ? 2 : 1)
+  const exptime = hasDelay ? parser.int32(parser.tokenStart(1), parser.tokenEnd(1)) : 0
+  if (exptime === NOT_A_NUMBER) return text.answer(session, TEXT.badExptime)
+  host.store.flush(exptime)
+  text.answer(session, TEXT.ok)
+}
+
+function verbosity(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  const level = parser.tokenCount < 2 ? -1 : parser.uint32(parser.tokenStart(1), parser.tokenEnd(1))
+  if (level < 0) return text.answer(session, TEXT.badFormat)
+  host.verbosity = Math.min(level, VERBOSITY_MAX)
+  text.answer(session, TEXT.ok)
+}
+
+function shutdown(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  session.isQuiet = false
+  if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
+  const isGraceful = parser.tokenCount === 2 && parser.token(1) === 'graceful'
+  if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
+  session.mode = Mode.Closed
+  host.shutdown(isGraceful)
+}
+
+function cacheMemlimit(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  const isForm = parser.tokenCount === (session.isQuiet ? 3 : 2)
+  const mebibytes = isForm ? parser.uint32(parser.tokenStart(1), parser.tokenEnd(1)) : -1
+  if (mebibytes < 0) text.answer(session, TEXT.error)
+  else if (mebibytes < MEMLIMIT_MIN) text.answer(session, TEXT.limitTooSmall)
+  else if (mebibytes > MEMLIMIT_MAX) text.answer(session, TEXT.limitNotMegabytes)
+  else if (!host.store.setMemoryLimit(mebibytes * MEBIBYTE)) text.answer(session, TEXT.limitOutOfBounds)
+  else {
+    if (host.verbosity > 0) host.log(`maxbytes adjusted to ${mebibytes}m`)
+    text.answer(session, TEXT.ok)
+  }
+}
+
+// stats
+
+/** These words may be cut short, and the first that fits counts, as memcached compares them. */
+const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = [
+  ['reset', statsReset],
+  ['detail', statsDetail],
+  ['settings', (text, session) => report(text, session, text.host.report('settings'))],
+  ['cachedump', statsCachedump],
+  ['conns', (text, session) => report(text, session, text.host.report('conns'))],
+  ['extstore', (text, session) => report(text, session, [])],
+]
+
+function stats(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  session.isQuiet = false
+  const word = parser.token(1)
+  if (word === '') return report(text, session, host.report(''))
+  for (const [name, handler] of STATS_WORDS) {
+    if (name.startsWith(word)) return handler(text, session)
+  }
+  if (word === 'items' || word === 'slabs' || word === 'sizes') return report(text, session, host.report(word))
+  text.answer(session, TEXT.error)
+}
+
+function report(text: TextProtocol, _session: Session, rows: Rows): void {
+  let lines = ''
+  for (const [name, value] of rows) lines += `STAT ${name} ${value}\r\n`
+  text.host.output.text(Buffer.from(lines + 'END\r\n', 'latin1'))
+}
+
+function statsReset(text: TextProtocol, session: Session): void {
+  text.host.store.counters.reset()
+  text.host.prefixes.reset()
+  text.answer(session, TEXT.reset)
+}
+
+function statsDetail(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  if (!host.isDumpEnabled) return text.answer(session, TEXT.detailNotAllowed)
+  const word = parser.token(2)
+  if (word === '') return text.answer(session, TEXT.detailUsage)
+  if ('on'.startsWith(word) || 'off'.startsWith(word)) {
+    host.prefixes.isOn = 'on'.startsWith(word)
+    return text.answer(session, TEXT.ok)
+  }
+  if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
+  let lines = ''
+  for (const line of host.prefixes.lines()) lines += line + '\r\n'
+  host.output.text(Buffer.from(lines + 'END\r\n', 'latin1'))
+}
+
+/** Listing keys is not there yet; what memcached refuses is refused in its words. */
+function statsCachedump(text: TextProtocol, session: Session): void {
+  if (!text.host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
+  text.answer(session, text.parser.tokenCount < 4 ? TEXT.badLine : TEXT.error)
+}

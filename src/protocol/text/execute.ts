@@ -1,0 +1,415 @@
+// The classic text protocol: finds out which command a line is and carries it out. One of these serves all the sessions
+// of a thread; what belongs to one conversation is in its Session. The names of the commands are those of protocol.txt.
+import { parseUint64 } from '../../memory/numbers.js'
+import { ClassCounter } from '../../stats/counters.js'
+import { NO_ITEM, type ItemId } from '../../store/items.js'
+import { Outcome } from '../../store/outcome.js'
+import { Mode as StoreMode, type Request } from '../../store/request.js'
+import { type Shard } from '../../store/shard.js'
+import { type Store } from '../../store/store.js'
+import { type Host } from '../host.js'
+import { type Output } from '../output.js'
+import { Mode, UNFINISHED, type Session } from '../session.js'
+import { adminCommands } from './admin.js'
+import { NOT_A_NUMBER, TextParser } from './parse.js'
+import { COPY_MAX, TEXT, TextReply } from './reply.js'
+
+const LINE_END = 10
+const CARRIAGE_RETURN = 13
+const SPACE = 32
+
+/** A cas number or a delta has at most so many characters. */
+const NUMBER_CHARACTERS_MAX = 22
+/** The shortest line that can be a command, with its line end. */
+const COMMAND_BYTES_MIN = 4
+
+/** A command whose line is split into tokens before it is called. */
+export type LineHandler = (text: TextProtocol, session: Session) => void
+
+interface Command {
+  readonly name: Uint8Array
+  /** Reads the line itself, from behind the name; answers where the next line begins, or UNFINISHED. */
+  readonly inPlace?: (session: Session, start: number, at: number, end: number) => number
+  readonly line?: LineHandler
+}
+
+export class TextProtocol {
+  readonly parser: TextParser
+  readonly reply: TextReply
+  private readonly bytes: Uint8Array
+  private readonly store_: Store
+  private readonly output: Output
+  private readonly commands = new Map<number, Command>()
+
+  constructor(readonly host: Host) {
+    this.bytes = host.input.bytes
+    this.store_ = host.store
+    this.output = host.output
+    this.parser = new TextParser(this.bytes, host.store.context.hash)
+    this.reply = new TextReply(host.output)
+    this.addCommands()
+  }
+
+  private addCommands(): void {
+    this.addGet('get', false, false)
+    this.addGet('gets', true, false)
+    this.addGet('gat', false, true)
+    this.addGet('gats', true, true)
+    this.addStorage('set', StoreMode.Set)
+    this.addStorage('add', StoreMode.Add)
+    this.addStorage('replace', StoreMode.Replace)
+    this.addStorage('append', StoreMode.Append)
+    this.addStorage('prepend', StoreMode.Prepend)
+    this.addStorage('cas', StoreMode.Cas)
+    this.addLine('delete', (text, session) => text.delete(session))
+    this.addLine('incr', (text, session) => text.arithmetic(session, false))
+    this.addLine('decr', (text, session) => text.arithmetic(session, true))
+    this.addLine('touch', (text, session) => text.touch(session))
+    for (const [name, handler] of adminCommands) this.addLine(name, handler)
+  }
+
+  private addGet(name: string, withCas: boolean, withTouch: boolean): void {
+    this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
+      session.withCas = withCas
+      session.withTouch = withTouch
+      return withTouch ? this.gat(session, start, at, end) : this.get(session, at, end)
+    } })
+  }
+
+  private addStorage(name: string, mode: StoreMode): void {
+    this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
+      session.request.mode = mode
+      return mode === StoreMode.Cas ? this.storage(session, start, end) : this.plainStorage(session, start, at, end)
+    } })
+  }
+
+  private addLine(name: string, line: LineHandler): void { this.add({ name: Buffer.from(name), line }) }
+
+  private add(command: Command): void {
+    this.commands.set(signature(command.name, 0, command.name.length), command)
+  }
+
+  // Lines
+
+  /** Carries out the command line at `at`; answers where the next bytes begin, or UNFINISHED if the line is. */
+  line(session: Session, at: number, end: number): number {
+    const { bytes } = this
+    let stop = at
+    while (bytes[stop] !== SPACE && bytes[stop] !== LINE_END) stop++
+    if (this.host.verbosity > 1) this.logLine(session, at, end)
+    const nameEnd = bytes[stop] === LINE_END && stop > at && bytes[stop - 1] === CARRIAGE_RETURN ? stop - 1 : stop
+    const command = this.commands.get(signature(bytes, at, nameEnd))
+    const isCommand = command !== undefined && isName(command.name, bytes, at, nameEnd)
+    if (isCommand && command.inPlace !== undefined) return command.inPlace(session, at, stop, end)
+    const lineEnd = this.parser.findLineEnd(stop)
+    if (lineEnd >= end) return UNFINISHED
+    this.parser.split(at, lineEnd)
+    session.isQuiet = this.parser.endsWithNoreply
+    if (isCommand) command.line!(this, session)
+    else this.unknown(session, at, lineEnd)
+    return lineEnd + 1
+  }
+
+  private unknown(session: Session, start: number, lineEnd: number): void {
+    if (lineEnd + 1 - start < COMMAND_BYTES_MIN) return this.reply.line(TEXT.badFormat)
+    if (this.parser.endsWithHttp) session.mode = Mode.Closed
+    else this.answer(session, TEXT.error)
+  }
+
+  /** Answers a line, unless the command asked for none. */
+  answer(session: Session, line: Uint8Array): void {
+    if (!session.isQuiet) this.reply.line(line)
+    if (this.host.verbosity > 1) this.host.log(`>${session.peer.id} ${session.isQuiet ? 'NOREPLY ' : ''}${printable(line)}`)
+  }
+
+  private answerOutcome(session: Session, outcome: Outcome): void {
+    if (this.host.verbosity > 1) return this.answer(session, this.reply.bytesOf(outcome))
+    if (!session.isQuiet) this.reply.outcome(outcome)
+  }
+
+  /** Skips the rest of a line of which `at` is a part. */
+  private skipLine(at: number): number { return this.parser.findLineEnd(at) + 1 }
+
+  private logLine(session: Session, at: number, end: number): void {
+    const lineEnd = this.parser.findLineEnd(at)
+    if (lineEnd < end) this.host.log(`<${session.peer.id} ${printable(this.bytes.subarray(at, lineEnd))}`)
+  }
+
+  /** Whether an unfinished line may be a long get: see memcached's try_read_command_ascii. */
+  isLongGet(at: number, end: number): boolean {
+    const start = this.parser.skipSpaces(at)
+    if (start - at > 100 || start + 5 > end) return false
+    const word = this.parser.text(start, start + 5)
+    return word.startsWith('get ') || word === 'gets '
+  }
+
+  refuseLongLine(): void { this.reply.line(TEXT.noMemoryReading) }
+
+  // get, gets, gat, gats
+
+  private get(session: Session, at: number, end: number): number {
+    const { bytes, parser } = this
+    const isKey = parser.scanKey(parser.skipSpaces(at))
+    if (parser.stop >= end) return UNFINISHED
+    if (bytes[parser.stop] !== LINE_END && parser.findLineEnd(parser.stop) >= end) return UNFINISHED
+    session.isQuiet = false
+    if (!isKey || parser.keyEnd === parser.keyStart) {
+      this.answer(session, TEXT.badFormat)
+      return this.skipLine(parser.stop)
+    }
+    return this.serveKeys(session)
+  }
+
+  private gat(session: Session, start: number, at: number, end: number): number {
+    const { parser } = this
+    const lineEnd = parser.findLineEnd(at)
+    if (lineEnd >= end) return UNFINISHED
+    parser.split(start, lineEnd)
+    session.isQuiet = false
+    if (parser.tokenCount < 3) this.answer(session, TEXT.badFormat)
+    else {
+      const exptime = parser.int32(parser.tokenStart(1), parser.tokenEnd(1))
+      if (exptime === NOT_A_NUMBER) this.answer(session, TEXT.badExptime)
+      else if (!parser.keyFrom(2)) this.answer(session, TEXT.badFormat)
+      else {
+        session.request.expiresAt = this.store_.expiryFor(exptime)
+        return this.serveKeys(session)
+      }
+    }
+    return lineEnd + 1
+  }
+
+  /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
+  moreKeys(session: Session, at: number): number {
+    session.mode = Mode.Line
+    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session)
+    return this.serveKeys(session)
+  }
+
+  /** Answers the keys of a line that is complete, beginning with the one that is scanned. */
+  private serveKeys(session: Session): number {
+    const { bytes, parser, output } = this
+    const mark = output.mark
+    const flushes = output.flushes
+    while (parser.keyEnd > parser.keyStart) {
+      this.serveKey(session)
+      const at = parser.stop
+      if (session.mode === Mode.Sending || session.mode === Mode.Keys) return at
+      if (bytes[at] === LINE_END) break
+      if (output.isBlocked) {
+        session.mode = Mode.Keys
+        return at
+      }
+      if (!parser.scanKey(parser.skipSpaces(at))) {
+        // the error is the whole answer; what was written already cannot be taken back
+        if (output.flushes === flushes) output.rewind(mark)
+        return this.refuseKeys(session)
+      }
+    }
+    this.answer(session, TEXT.end)
+    return parser.stop + 1
+  }
+
+  private refuseKeys(session: Session): number {
+    this.answer(session, TEXT.badFormat)
+    return this.skipLine(this.parser.stop)
+  }
+
+  private serveKey(session: Session): void {
+    const request = session.request
+    this.takeKey(request)
+    const shard = this.store_.shardFor(request)
+    this.reply.ensureValue()
+    const item = session.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
+    if (this.host.prefixes.isOn) {
+      this.host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
+    }
+    if (item === NO_ITEM) return shard.release(request)
+    if (this.host.verbosity > 1) this.logSending(session)
+    if (shard.items.valueBytes(item) <= COPY_MAX) {
+      this.reply.value(shard, item, request, session.withCas)
+      return shard.release(request)
+    }
+    const isPinned = shard.isPinnable(item)
+    if (isPinned) {
+      shard.pinLocked(item)
+      this.reply.header(shard, item, request, session.withCas)
+    }
+    shard.release(request)
+    if (isPinned) session.beginSending(shard, item, Mode.Keys)
+    else this.answer(session, TEXT.noMemoryWriting)
+  }
+
+  private logSending(session: Session): void {
+    const { keyStart, keyEnd } = session.request
+    this.host.log(`>${session.peer.id} sending key ${printable(this.bytes.subarray(keyStart, keyEnd))}`)
+  }
+
+  /** The line end behind a value that was sent apart from its header. */
+  endValue(): void {
+    this.output.ensure(2)
+    this.output.lineEnd()
+  }
+
+  private takeKey(request: Request): void {
+    request.keyStart = this.parser.keyStart
+    request.keyEnd = this.parser.keyEnd
+    request.hash = this.parser.hash
+  }
+
+  // set, add, replace, append, prepend, cas
+
+  /** The usual form, read in one pass: a key, three short numbers, the line end. Anything else goes the long way. */
+  private plainStorage(session: Session, start: number, at: number, end: number): number {
+    const { bytes, parser } = this
+    const { request } = session
+    if (!parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== SPACE) {
+      return this.storage(session, start, end)
+    }
+    this.takeKey(request)
+    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== SPACE) return this.storage(session, start, end)
+    request.flags = parser.value
+    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== SPACE) return this.storage(session, start, end)
+    const exptime = parser.value
+    if (!parser.readDigits(parser.stop + 1)) return this.storage(session, start, end)
+    let lineEnd = parser.stop
+    if (bytes[lineEnd] === CARRIAGE_RETURN) lineEnd++
+    if (bytes[lineEnd] !== LINE_END) return this.storage(session, start, end)
+    if (lineEnd >= end) return UNFINISHED
+    session.isQuiet = false
+    request.expiresAt = this.store_.expiryFor(exptime)
+    request.valueBytes = parser.value
+    return this.takeValue(session, lineEnd + 1, end)
+  }
+
+  private storage(session: Session, start: number, end: number): number {
+    const { parser } = this
+    const { request } = session
+    const lineEnd = parser.findLineEnd(start)
+    if (lineEnd >= end) return UNFINISHED
+    parser.split(start, lineEnd)
+    session.isQuiet = false
+    const length = parser.tokenCount < 5 ? -1 : parser.length(parser.tokenStart(4), parser.tokenEnd(4))
+    if (length < 0) {
+      // without a length nothing tells where the value ends, so it is not skipped, and the error is always sent
+      this.answer(session, TEXT.badFormat)
+      return lineEnd + 1
+    }
+    session.isQuiet = parser.endsWithNoreply
+    request.valueBytes = length
+    if (!this.readStorage(request)) {
+      session.beginSwallow(length + 2, session.isQuiet ? undefined : TEXT.badFormat)
+      return lineEnd + 1
+    }
+    return this.takeValue(session, lineEnd + 1, end)
+  }
+
+  /** Reads the tokens around the length; false if one is wrong. */
+  private readStorage(request: Request): boolean {
+    const { parser } = this
+    if (!parser.keyFrom(1)) return false
+    this.takeKey(request)
+    request.flags = parser.flags(parser.tokenStart(2), parser.tokenEnd(2))
+    if (request.flags < 0) return false
+    const exptime = parser.exptime(parser.tokenStart(3), parser.tokenEnd(3))
+    if (exptime === NOT_A_NUMBER) return false
+    request.expiresAt = this.store_.expiryFor(exptime)
+    if (request.mode !== StoreMode.Cas) return true
+    return parser.tokenCount > 5 && this.readUint64(5, request.cas)
+  }
+
+  private readUint64(token: number, into: Request['cas']): boolean {
+    const start = this.parser.tokenStart(token)
+    const end = this.parser.tokenEnd(token)
+    return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(this.bytes, start, end, into)
+  }
+
+  /** Reserves an item for the value at `at`, and stores it if all of it is there. */
+  private takeValue(session: Session, at: number, end: number): number {
+    const { bytes } = this
+    const { request } = session
+    const { valueBytes } = request
+    if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
+    const shard = this.store_.shardFor(request)
+    const isTooLarge = shard.isTooLarge(request, request.flags, valueBytes)
+    const item = isTooLarge ? NO_ITEM : shard.reserve(request)
+    if (item === NO_ITEM) {
+      const outcome = isTooLarge ? Outcome.TooLarge : Outcome.NoMemory
+      shard.refuse(request, outcome)
+      session.beginSwallow(valueBytes + 2, session.isQuiet ? undefined : this.reply.bytesOf(outcome))
+      return at
+    }
+    const valueEnd = at + valueBytes
+    if (valueEnd + 2 > end) {
+      session.beginValue(shard, item)
+      return at
+    }
+    shard.items.writeValue(item, 0, bytes, at, valueBytes)
+    this.store(session, shard, item, bytes[valueEnd] === CARRIAGE_RETURN && bytes[valueEnd + 1] === LINE_END)
+    return valueEnd + 2
+  }
+
+  /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
+  store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
+    this.host.store.counters.addClass(shard.classOf(item), ClassCounter.CmdSet)
+    if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
+    shard.abandon(item)
+    this.answer(session, TEXT.badDataChunk)
+  }
+
+  // delete, incr, decr, touch
+
+  /** Makes the second token the key; answers the error and false if it is none. */
+  private readKey(session: Session, tokensMin: number): boolean {
+    if (this.parser.tokenCount < tokensMin || !this.parser.keyFrom(1)) {
+      this.answer(session, TEXT.badFormat)
+      return false
+    }
+    this.takeKey(session.request)
+    return true
+  }
+
+  private delete(session: Session): void {
+    if (!this.readKey(session, 2)) return
+    const { request } = session
+    if (this.host.prefixes.isOn) this.host.prefixes.recordDelete(this.bytes, request.keyStart, request.keyEnd)
+    this.answerOutcome(session, this.store_.shardFor(request).delete(request))
+  }
+
+  private arithmetic(session: Session, isDecrement: boolean): void {
+    if (!this.readKey(session, 3)) return
+    const { request } = session
+    if (!this.readUint64(2, request.number)) return this.answer(session, TEXT.badDelta)
+    request.isDecrement = isDecrement
+    const outcome = this.store_.shardFor(request).arithmetic(request)
+    if (outcome === Outcome.NoMemory) this.answer(session, TEXT.noMemory)
+    else if (outcome !== Outcome.Number) this.answerOutcome(session, outcome)
+    else if (!session.isQuiet) this.reply.number(request)
+  }
+
+  private touch(session: Session): void {
+    const { parser } = this
+    if (!this.readKey(session, 3)) return
+    const { request } = session
+    const exptime = parser.int32(parser.tokenStart(2), parser.tokenEnd(2))
+    if (exptime === NOT_A_NUMBER) return this.answer(session, TEXT.badExptime)
+    request.expiresAt = this.store_.expiryFor(exptime)
+    this.answerOutcome(session, this.store_.shardFor(request).touch(request))
+  }
+}
+
+/** Tells the names of commands apart by their length and three of their bytes. */
+function signature(bytes: Uint8Array, start: number, end: number): number {
+  return ((end - start) & 0x7f) << 24 | bytes[start]! << 16 | bytes[start + 1]! << 8 | bytes[end - 1]!
+}
+
+function isName(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== name.length) return false
+  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[start + i]) return false
+  return true
+}
+
+/** Bytes for a log line, without their line end. */
+function printable(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1').replace(/\r?\n?$/, '').replace(/[\x00-\x1f\x7f]/g, '.')
+}

@@ -1,0 +1,109 @@
+// The words of the text protocol: one table from Outcome to bytes, the errors, and the VALUE block.
+import { type Shard } from '../../store/shard.js'
+import { type ItemId } from '../../store/items.js'
+import { Outcome } from '../../store/outcome.js'
+import { type Request } from '../../store/request.js'
+import { type Output } from '../output.js'
+
+/** A reply line, ready to be copied. */
+function line(text: string): Uint8Array { return Buffer.from(text + '\r\n', 'latin1') }
+
+const OUTCOMES: Record<Outcome, Uint8Array> = {
+  [Outcome.Stored]: line('STORED'),
+  [Outcome.NotStored]: line('NOT_STORED'),
+  [Outcome.Exists]: line('EXISTS'),
+  [Outcome.NotFound]: line('NOT_FOUND'),
+  [Outcome.Deleted]: line('DELETED'),
+  [Outcome.Touched]: line('TOUCHED'),
+  [Outcome.Number]: line(''),
+  [Outcome.NonNumeric]: line('CLIENT_ERROR cannot increment or decrement non-numeric value'),
+  [Outcome.TooLarge]: line('SERVER_ERROR object too large for cache'),
+  [Outcome.NoMemory]: line('SERVER_ERROR out of memory storing object'),
+}
+const BY_OUTCOME = Object.values(OUTCOMES)
+
+export const TEXT = {
+  ok: line('OK'),
+  end: line('END'),
+  error: line('ERROR'),
+  reset: line('RESET'),
+  badFormat: line('CLIENT_ERROR bad command line format'),
+  badLine: line('CLIENT_ERROR bad command line'),
+  badDataChunk: line('CLIENT_ERROR bad data chunk'),
+  badDelta: line('CLIENT_ERROR invalid numeric delta argument'),
+  badExptime: line('CLIENT_ERROR invalid exptime argument'),
+  badShutdownMode: line('CLIENT_ERROR invalid shutdown mode'),
+  flushNotAllowed: line('CLIENT_ERROR flush_all not allowed'),
+  detailNotAllowed: line('CLIENT_ERROR stats detail not allowed'),
+  dumpNotAllowed: line('CLIENT_ERROR stats cachedump not allowed'),
+  detailUsage: line('CLIENT_ERROR usage: stats detail on|off|dump'),
+  shutdownDisabled: line('SERVER_ERROR: shutdown not enabled'),
+  noMemory: line('SERVER_ERROR out of memory'),
+  noMemoryReading: line('SERVER_ERROR out of memory reading request'),
+  noMemoryWriting: line('SERVER_ERROR out of memory writing get response'),
+  limitTooSmall: line('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m'),
+  limitNotMegabytes: line('MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes'),
+  limitOutOfBounds: line('MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust'),
+} as const
+
+/** A VALUE line without its value: the word, a key, three numbers, and the line ends around. */
+const HEADER_MAX = 320
+/** A value up to this is copied into the output together with its header; a larger one is lent. */
+export const COPY_MAX = 32 * 1024
+
+const VALUE = Buffer.from('VALUE ', 'latin1')
+const SPACE = 32
+
+export class TextReply {
+  constructor(private readonly output: Output) {}
+
+  line(bytes: Uint8Array): void {
+    this.output.ensure(bytes.length)
+    this.output.copy(bytes, 0, bytes.length)
+  }
+
+  outcome(outcome: Outcome): void { this.line(BY_OUTCOME[outcome]!) }
+
+  bytesOf(outcome: Outcome): Uint8Array { return BY_OUTCOME[outcome]! }
+
+  number(request: Request): void {
+    this.output.ensure(22)
+    this.output.counter(request.number)
+    this.output.lineEnd()
+  }
+
+  /** Makes room for the block of any item that is copied, so that nothing is written while an item is locked. */
+  ensureValue(): void { this.output.ensure(HEADER_MAX + COPY_MAX) }
+
+  /** The VALUE block of an item whose value is copied. */
+  value(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
+    const { output } = this
+    const { items } = shard
+    const valueBytes = items.valueBytes(item)
+    this.header(shard, item, request, withCas)
+    items.readValue(item, 0, output.bytes, output.at, valueBytes)
+    output.at += valueBytes
+    output.lineEnd()
+  }
+
+  /** The line before a value. */
+  header(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
+    const { output } = this
+    const { items } = shard
+    const { bytes } = output
+    const at = output.at
+    for (let i = 0; i < 6; i++) bytes[at + i] = VALUE[i]!
+    output.at = at + 6
+    output.copy(request.bytes, request.keyStart, request.keyEnd - request.keyStart)
+    output.byte(SPACE)
+    output.number(items.flags(item))
+    output.byte(SPACE)
+    output.number(items.valueBytes(item))
+    if (withCas) {
+      output.byte(SPACE)
+      output.uint64(items.casHigh(item), items.casLow(item))
+    }
+    output.lineEnd()
+  }
+}
+

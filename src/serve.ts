@@ -1,0 +1,53 @@
+// A server's life as a process: who it runs as, the files that tell others about it, and the signals that end it.
+import { resolve } from 'node:path'
+import { isDaemon, leaveTerminal } from './daemon.js'
+import { removePidFile, writePidFile, writePortFile } from './files.js'
+import { type CommandLine } from './options.js'
+import { Server } from './server.js'
+import { becomeUser } from './user.js'
+
+/**
+ * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin.
+ * @param complain prints a line on stderr
+ */
+export async function serve({ options: given, portFile: givenPortFile }: CommandLine,
+  complain: (line: string) => void): Promise<void> {
+  // As memcached does it, the user changes before anything is opened: socket, pid file and port file are the user's.
+  if (given.user !== undefined) becomeUser(given.user, complain)
+  const options = { ...given, socketPath: lasting(given.socketPath), pidFile: lasting(given.pidFile) }
+  const portFile = lasting(givenPortFile)
+  const server = new Server(options, { log: complain })
+  const stopped = untilStopped(server)
+  await server.listen()
+  if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
+  if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
+  if (isDaemon) leaveTerminal()
+
+  const isGraceful = await stopped
+  if (isGraceful) complain('Gracefully stopping')
+  else if (options.verbosity > 0) complain('Exiting normally')
+  await server.close()
+  if (options.pidFile !== undefined) removePidFile(options.pidFile)
+}
+
+/** A path that still leads there once a daemon has moved to the root directory. */
+function lasting(path: string | undefined): string | undefined {
+  return path === undefined || !isDaemon ? path : resolve(path)
+}
+
+/** Resolves when it is time to end: to true if by SIGUSR1 or `shutdown graceful`. A second signal does not wait. */
+function untilStopped(server: Server): Promise<boolean> {
+  return new Promise(resolve => {
+    let isStopping = false
+    const stop = (graceful: boolean) => {
+      if (isStopping) process.exit(0)
+      isStopping = true
+      resolve(graceful)
+    }
+    server.onShutdown = stop
+    process.on('SIGINT', () => stop(false))
+    process.on('SIGTERM', () => stop(false))
+    process.on('SIGUSR1', () => stop(true))
+    process.on('SIGHUP', () => { /* as in memcached a closed terminal does not end it */ })
+  })
+}

@@ -1,0 +1,283 @@
+// The tables of `stats`: names and order are memcached's, the values are those of this store and server. A row is a name
+// and a way to its value.
+import { ClassWord, ListWord } from '../memory/layout.js'
+import { NO_ITEM, Segment } from '../store/items.js'
+import { type Store } from '../store/store.js'
+import { PROTOCOL_VERSION } from '../version.js'
+import { ClassCounter, Counter } from './counters.js'
+
+export type Row = readonly [name: string, value: string | number]
+
+/** What a report needs to know beside the store. */
+export interface ServerFacts {
+  readonly pid: number
+  /** Unix time in seconds. */
+  readonly time: number
+  readonly uptime: number
+  readonly connectionsMax: number
+  readonly connections: number
+  readonly reservedFds: number
+  readonly isAccepting: boolean
+  readonly threads: number
+  readonly readBufferBytes: number
+  readonly outputBufferBytes: number
+  readonly slabReassign: boolean
+  readonly lruCrawler: boolean
+  readonly lruMaintainer: boolean
+  readonly tempLru: boolean
+}
+
+/** A connection as `stats conns` shows it. */
+export interface ConnectionFacts {
+  readonly id: number
+  readonly address: string
+  readonly listenAddress: string | undefined
+  readonly state: string
+  readonly idleSeconds: number
+}
+
+const COUNTERS_BEFORE_MEMORY: readonly (readonly [name: string, value: (store: Store) => number])[] = [
+  ['cmd_get', store => store.counters.sum(Counter.CmdGet)],
+  ['cmd_set', store => store.counters.sumClasses(ClassCounter.CmdSet)],
+  ['cmd_flush', store => store.counters.sum(Counter.CmdFlush)],
+  ['cmd_touch', store => store.counters.sum(Counter.CmdTouch)],
+  ['cmd_meta', store => store.counters.sum(Counter.CmdMeta)],
+  ['get_hits', store => sumHits(store)],
+  ['get_misses', store => store.counters.sum(Counter.GetMisses)],
+  ['get_expired', store => store.counters.sum(Counter.GetExpired)],
+  ['get_flushed', store => store.counters.sum(Counter.GetFlushed)],
+  ['delete_misses', store => store.counters.sum(Counter.DeleteMisses)],
+  ['delete_hits', store => store.counters.sumClasses(ClassCounter.DeleteHits)],
+  ['incr_misses', store => store.counters.sum(Counter.IncrMisses)],
+  ['incr_hits', store => store.counters.sumClasses(ClassCounter.IncrHits)],
+  ['decr_misses', store => store.counters.sum(Counter.DecrMisses)],
+  ['decr_hits', store => store.counters.sumClasses(ClassCounter.DecrHits)],
+  ['cas_misses', store => store.counters.sum(Counter.CasMisses)],
+  ['cas_hits', store => store.counters.sumClasses(ClassCounter.CasHits)],
+  ['cas_badval', store => store.counters.sumClasses(ClassCounter.CasBadval)],
+  ['touch_hits', store => store.counters.sumClasses(ClassCounter.TouchHits)],
+  ['touch_misses', store => store.counters.sum(Counter.TouchMisses)],
+  ['store_too_large', store => store.counters.sum(Counter.StoreTooLarge)],
+  ['store_no_memory', store => store.counters.sum(Counter.StoreNoMemory)],
+  ['auth_cmds', store => store.counters.sum(Counter.AuthCmds)],
+  ['auth_errors', store => store.counters.sum(Counter.AuthErrors)],
+  ['bytes_read', store => store.counters.sum(Counter.BytesRead)],
+  ['bytes_written', store => store.counters.sum(Counter.BytesWritten)],
+]
+
+/** The rows of `stats items` and the end of `stats` that are sums over classes; the second flag: only with the maintainer. */
+const EVICTION_ROWS: readonly (readonly [name: string, counter: ClassCounter, onlyMaintained: boolean])[] = [
+  ['reclaimed', ClassCounter.Reclaimed, false],
+  ['expired_unfetched', ClassCounter.ExpiredUnfetched, false],
+  ['evicted_unfetched', ClassCounter.EvictedUnfetched, false],
+  ['evicted_active', ClassCounter.EvictedActive, true],
+  ['crawler_reclaimed', ClassCounter.CrawlerReclaimed, false],
+  ['crawler_items_checked', ClassCounter.CrawlerChecked, false],
+  ['lrutail_reflocked', ClassCounter.TailReflocked, false],
+  ['moves_to_cold', ClassCounter.MovesToCold, true],
+  ['moves_to_warm', ClassCounter.MovesToWarm, true],
+  ['moves_within_lru', ClassCounter.MovesWithinLru, true],
+  ['direct_reclaims', ClassCounter.DirectReclaims, true],
+]
+
+/** `stats`. */
+export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> {
+  const { counters } = store
+  const usage = process.resourceUsage()
+  yield ['pid', facts.pid]
+  yield ['uptime', facts.uptime]
+  yield ['time', facts.time]
+  yield ['version', PROTOCOL_VERSION]
+  // memcached names its event library here; ours is libuv
+  yield ['libevent', `libuv-${process.versions.uv}`]
+  yield ['pointer_size', 64]
+  yield ['rusage_user', seconds(usage.userCPUTime)]
+  yield ['rusage_system', seconds(usage.systemCPUTime)]
+  yield ['max_connections', facts.connectionsMax]
+  yield ['curr_connections', facts.connections]
+  yield ['total_connections', counters.sum(Counter.TotalConnections)]
+  yield ['rejected_connections', counters.sum(Counter.RejectedConnections)]
+  yield ['connection_structures', facts.connections]
+  yield ['response_obj_oom', 0]
+  yield ['response_obj_count', 0]
+  yield ['response_obj_bytes', facts.outputBufferBytes]
+  yield ['read_buf_count', facts.threads]
+  yield ['read_buf_bytes', facts.readBufferBytes]
+  yield ['read_buf_bytes_free', facts.readBufferBytes]
+  yield ['read_buf_oom', counters.sum(Counter.ReadBufOom)]
+  yield ['reserved_fds', facts.reservedFds]
+  for (const [name, value] of COUNTERS_BEFORE_MEMORY) yield [name, value(store)]
+  yield ['limit_maxbytes', store.maxbytes]
+  yield ['accepting_conns', facts.isAccepting ? 1 : 0]
+  yield ['listen_disabled_num', counters.sum(Counter.ListenDisabled)]
+  yield ['time_in_listen_disabled_us', counters.sum(Counter.ListenDisabledUs)]
+  yield ['threads', facts.threads]
+  yield ['conn_yields', counters.sum(Counter.ConnYields)]
+  const buckets = store.shards.reduce((sum, shard) => sum + shard.table.bucketCount, 0)
+  yield ['hash_power_level', Math.round(Math.log2(buckets))]
+  yield ['hash_bytes', buckets * 4]
+  yield ['hash_is_expanding', 0]
+  if (facts.slabReassign) yield* SLAB_REASSIGN_ROWS
+  if (facts.lruCrawler) {
+    yield ['lru_crawler_running', 0]
+    yield ['lru_crawler_starts', store.sweepCount]
+  }
+  if (facts.lruMaintainer) yield ['lru_maintainer_juggles', store.balanceCount]
+  yield* LOG_ROWS
+  yield ['unexpected_napi_ids', 0]
+  yield ['round_robin_fallback', 0]
+  yield ['bytes', store.itemBytes]
+  yield ['curr_items', store.itemCount]
+  yield ['total_items', counters.sum(Counter.TotalItems)]
+  yield ['slab_global_page_pool', store.freePages]
+  const isMaintained = facts.lruMaintainer
+  const total = (counter: ClassCounter) => counters.sumClasses(counter)
+  yield ['expired_unfetched', total(ClassCounter.ExpiredUnfetched)]
+  yield ['evicted_unfetched', total(ClassCounter.EvictedUnfetched)]
+  if (isMaintained) yield ['evicted_active', total(ClassCounter.EvictedActive)]
+  yield ['evictions', total(ClassCounter.Evicted)]
+  yield ['reclaimed', total(ClassCounter.Reclaimed)]
+  for (const [name, counter, onlyMaintained] of EVICTION_ROWS.slice(4)) {
+    if (isMaintained || !onlyMaintained) yield [name, total(counter)]
+  }
+  if (isMaintained) yield ['lru_bumps_dropped', 0]
+}
+
+/** Pages move between classes only on demand so far; these stay 0 until that changes. */
+const SLAB_REASSIGN_ROWS: readonly Row[] = [
+  ['slab_reassign_rescues', 0],
+  ['slab_reassign_chunk_rescues', 0],
+  ['slab_reassign_inline_reclaim', 0],
+  ['slab_reassign_busy_items', 0],
+  ['slab_reassign_busy_deletes', 0],
+  ['slab_reassign_busy_nomem', 0],
+  ['slab_reassign_last_busy_status', 'none'],
+  ['slab_reassign_running', 0],
+  ['slabs_moved', 0],
+]
+
+/** There is no log to watch yet. */
+const LOG_ROWS: readonly Row[] = [
+  ['malloc_fails', 0],
+  ['log_worker_dropped', 0],
+  ['log_worker_written', 0],
+  ['log_watcher_skipped', 0],
+  ['log_watcher_sent', 0],
+  ['log_watchers', 0],
+]
+
+/** `stats items`: the classes that hold items. */
+export function* itemsReport(store: Store, facts: ServerFacts): Iterable<Row> {
+  const now = store.context.now
+  for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
+    const number = sumShards(store, shard => shard.classItems(slabClass))
+    if (number === 0) continue
+    const listed = (segment: Segment) => sumShards(store, shard => shard.lru.get(slabClass, segment, ListWord.Count))
+    const age = (segment: Segment) => ageOfTail(store, slabClass, segment, now)
+    const counted = (counter: ClassCounter) => store.counters.sumClass(slabClass, counter)
+    const name = (word: string) => `items:${slabClass}:${word}`
+    yield [name('number'), number]
+    if (facts.lruMaintainer) {
+      yield [name('number_hot'), listed(Segment.Hot)]
+      yield [name('number_warm'), listed(Segment.Warm)]
+      yield [name('number_cold'), listed(Segment.Cold)]
+      if (facts.tempLru) yield [name('number_temp'), listed(Segment.Temp)]
+      yield [name('age_hot'), age(Segment.Hot)]
+      yield [name('age_warm'), age(Segment.Warm)]
+    }
+    yield [name('age'), age(Segment.Cold)]
+    yield [name('mem_requested'), sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.RequestedBytes))]
+    yield [name('evicted'), counted(ClassCounter.Evicted)]
+    yield [name('evicted_nonzero'), counted(ClassCounter.EvictedNonzero)]
+    yield [name('evicted_time'), Math.max(...store.shards.map(shard => shard.slabs.get(slabClass, ClassWord.EvictedAge)))]
+    yield [name('outofmemory'), counted(ClassCounter.OutOfMemory)]
+    yield [name('tailrepairs'), counted(ClassCounter.TailRepairs)]
+    for (const [word, counter, onlyMaintained] of EVICTION_ROWS) {
+      if (facts.lruMaintainer || !onlyMaintained) yield [name(word), counted(counter)]
+    }
+    if (facts.lruMaintainer) {
+      yield [name('hits_to_hot'), counted(ClassCounter.HitsToHot)]
+      yield [name('hits_to_warm'), counted(ClassCounter.HitsToWarm)]
+      yield [name('hits_to_cold'), counted(ClassCounter.HitsToCold)]
+      yield [name('hits_to_temp'), counted(ClassCounter.HitsToTemp)]
+    }
+  }
+}
+
+/** `stats slabs`: the classes that own pages. */
+export function* slabsReport(store: Store): Iterable<Row> {
+  let active = 0
+  let malloced = 0
+  for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
+    const pages = sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.PageCount))
+    if (pages === 0) continue
+    active++
+    const chunksPerPage = store.classes.chunksPerPage[slabClass]!
+    const used = sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.UsedCount))
+    const counted = (counter: ClassCounter) => store.counters.sumClass(slabClass, counter)
+    malloced += pages * chunksPerPage * store.classes.chunkBytes[slabClass]!
+    const name = (word: string) => `${slabClass}:${word}`
+    yield [name('chunk_size'), store.classes.chunkBytes[slabClass]!]
+    yield [name('chunks_per_page'), chunksPerPage]
+    yield [name('total_pages'), pages]
+    yield [name('total_chunks'), pages * chunksPerPage]
+    yield [name('used_chunks'), used]
+    yield [name('free_chunks'), pages * chunksPerPage - used]
+    yield [name('free_chunks_end'), 0]
+    yield [name('get_hits'), counted(ClassCounter.HitsToHot) + counted(ClassCounter.HitsToWarm) +
+      counted(ClassCounter.HitsToCold) + counted(ClassCounter.HitsToTemp)]
+    yield [name('cmd_set'), counted(ClassCounter.CmdSet)]
+    yield [name('delete_hits'), counted(ClassCounter.DeleteHits)]
+    yield [name('incr_hits'), counted(ClassCounter.IncrHits)]
+    yield [name('decr_hits'), counted(ClassCounter.DecrHits)]
+    yield [name('cas_hits'), counted(ClassCounter.CasHits)]
+    yield [name('cas_badval'), counted(ClassCounter.CasBadval)]
+    yield [name('touch_hits'), counted(ClassCounter.TouchHits)]
+  }
+  yield ['active_slabs', active]
+  yield ['total_malloced', malloced]
+}
+
+/** `stats sizes`: how many items there are by memcached's size of them, in steps of 32 bytes. */
+export function* sizesReport(store: Store): Iterable<Row> {
+  const { sizes } = store.context
+  if (sizes === undefined) {
+    yield ['sizes_status', 'disabled']
+    return
+  }
+  for (let bucket = 0; bucket < sizes.length; bucket++) {
+    if (sizes[bucket]! !== 0) yield [String(bucket * 32), sizes[bucket]!]
+  }
+}
+
+/** `stats conns`. */
+export function* connsReport(connections: Iterable<ConnectionFacts>): Iterable<Row> {
+  for (const { id, address, listenAddress, state, idleSeconds } of connections) {
+    yield [`${id}:addr`, address]
+    if (listenAddress !== undefined) yield [`${id}:listen_addr`, listenAddress]
+    yield [`${id}:state`, state]
+    yield [`${id}:secs_since_last_cmd`, idleSeconds]
+  }
+}
+
+/** The age in seconds of the item that was longest unused in one of the lists, 0 if there is none. */
+export function ageOfTail(store: Store, slabClass: number, segment: Segment, now: number): number {
+  let age = 0
+  for (const shard of store.shards) {
+    const item = shard.lru.tail(slabClass, segment)
+    if (item !== NO_ITEM) age = Math.max(age, now - shard.items.usedAt(item))
+  }
+  return age
+}
+
+function sumHits({ counters }: Store): number {
+  return counters.sumClasses(ClassCounter.HitsToHot) + counters.sumClasses(ClassCounter.HitsToWarm) +
+    counters.sumClasses(ClassCounter.HitsToCold) + counters.sumClasses(ClassCounter.HitsToTemp)
+}
+
+function sumShards(store: Store, value: (shard: Store['shards'][number]) => number): number {
+  return store.shards.reduce((sum, shard) => sum + value(shard), 0)
+}
+
+/** Microseconds as seconds with six digits. */
+function seconds(microseconds: number): string { return (microseconds / 1e6).toFixed(6) }

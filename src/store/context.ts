@@ -1,0 +1,75 @@
+// What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
+// stripes of locks, the settings that can change at run time, and this thread's counters.
+import { type Locks } from '../memory/lock.js'
+import { State, StoreWord } from '../memory/layout.js'
+import { type Counters } from '../stats/counters.js'
+import { type Hash } from './hash.js'
+import { type ItemId, type Items } from './items.js'
+import { type LruSettings } from './lru.js'
+
+/** What of a store is set at its start or by a command. */
+export interface StoreSettings extends LruSettings {
+  /** False: a full store answers with an error rather than evicting (-M). */
+  evictions: boolean
+  /** False: items have no cas number (-C). */
+  useCas: boolean
+  /** The largest item in bytes as memcached counts them (-I). */
+  itemSizeMax: number
+}
+
+/** Each item counts in memcached's own sizes with its header and its cas number. */
+const HEADER_BYTES = 48
+const CAS_BYTES = 8
+
+export class StoreContext {
+  /** Seconds since the store began, plus 2; read once for each batch of requests. */
+  now = 2
+  /** `stats sizes`: items by their size in steps of 32 bytes; only with -o track_sizes. */
+  sizes: Int32Array | undefined
+
+  /** @param words where the StoreWords lie, at `at`; @param stripes word index of the first of `stripeCount` locks */
+  constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly locks: Locks, readonly counters: Counters,
+    private readonly words: Int32Array, private readonly at: number,
+    private readonly stripes: number, private readonly stripeCount: number) {}
+
+  /** The lock of the stripe of a hash; `stripeCount` is a power of two. */
+  stripe(hash: number): number { return this.stripes + (hash & (this.stripeCount - 1)) }
+
+  get generation(): number { return this.words[this.at + StoreWord.Generation]! }
+
+  /** Makes every item stored so far a flushed one. */
+  nextGeneration(): void {
+    this.words[this.at + StoreWord.Generation] = (this.generation + 1) & State.GenerationMask
+  }
+
+  /** The second at which a delayed flush_all falls due; 0 for none. */
+  get flushAt(): number { return this.words[this.at + StoreWord.FlushAt]! }
+  set flushAt(second: number) { this.words[this.at + StoreWord.FlushAt] = second }
+
+  /** The newest generation of which no item is left from the one after it on; see Store.flush. */
+  get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
+  set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
+
+  /** Gives an item the next cas number of the store. */
+  stampCas(items: Items, item: ItemId): void {
+    if (!this.settings.useCas) return items.setCas(item, 0, 0)
+    const low = (this.words[this.at + StoreWord.CasLow]! + 1) | 0
+    this.words[this.at + StoreWord.CasLow] = low
+    if (low === 0) this.words[this.at + StoreWord.CasHigh]!++
+    items.setCas(item, this.words[this.at + StoreWord.CasHigh]!, low)
+  }
+
+  /** The size of an item as memcached counts it for -I and `stats sizes`: its header is larger than ours. */
+  nominalBytes(keyBytes: number, flags: number, valueBytes: number): number {
+    const header = HEADER_BYTES + (this.settings.useCas ? CAS_BYTES : 0)
+    return header + keyBytes + 1 + (flags === 0 ? 0 : 4) + valueBytes + 2
+  }
+
+  countSize(items: Items, item: ItemId, change: 1 | -1): void {
+    const sizes = this.sizes
+    if (sizes === undefined) return
+    const bytes = this.nominalBytes(items.keyBytes(item), items.flags(item), items.valueBytes(item))
+    const bucket = Math.min(Math.ceil(bytes / 32), sizes.length - 1)
+    sizes[bucket]! += change
+  }
+}

@@ -1,0 +1,193 @@
+// Items by named fields: the only reader of ItemWord. An item is a number, the index of its first word in its arena.
+// Nothing here checks whether an item is alive; the callers hold the lock of the item's stripe.
+import { type Arena } from '../memory/arena.js'
+import { copy, equal } from '../memory/bytes.js'
+import { ItemWord, PieceWord, Size, State } from '../memory/layout.js'
+
+/** The index of an item's first word; NO_ITEM (0) is none. */
+export type ItemId = number & { readonly kind: 'item' }
+export const NO_ITEM = 0 as ItemId
+
+/** The four lists of a class, as memcached numbers them. */
+export const enum Segment { Hot, Warm, Cold, Temp }
+
+export class Items {
+  private readonly words: Int32Array
+  readonly bytes: Uint8Array
+
+  /** @param pieceBytes the value bytes that one piece of a large item holds, all but the last */
+  constructor(arena: Arena, readonly pieceBytes: number) {
+    this.words = arena.words
+    this.bytes = arena.bytes
+  }
+
+  next(item: ItemId): ItemId { return this.words[item + ItemWord.Next]! as ItemId }
+  setNext(item: ItemId, next: ItemId): void { this.words[item + ItemWord.Next] = next }
+  prev(item: ItemId): ItemId { return this.words[item + ItemWord.Prev]! as ItemId }
+  setPrev(item: ItemId, prev: ItemId): void { this.words[item + ItemWord.Prev] = prev }
+  chain(item: ItemId): ItemId { return this.words[item + ItemWord.Chain]! as ItemId }
+  setChain(item: ItemId, chain: ItemId): void { this.words[item + ItemWord.Chain] = chain }
+
+  usedAt(item: ItemId): number { return this.words[item + ItemWord.UsedAt]! }
+  setUsedAt(item: ItemId, second: number): void { this.words[item + ItemWord.UsedAt] = second }
+  expiresAt(item: ItemId): number { return this.words[item + ItemWord.ExpiresAt]! }
+  setExpiresAt(item: ItemId, second: number): void { this.words[item + ItemWord.ExpiresAt] = second }
+  valueBytes(item: ItemId): number { return this.words[item + ItemWord.ValueBytes]! }
+
+  casLow(item: ItemId): number { return this.words[item + ItemWord.CasLow]! >>> 0 }
+  casHigh(item: ItemId): number { return this.words[item + ItemWord.CasHigh]! >>> 0 }
+  setCas(item: ItemId, high: number, low: number): void {
+    this.words[item + ItemWord.CasLow] = low
+    this.words[item + ItemWord.CasHigh] = high
+  }
+
+  state(item: ItemId): number { return this.words[item + ItemWord.State]! }
+  has(item: ItemId, bits: number): boolean { return (this.words[item + ItemWord.State]! & bits) !== 0 }
+  mark(item: ItemId, bits: number): void { this.words[item + ItemWord.State]! |= bits }
+  unmark(item: ItemId, bits: number): void { this.words[item + ItemWord.State]! &= ~bits }
+
+  refs(item: ItemId): number { return this.words[item + ItemWord.State]! & State.Refs }
+  addRef(item: ItemId): void { this.words[item + ItemWord.State]!++ }
+  dropRef(item: ItemId): void { this.words[item + ItemWord.State]!-- }
+
+  segment(item: ItemId): Segment {
+    return (this.words[item + ItemWord.State]! >>> State.SegmentShift) & State.SegmentMask
+  }
+
+  setSegment(item: ItemId, segment: Segment): void {
+    const word = item + ItemWord.State
+    this.words[word] = (this.words[word]! & ~(State.SegmentMask << State.SegmentShift)) | (segment << State.SegmentShift)
+  }
+
+  generation(item: ItemId): number {
+    return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
+  }
+
+  setGeneration(item: ItemId, generation: number): void {
+    const word = item + ItemWord.State
+    const cleared = this.words[word]! & ~(State.GenerationMask << State.GenerationShift)
+    this.words[word] = cleared | (generation << State.GenerationShift)
+  }
+
+  keyBytes(item: ItemId): number {
+    return (this.words[item + ItemWord.State]! >>> State.KeyShift) & State.KeyMask
+  }
+
+  keyStart(item: ItemId): number {
+    const flagWords = (this.words[item + ItemWord.State]! & State.HasFlags) === 0 ? 0 : 1
+    return (item + ItemWord.Header + flagWords) << 2
+  }
+
+  flags(item: ItemId): number {
+    return this.has(item, State.HasFlags) ? this.words[item + ItemWord.Header]! >>> 0 : 0
+  }
+
+  /** The byte index of the value of an item that is not large. */
+  valueStart(item: ItemId): number {
+    return this.keyStart(item) + this.keyBytes(item)
+  }
+
+  hasKey(item: ItemId, bytes: Uint8Array, keyStart: number, keyBytes: number): boolean {
+    return this.keyBytes(item) === keyBytes && equal(this.bytes, this.keyStart(item), bytes, keyStart, keyBytes)
+  }
+
+  /** Makes a chunk a reserved item: everything but its value. */
+  reserve(item: ItemId, key: Uint8Array, keyStart: number, keyBytes: number, flags: number,
+    expiresAt: number, valueBytes: number, isLarge: boolean): void {
+    const words = this.words
+    let state = 1 | (keyBytes << State.KeyShift)
+    if (isLarge) state |= State.Large
+    if (flags !== 0) {
+      state |= State.HasFlags
+      words[item + ItemWord.Header] = flags
+    }
+    words[item + ItemWord.Next] = NO_ITEM
+    words[item + ItemWord.Prev] = NO_ITEM
+    words[item + ItemWord.Chain] = NO_ITEM
+    words[item + ItemWord.ExpiresAt] = expiresAt
+    words[item + ItemWord.ValueBytes] = valueBytes
+    words[item + ItemWord.State] = state
+    copy(key, keyStart, this.bytes, this.keyStart(item), keyBytes)
+  }
+
+  /** Makes a chunk a piece of a large item. */
+  reservePiece(piece: ItemId, owner: ItemId): void {
+    this.words[piece + PieceWord.Owner] = owner
+    this.words[piece + ItemWord.State] = State.Piece
+  }
+
+  setFree(chunk: ItemId, next: ItemId): void {
+    this.words[chunk + ItemWord.Next] = next
+    this.words[chunk + ItemWord.State] = 0
+  }
+
+  piece(item: ItemId, index: number): ItemId { return this.words[this.pieceWord(item) + index]! as ItemId }
+  setPiece(item: ItemId, index: number, piece: ItemId): void { this.words[this.pieceWord(item) + index] = piece }
+  private pieceWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
+
+  pieceOwner(piece: ItemId): ItemId { return this.words[piece + PieceWord.Owner]! as ItemId }
+  isPiece(chunk: ItemId): boolean { return this.keyBytes(chunk) === 0 && this.has(chunk, State.Large) }
+
+  /** How many pieces the value of a large item takes. */
+  pieceCount(item: ItemId): number {
+    return Math.ceil((this.valueBytes(item) + spareBytes(this.valueBytes(item))) / this.pieceBytes)
+  }
+
+  /** The byte index at which byte `offset` of the value lies. */
+  valueAt(item: ItemId, offset: number): number {
+    if (!this.has(item, State.Large)) return this.valueStart(item) + offset
+    const index = Math.floor(offset / this.pieceBytes)
+    return ((this.piece(item, index) + ItemWord.Header) << 2) + (offset - index * this.pieceBytes)
+  }
+
+  /** How many bytes from `offset` on lie together, of the value and the two spare bytes behind it. */
+  valueRun(item: ItemId, offset: number): number {
+    const end = this.valueBytes(item) + spareBytes(this.valueBytes(item))
+    if (!this.has(item, State.Large)) return end - offset
+    return Math.min(end - offset, this.pieceBytes - (offset % this.pieceBytes))
+  }
+
+  /** Copies `count` value bytes from `offset` on to `to`. */
+  readValue(item: ItemId, offset: number, to: Uint8Array, toAt: number, count: number): void {
+    while (count > 0) {
+      const run = Math.min(count, this.valueRun(item, offset))
+      copy(this.bytes, this.valueAt(item, offset), to, toAt, run)
+      offset += run
+      toAt += run
+      count -= run
+    }
+  }
+
+  /** Copies `count` bytes into the value (and its spare bytes) from `offset` on. */
+  writeValue(item: ItemId, offset: number, from: Uint8Array, fromAt: number, count: number): void {
+    while (count > 0) {
+      const run = Math.min(count, this.valueRun(item, offset))
+      copy(from, fromAt, this.bytes, this.valueAt(item, offset), run)
+      offset += run
+      fromAt += run
+      count -= run
+    }
+  }
+
+  /** Copies `count` value bytes of one item into another. */
+  copyValue(source: ItemId, target: ItemId, targetOffset: number, count: number): void {
+    let offset = 0
+    while (offset < count) {
+      const run = Math.min(count - offset, this.valueRun(source, offset))
+      this.writeValue(target, targetOffset + offset, this.bytes, this.valueAt(source, offset), run)
+      offset += run
+    }
+  }
+
+  /** The bytes an item asks for: header, flags, key, value and what its pieces need. */
+  bytesOf(item: ItemId): number {
+    const value = this.valueBytes(item)
+    const fixed = Size.ItemHeader + (this.has(item, State.HasFlags) ? 4 : 0) + this.keyBytes(item) + value + spareBytes(value)
+    return this.has(item, State.Large) ? fixed + this.pieceCount(item) * (Size.ItemHeader + 4) : fixed
+  }
+}
+
+/** The room for a line end behind a value that is read straight from the socket. */
+export function spareBytes(valueBytes: number): number {
+  return valueBytes >= Size.DirectMin ? 2 : 0
+}

@@ -1,0 +1,171 @@
+// The lists of each class: HOT, WARM, COLD and TEMP, newest at the head. A hit only sets bits in its item (`touchBits`);
+// what follows from the bits happens here, when memory is needed or in bounded background steps:
+//
+//   a new item starts in HOT (or TEMP, if it is short-lived and that is switched on)
+//   the tail of HOT, when HOT is over its share, goes to WARM if it was hit twice, else to COLD
+//   the tail of WARM, when WARM is over its share, goes to its head again if it was hit since, else to COLD
+//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM
+//
+// The rules and the default shares are memcached's. All methods need the lock of the class.
+import { type Arena } from '../memory/arena.js'
+import { ClassWord, ListWord, State } from '../memory/layout.js'
+import { ClassCounter, type Counters } from '../stats/counters.js'
+import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
+import { type Slabs } from './slabs.js'
+
+/** What of the lists can be set at run time; shared by all arenas of a store. */
+export interface LruSettings {
+  /** False: one list, every hit moves its item to the head (at most once a minute), as memcached 1.4 did. */
+  lruSegmented: boolean
+  /** The shares of HOT and WARM in percent of a class's bytes. */
+  hotLruPct: number
+  warmLruPct: number
+  /** The age, as a multiple of that of COLD's tail, from which an item leaves HOT or WARM. */
+  hotMaxFactor: number
+  warmMaxFactor: number
+  /** Items that live shorter than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
+  tempLru: boolean
+  temporaryTtl: number
+}
+
+/** How long a hit in the flat list leaves its item where it is, in seconds. */
+const FLAT_UPDATE_SECONDS = 60
+
+export class Lru {
+  private readonly words: Int32Array
+
+  constructor(arena: Arena, private readonly items: Items, private readonly slabs: Slabs,
+    private readonly settings: LruSettings, private readonly counters: Counters) {
+    this.words = arena.words
+  }
+
+  private word(slabClass: number, segment: Segment, word: ListWord): number {
+    return this.slabs.word(slabClass, ClassWord.Lists) + segment * ListWord.Stride + word
+  }
+
+  get(slabClass: number, segment: Segment, word: ListWord): number {
+    return this.words[this.word(slabClass, segment, word)]!
+  }
+
+  tail(slabClass: number, segment: Segment): ItemId {
+    return this.words[this.word(slabClass, segment, ListWord.Tail)]! as ItemId
+  }
+
+  bytesOf(slabClass: number): number {
+    let sum = 0
+    for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.get(slabClass, segment, ListWord.Bytes)
+    return sum
+  }
+
+  link(slabClass: number, item: ItemId, segment: Segment): void {
+    const { items, words } = this
+    const head = this.word(slabClass, segment, ListWord.Head)
+    const first = words[head]! as ItemId
+    items.setSegment(item, segment)
+    items.setPrev(item, NO_ITEM)
+    items.setNext(item, first)
+    if (first !== NO_ITEM) items.setPrev(first, item)
+    else words[head + ListWord.Tail] = item
+    words[head] = item
+    words[head + ListWord.Count]!++
+    words[head + ListWord.Bytes]! += items.bytesOf(item)
+  }
+
+  unlink(slabClass: number, item: ItemId): void {
+    const { items, words } = this
+    const head = this.word(slabClass, items.segment(item), ListWord.Head)
+    const next = items.next(item)
+    const prev = items.prev(item)
+    if (next !== NO_ITEM) items.setPrev(next, prev)
+    else words[head + ListWord.Tail] = prev
+    if (prev !== NO_ITEM) items.setNext(prev, next)
+    else words[head] = next
+    words[head + ListWord.Count]!--
+    words[head + ListWord.Bytes]! -= items.bytesOf(item)
+  }
+
+  move(slabClass: number, item: ItemId, segment: Segment): void {
+    this.unlink(slabClass, item)
+    this.link(slabClass, item, segment)
+  }
+
+  /** The list in which a new item starts. */
+  segmentFor(item: ItemId, now: number): Segment {
+    const { settings, items } = this
+    if (!settings.lruSegmented) return Segment.Cold
+    const expiresAt = items.expiresAt(item)
+    if (settings.tempLru && expiresAt !== 0 && expiresAt - now <= settings.temporaryTtl) return Segment.Temp
+    return Segment.Hot
+  }
+
+  /**
+   * What a hit does: the first marks the item as fetched, the second as active, and only then is it anywhere moved, later.
+   * Needs the item's stripe, not the class. Returns whether the flat list wants the item moved to its head.
+   */
+  touchBits(item: ItemId, now: number): boolean {
+    const items = this.items
+    const state = items.state(item)
+    if (!this.settings.lruSegmented) {
+      if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
+      if (items.usedAt(item) >= now - FLAT_UPDATE_SECONDS) return false
+      items.setUsedAt(item, now)
+      return true
+    }
+    if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
+    else if ((state & State.Active) === 0) {
+      items.mark(item, State.Active)
+      items.setUsedAt(item, now)
+    }
+    return false
+  }
+
+  /** Brings HOT and WARM back to their shares, in at most `stepsMax` moves of one item. Returns the moves made. */
+  balance(slabClass: number, now: number, stepsMax: number): number {
+    if (!this.settings.lruSegmented) return 0
+    const { settings } = this
+    const bytes = this.bytesOf(slabClass)
+    const cold = this.tail(slabClass, Segment.Cold)
+    const coldAge = cold === NO_ITEM ? 0 : now - this.items.usedAt(cold)
+    let steps = 0
+    while (steps < stepsMax &&
+      this.pullTail(slabClass, Segment.Hot, (bytes * settings.hotLruPct) / 100, coldAge * settings.hotMaxFactor, now)) steps++
+    while (steps < stepsMax &&
+      this.pullTail(slabClass, Segment.Warm, (bytes * settings.warmLruPct) / 100, coldAge * settings.warmMaxFactor, now)) steps++
+    return steps
+  }
+
+  /** Moves the tail of HOT or WARM where it belongs; false if it may stay. */
+  private pullTail(slabClass: number, from: Segment, bytesMax: number, ageMax: number, now: number): boolean {
+    const { items, counters } = this
+    const item = this.tail(slabClass, from)
+    if (item === NO_ITEM) return false
+    const isOver = this.get(slabClass, from, ListWord.Bytes) > bytesMax
+    const isOld = ageMax > 0 && now - items.usedAt(item) > ageMax
+    if (items.has(item, State.Active)) {
+      if (!isOver && !isOld) return false
+      items.unmark(item, State.Active)
+      counters.addClass(slabClass, from === Segment.Warm ? ClassCounter.MovesWithinLru : ClassCounter.MovesToWarm)
+      this.move(slabClass, item, Segment.Warm)
+      return true
+    }
+    if (!isOver && !isOld) return false
+    counters.addClass(slabClass, ClassCounter.MovesToCold)
+    this.move(slabClass, item, Segment.Cold)
+    return true
+  }
+
+  /** Saves an active item from COLD. */
+  rescue(slabClass: number, item: ItemId): void {
+    this.items.unmark(item, State.Active)
+    this.counters.addClass(slabClass, ClassCounter.MovesToWarm)
+    this.move(slabClass, item, Segment.Warm)
+  }
+
+  /** The oldest item that may make room when COLD is empty: of HOT, then WARM, then TEMP. */
+  lastResort(slabClass: number): ItemId {
+    const hot = this.tail(slabClass, Segment.Hot)
+    if (hot !== NO_ITEM) return hot
+    const warm = this.tail(slabClass, Segment.Warm)
+    return warm !== NO_ITEM ? warm : this.tail(slabClass, Segment.Temp)
+  }
+}

@@ -1,0 +1,15 @@
+// What an operation of the store came to. Every protocol has one table from these to its own words.
+
+export const enum Outcome {
+  Stored,
+  NotStored,
+  Exists,
+  NotFound,
+  Deleted,
+  Touched,
+  /** The value is in `request.number`. */
+  Number,
+  NonNumeric,
+  TooLarge,
+  NoMemory,
+}

@@ -1,0 +1,200 @@
+// Slabs: pages of 1 MiB cut into chunks of one size for each class. Which chunks are free is known here; what is in the
+// others is not. A new page is not threaded onto the free list but carved chunk by chunk, so memory is first touched
+// when it is first used. The classes are memcached's: the smallest is `chunkSize` plus the 48 bytes of its item header,
+// each next one is larger by `factor`, the last is `slabChunkMax`.
+import { type Arena } from '../memory/arena.js'
+import { ClassWord, ItemWord, ShardWord, Size } from '../memory/layout.js'
+import { NO_ITEM, type ItemId } from './items.js'
+
+/** The sizes of all classes: the same for every arena of a store. Class numbers start at 1. */
+export class SlabClasses {
+  readonly chunkBytes: number[] = [0]
+  readonly chunksPerPage: number[] = [0]
+  /** The number of the class with the largest chunks, which is also the number of classes. */
+  readonly largest: number
+  private readonly byEighth: Uint8Array
+
+  /**
+   * @param chunkSize smallest room for key, value and flags, in bytes (-n)
+   * @param factor from one class to the next (-f)
+   * @param slabChunkMax the largest chunk, in bytes; a divisor of the page size
+   */
+  constructor(chunkSize: number, factor: number, slabChunkMax: number) {
+    let size = Math.min(chunkSize + MEMCACHED_HEADER, slabChunkMax)
+    while (this.chunkBytes.length < Size.Classes - 1 && size < slabChunkMax / factor) {
+      size = Math.ceil(size / 8) * 8
+      this.push(size)
+      size = Math.floor(size * factor)
+    }
+    if (this.chunkBytes.at(-1) !== slabChunkMax) this.push(slabChunkMax)
+    this.largest = this.chunkBytes.length - 1
+    this.byEighth = new Uint8Array(slabChunkMax / 8 + 1)
+    let slabClass = 1
+    for (let eighth = 0; eighth < this.byEighth.length; eighth++) {
+      if (eighth * 8 > this.chunkBytes[slabClass]!) slabClass++
+      this.byEighth[eighth] = slabClass
+    }
+  }
+
+  private push(chunkBytes: number): void {
+    this.chunkBytes.push(chunkBytes)
+    this.chunksPerPage.push(Math.floor(Size.Page / chunkBytes))
+  }
+
+  /** The class of the smallest chunk that holds `bytes`; 0 if no chunk does. */
+  classFor(bytes: number): number {
+    const eighth = (bytes + 7) >>> 3
+    return eighth < this.byEighth.length ? this.byEighth[eighth]! : 0
+  }
+}
+
+/** memcached's own item header without the cas number: part of its chunk sizes, and so of ours. */
+const MEMCACHED_HEADER = 48
+
+export class Slabs {
+  private readonly words: Int32Array
+  private readonly pageTable: number
+
+  /** @param classWords and shardWords: word indexes of the regions laid out in layout.ts */
+  constructor(private readonly arena: Arena, readonly classes: SlabClasses, private readonly classWords: number,
+    private readonly shardWords: number, pageTableAt: number, pageLimit: number) {
+    this.words = arena.words
+    this.pageTable = pageTableAt >> 2
+    this.words[shardWords + ShardWord.PageLimit] = pageLimit
+  }
+
+  /** The word of a class. */
+  word(slabClass: number, word: ClassWord): number {
+    return this.classWords + slabClass * ClassWord.Stride + word
+  }
+
+  lockWord(slabClass: number): number { return this.word(slabClass, ClassWord.Lock) }
+
+  get(slabClass: number, word: ClassWord): number { return this.words[this.word(slabClass, word)]! }
+
+  add(slabClass: number, word: ClassWord, amount: number): void { this.words[this.word(slabClass, word)]! += amount }
+
+  get pagesUsed(): number { return this.words[this.shardWords + ShardWord.PagesUsed]! }
+  get pageLimit(): number { return this.words[this.shardWords + ShardWord.PageLimit]! }
+  set pageLimit(pages: number) { this.words[this.shardWords + ShardWord.PageLimit] = pages }
+
+  /** Pages that were given back and wait for a class. */
+  get freePages(): number { return this.words[this.shardWords + ShardWord.PagesCarved]! - this.pagesUsed }
+
+  /** How many pages the arena has room for: a little more than the limit, see `takePage`. */
+  get pageCount(): number { return this.arena.pageEnd - this.arena.firstPage }
+
+  /** The class that owns the page in which a chunk lies. */
+  classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
+
+  /** The class that owns a page; 0 for a page that was never used, negative for one that was given back. */
+  classOfPage(page: number): number { return this.words[this.pageTable + page]! }
+
+  chunkAt(page: number, index: number, slabClass: number): ItemId {
+    return (page * Size.PageWords + index * (this.classes.chunkBytes[slabClass]! >> 2)) as ItemId
+  }
+
+  /** A chunk that is free or can be carved from a page; NO_ITEM if the class has none and may have no further page. */
+  takeLocked(slabClass: number): ItemId {
+    const head = this.word(slabClass, ClassWord.FreeHead)
+    const chunk = this.words[head]! as ItemId
+    if (chunk !== NO_ITEM) {
+      this.words[head] = this.words[chunk + ItemWord.Next]!
+      this.add(slabClass, ClassWord.FreeCount, -1)
+      this.add(slabClass, ClassWord.UsedCount, 1)
+      return chunk
+    }
+    return this.carveLocked(slabClass)
+  }
+
+  private carveLocked(slabClass: number): ItemId {
+    if (this.get(slabClass, ClassWord.CarveLeft) === 0 && !this.takePage(slabClass)) return NO_ITEM
+    const next = this.word(slabClass, ClassWord.CarveNext)
+    const chunk = this.words[next]! as ItemId
+    this.words[next] = chunk + (this.classes.chunkBytes[slabClass]! >> 2)
+    this.add(slabClass, ClassWord.CarveLeft, -1)
+    this.add(slabClass, ClassWord.UsedCount, 1)
+    return chunk
+  }
+
+  giveBackLocked(slabClass: number, chunk: ItemId): void {
+    const head = this.word(slabClass, ClassWord.FreeHead)
+    this.words[chunk + ItemWord.Next] = this.words[head]!
+    this.words[chunk + ItemWord.State] = 0
+    this.words[head] = chunk
+    this.add(slabClass, ClassWord.FreeCount, 1)
+    this.add(slabClass, ClassWord.UsedCount, -1)
+  }
+
+  /**
+   * Gives a class one more page. As in memcached a class without any page gets its first one even when the limit is
+   * reached, so no size of item is ever locked out.
+   */
+  private takePage(slabClass: number): boolean {
+    const words = this.words
+    const hasPage = this.get(slabClass, ClassWord.PageCount) > 0
+    if (hasPage && this.pagesUsed >= this.pageLimit) return false
+    const page = this.freePage()
+    if (page === 0) return false
+    words[this.pageTable + page] = slabClass
+    words[this.shardWords + ShardWord.PagesUsed]!++
+    words[this.word(slabClass, ClassWord.CarveNext)] = page * Size.PageWords
+    words[this.word(slabClass, ClassWord.CarveLeft)] = this.classes.chunksPerPage[slabClass]!
+    this.add(slabClass, ClassWord.PageCount, 1)
+    return true
+  }
+
+  /** A page given back, or else one never used; 0 if there is none. */
+  private freePage(): number {
+    const words = this.words
+    const given = words[this.shardWords + ShardWord.FreePage]!
+    if (given !== 0) {
+      words[this.shardWords + ShardWord.FreePage] = -1 - words[this.pageTable + given]!
+      return given
+    }
+    const carved = words[this.shardWords + ShardWord.PagesCarved]!
+    if (carved >= this.pageCount) return 0
+    words[this.shardWords + ShardWord.PagesCarved] = carved + 1
+    return this.arena.firstPage + carved
+  }
+
+  /**
+   * Takes a page from its class, whose chunks in it must all be free, and keeps it for any class.
+   * The free list is walked once, so this costs as much as the class has free chunks.
+   */
+  givePageBackLocked(page: number): void {
+    const words = this.words
+    const slabClass = this.classOfPage(page)
+    let last = NO_ITEM
+    let removed = 0
+    const head = this.word(slabClass, ClassWord.FreeHead)
+    for (let chunk = words[head]! as ItemId; chunk !== NO_ITEM;) {
+      const next = words[chunk + ItemWord.Next]! as ItemId
+      if (chunk >>> Size.PageShift !== page) last = chunk
+      else {
+        if (last === NO_ITEM) words[head] = next
+        else words[last + ItemWord.Next] = next
+        removed++
+      }
+      chunk = next
+    }
+    this.add(slabClass, ClassWord.FreeCount, -removed)
+    if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
+    this.add(slabClass, ClassWord.PageCount, -1)
+    words[this.pageTable + page] = -1 - words[this.shardWords + ShardWord.FreePage]!
+    words[this.shardWords + ShardWord.FreePage] = page
+    words[this.shardWords + ShardWord.PagesUsed]!--
+  }
+
+  /** How many chunks of a page have been handed out at least once; those behind were never touched. */
+  carvedChunks(page: number): number {
+    const slabClass = this.classOfPage(page)
+    const all = this.classes.chunksPerPage[slabClass]!
+    return this.isBeingCarved(page, slabClass) ? all - this.get(slabClass, ClassWord.CarveLeft) : all
+  }
+
+  private isBeingCarved(page: number, slabClass: number): boolean {
+    const left = this.get(slabClass, ClassWord.CarveLeft)
+    return left > 0 && this.get(slabClass, ClassWord.CarveNext) >>> Size.PageShift === page
+  }
+}

@@ -1,0 +1,66 @@
+// The hash table of one arena: heads of chains, made once for the size of the arena and never rehashed. The callers hold
+// the lock of the stripe of the hash.
+import { type Arena } from '../memory/arena.js'
+import { NO_ITEM, type ItemId, type Items } from './items.js'
+
+/** One bucket for so many bytes of pages: a chain has 1.4 items when the memory is full of the smallest ones. */
+const BYTES_PER_BUCKET = 128
+
+export class Table {
+  private readonly words: Int32Array
+  private readonly heads: number
+  readonly bucketCount: number
+  private readonly mask: number
+
+  static bucketCountFor(pageBytes: number): number {
+    return 2 ** Math.max(10, Math.ceil(Math.log2(pageBytes / BYTES_PER_BUCKET)))
+  }
+
+  /** @param at byte index of the region of 4 bytes a bucket */
+  constructor(arena: Arena, private readonly items: Items, at: number, bucketCount: number) {
+    this.words = arena.words
+    this.heads = at >> 2
+    this.bucketCount = bucketCount
+    this.mask = bucketCount - 1
+  }
+
+  head(bucket: number): ItemId { return this.words[this.heads + bucket]! as ItemId }
+
+  find(hash: number, bytes: Uint8Array, keyStart: number, keyBytes: number): ItemId {
+    const items = this.items
+    let item = this.words[this.heads + (hash & this.mask)]! as ItemId
+    while (item !== NO_ITEM && !items.hasKey(item, bytes, keyStart, keyBytes)) item = items.chain(item)
+    return item
+  }
+
+  insert(hash: number, item: ItemId): void {
+    const head = this.heads + (hash & this.mask)
+    this.items.setChain(item, this.words[head]! as ItemId)
+    this.words[head] = item
+  }
+
+  /** Takes out an item that is in the table. */
+  remove(hash: number, item: ItemId): void {
+    const items = this.items
+    const next = items.chain(item)
+    this.unhook(hash, item, next)
+  }
+
+  /** Puts `heir`, of the same key, where `item` was. */
+  replace(hash: number, item: ItemId, heir: ItemId): void {
+    this.items.setChain(heir, this.items.chain(item))
+    this.unhook(hash, item, heir)
+  }
+
+  private unhook(hash: number, item: ItemId, next: ItemId): void {
+    const items = this.items
+    const head = this.heads + (hash & this.mask)
+    let at = this.words[head]! as ItemId
+    if (at === item) {
+      this.words[head] = next
+      return
+    }
+    while (items.chain(at) !== item) at = items.chain(at)
+    items.setChain(at, next)
+  }
+}

@@ -1,0 +1,124 @@
+// Walks a whole shard and checks that every chunk is exactly one of free, reserved, linked or a piece of an item that is
+// there, and that table, lists, counts and bytes agree. For tests: it takes as long as there is memory, needs that
+// nobody else is at work, and throws at the first thing that is wrong.
+import { assert } from '../errors.js'
+import { ClassWord, ListWord, State } from '../memory/layout.js'
+import { NO_ITEM, Segment, type ItemId } from './items.js'
+import { type Shard } from './shard.js'
+
+/** What a walk over the pages of one class found. */
+interface ClassTally { pages: number; used: number; free: Set<number>; requestedBytes: number }
+
+/** @param reserved how many items are being filled or read just now, at most */
+export function verifyShard(shard: Shard, reserved: number): void {
+  const linked = new Set<ItemId>()
+  const tallies = walkPages(shard, linked, reserved)
+  checkTable(shard, linked)
+  for (let slabClass = 1; slabClass <= shard.slabs.classes.largest; slabClass++) {
+    checkFreeChunks(shard, slabClass, tallies[slabClass]!)
+    checkLists(shard, slabClass, linked, tallies[slabClass]!.requestedBytes)
+  }
+  assert(linked.size === 0, `${linked.size} linked items are in no list`)
+}
+
+function walkPages(shard: Shard, linked: Set<ItemId>, reserved: number): ClassTally[] {
+  const { items, slabs } = shard
+  const tallies = Array.from({ length: slabs.classes.largest + 1 },
+    (): ClassTally => ({ pages: 0, used: 0, free: new Set(), requestedBytes: 0 }))
+  const pieces: ItemId[] = []
+  let inUse = 0
+  let pagesUsed = 0
+  for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
+    const slabClass = slabs.classOfPage(page)
+    if (slabClass <= 0) continue
+    pagesUsed++
+    const tally = tallies[slabClass]!
+    tally.pages++
+    for (let index = 0; index < slabs.carvedChunks(page); index++) {
+      const chunk = slabs.chunkAt(page, index, slabClass)
+      if (items.state(chunk) === 0) {
+        tally.free.add(chunk)
+        continue
+      }
+      tally.used++
+      if (items.isPiece(chunk)) pieces.push(chunk)
+      else if (items.has(chunk, State.Linked)) {
+        linked.add(chunk)
+        tallies[shard.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
+        if (items.refs(chunk) > 0) inUse++
+      } else {
+        assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
+        inUse++
+      }
+    }
+  }
+  assert(inUse <= reserved, `${inUse} items are reserved or pinned, expected at most ${reserved}`)
+  assert(pagesUsed === slabs.pagesUsed, `${pagesUsed} pages have a class, ${slabs.pagesUsed} are counted`)
+  for (const piece of pieces) checkPiece(shard, piece)
+  return tallies
+}
+
+function checkPiece(shard: Shard, piece: ItemId): void {
+  const { items } = shard
+  const owner = items.pieceOwner(piece)
+  assert(items.has(owner, State.Large) && !items.isPiece(owner), `piece ${piece} has no owner`)
+  let found = 0
+  for (let i = 0; i < items.pieceCount(owner); i++) if (items.piece(owner, i) === piece) found++
+  assert(found === 1, `piece ${piece} is ${found} times in its owner`)
+}
+
+function checkFreeChunks(shard: Shard, slabClass: number, tally: ClassTally): void {
+  const { items, slabs } = shard
+  let count = 0
+  for (let chunk = slabs.get(slabClass, ClassWord.FreeHead) as ItemId; chunk !== NO_ITEM; chunk = items.next(chunk)) {
+    assert(tally.free.delete(chunk), `chunk ${chunk} of class ${slabClass} is free twice or in use`)
+    count++
+  }
+  assert(tally.free.size === 0, `${tally.free.size} free chunks of class ${slabClass} are in no list`)
+  assert(count === slabs.get(slabClass, ClassWord.FreeCount), `class ${slabClass} counts its free chunks wrongly`)
+  assert(tally.used === slabs.get(slabClass, ClassWord.UsedCount), `class ${slabClass} counts its used chunks wrongly`)
+  assert(tally.pages === slabs.get(slabClass, ClassWord.PageCount), `class ${slabClass} counts its pages wrongly`)
+}
+
+function checkTable(shard: Shard, linked: Set<ItemId>): void {
+  const { items, table } = shard
+  const keys = new Set<string>()
+  for (let bucket = 0; bucket < table.bucketCount; bucket++) {
+    for (let item = table.head(bucket); item !== NO_ITEM; item = items.chain(item)) {
+      assert(linked.has(item), `item ${item} is in the table but not linked`)
+      const start = items.keyStart(item)
+      const key = Buffer.from(items.bytes.subarray(start, start + items.keyBytes(item))).toString('latin1')
+      assert(!keys.has(key), `key ${key} is in the table twice`)
+      keys.add(key)
+      const found = table.find(shard.hashOf(item), items.bytes, start, items.keyBytes(item))
+      assert(found === item, `item ${item} is in the wrong bucket`)
+    }
+  }
+  assert(keys.size === linked.size, `${linked.size} items are linked, ${keys.size} are in the table`)
+  assert(keys.size === shard.itemCount, `${keys.size} items, ${shard.itemCount} counted`)
+}
+
+/** Takes the items it finds out of `linked`. */
+function checkLists(shard: Shard, slabClass: number, linked: Set<ItemId>, requestedBytes: number): void {
+  const { items, lru } = shard
+  let bytesOfAll = 0
+  for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) {
+    let count = 0
+    let bytes = 0
+    let last = NO_ITEM
+    for (let item = lru.get(slabClass, segment, ListWord.Head) as ItemId; item !== NO_ITEM; item = items.next(item)) {
+      assert(linked.delete(item), `item ${item} is in two lists or not linked`)
+      assert(items.segment(item) === segment && shard.classOf(item) === slabClass, `item ${item} is in a wrong list`)
+      assert(items.prev(item) === last, `item ${item} has a wrong predecessor`)
+      last = item
+      count++
+      bytes += items.bytesOf(item)
+    }
+    assert(lru.tail(slabClass, segment) === last, `list ${segment} of class ${slabClass} has a wrong tail`)
+    assert(lru.get(slabClass, segment, ListWord.Count) === count, `list ${segment} of class ${slabClass} is miscounted`)
+    assert(lru.get(slabClass, segment, ListWord.Bytes) === bytes, `list ${segment} of class ${slabClass} has wrong bytes`)
+    bytesOfAll += bytes
+  }
+  assert(bytesOfAll === requestedBytes, `class ${slabClass} lists ${bytesOfAll} bytes, its items have ${requestedBytes}`)
+  assert(shard.slabs.get(slabClass, ClassWord.RequestedBytes) === requestedBytes, `class ${slabClass} miscounts its bytes`)
+}

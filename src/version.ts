@@ -1,0 +1,14 @@
+// What this is and which memcached it is compatible with. A leaf.
+import { readFileSync } from 'node:fs'
+
+/** The memcached whose protocol and behaviour is spoken; what the `version` command answers. */
+export const PROTOCOL_VERSION = '1.6.45'
+
+/** The version of this package, from its package.json. */
+export const PACKAGE_VERSION = readPackageVersion()
+
+function readPackageVersion(): string {
+  const description: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const isNamed = typeof description === 'object' && description !== null && 'version' in description
+  return isNamed ? String(description.version) : 'unknown'
+}

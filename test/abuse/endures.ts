@@ -1,0 +1,112 @@
+// What every abuse test has in common. While a client misbehaves, another one goes on asking and gets its answers;
+// afterwards the server lives, has as many connections as before, and has not grown beyond what the test allows.
+//
+// Memory is the resident set of the server's process: its peak during the abuse less its size before, so nothing
+// depends on when one looks. The kernel's own socket buffers are not in it.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Test } from 'tap'
+import type { Client } from '../support/client.js'
+import { isForeign, until, type SpawnedServer } from '../clients/server.js'
+
+/** For a test's `skip`. */
+export const skipOffLinux: string | false = process.platform === 'linux' ? false : 'memory is read from /proc, which only Linux has'
+
+/** An answer to a bystander that takes longer than this is as bad as none. */
+const WAIT_MAX_MS = 2000
+
+/**
+ * JavaScript's own heap: two half-spaces of 16 MiB for young objects, and what the optimizing compiler makes of code
+ * that has become hot. It grows by this much under any load, abusive or not, and then stays.
+ */
+export const ENGINE_MIB = 40
+
+export interface Allowance {
+  /** The process may be larger by so much at its peak; the test says why. */
+  readonly growthMiB: number
+}
+
+export async function endures(t: Test, server: SpawnedServer, { growthMiB }: Allowance, abuse: () => Promise<void>): Promise<void> {
+  const observer = await server.client()
+  const bystander = new Bystander(await server.client())
+  await bystander.ask()  // so that the server has accepted it before connections are counted
+  const before = await connectionCount(observer)
+  await forgetPeak(server.pid)
+  const size = await memoryMiB(server.pid, 'VmRSS')
+
+  bystander.begin()
+  try {
+    await abuse()
+    await until('the abusive connections are gone', async () => await connectionCount(observer) === before)
+  } finally {
+    await bystander.end()
+  }
+
+  t.ok(server.isAlive, 'the server is alive')
+  t.ok(bystander.answers > 0, `another client got its answers meanwhile (${bystander.answers})`)
+  t.ok(bystander.longestMs < WAIT_MAX_MS, `and none took longer than ${WAIT_MAX_MS} ms (${bystander.longestMs.toFixed(0)})`)
+  const growth = await memoryMiB(server.pid, 'VmHWM') - size
+  const verdict = `the process grew by no more than ${growthMiB} MiB (${growth.toFixed(1)})`
+  if (isForeign) t.comment(verdict)
+  else t.ok(growth <= growthMiB, verdict)
+  await observer.hangUp()
+}
+
+/** A table of `stats`, as sent. */
+export async function readStats(client: Client, table = ''): Promise<Map<string, string>> {
+  const answer = await client.says(table === '' ? 'stats\r\n' : `stats ${table}\r\n`, /^(STAT .*\r\n)*END\r\n$/)
+  return new Map([...answer.toString('latin1').matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) => [name ?? '', value ?? '']))
+}
+
+export async function readStat(client: Client, name: string): Promise<number> {
+  return Number((await readStats(client)).get(name))
+}
+
+function connectionCount(client: Client): Promise<number> {
+  return readStat(client, 'curr_connections')
+}
+
+/** Makes the kernel count VmHWM, the peak, from now on. */
+function forgetPeak(pid: number): Promise<void> {
+  return writeFile(`/proc/${pid}/clear_refs`, '5')
+}
+
+export async function memoryMiB(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024
+}
+
+/** A client that behaves: one small request after the other, each answered before the next. */
+class Bystander {
+  answers = 0
+  longestMs = 0
+  private isEnding = false
+  private running: Promise<void> = Promise.resolve()
+
+  constructor(private readonly client: Client) {}
+
+  begin(): void {
+    this.running = this.run()
+    this.running.catch(() => {})  // end() reports it
+  }
+
+  async end(): Promise<void> {
+    this.isEnding = true
+    await this.running
+    await this.client.hangUp()
+  }
+
+  async ask(): Promise<void> {
+    const start = performance.now()
+    await this.client.says('get nothing-of-the-kind\r\n', 'END\r\n')
+    this.longestMs = Math.max(this.longestMs, performance.now() - start)
+    this.answers++
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isEnding) {
+      await this.ask()
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+  }
+}

@@ -1,0 +1,261 @@
+// The built command, run as a person or a script would run it: what it prints and where, its exit codes, its files, its
+// signals, and the examples of the README.
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { helpText } from '../src/options.js'
+import { becomeUser } from '../src/user.js'
+import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../src/version.js'
+import { Client } from './support/client.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const CLI = join(ROOT, 'dist', 'cli.js')
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const PATIENCE_MS = 20_000
+const isRoot = process.getuid?.() === 0
+
+if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it first')
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: PATIENCE_MS })
+  return { code: status, stdout, stderr }
+}
+
+/** Not t.testdir(): the path of a Unix socket must be short, and a daemon's user must be able to write there. */
+function folder(t: Test): string {
+  const path = mkdtempSync(join(tmpdir(), 'memslab-'))
+  chmodSync(path, 0o777)
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const end = Date.now() + PATIENCE_MS
+  while (!holds()) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
+
+/** A server in the foreground on a free port; ended with the test. */
+async function start(t: Test, args: readonly string[] = []) {
+  const portFile = join(folder(t), 'ports')
+  const child = spawn(process.execPath, [CLI, '-p', '-1', ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
+  t.teardown(() => child.kill('SIGKILL'))
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', text => { output.stdout += text })
+  child.stderr.on('data', text => { output.stderr += text })
+  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+  await until('the server listens', () => existsSync(portFile) || child.exitCode !== null)
+  const ports = existsSync(portFile) ? readFileSync(portFile, 'utf8') : ''
+  const port = Number(/^TCP INET: (\d+)$/m.exec(ports)?.[1])
+  return { child, output, ended, portFile, ports, port }
+}
+
+function pidIn(file: string): number {
+  return Number(readFileSync(file, 'utf8'))
+}
+
+t.test('help, version and license go to stdout, and nothing to stderr', async t => {
+  for (const flag of ['-h', '--help']) t.same(run(flag), { code: 0, stdout: helpText(), stderr: '' })
+  const version = run('-V')
+  t.same(version, { code: 0, stdout: `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION})\n`, stderr: '' })
+  const license = run('-i')
+  t.match(license, { code: 0, stdout: /MIT License/, stderr: '' })
+  t.match(helpText(), /loopback only, 127\.0\.0\.1 and ::1.*\n.*-l 0\.0\.0\.0/)
+})
+
+t.test('help comes at once', async t => {
+  const time = (args: string[]) => {
+    const start = performance.now()
+    spawnSync(process.execPath, args)
+    return performance.now() - start
+  }
+  const fastest = (args: string[]) => Math.min(...Array.from({ length: 5 }, () => time(args)))
+  const help = fastest([CLI, '-h'])
+  const nothing = fastest(['-e', '0'])
+  t.ok(help < 150 || help < 2 * nothing, `${help.toFixed()} ms; Node.js alone takes ${nothing.toFixed()} ms`)
+})
+
+t.test('everything wrong is said in words on stderr, with exit code 64 and nothing opened', async t => {
+  const path = join(folder(t), 'socket')
+  const { code, stdout, stderr } = run('-s', path, '-z', '-m', 'x', '-t', '4', '-o', 'nope,hot_lru_pct=0', '-k')
+  t.same([code, stdout], [64, ''])
+  for (const part of ['-z', '"x"', 'more than one thread is not supported yet', 'nope', 'hot_lru_pct']) t.match(stderr, part)
+  t.notMatch(stderr, '-k')
+  t.notOk(existsSync(path))
+})
+
+t.test('it listens on both loopback addresses, says which ports, and prints nothing', async t => {
+  const { child, output, ended, ports, port } = await start(t)
+  t.match(ports, /^TCP INET: \d+\n(TCP INET6: \d+\n)?$/)
+  const client = await Client.connect({ port, host: '127.0.0.1' })
+  await client.says('version\r\n', `VERSION ${PROTOCOL_VERSION}\r\n`)
+  client.stream.destroy()
+  child.kill('SIGHUP')
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.same(output, { stdout: '', stderr: '' })
+})
+
+t.test('options without effect are accepted with a line each', async t => {
+  const { child, output, ended } = await start(t, ['-k', '-o', 'hash_algorithm=jenkins', '-m', '16'])
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+  t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\n$/)
+})
+
+t.test('signals end it with exit code 0 and memcached\'s words', async t => {
+  for (const [signal, args, words] of [
+    ['SIGINT', [], ''],
+    ['SIGTERM', ['-v'], 'Exiting normally\n'],
+    ['SIGUSR1', [], 'Gracefully stopping\n'],
+  ] as const) {
+    const { child, output, ended, port } = await start(t, args)
+    const idle = await Client.connect({ port, host: '127.0.0.1' })
+    child.kill(signal)
+    t.equal(await ended, 0, signal)
+    t.ok(output.stderr.endsWith(words), `${signal}: ${output.stderr}`)
+    idle.stream.destroy()
+  }
+})
+
+t.test('the shutdown command ends it', async t => {
+  for (const [command, words] of [['shutdown', ''], ['shutdown graceful', 'Gracefully stopping\n']] as const) {
+    const { output, ended, port } = await start(t, ['-A'])
+    const client = await Client.connect({ port, host: '127.0.0.1' })
+    void client.send(`${command}\r\n`)
+    t.equal(await ended, 0, command)
+    t.equal(output.stderr, words, command)
+  }
+})
+
+t.test('a port in use is one clear line and exit code 71', async t => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => other.once('listening', resolve))
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  for (const args of [[], ['-d']]) {
+    t.same(run('-p', String(port), ...args), {
+      code: 71, stdout: '', stderr: `failed to listen on TCP port ${port}: Address already in use\n`,
+    })
+  }
+})
+
+t.test('what cannot be opened is one line and exit code 71', async t => {
+  for (const args of [['-p', '-1', '-l', '192.0.2.1'], ['-p', '-1', '-l', 'nowhere.invalid'], ['-s', '/nowhere/socket']]) {
+    const { code, stdout, stderr } = run(...args)
+    t.same([code, stdout], [71, ''], args.join(' '))
+    t.match(stderr, /^failed to listen on .*\n$/, args.join(' '))
+  }
+})
+
+t.test('a Unix socket has the mask of -a and is gone when the server ends', async t => {
+  const path = join(folder(t), 'socket')
+  const child = spawn(process.execPath, [CLI, '-s', path, '-a', '750'], { stdio: 'inherit' })
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+  await until('the socket answers', () => existsSync(path) && (statSync(path).mode & 0o777) === 0o750)
+  const client = await Client.connect({ path })
+  await client.says('get nothing\r\n', 'END\r\n')
+  client.stream.destroy()
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.notOk(existsSync(path))
+})
+
+t.test('-P saves the process id and -d returns when the daemon listens', async t => {
+  const place = folder(t)
+  const pidFile = join(place, 'pid')
+  const path = join(place, 'socket')
+  t.same(run('-d', '-s', path, '-P', pidFile), { code: 0, stdout: '', stderr: '' })
+  const pid = pidIn(pidFile)
+  const client = await Client.connect({ path })
+  await client.says('get nothing\r\n', 'END\r\n')
+  client.stream.destroy()
+  process.kill(pid, 'SIGHUP')
+  process.kill(pid, 'SIGTERM')
+  await until('its files are gone', () => !existsSync(pidFile) && !existsSync(path))
+})
+
+t.test('paths given to a daemon are meant from where it was started', async t => {
+  const place = folder(t)
+  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid'], { cwd: place, stdio: 'ignore' })
+  t.equal(status, 0)
+  const pid = pidIn(join(place, 'pid'))
+  process.kill(pid, 'SIGTERM')
+  await until('its files are gone', () => !existsSync(join(place, 'pid')) && !existsSync(join(place, 'socket')))
+})
+
+t.test('a pid file in use is worth a warning, one that cannot be written is not the end', async t => {
+  const pidFile = join(folder(t), 'pid')
+  writeFileSync(pidFile, `${process.pid}\n`)
+  const first = await start(t, ['-P', pidFile])
+  t.equal(pidIn(pidFile), first.child.pid)
+  writeFileSync(pidFile, '1\n')
+  first.child.kill('SIGTERM')
+  t.equal(await first.ended, 0)
+  t.match(first.output.stderr, `WARNING: The pid file contained the following (running) pid: ${process.pid}\n`)
+  t.equal(pidIn(pidFile), 1, 'another server\'s file stays')
+
+  const second = await start(t, ['-P', '/nowhere/pid'])
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+  t.match(second.output.stderr, /^could not write "\/nowhere\/pid": .*\n$/)
+})
+
+t.test('-u', { skip: !isRoot && 'only root can change the user' }, async t => {
+  for (const args of [[], ['-d']]) {
+    t.same(run('-p', '-1', '-u', 'no-such-user', ...args),
+      { code: 67, stdout: '', stderr: 'can\'t find the user no-such-user to switch to\n' })
+  }
+  const { status, stdout } = spawnSync('id', ['-u', 'nobody'], { encoding: 'utf8' })
+  if (status !== 0) return
+  const { child, ended, portFile } = await start(t, ['-u', 'nobody'])
+  t.equal(statSync(portFile).uid, Number(stdout), 'the user has changed')
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
+t.test('-u is a warning for those who cannot change the user', async t => {
+  t.intercept(process, 'getuid', { value: () => 1000 })
+  const lines: string[] = []
+  becomeUser('no-such-user', line => lines.push(line))
+  t.match(lines, [/^WARNING: -u.*no effect/])
+  t.equal(lines.length, 1)
+})
+
+/** The code blocks of the README that stand behind a comment. */
+function example(comment: string): string {
+  const block = new RegExp(`<!-- ${comment} -->\\n\`\`\`\\w+\\n([^]*?)\`\`\``).exec(README)?.[1]
+  if (block === undefined) throw new Error(`the README has no example behind "${comment}"`)
+  return block
+}
+
+t.test('the telnet session of the README', async t => {
+  const { port } = await start(t)
+  const client = await Client.connect({ port, host: '127.0.0.1' })
+  for (const [typed, answers] of exchanges(example('a test types this'))) {
+    if (typed === 'quit\r\n') void client.send(typed)
+    else await client.says(typed, answers)
+  }
+  await client.expectClosed()
+})
+
+/** What is typed until an answer comes, and the answer. */
+function exchanges(session: string): [typed: string, answers: string][] {
+  const parts = session.matchAll(/((?:^> .*\n)+)((?:^(?!> ).*\n)*)/gm)
+  const lines = (text = '') => text.replaceAll(/^> /gm, '').replaceAll('\n', '\r\n')
+  return [...parts].map(([, typed, answers]) => [lines(typed), lines(answers)])
+}
+
+t.test('the embedding example of the README', async t => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', example('a test runs this')],
+    { cwd: ROOT, encoding: 'utf8', timeout: PATIENCE_MS })
+  t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
+})

@@ -1,0 +1,69 @@
+// Runs client programs in other languages. Each program beside this file takes the server's address as its argument
+// and prints TAP, so that every check appears in the report under its own name; it can be run by hand as well, against
+// any server: python3 test/clients/pymemcache_client.py 127.0.0.1:11211
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { spawnServer } from './server.js'
+
+export interface Language {
+  /** Interpreters to try, in order: a distribution's packages may belong to another than the first in the PATH. */
+  readonly interpreters: readonly string[]
+  /** Arguments with which an interpreter shows whether it has a library. */
+  readonly probe: (library: string) => readonly string[]
+}
+
+export const PYTHON: Language = {
+  interpreters: ['python3', '/usr/bin/python3'],
+  probe: library => ['-c', `import ${library}`]
+}
+export const PERL: Language = {
+  interpreters: ['perl', '/usr/bin/perl'],
+  probe: library => ['-e', `use ${library}`]
+}
+export const PHP: Language = {
+  interpreters: ['php', '/usr/bin/php'],
+  probe: library => ['-r', `exit(extension_loaded('${library}') ? 0 : 1);`]
+}
+
+export interface ClientProgram {
+  readonly language: Language
+  /** What the interpreter must be able to load, else the test is skipped. */
+  readonly libraries: readonly string[]
+  readonly file: string
+  readonly args?: readonly string[]
+  /** True when the client can talk to a Unix socket. */
+  readonly unix: boolean
+}
+
+/** Runs a program against a fresh server over TCP, and over a Unix socket where its client can. */
+export async function runClientProgram(t: Test, program: ClientProgram): Promise<void> {
+  const interpreter = interpreterWith(program)
+  const { libraries, file, args = [] } = program
+  for (const unix of program.unix ? [false, true] : [false]) {
+    const name = [file, ...args, unix ? 'over a Unix socket' : 'over TCP'].join(' ')
+    if (interpreter === undefined) {
+      t.pass(name, { skip: `no ${program.language.interpreters[0]} with ${libraries.join(', ')} is installed` })
+      continue
+    }
+    await t.test(name, async t => {
+      const server = await spawnServer(t, [], { unix })
+      await t.spawn(interpreter, [pathOf(file), server.address, ...args], 'every check')
+    })
+  }
+}
+
+function pathOf(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url))
+}
+
+/** For a test's `skip`: false where a command is in the PATH, otherwise the reason. */
+export function skipWithout(command: string): string | false {
+  return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0 ? false : `${command} is not installed`
+}
+
+function interpreterWith({ language, libraries }: ClientProgram): string | undefined {
+  return language.interpreters.find(interpreter =>
+    libraries.every(library => spawnSync(interpreter, language.probe(library)).status === 0))
+}

@@ -1,0 +1,114 @@
+// The command-line tools that come with libmemcached and memcached: what people use to look into a running cache, and
+// two load generators that check what they read.
+
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { skipWithout } from './programs.js'
+import { spawnServer, type SpawnedServer } from './server.js'
+
+const MEMCACHED_TOOL = '/usr/share/memcached/scripts/memcached-tool'
+
+interface Finished {
+  readonly code: number | string | undefined
+  readonly output: string
+}
+
+/** Runs a tool to its end; output is stdout as Latin-1, one character a byte. */
+function run(command: string, args: readonly string[]): Promise<Finished> {
+  return new Promise(resolve => {
+    execFile(command, args, { encoding: 'latin1', timeout: 60_000, maxBuffer: 2 ** 24 }, (error, output) => {
+      resolve({ code: error === null ? 0 : error.code ?? undefined, output })
+    })
+  })
+}
+
+/** A test of one tool against a fresh server, over TCP and over a Unix socket; `tool` runs it with `-s SERVER ARGS`. */
+function testTool(name: string, body: (t: Test, tool: (command: string, ...args: string[]) => Promise<Finished>) => Promise<void>): void {
+  for (const unix of [false, true]) {
+    t.test(`${name}, over ${unix ? 'a Unix socket' : 'TCP'}`, { skip: skipWithout('memccp') }, async t => {
+      const server = await spawnServer(t, [], { unix })
+      await body(t, (command, ...args) => run(command, ['-s', server.address, ...args]))
+    })
+  }
+}
+
+testTool('memccp, memccat and memcrm copy files into the cache, out of it and remove them', async (t, tool) => {
+  const content = randomBytes(200_000)
+  const folder = t.testdir({ 'one.txt': 'hello', 'two.bin': content })
+  t.equal((await tool('memccp', join(folder, 'one.txt'), join(folder, 'two.bin'))).code, 0, 'memccp stores two files')
+  t.same(await tool('memccat', 'one.txt'), { code: 0, output: 'hello\n' }, 'memccat prints the text')
+  const { output } = await tool('memccat', 'two.bin')
+  t.ok(output === content.toString('latin1') + '\n', 'memccat prints the bytes')
+  t.equal((await tool('memccp', '--add', join(folder, 'one.txt'))).code, 1, 'memccp --add refuses what is there')
+  t.equal((await tool('memccp', '--replace', join(folder, 'one.txt'))).code, 0, 'memccp --replace stores over it')
+  t.equal((await tool('memcrm', 'one.txt')).code, 0, 'memcrm removes a key')
+  t.equal((await tool('memcrm', 'one.txt')).code, 1, 'memcrm of a missing key fails')
+  t.equal((await tool('memccat', 'one.txt')).code, 1, 'memccat of a missing key fails')
+})
+
+testTool('memcexist, memctouch, memcping and memcflush ask and answer', async (t, tool) => {
+  const folder = t.testdir({ key: 'value' })
+  await tool('memccp', join(folder, 'key'))
+  t.equal((await tool('memcexist', 'key')).code, 0, 'memcexist finds a key')
+  t.equal((await tool('memcexist', 'missing')).code, 1, 'memcexist does not find a missing key')
+  t.equal((await tool('memctouch', '-e', '100', 'key')).code, 0, 'memctouch finds a key')
+  t.equal((await tool('memctouch', '-e', '100', 'missing')).code, 1, 'memctouch does not find a missing key')
+  t.equal((await tool('memcping')).code, 0, 'memcping gets an answer')
+  t.equal((await tool('memcflush')).code, 0, 'memcflush is obeyed')
+  t.equal((await tool('memcexist', 'key')).code, 1, 'nothing is left')
+})
+
+testTool('memcstat prints the statistics', async (t, tool) => {
+  const general = await tool('memcstat')
+  t.equal(general.code, 0)
+  t.match(general.output, /\tpid: [1-9]\d*\n\tuptime: \d+\n\ttime: \d{10}\n\tversion: 1\.6\.\d+\n/, 'general ones, in memcached\'s order')
+  t.match((await tool('memcstat', 'settings')).output, /\tmaxbytes: 67108864\n\tmaxconns: 1024\n/, 'settings')
+  t.equal((await tool('memcstat', 'slabs')).code, 0, 'slabs')
+  t.equal((await tool('memcstat', 'items')).code, 0, 'items')
+})
+
+testTool('memcslap runs each of its loads', async (t, tool) => {
+  for (const load of ['get', 'mget', 'set']) {
+    t.equal((await tool('memcslap', '-t', load, '-c', '4', '-e', '2000')).code, 0, load)
+  }
+  t.equal((await tool('memcslap', '-t', 'set', '-c', '4', '-e', '2000', '--noreply')).code, 0, 'set with noreply')
+  t.equal((await tool('memcslap', '-t', 'get', '-c', '4', '-e', '2000', '--non-blocking')).code, 0, 'get without blocking')
+})
+
+t.test('memcaslap reads back what it wrote, for 50,000 operations', { skip: skipWithout('memcaslap') }, async t => {
+  const server = await spawnServer(t)
+  const { code, output } = await run('memcaslap', ['-s', server.address, '-T', '2', '-c', '16', '-x', '50000', '-v', '0.1'])
+  t.equal(code, 0)
+  t.match(output, /get_misses: 0\n/)
+  t.match(output, /verify_misses: 0\nverify_failed: 0\n/)
+})
+
+t.test('memccapable finds nothing wrong with the text protocol', { skip: skipWithout('memccapable') }, async t => {
+  const server = await spawnServer(t)
+  const { code, output } = await run('memccapable', ['-a', '-h', '127.0.0.1', '-p', String(server.port)])
+  const results = [...output.matchAll(/^(.+?) +\[(\w+)\]$/gm)]
+  t.ok(results.length > 20, 'it tried many commands')
+  for (const [, name, result] of results) t.equal(result, 'pass', `${name}`)
+  t.equal(code, 0)
+})
+
+t.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
+  const server = await spawnServer(t)
+  await fill(server)
+  const tool = (mode: string): Promise<Finished> => run('perl', [MEMCACHED_TOOL, server.address, mode])
+  const display = await tool('display')
+  t.match(display.output, /^ +# +Item_Size +Max_age +Pages +Count +Full\? +Evicted +Evict_Time +OOM\n/, 'display has its heading')
+  t.match(display.output, /^ +\d+ +[\d.]+[BKM] +\d+s +1 +1 +no +0 +0 +0$/m, 'and a class with one page and the item')
+  t.match((await tool('stats')).output, /^ +curr_items +1$/m, 'stats')
+  t.match((await tool('settings')).output, /^ +maxbytes +67108864$/m, 'settings')
+  t.match((await tool('sizes')).output, /^ +sizes_status +disabled$/m, 'sizes')
+})
+
+async function fill(server: SpawnedServer): Promise<void> {
+  const client = await server.client()
+  await client.says('set key 0 0 5\r\nvalue\r\n', 'STORED\r\n')
+  await client.hangUp()
+}

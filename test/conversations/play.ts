@@ -1,0 +1,53 @@
+// Plays every .wire file of this folder against a server that the caller starts.
+
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+
+import { parseArguments } from '../../src/options.js'
+import type { Options } from '../../src/options.js'
+import { readWireFile } from '../support/conversation.js'
+import type { WireFile } from '../support/conversation.js'
+import { replay } from '../support/replay.js'
+import type { Host } from '../support/replay.js'
+import { isNotFor, waitsFor } from './later.js'
+import type { Transport } from './later.js'
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+
+export const wireFiles: readonly WireFile[] = readdirSync(FOLDER)
+  .filter(name => name.endsWith('.wire')).sort()
+  .map(name => readWireFile(join(FOLDER, name)))
+
+/** The files with those of their blocks that can be played over this transport; files without any are left out. */
+export function playable(transport: Transport): readonly WireFile[] {
+  return wireFiles
+    .map(file => ({
+      ...file,
+      blocks: file.blocks.filter(block => waitsFor(block) === undefined && isNotFor(transport, block) === undefined),
+    }))
+    .filter(file => file.blocks.length > 0)
+}
+
+/** What a file's `# server:` line asks for. */
+export function optionsOf(file: WireFile): Options {
+  const { options, problems } = parseArguments(file.arguments, {})
+  if (problems.length > 0) throw new Error(`${file.name}.wire: ${problems.join('; ')}`)
+  return options
+}
+
+/** One test a block; a fresh server for each file, and for what follows a block that stops it. */
+export function playAll(t: Test, transport: Transport, start: (t: Test, file: WireFile) => Promise<Host>): void {
+  for (const file of playable(transport)) {
+    void t.test(file.name, async t => {
+      let host = await start(t, file)
+      for (const block of file.blocks) {
+        await t.test(block.name, async () => {
+          await replay(block, host)
+        })
+        if (block.stops) host = await start(t, file)
+      }
+    })
+  }
+}

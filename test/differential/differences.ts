@@ -1,0 +1,179 @@
+// How memcached 1.6.18, which can be installed, differs from 1.6.45, which
+// memslab is compatible with, in the classic protocol. Each row follows from
+// a recorded conversation (test/conversations) that 1.6.18 does not pass.
+
+import { CAS } from './request.js'
+import type { Request } from './request.js'
+
+export interface Difference {
+  /** A recorded block that shows it. */
+  readonly block: string
+  readonly reason: string
+  readonly covers: (line: Line) => boolean
+  /** The answer of 1.6.45, given that of 1.6.18. Without it such lines are not sent, as what they do differs too. */
+  readonly answer?: (older: string) => string
+}
+
+/** A command line, taken apart. */
+class Line {
+  readonly text: string
+  readonly words: readonly string[]
+  readonly command: string
+  readonly hasNoreply: boolean
+
+  constructor(private readonly request: Request) {
+    this.text = request.line.replaceAll(CAS, '1')
+    this.words = this.text.replace(/\r$/, '').split(' ').filter(word => word !== '')
+    this.command = this.words[0] ?? ''
+    this.hasNoreply = this.words.at(-1) === 'noreply'
+  }
+
+  get leftover(): string {
+    return this.request.leftover ?? ''
+  }
+
+  word(index: number): string {
+    return this.words[index] ?? ''
+  }
+
+  get isStore(): boolean {
+    return ['set', 'add', 'replace', 'append', 'prepend'].includes(this.command)
+  }
+
+  get isCas(): boolean {
+    return this.command === 'cas'
+  }
+
+  /** Words that the command needs, its name included; undefined for commands without arguments and unknown ones. */
+  get wordsMin(): number | undefined {
+    if (this.isStore) return 5
+    return { cas: 6, get: 2, gets: 2, gat: 3, gats: 3, delete: 2, incr: 3, decr: 3, touch: 3, verbosity: 2 }[this.command]
+  }
+
+  /** A storage command with all its arguments, whose length says how many bytes belong to it. */
+  get hasData(): boolean {
+    return (this.isStore || this.isCas) && this.words.length >= (this.wordsMin ?? 0) && isInteger(this.word(4), 31)
+  }
+
+  /** The data block could be read as one more command line, an unknown one. */
+  get isFollowedByALine(): boolean {
+    return this.request.isWhole === true && Number(this.word(4)) < 1000
+  }
+
+  get hasBadArgument(): boolean {
+    return this.word(1).length > 250 || !isInteger(this.word(2), 64) || this.word(2).startsWith('-') || !isInteger(this.word(3), 63)
+      || this.isCas && !/^\d{1,22}$/.test(this.word(5)) || this.isCas && !isInteger(this.word(5), 64)
+  }
+}
+
+/** Whether it reads as a whole number of at most so many bits, whatever its sign. */
+function isInteger(word: string, bits: number): boolean {
+  return /^[+-]?\d+$/.test(word) && BigInt(word.replace(/^[+-]/, '')) < 2n ** BigInt(bits)
+}
+
+const ERROR = 'ERROR\r\n'
+const BAD_LINE = 'CLIENT_ERROR bad command line format\r\n'
+const KNOWN = /^(set|add|replace|append|prepend|cas|gets?|gats?|delete|incr|decr|touch|flush_all|verbosity|version|stats|quit|shutdown|cache_memlimit)$/
+
+export const differences: readonly Difference[] = [
+  // any line
+  {
+    block: 'command-line-ends-with-two-carriage-returns', reason: 'only one \\r belongs to the line end',
+    covers: line => line.text.endsWith('\r\r') && line.text.length > 2,
+  },
+  {
+    block: 'key-with-a-nul-byte', reason: 'a NUL no longer ends the line',
+    covers: line => line.text.includes('\0'),
+  },
+  {
+    block: 'get-after-100-spaces-without-an-end', reason: 'spaces before a command are no longer skipped',
+    covers: line => line.text.startsWith(' ') && line.command.length > 1,
+  },
+  {
+    block: 'commands-of-other-servers', reason: 'bget is no longer a name of get',
+    covers: line => line.command === 'bget',
+  },
+  {
+    block: 'line-of-one-letter', reason: 'a line of fewer than three bytes is a bad one',
+    covers: line => line.text.length < 3,
+    answer: () => BAD_LINE,
+  },
+  {
+    block: 'data-longer-by-one', reason: 'the same for what a data block leaves over',
+    covers: line => /^[^\n]{0,2}\n$/.test(line.leftover),
+    answer: older => older.endsWith(ERROR) ? older.slice(0, -ERROR.length) + BAD_LINE : older,
+  },
+  {
+    block: 'unknown-command-with-noreply', reason: 'noreply silences an unknown command',
+    covers: line => line.hasNoreply && !KNOWN.test(line.command),
+    answer: () => '',
+  },
+
+  // too few arguments
+  {
+    block: 'cas-noreply-in-place-of-the-number', reason: 'noreply in the place of an argument',
+    covers: line => line.hasNoreply && line.wordsMin !== undefined && line.words.length <= line.wordsMin && !line.command.startsWith('get'),
+  },
+  {
+    block: 'gat-without-a-key', reason: 'too few arguments are a bad command line',
+    covers: line => line.wordsMin !== undefined && line.words.length < line.wordsMin,
+    answer: older => BAD_LINE + older.slice(older.indexOf('\r\n') + 2),
+  },
+
+  // storage
+  {
+    block: 'bad-flags-swallow-a-data-block-of-the-right-size', reason: 'the data of a bad storage command is swallowed',
+    covers: line => line.hasData && line.hasBadArgument && line.isFollowedByALine,
+    answer: older => older.startsWith(BAD_LINE) ? BAD_LINE : '',
+  },
+  {
+    block: 'bad-flags-swallow-a-data-block-of-the-right-size', reason: 'the same, and nobody can tell what was read as commands instead',
+    covers: line => line.hasData && line.hasBadArgument,
+  },
+  {
+    block: 'noreply-does-not-hide-a-bad-length-error', reason: 'a bad length is told in spite of noreply',
+    covers: line => (line.isStore || line.isCas) && line.hasNoreply && !isInteger(line.word(4), 31),
+    answer: older => BAD_LINE + older,
+  },
+  {
+    block: 'length-4294967299', reason: 'a length beyond 32 bits no longer loses its upper bits',
+    covers: line => (line.isStore || line.isCas) && isInteger(line.word(4), 1000) && !isInteger(line.word(4), 31),
+  },
+  {
+    block: 'set-with-two-extra-tokens', reason: 'any number of words too many is ignored',
+    covers: line => line.isStore && line.words.length > 6 || line.isCas && line.words.length > 7,
+  },
+  {
+    block: 'cas-number-of-twenty-three-digits', reason: 'a number for cas is digits only, and not too many',
+    covers: line => line.isCas && /^(\+|\d{22})/.test(line.word(5)),
+  },
+
+  // the others
+  {
+    block: 'get-key-of-251-bytes-between-hits', reason: 'a key too long in get no longer takes the answers to earlier commands with it',
+    covers: line => /^g(et|at)s?$/.test(line.command) && line.words.slice(1).some(word => word.length > 250),
+    answer: older => older,
+  },
+  {
+    block: 'delete-with-three-arguments', reason: 'what follows the key of delete is ignored',
+    covers: line => line.command === 'delete' && line.words.length > 2 && !/^(0|noreply)$/.test(line.words.slice(2).join(' ')),
+  },
+  {
+    block: 'touch-time-2147483648', reason: 'a time for touch and gat has at most 31 bits and no plus sign',
+    covers: line => {
+      const time = line.word(line.command === 'touch' ? 2 : 1)
+      return /^(touch|gats?)$/.test(line.command) && (/^\+|\d{12}/.test(time) || isInteger(time, 1000) && !isInteger(time, 31))
+    },
+  },
+  {
+    block: 'verbosity-beyond-32-bits', reason: 'a level beyond 32 bits is a bad one',
+    covers: line => line.command === 'verbosity' && isInteger(line.word(1), 1000) && !isInteger(line.word(1), 32),
+    answer: older => older === 'OK\r\n' ? BAD_LINE : older,
+  },
+]
+
+/** The row that a request falls under, if any. */
+export function differenceOf(request: Request): Difference | undefined {
+  const line = new Line(request)
+  return differences.find(row => row.covers(line))
+}

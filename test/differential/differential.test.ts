@@ -1,0 +1,57 @@
+// The same random commands to the memcached of this machine and to memslab.
+// MEMSLAB_SEED chooses the stream, MEMSLAB_DIFF_SECONDS how long it goes on.
+
+import t from 'tap'
+
+import { Prng } from '../support/prng.js'
+import { realVersion, skipWithoutReal, startReal } from '../support/real.js'
+import { startServer } from '../support/server.js'
+import { batchesOf, describe, disagree, shrink, Side } from './compare.js'
+import type { Batch, Disagreement } from './compare.js'
+import { Generator } from './generator.js'
+
+const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20260115)
+const SECONDS = Number(process.env['MEMSLAB_DIFF_SECONDS'] ?? 5)
+const BATCH_MAX = 20
+const MEMORY_MIB = 512
+/** Without threads of its own that hold on to items for a moment, memcached answers the same stream the same way every time. */
+const ALONE = 'no_lru_crawler,no_lru_maintainer,no_slab_reassign'
+
+t.test(`memslab answers random commands as memcached ${realVersion} does`, { skip: skipWithoutReal, timeout: (SECONDS + 120) * 1000 }, async t => {
+  const real = await startReal(t, ['-m', String(MEMORY_MIB), '-o', ALONE])
+  const memslab = await startServer(t, { maxbytes: MEMORY_MIB * 2 ** 20 })
+
+  /** Plays batches from an empty cache; the last disagreement counts. */
+  const play = async (batches: Iterable<Batch>, seed: number): Promise<Disagreement | undefined> => {
+    const prng = new Prng(seed)
+    const sides = [new Side('memcached', real), new Side('memslab', memslab)] as const
+    try {
+      for (const batch of [FLUSH, ...batches]) {
+        const disagreement = await disagree(batch, ...sides, prng)
+        if (disagreement !== undefined) return disagreement
+      }
+      return undefined
+    } finally {
+      await Promise.all(sides.map(async side => { await side.end() }))
+    }
+  }
+
+  const history: Batch[] = []
+  const generator = new Generator(new Prng(SEED))
+  const deadline = performance.now() + SECONDS * 1000
+  function* stream(): Iterable<Batch> {
+    while (performance.now() < deadline) {
+      const batch = batchesOf(generator.prng, () => generator.next(), BATCH_MAX)
+      history.push(batch)
+      yield batch
+    }
+  }
+  const disagreement = await play(stream(), SEED)
+  t.comment(`seed ${SEED}: ${history.length} batches, ${history.flat().length} requests`)
+  if (disagreement === undefined) return
+  const fails = async (batches: readonly Batch[]): Promise<boolean> => await play(batches, SEED) !== undefined
+  const shortest = await shrink(history, fails)
+  throw describe(SEED, shortest, await play(shortest, SEED) ?? disagreement)
+})
+
+const FLUSH: Batch = [{ line: 'flush_all\r', text: 'flush_all\r\n' }]

@@ -1,0 +1,332 @@
+// Command lines and what becomes of them; the tables made out of the rows; `stats settings` against the recordings.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import {
+  checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionTable, parseAddress, parseArguments,
+  settingsReport, type Options,
+} from '../src/options.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+function parse(line: string, env: Record<string, string> = {}) {
+  return parseArguments(line === '' ? [] : line.split(' '), env)
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, import.meta.url), 'utf8')
+}
+
+/** A line and the fields it changes. */
+const GOOD: readonly [line: string, changed: Partial<Options>][] = [
+  ['', {}],
+  ['-m 256', { maxbytes: 256 * MIB }],
+  ['-m256', { maxbytes: 256 * MIB }],
+  ['--memory-limit=256', { maxbytes: 256 * MIB }],
+  ['--memory-limit 256', { maxbytes: 256 * MIB }],
+  ['-m 1', { maxbytes: MIB, itemSizeMax: 512 * KIB }],
+  ['-m 16384', { maxbytes: 16384 * MIB }],
+  ['-m 64 -m 128', { maxbytes: 128 * MIB }],
+  ['-p 0 -s /run/m.sock', { port: 0, socketPath: '/run/m.sock' }],
+  ['-p -1', { port: -1 }],
+  ['--port -1', { port: -1 }],
+  ['-p 65535', { port: 65535 }],
+  ['-U 0', {}],
+  ['-s /run/m.sock -a 0777', { socketPath: '/run/m.sock', umask: 0o777 }],
+  ['-A', { shutdownCommand: true }],
+  ['-l 0.0.0.0', { listen: ['0.0.0.0'] }],
+  ['-l 127.0.0.1:11311,::1 -l [::1]:11312', { listen: ['127.0.0.1:11311', '::1', '[::1]:11312'] }],
+  ['-v', { verbosity: 1 }],
+  ['-vv', { verbosity: 2 }],
+  ['-v -v -v', { verbosity: 3 }],
+  ['-vvvvvv', { verbosity: 3 }],
+  ['-dm 64', { daemonize: true }],
+  ['-u nobody -P /run/m.pid', { user: 'nobody', pidFile: '/run/m.pid' }],
+  ['-M -C -F -X', { evictions: false, useCas: false, flushEnabled: false, dumpEnabled: false }],
+  ['-c 1', { maxconns: 1 }],
+  ['-f 1.08 -n 16', { factor: 1.08, chunkSize: 16 }],
+  ['-f 2', { factor: 2 }],
+  ['-D /', { prefixDelimiter: '/', detailEnabled: true }],
+  ['-t 1', {}],
+  ['-R 10 -b 512', { reqsPerEvent: 10, backlog: 512 }],
+  ['-B ascii', { protocol: 'ascii' }],
+  ['-B auto', {}],
+  ['-I 2m', { itemSizeMax: 2 * MIB }],
+  ['-I 512K', { itemSizeMax: 512 * KIB }],
+  ['-I 1048577', { itemSizeMax: 1048577 }],
+  ['-I 1k', { itemSizeMax: KIB, slabChunkMax: KIB }],
+  ['-I 100000', { itemSizeMax: 100000, slabChunkMax: 64 * KIB }],
+  ['-I 128m -m 256', { itemSizeMax: 128 * MIB, maxbytes: 256 * MIB }],
+  ['-o idle_timeout=30,track_sizes', { idleTimeout: 30, trackSizes: true }],
+  ['-o no_maxconns_fast -o no_lru_crawler', { maxconnsFast: false, lruCrawler: false }],
+  ['-o no_maxconns_fast,maxconns_fast', {}],
+  ['-o no_lru_crawler,lru_crawler', {}],
+  ['-o ,idle_timeout=5,', { idleTimeout: 5 }],
+  ['-o no_lru_maintainer', { lruMaintainer: false, lruSegmented: false }],
+  ['-o hot_lru_pct=10,warm_lru_pct=70', { hotLruPct: 10, warmLruPct: 70 }],
+  ['-o hot_max_factor=0.1,warm_max_factor=3', { hotMaxFactor: 0.1, warmMaxFactor: 3 }],
+  ['-o temporary_ttl=30', { temporaryTtl: 30, tempLru: true }],
+  ['-o slab_chunk_max=65536', { slabChunkMax: 64 * KIB }],
+  ['-o slab_chunk_max=64k', { slabChunkMax: 64 * KIB }],
+  ['-o no_chunked_items', { slabChunkMax: MIB }],
+  ['-o no_modern', {
+    maxconnsFast: false, slabReassign: false, slabAutomove: 0, slabChunkMax: MIB, lruCrawler: false,
+    lruMaintainer: false, lruSegmented: false, hashAlgorithm: 'jenkins',
+  }],
+]
+
+t.test('good command lines', async t => {
+  for (const [line, changed] of GOOD) {
+    const { action, options, problems, warnings } = parse(line)
+    t.same({ action, problems }, { action: 'serve', problems: [] }, line)
+    t.same(options, { ...defaultOptions(), ...changed }, line)
+    const isLowered = line === '-m 1'
+    t.equal(warnings.length, isLowered ? 1 : 0, `${line}: ${warnings.join()}`)
+  }
+})
+
+/** Lines that are accepted with a warning for each pattern. */
+const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
+  ['-k -L -r', /-k.*ignored for compatibility/, /-L.*ignored/, /-r.*ignored/],
+  ['-k -k', /-k/],
+  ['-N 4', /-N/],
+  ['-W', /-W.*no effect/],
+  ['-o hash_algorithm=jenkins', /hash_algorithm.*ignored/],
+  ['-o hashpower=20,no_hashexpand,tail_repair_time=10', /hashpower/, /no_hashexpand/, /tail_repair_time/],
+  ['-o read_buf_mem_limit=5,resp_obj_mem_limit=5,sock_cookie_id=3', /read_buf/, /resp_obj/, /sock_cookie/],
+  ['-o lru_crawler_sleep=50,lru_crawler_tocrawl=10', /lru_crawler_sleep/, /lru_crawler_tocrawl/],
+  ['-o slab_reassign,slab_automove', /slab_reassign.*no effect/, /slab_automove.*no effect/],
+  ['-o no_slab_reassign,slab_automove=2,slab_automove_ratio=0.5,slab_automove_window=20',
+    /slab_reassign/, /slab_automove:/, /ratio/, /window/],
+  ['-o watcher_logbuf_size=512,worker_logbuf_size=128', /watcher/, /worker/],
+  ['-o modern,inline_ascii_resp,no_drop_privileges,relaxed_privileges', /modern/, /inline/, /drop_priv/, /relaxed/],
+  ['-a 700', /-a.*without -s/],
+  ['-s /run/m.sock -p 11212', /-s.*-p and -l have no effect/],
+  ['-s /run/m.sock -l 127.0.0.1', /-s.*-p and -l have no effect/],
+  ['-o no_lru_maintainer,hot_lru_pct=5,temporary_ttl=9', /hot_lru_pct.*flat LRU/, /temporary_ttl.*flat LRU/],
+  ['-I 512k -o no_chunked_items', /lowered to 512k/],
+]
+
+t.test('options without effect are accepted with a line each', async t => {
+  for (const [line, ...expected] of VAIN) {
+    const { problems, warnings } = parse(line)
+    t.same(problems, [], line)
+    t.equal(warnings.length, expected.length, `${line}: ${warnings.join('\n')}`)
+    for (const [index, pattern] of expected.entries()) t.match(warnings[index], pattern, line)
+  }
+})
+
+t.test('what is tuned in vain still shows in stats settings', async t => {
+  const { options } = parse('-o slab_automove=2,slab_automove_ratio=0.5,no_slab_reassign,lru_crawler_sleep=7,worker_logbuf_size=1024')
+  const settings = Object.fromEntries(settingsReport(options, { tcpPort: 1, oldest: 0 }))
+  t.match(settings, {
+    slab_automove: '2', slab_automove_ratio: '0.50', slab_reassign: 'no', lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
+  })
+  t.equal(parse('-o no_slab_automove').options.slabAutomove, 0)
+})
+
+/** Lines with a problem for each pattern, in this order. */
+const BAD: readonly [line: string, ...problems: RegExp[]][] = [
+  ['-z', /unknown option -z/],
+  ['--nope', /unknown option --nope/],
+  ['--D=:', /unknown option --D/],
+  ['--memory=64', /unknown option --memory; is it --memory-limit or --memory-file\?/],
+  ['extra', /unexpected argument "extra"/],
+  ['-m 64 MB', /unexpected argument "MB"/],
+  ['-- -m', /unexpected argument "-m"/],
+  ['-m', /-m\/--memory-limit: needs an argument/],
+  ['--memory-limit=', /needs an argument/],
+  ['-m x', /"x" is not a whole number/],
+  ['-m 64m', /"64m" is not a whole number/],
+  ['-m 0', /-m.*from 1 to 262144, not 0/],
+  ['-m -5', /-m.*not -5/],
+  ['-p 65536', /-p.*from -1 to 65535, not 65536/],
+  ['-p 1e3', /"1e3" is not a whole number/],
+  ['-p 0', /nothing to listen on/],
+  ['-U 11211', /-U.*UDP is not supported yet/],
+  ['-a 8', /"8" is not an octal number/],
+  ['-s x -a 1000', /-a.*from 0 to 777, not 1000/],
+  [`-s ${'x'.repeat(108)}`, /-s.*at most 107 bytes/],
+  ['-l localhost:http', /"http" is not a port number/],
+  ['-l 127.0.0.1:65536', /"65536" is not a port number/],
+  ['-l ,', /-l.*names no address.*names no address/],
+  ['-l notls:127.0.0.1', /TLS is not supported yet/],
+  ['-d=1', /unknown option -=/, /unknown option -1/],
+  ['--daemon=1', /-d\/--daemon: takes no argument, not "1"/],
+  ['-c 0', /-c.*not 0/],
+  ['-f 1', /-f.*greater than 1, not 1/],
+  ['-f x', /"x" is not a number/],
+  ['-n 0', /-n.*not 0/],
+  ['-n 1000 -I 1k', /1000 bytes and the header of an item do not fit the largest chunk, 1024 bytes/],
+  ['-D ab', /-D: must be one printable ASCII character/],
+  ['-t 0', /-t.*not 0/],
+  ['-t 4', /-t.*more than one thread is not supported yet/],
+  ['-R 0', /-R.*not 0/],
+  ['-b 0', /-b.*not 0/],
+  ['-B binary', /-B\/--protocol: binary is not supported yet/],
+  ['-B foo', /-B.*must be one of auto, ascii, not "foo"/],
+  ['-B toString', /-B.*must be one of/],
+  ['-I 1023', /-I.*from 1k to 1024m, not 1023/],
+  ['-I 2x', /"2x" is not a number of bytes/],
+  ['-I 1.5m', /"1\.5m" is not/],
+  ['-I 1025m -m 4096', /-I.*not 1025m/],
+  ['-I 33m', /-I.*33m is more than half of -m\/--memory-limit, 64m/],
+  ['-m 1 -I 1m', /-I.*1m is more than half of -m\/--memory-limit, 1m/],
+  ['-S -Y users -e file -Z', /-S.*not supported yet/, /-Y.*not supported yet/, /-e.*not supported yet/, /-Z.*not supported yet/],
+  ['-o ssl_key=x,ext_path=y:1G,proxy_config=z', /ssl_key: not supported yet/, /ext_path: not supp/, /proxy_config: not supp/],
+  ['-o slab_automove_freeratio=0.1', /not supported yet/],
+  ['-o', /-o\/--extended: needs an argument/],
+  ['-o nope', /unknown option -o nope/],
+  ['-o no_idle_timeout', /unknown option -o no_idle_timeout/],
+  ['-o idle_timeout', /-o idle_timeout: needs an argument/],
+  ['-o idle_timeout=', /needs an argument/],
+  ['-o idle_timeout=x', /"x" is not a whole number/],
+  ['-o idle_timeout=-1', /from 0 to .*, not -1/],
+  ['-o track_sizes=1', /track_sizes: takes no argument, not "1"/],
+  ['-o no_maxconns_fast=1', /no_maxconns_fast: takes no argument/],
+  ['-o hot_lru_pct=0', /hot_lru_pct: must be from 1 to 79/],
+  ['-o hot_lru_pct=50,warm_lru_pct=31', /hot_lru_pct: 50 and -o warm_lru_pct 31 are more than 80 percent together/],
+  ['-o hot_max_factor=0', /greater than 0, not 0/],
+  ['-o slab_automove_ratio=1', /greater than 0 and less than 1, not 1/],
+  ['-o slab_automove=3', /from 0 to 2, not 3/],
+  ['-o slab_chunk_max=3000', /3000 does not divide a page/],
+  ['-o hash_algorithm=md5', /must be one of murmur3, jenkins, xxh3, not "md5"/],
+]
+
+t.test('bad command lines', async t => {
+  for (const [line, ...expected] of BAD) {
+    const { problems } = parse(line)
+    t.equal(problems.length, expected.length, `${line}: ${problems.join('\n')}`)
+    for (const [index, pattern] of expected.entries()) t.match(problems[index], pattern, line)
+  }
+})
+
+t.test('everything wrong with a line is said at once', async t => {
+  const { problems } = parse('-z -m x -c 0 -B binary -o nope,hot_lru_pct=60,warm_lru_pct=60 -U 1 -l a:b extra')
+  t.equal(problems.length, 9, problems.join('\n'))
+})
+
+t.test('help, version and license are answered whatever else the line says', async t => {
+  t.equal(parse('-h').action, 'help')
+  t.equal(parse('-z --version -m').action, 'version')
+  t.equal(parse('-vi').action, 'license')
+  t.equal(parse('-Vh').action, 'version')
+})
+
+t.test('the file for the ports comes from the environment', async t => {
+  t.equal(parse('', { MEMCACHED_PORT_FILENAME: '/tmp/ports' }).portFile, '/tmp/ports')
+  t.equal(parse('', { MEMCACHED_PORT_FILENAME: '' }).portFile, undefined)
+})
+
+t.test('embedders are told what is wrong in their own names', async t => {
+  t.same(checkOptions(completeOptions({})), [])
+  t.same(checkOptions(completeOptions({ maxbytes: 3 * MIB + 1, port: 0, verbosity: undefined })), [])
+  t.same(checkOptions(completeOptions({ maxbytes: 5, hotLruPct: 50, warmLruPct: 50 })), [
+    'maxbytes: must be from 1048576 to 274877906944, not 5',
+    'hotLruPct: 50 and warmLruPct 50 are more than 80 percent together',
+  ])
+  const untyped: object = {
+    port: '11211', listen: '::1', useCas: 1, socketPath: '', user: 7, pool: 3, protocol: 'binary', maxconns: 1.5, factor: NaN,
+  }
+  t.same(checkOptions(completeOptions(untyped)).sort(), [
+    'factor: must be greater than 1, not NaN',
+    'listen: must be an array of addresses',
+    'maxconns: must be from 1 to 2147483647, not 1.5',
+    'port: must be a number, not a string',
+    'protocol: must be one of auto, ascii',
+    'socketPath: must be a text that is not empty',
+    'unknown option "pool"',
+    'useCas: must be a boolean, not a number',
+    'user: must be a text that is not empty',
+  ])
+  t.same(checkOptions({ ...defaultOptions(), listen: ['[::1]:x'] }), ['listen: "[::1]:x": "x" is not a port number'])
+})
+
+t.test('addresses', async t => {
+  t.same(parseAddress('127.0.0.1'), { host: '127.0.0.1', port: undefined })
+  t.same(parseAddress('localhost:11311'), { host: 'localhost', port: 11311 })
+  t.same(parseAddress('::1'), { host: '::1', port: undefined })
+  t.same(parseAddress('[::1]'), { host: '::1', port: undefined })
+  t.same(parseAddress('[::1]:11311'), { host: '::1', port: 11311 })
+  t.same(parseAddress('*'), { host: '*', port: undefined })
+  for (const wrong of ['', ':11211', '[]:1', 'a:', 'a:b', 'a:99999', 'a:b:c', '[::1]x', 'notls:::1', 'tag[x]:::1']) {
+    t.type(parseAddress(wrong), 'string', wrong)
+  }
+})
+
+t.test('every row can be reached and says what it needs to', async t => {
+  for (const key of ['flag', 'long', 'name', 'setting'] as const) {
+    const values = optionRows.map(row => row[key]).filter(value => value !== undefined)
+    t.equal(new Set(values).size, values.length, `no ${key} twice`)
+  }
+  for (const row of optionRows) {
+    t.ok(row.flag ?? row.name, 'has a name')
+    t.ok(row.help.length > 0, 'has help')
+    if (row.support === 'ignored' || row.support === 'idle') t.ok(row.why, 'has a reason')
+    const fields = row.value !== undefined && 'field' in row.value ? [row.value.field] : []
+    for (const field of [...fields, ...Object.keys(row.sets ?? {})]) t.ok(field in defaultOptions(), field)
+  }
+})
+
+t.test('help has every option', async t => {
+  const help = helpText()
+  for (const { flag, long, name } of optionRows) {
+    const line = flag === undefined ? `   - ${name}: ` : `-${flag}${long === undefined ? ' ' : `, --${long}`}`
+    t.ok(help.includes(`\n${line}`), line)
+  }
+  t.notMatch(help, /\{default\}|undefined/)
+})
+
+const memcached = spawnSync('memcached', ['-h'], { encoding: 'utf8' })
+
+t.test('memcached\'s own help names nothing that is unknown here', {
+  skip: memcached.error !== undefined && 'memcached is not installed',
+}, async t => {
+  const flags = [...memcached.stdout.matchAll(/^-(\w)(?:, --([\w-]+))?/gm)]
+  const names = [...memcached.stdout.matchAll(/^ +- (\w+):/gm)]
+  t.ok(flags.length > 30 && names.length > 40, 'the help was understood')
+  for (const [text, flag, long] of flags) {
+    const row = optionRows.find(row => row.flag === flag)
+    t.ok(row, text)
+    if (long !== undefined && long !== 'napi_ids') t.equal(row?.long, long, text)
+  }
+  for (const [text, name] of names) t.ok(optionRows.some(row => row.name === name), text)
+})
+
+t.test('the table in the README is made of the rows', async t => {
+  t.ok(read('../README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options.js\').then(m => console.log(m.optionTable()))"')
+})
+
+/** The lines of `stats settings` in a recorded conversation: a pattern for each. */
+function recordedSettings(path: string): RegExp[] {
+  const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return [...read(path).matchAll(/^([<?]) (STAT .*)\\r\\n$/gm)]
+    .map(([, kind, line = '']) => new RegExp(`^${kind === '<' ? escape(line) : line}$`))
+}
+
+for (const [path, line, patched] of [
+  ['./conversations/stats.settings.wire', '-m 64', {}],
+  ['./conversations/stats.options.wire', '-m 100 -c 200 -f 1.50 -n 80 -C -M -R 10 -b 512 -I 2m -F -X -D / ' +
+    '-o no_lru_crawler,idle_timeout=30,track_sizes,no_maxconns_fast,hash_algorithm=jenkins', { threads: 2 }],
+] as const) {
+  t.test(`stats settings are as recorded with ${line}`, async t => {
+    const { options, problems } = parse(line)
+    t.same(problems, [])
+    const report = settingsReport({ ...options, ...patched }, { tcpPort: 11211, oldest: 0 })
+    const recorded = recordedSettings(path)
+    t.equal(report.length, recorded.length)
+    for (const [index, [name, value]] of report.entries()) t.match(`STAT ${name} ${value}`, recorded[index], name)
+  })
+}
+
+t.test('stats settings show what has changed since the start', async t => {
+  const live = { tcpPort: 4711, oldest: 17, maxbytes: 8 * MIB, verbosity: 2, detailEnabled: true, lruSegmented: false }
+  const settings = Object.fromEntries(settingsReport(parse('-l ::1,localhost:5 -p -1 -A').options, live))
+  t.match(settings, {
+    tcpport: '4711', oldest: '17', maxbytes: '8388608', verbosity: '2', detail_enabled: 'yes', lru_segmented: 'no',
+    inter: '::1,localhost:5', shutdown_command: 'yes', maxconns_fast: 'yes',
+  })
+  const unix = Object.fromEntries(settingsReport(parse('-s /run/m.sock -a 777').options, { tcpPort: 0, oldest: 0 }))
+  t.match(unix, { domain_socket: '/run/m.sock', umask: '777', inter: 'NULL', tcpport: '0' })
+})

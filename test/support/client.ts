@@ -1,0 +1,132 @@
+// A client on a stream: sends bytes and compares the answers byte for byte.
+//
+//   await client.says('get k\r\n', 'END\r\n')
+//
+// A wrong answer throws a Mismatch that shows both. Nothing here knows the
+// protocol; strings are Latin-1.
+
+import { connect } from 'node:net'
+import type { NetConnectOpts } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import { excerpt, toBuffer } from './bytes.js'
+import type { Bytes } from './bytes.js'
+import { ExactBytes, Matching, Mismatch } from './peer.js'
+import type { Expected, Peer } from './peer.js'
+
+/** An answer that has not come by then is not coming. Only failures wait that long. */
+const PATIENCE_MS = 5000
+
+/** Longer answers are looked at only when they can be complete. */
+const SHORT_ANSWER = 64 * 1024
+
+export class Client implements Peer {
+  private chunks: Buffer[] = []
+  private length = 0
+  private isClosed = false
+  private wake: () => void = () => {}
+
+  constructor(readonly stream: Duplex) {
+    stream.on('data', (chunk: Buffer) => {
+      this.chunks.push(chunk)
+      this.length += chunk.length
+      this.wake()
+    })
+    stream.on('error', () => {})  // 'close' follows
+    stream.on('end', () => stream.end())
+    stream.on('close', () => {
+      this.isClosed = true
+      this.wake()
+    })
+  }
+
+  static async connect(to: NetConnectOpts): Promise<Client> {
+    const socket = connect(to)
+    const client = new Client(socket)
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    socket.setNoDelay(true)
+    return client
+  }
+
+  /** Sends and takes the answer, which must be exactly this, or match this as a whole. */
+  async says(send: Bytes, expect: Bytes | RegExp): Promise<Buffer> {
+    void this.send(send)
+    return await this.expect(expect, send)
+  }
+
+  /** Resolves when the kernel has taken the bytes, which a server that does not read can hold up. */
+  send(bytes: Bytes): Promise<void> {
+    return new Promise(resolve => this.stream.write(toBuffer(bytes), () => resolve()))
+  }
+
+  async expect(expect: Bytes | RegExp, sent: Bytes = ''): Promise<Buffer> {
+    const expected = expect instanceof RegExp ? new Matching(expect) : new ExactBytes(expect)
+    const received = await this.answer(expected)
+    if (expected.judge(received) === 'met') return received
+    const after = sent.length > 0 ? `to: ${excerpt(sent)}\n` : ''
+    throw new Mismatch(`${after}${expected.complain(received)}${this.isClosed ? '\nthe connection is closed' : ''}`)
+  }
+
+  /** The server closes the connection, here and now, and has nothing more to say. */
+  async expectClosed(): Promise<void> {
+    if (!await this.closed()) throw new Mismatch('the connection is still open')
+    if (this.length > 0) throw new Mismatch(`before the connection closed came: ${excerpt(this.take())}`)
+  }
+
+  async answer(expected: Expected): Promise<Buffer> {
+    await this.until(() => {
+      const isWorthALook = this.length <= SHORT_ANSWER || this.length >= expected.bytesMin
+      return isWorthALook && expected.judge(this.waiting()) !== 'incomplete'
+    })
+    return this.take()
+  }
+
+  waiting(): Buffer {
+    const [only, second] = this.chunks
+    if (only !== undefined && second === undefined) return only
+    const all = Buffer.concat(this.chunks, this.length)
+    this.chunks = [all]
+    return all
+  }
+
+  async closed(): Promise<boolean> {
+    await this.until(() => false)
+    return this.isClosed
+  }
+
+  async hangUp(): Promise<Buffer> {
+    this.stream.resume()
+    this.stream.end()
+    await this.until(() => false)
+    this.stream.destroy()
+    return this.take()
+  }
+
+  pause(): void {
+    this.stream.pause()
+  }
+
+  resume(): void {
+    this.stream.resume()
+  }
+
+  private take(): Buffer {
+    const all = this.waiting()
+    this.chunks = []
+    this.length = 0
+    return all
+  }
+
+  /** Resolves once the condition holds, the connection is closed, or patience has ended. */
+  private async until(isEnough: () => boolean): Promise<void> {
+    let isLate = false
+    const deadline = setTimeout(() => {
+      isLate = true
+      this.wake()
+    }, PATIENCE_MS)
+    while (!isEnough() && !this.isClosed && !isLate) {
+      await new Promise<void>(resolve => { this.wake = resolve })
+    }
+    clearTimeout(deadline)
+  }
+}

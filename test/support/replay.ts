@@ -1,0 +1,118 @@
+// Plays a block of a .wire file against a server and throws a Mismatch at the
+// first answer that is not the recorded one.
+
+import { excerpt, toBuffer } from './bytes.js'
+import { fill, literalOf, patternOf } from './conversation.js'
+import type { Block, Part, Step } from './conversation.js'
+import { ExactBytes, Matching, Mismatch } from './peer.js'
+import type { Peer } from './peer.js'
+
+/** A server to talk to. */
+export interface Host {
+  connect(): Promise<Peer>
+  /** Gives the server the occasion to read what was sent and to answer. */
+  settle(): Promise<void>
+  /** Lets this much time go by, for the server if not for us. */
+  pass(milliseconds: number): Promise<void>
+  /** Resolves when the server has ended by itself. */
+  stopped(): Promise<void>
+}
+
+/**
+ * @param cut when given, the bytes sent are numbered over the whole block and
+ *   the write that holds number `cut` is made in two pieces, the second beginning with it
+ * @returns how many bytes were sent
+ */
+export async function replay(block: Block, host: Host, cut?: number): Promise<number> {
+  return await new Replay(block, host, cut).run()
+}
+
+class Replay {
+  private readonly peers = new Map<number, Peer>()
+  private readonly kept = new Map<string, string>()
+  private sentBytes = 0
+  private lastSent = ''
+
+  constructor(private readonly block: Block, private readonly host: Host, private readonly cut: number | undefined) {}
+
+  async run(): Promise<number> {
+    if (this.block.flush) await this.flush()
+    let id = 1
+    for (const step of this.block.steps) {
+      if (step.kind === 'connection') id = step.id
+      else await this.take(step, await this.peer(id), id)
+    }
+    for (const [peerId, peer] of this.peers) {
+      const rest = await peer.hangUp()
+      if (rest.length > 0) throw this.mismatch(this.block.steps.at(-1), peerId, `nothing more should come, but received:\n    ${excerpt(rest)}`)
+    }
+    if (this.block.stops) await this.host.stopped()
+    return this.sentBytes
+  }
+
+  private async take(step: Exclude<Step, { kind: 'connection' }>, peer: Peer, id: number): Promise<void> {
+    switch (step.kind) {
+      case 'send':
+        return await this.send(fill(step.bytes, this.kept), peer)
+      case 'answer':
+        return await this.answer(step, step.parts, peer, id)
+      case 'silence': {
+        await this.host.settle()
+        const received = peer.waiting()
+        if (received.length > 0) throw this.mismatch(step, id, `nothing should come yet, but received:\n    ${excerpt(received)}`)
+        return
+      }
+      case 'wait':
+        return await this.pass(step.milliseconds)
+      case 'closed':
+        if (!await peer.closed()) throw this.mismatch(step, id, 'the server should close the connection')
+    }
+  }
+
+  private async send(text: string, peer: Peer): Promise<void> {
+    const bytes = toBuffer(text)
+    const at = (this.cut ?? 0) - this.sentBytes
+    this.sentBytes += bytes.length
+    this.lastSent = text
+    if (at <= 0 || at >= bytes.length) return void peer.send(bytes)
+    void peer.send(bytes.subarray(0, at))
+    await this.host.settle()
+    void peer.send(bytes.subarray(at))
+  }
+
+  /** Nobody reads meanwhile. */
+  private async pass(milliseconds: number): Promise<void> {
+    for (const peer of this.peers.values()) peer.pause()
+    await this.host.pass(milliseconds)
+    for (const peer of this.peers.values()) peer.resume()
+  }
+
+  private async answer(step: Step, parts: readonly Part[], peer: Peer, id: number): Promise<void> {
+    const literal = literalOf(parts, this.kept)
+    const pattern = literal === undefined ? patternOf(parts, this.kept) : undefined
+    const expected = pattern === undefined ? new ExactBytes(literal ?? '') : new Matching(pattern)
+    const received = await peer.answer(expected)
+    if (expected.judge(received) !== 'met') throw this.mismatch(step, id, expected.complain(received))
+    for (const [name, text] of Object.entries(pattern?.exec(received.toString('latin1'))?.groups ?? {})) this.kept.set(name, text)
+  }
+
+  private async peer(id: number): Promise<Peer> {
+    const known = this.peers.get(id)
+    if (known !== undefined) return known
+    const peer = await this.host.connect()
+    this.peers.set(id, peer)
+    return peer
+  }
+
+  private async flush(): Promise<void> {
+    const peer = await this.host.connect()
+    void peer.send(toBuffer('flush_all\r\n'))
+    await peer.answer(new ExactBytes('OK\r\n'))
+    await peer.hangUp()
+  }
+
+  private mismatch(step: Step | undefined, id: number, what: string): Mismatch {
+    const cut = this.cut === undefined ? '' : `, cut before byte ${this.cut}`
+    return new Mismatch(`${this.block.file}.wire:${step?.line} ${this.block.name}, connection ${id}${cut}\nsent:\n    ${excerpt(this.lastSent)}\n${what}`)
+  }
+}
