@@ -40,7 +40,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     },
   })
   const { help, quick, json, only, server, command } = values
-  const seconds = Number(values.seconds ?? (quick ? 0.1 : 1))
+  const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
   const rounds = Number(values.rounds ?? (quick ? 1 : 5))
   const problems = [
     ...(seconds > 0 ? [] : ['--seconds must be above 0']),

@@ -23,7 +23,7 @@ interface Exchange {
 
 const SEED = 20
 const GETS_PER_SET = 10
-const KEYS_PER_GET = 50
+export const KEYS_PER_GET = 50
 const COUNTER_START = 1_000_000_000   // ten digits, and so it stays for nine billion increments
 const SEQUENCE_DIGITS = 9
 const STORED = Buffer.from('STORED\r\n')

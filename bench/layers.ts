@@ -4,19 +4,14 @@
 // Each row does its work `times` times and returns a checksum, so that nothing is optimised away.
 
 import { PerformanceObserver } from 'node:perf_hooks'
-import { SystemClock } from '../dist/clock.js'
-import { defaultOptions } from '../dist/options.js'
 import { copy, equal } from '../dist/memory/bytes.js'
-import { Input, INPUT_BYTES } from '../dist/protocol/input.js'
-import { type Host } from '../dist/protocol/host.js'
-import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../dist/protocol/output.js'
 import { Session, type Peer } from '../dist/protocol/session.js'
 import { TextProtocol } from '../dist/protocol/text/execute.js'
-import { Prefixes } from '../dist/stats/prefixes.js'
+import { Server } from '../dist/server.js'
 import { NO_ITEM } from '../dist/store/items.js'
 import { Request } from '../dist/store/request.js'
-import { Store } from '../dist/store/store.js'
-import { makeFeeds, preload, type Batch } from './feeds.js'
+import type { Store } from '../dist/store/store.js'
+import { KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'
 import { median } from './numbers.js'
 import type { SpeedWorkload } from './workloads.js'
 
@@ -39,13 +34,11 @@ const REPEATS = 5
 
 export async function measureLayers(quick: boolean): Promise<LayerResult[]> {
   const results: LayerResult[] = []
-  const store = new Store({
-    ...defaultOptions(), maxbytes: 64 * 2 ** 20, ioBytes: INPUT_BYTES + OUTPUT_BUFFERS * OUTPUT_BYTES, shared: false,
-  }, new SystemClock())
-  for (const layer of [...byteLayers(), ...storeLayers(store), ...sessionLayers(store)]) {
+  const server = new Server({ maxbytes: 64 * 2 ** 20, reqsPerEvent: 1000 })
+  for (const layer of [...byteLayers(), ...storeLayers(server.store), ...sessionLayers(server)]) {
     results.push(await measureLayer(layer, quick ? 10_000 : 1_000_000))
   }
-  store.verify()
+  server.verify()
   return results
 }
 
@@ -138,9 +131,10 @@ function getOne(store: Store, request: Request, turn: number): void {
   if (item === NO_ITEM) throw new Error('a key is missing')
 }
 
-// Whole batches through a session whose other end takes everything at once. Times are those of one request.
-function sessionLayers(store: Store): Layer[] {
-  const bare = new BareSession(store)
+// Whole batches through a session whose other end takes everything at once. Times are those of one request, or of one key
+// where a request has many.
+function sessionLayers(server: Server): Layer[] {
+  const bare = new BareSession(server)
   const row = { kind: 'speed', connections: 1, keys: KEYS, valueBytes: VALUE_BYTES, megabytes: 64 } as const
   const workloads: SpeedWorkload[] = [
     { ...row, name: 'session set', command: 'set', depth: 100 },
@@ -152,9 +146,10 @@ function sessionLayers(store: Store): Layer[] {
   for (const batch of preload(workloads[0]!)) bare.exchange(batch)
   return workloads.map(workload => {
     const feed = makeFeeds(workload, 0)(0)
+    const share = workload.command === 'multi-get' ? KEYS_PER_GET : workload.depth
     const work = (times: number): number => {
       let bytes = 0
-      for (let done = 0; done < times; done += workload.depth) bytes += bare.exchange(feed.next())
+      for (let done = 0; done < times; done += share) bytes += bare.exchange(feed.next())
       return bytes
     }
     return { name: workload.name, work }
@@ -162,29 +157,21 @@ function sessionLayers(store: Store): Layer[] {
 }
 
 class BareSession {
-  private readonly input: Input
   private readonly session: Session
   private received = 0
   private answer = Buffer.alloc(0)
   private isWrong = false
 
-  constructor(store: Store) {
-    const { bytes } = store.shards[0]!.arena
-    this.input = new Input(bytes, store.ioStart)
-    const host: Host = {
-      store, input: this.input, output: new Output(bytes, store.ioStart + INPUT_BYTES), prefixes: new Prefixes(':', false),
-      verbosity: 0, isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, requestsPerTurn: 0,
-      report: () => [], log: () => {}, shutdown: () => {},
-    }
+  constructor(private readonly server: Server) {
     const peer: Peer = { id: 0, write: parts => this.take(parts), yield: () => {}, pause: () => {}, end: () => {} }
-    this.session = new Session(host, new TextProtocol(host), peer)
+    this.session = new Session(server, new TextProtocol(server), peer)
   }
 
   // Returns the length of the answer; every byte of it is compared.
   exchange(batch: Batch): number {
     this.received = 0
     this.answer = batch.answer as Buffer<ArrayBuffer>
-    this.input.readBuffer.set(batch.request)
+    this.server.input.readBuffer.set(batch.request)
     this.session.receive(batch.request.length)
     if (this.isWrong || this.received !== batch.answer.length) throw new Error('a session answered wrongly')
     return this.received

@@ -66,14 +66,14 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
 
 // The rows that fill a server are done sooner with a smaller one.
 function lessen(workload: Workload): Workload {
-  if (workload.kind !== 'held' && workload.kind !== 'hits') return workload
-  return { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR }
+  const fills = workload.kind === 'held' || workload.kind === 'hits' || (workload.kind === 'speed' && workload.command === 'churn')
+  return fills ? { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR } : workload
 }
 
 async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult> {
   const servers = await startAll(plan.servers, workload.megabytes)
   try {
-    for (const server of servers) await prepare(workload, server)
+    await Promise.all(servers.map(server => prepare(workload, server)))
     await sleep(plan.quick ? 0 : SETTLE_MS)
     const sides = servers.map(server => ({ server: server.name, samples: [] as Sample[] }))
     for (let round = 0; round < plan.rounds; round++) {
@@ -114,7 +114,7 @@ async function held(workload: HeldWorkload, server: RunningServer): Promise<Held
 
 async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResult['sides']> {
   const keys = Math.floor(workload.megabytes * 2 ** 20 * workload.timesMemory / workload.valueBytes)
-  const gets = keys * GETS_PER_KEY
+  const gets = plan.quick ? keys : keys * GETS_PER_KEY
   return oneByOne(plan, workload.megabytes, async server => {
     const client = new LookAside(keys, workload.zipfExponent, workload.valueBytes)
     return { server: server.name, gets, hitRatio: await client.run(server.port, gets) }
@@ -151,14 +151,12 @@ async function oneByOne<T>(plan: Plan, megabytes: number, task: (server: Running
 }
 
 async function startAll(commands: readonly ServerCommand[], megabytes: number): Promise<RunningServer[]> {
-  const servers: RunningServer[] = []
-  try {
-    for (const command of commands) servers.push(await RunningServer.start(command, megabytes))
-    return servers
-  } catch (error) {
-    await stopAll(servers)
-    throw error
-  }
+  const starts = await Promise.allSettled(commands.map(command => RunningServer.start(command, megabytes)))
+  const servers = starts.flatMap(start => start.status === 'fulfilled' ? [start.value] : [])
+  const failure = starts.find(start => start.status === 'rejected')
+  if (failure === undefined) return servers
+  await stopAll(servers)
+  throw failure.reason
 }
 
 async function stopAll(servers: readonly RunningServer[]): Promise<void> {

@@ -16,10 +16,10 @@ export const skipOffLinux: string | false = process.platform === 'linux' ? false
 const WAIT_MAX_MS = 2000
 
 /**
- * JavaScript's own heap: two half-spaces of 16 MiB for young objects, and what the optimizing compiler makes of code
- * that has become hot. It grows by this much under any load, abusive or not, and then stays.
+ * What the engine itself takes under any load, abusive or not, and then keeps: three half-spaces of 16 MiB for young
+ * objects, and some for code that is compiled once it is hot.
  */
-export const ENGINE_MIB = 40
+export const ENGINE_MIB = 56
 
 export interface Allowance {
   /** The process may be larger by so much at its peak; the test says why. */
@@ -37,7 +37,7 @@ export async function endures(t: Test, server: SpawnedServer, { growthMiB }: All
   bystander.begin()
   try {
     await abuse()
-    await until('the abusive connections are gone', async () => await connectionCount(observer) === before)
+    await until('the abusive connections are gone', async () => await connectionCount(observer) <= before)
   } finally {
     await bystander.end()
   }

@@ -1,7 +1,7 @@
 // Bytes that make no sense, and bytes that nearly make sense. The seed is printed; with it a run can be repeated.
 
 import { randomInt } from 'node:crypto'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Prng } from '../support/prng.js'
 import { spawnServer, type SpawnedServer } from '../clients/server.js'
 import { ENGINE_MIB, endures, readStat, skipOffLinux } from './endures.js'
@@ -20,7 +20,7 @@ const seed = Number(process.env['MEMSLAB_TEST_SEED'] ?? randomInt(2 ** 31))
 t.test('random bytes', { skip: skipOffLinux }, t => survive(t, randomText))
 t.test('random words of the protocol, with line ends and data', { skip: skipOffLinux }, t => survive(t, randomWords))
 
-async function survive(t: Parameters<typeof spawnServer>[0], text: (random: Prng) => string): Promise<void> {
+async function survive(t: Test, text: (random: Prng) => string): Promise<void> {
   t.comment(`MEMSLAB_TEST_SEED=${seed}`)
   const random = new Prng(seed)
   const server = await spawnServer(t, ['-m', '64'])

@@ -1,0 +1,55 @@
+// The short conversations again, with one write cut in two: on a bare session
+// at every place there is, over TCP at one place each.
+
+import t from 'tap'
+
+import type { Block } from '../support/conversation.js'
+import { Prng } from '../support/prng.js'
+import { replay } from '../support/replay.js'
+import type { Host } from '../support/replay.js'
+import { startServer } from '../support/server.js'
+import { startSessions } from '../support/session.js'
+import { optionsOf, playable } from './play.js'
+import type { Transport } from './later.js'
+
+/** Bytes that a block sends, at most. */
+const SHORT = 200
+
+const SEED = 1
+
+/** Plays a block whole, and if it is short again for each of the cuts, from an empty cache every time. */
+async function playCut(block: Block, host: Host, cuts: (sentBytes: number) => Iterable<number>): Promise<void> {
+  const again = { ...block, flush: true }
+  const sentBytes = await replay(again, host)
+  if (sentBytes > SHORT) return
+  for (const cut of cuts(sentBytes)) await replay(again, host, cut)
+}
+
+function* everyPlace(sentBytes: number): Iterable<number> {
+  for (let cut = 1; cut < sentBytes; cut++) yield cut
+}
+
+function repeatable(transport: Transport): ReturnType<typeof playable> {
+  return playable(transport).filter(file => file.name !== 'stats.fresh' && file.name !== 'options.shutdown')
+}
+
+void t.test('on a bare session, cut at every place', async t => {
+  for (const file of repeatable('session')) {
+    await t.test(file.name, async t => {
+      const host = await startSessions(t, optionsOf(file))
+      for (const block of file.blocks) await t.test(block.name, async () => { await playCut(block, host, everyPlace) })
+    })
+  }
+})
+
+void t.test('over TCP, cut at one place', async t => {
+  const prng = new Prng(SEED)
+  for (const file of repeatable('tcp')) {
+    await t.test(file.name, async t => {
+      const host = await startServer(t, optionsOf(file))
+      for (const block of file.blocks) {
+        await t.test(block.name, async () => { await playCut(block, host, sentBytes => [prng.between(1, sentBytes - 1)]) })
+      }
+    })
+  }
+})

@@ -1,0 +1,102 @@
+// A store without a server: the operations as a client means them, on strings. What a value is, is told by its bytes;
+// long values are made from a short seed so that a mistake in any part of one shows.
+import { defaultOptions } from '../../src/options.js'
+import { type Mode, Request } from '../../src/store/request.js'
+import { NO_ITEM } from '../../src/store/items.js'
+import { Outcome } from '../../src/store/outcome.js'
+import { Store, type StoreOptions } from '../../src/store/store.js'
+import { ManualClock } from './clock.js'
+
+export class StoreUnderTest {
+  readonly clock = new ManualClock()
+  readonly store: Store
+  private readonly request: Request
+
+  constructor(options: Partial<StoreOptions> = {}) {
+    this.store = new Store({ ...defaultOptions(), ioBytes: 0, shared: false, ...options }, this.clock)
+    this.request = new Request(new Uint8Array(0))
+  }
+
+  /** The request for a key, with the rest of it as it was. */
+  private for(key: string): Request {
+    const { request } = this
+    this.store.refreshTime()
+    request.bytes = Buffer.from(key, 'latin1')
+    request.keyStart = 0
+    request.keyEnd = request.bytes.length
+    request.hash = this.store.context.hash.of(request.bytes, 0, request.bytes.length)
+    return request
+  }
+
+  /** @param flags, exptime as on the wire */
+  put(mode: Mode, key: string, value: Uint8Array, flags = 0, exptime = 0, cas = 0): Outcome {
+    const request = this.for(key)
+    const shard = this.store.shardFor(request)
+    request.mode = mode
+    request.flags = flags
+    request.expiresAt = this.store.expiryFor(exptime)
+    request.valueBytes = value.length
+    request.cas.set(0, cas)
+    const isTooLarge = shard.isTooLarge(request, flags, value.length)
+    const item = isTooLarge ? NO_ITEM : shard.reserve(request)
+    if (item === NO_ITEM) {
+      const outcome = isTooLarge ? Outcome.TooLarge : Outcome.NoMemory
+      shard.refuse(request, outcome)
+      return outcome
+    }
+    shard.items.writeValue(item, 0, value, 0, value.length)
+    return shard.commit(request, item)
+  }
+
+  get(key: string): { value: Buffer; flags: number; cas: number } | undefined {
+    const request = this.for(key)
+    const shard = this.store.shardFor(request)
+    const item = shard.acquire(request)
+    if (item === NO_ITEM) return void shard.release(request)
+    const value = Buffer.alloc(shard.items.valueBytes(item))
+    shard.items.readValue(item, 0, value, 0, value.length)
+    const found = { value, flags: shard.items.flags(item), cas: shard.items.casLow(item) }
+    shard.release(request)
+    return found
+  }
+
+  /** Pins the item of a key, as a slow reader does; returns what unpins it. */
+  pin(key: string): () => void {
+    const request = this.for(key)
+    const shard = this.store.shardFor(request)
+    const item = shard.acquire(request)
+    if (item === NO_ITEM) throw new Error(`no item for ${key}`)
+    shard.pinLocked(item)
+    shard.release(request)
+    return () => shard.unpin(item)
+  }
+
+  delete(key: string): Outcome {
+    const request = this.for(key)
+    return this.store.shardFor(request).delete(request)
+  }
+
+  touch(key: string, exptime: number): Outcome {
+    const request = this.for(key)
+    request.expiresAt = this.store.expiryFor(exptime)
+    return this.store.shardFor(request).touch(request)
+  }
+
+  /** The new number, or what came in its way. */
+  add(key: string, delta: bigint): bigint | Outcome {
+    const request = this.for(key)
+    request.isDecrement = delta < 0n
+    request.number.setBigInt(delta < 0n ? -delta : delta)
+    const outcome = this.store.shardFor(request).arithmetic(request)
+    return outcome === Outcome.Number ? request.number.toBigInt() : outcome
+  }
+
+  verify(inUse = 0): void { this.store.verify(inUse) }
+}
+
+/** `count` bytes that depend on the seed and on their place. */
+export function bytesOf(seed: number, count: number): Buffer {
+  const bytes = Buffer.alloc(count)
+  for (let at = 0; at < count; at++) bytes[at] = (seed * 31 + at * 7 + (at >>> 8)) & 0xff
+  return bytes
+}
