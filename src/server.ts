@@ -6,7 +6,7 @@ import { MemslabError } from './errors.js'
 import { Connection, formatAddress } from './net/connection.js'
 import { descriptorOf } from './net/onread.js'
 import { isAbsent, listenTcp, listenUnix, resolveName } from './net/listen.js'
-import { checkOptions, defaultOptions, settingsReport, type Options } from './options.js'
+import { checkOptions, completeOptions, LOOPBACK, settingsReport, type Options } from './options.js'
 import { parseAddress } from './options/address.js'
 import { type Host, type Rows } from './protocol/host.js'
 import { Input, INPUT_BYTES } from './protocol/input.js'
@@ -32,7 +32,6 @@ export type ServerAddress =
   | { readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
   | { readonly family: 'Unix'; readonly path: string }
 
-const LOOPBACK = ['127.0.0.1', '::1']
 /** How often the lists are put in order and a part of the memory is walked, in ms. */
 const BACKGROUND_MS = 100
 const IDLE_CHECK_MS = 1000
@@ -62,7 +61,7 @@ export class Server implements Host {
 
   /** @throws MemslabError with code 'EUSAGE' if an option is wrong */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}) {
-    this.options = { ...defaultOptions(), ...options }
+    this.options = completeOptions(options)
     const problems = checkOptions(this.options)
     if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
     this.clock = parts.clock ?? new SystemClock()
@@ -239,7 +238,7 @@ export class Server implements Host {
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
-  get requestsPerTurn(): number { return this.options.reqsPerEvent === 20 ? 0 : this.options.reqsPerEvent }
+  get requestsPerTurn(): number { return this.options.reqsPerEvent }
 
   log(line: string): void { this.parts.log?.(line) }
 

@@ -162,7 +162,6 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-D ab', /-D: must be one printable ASCII character/],
   ['-t 0', /-t.*not 0/],
   ['-t 4', /-t.*more than one thread is not supported yet/],
-  ['-R 0', /-R.*not 0/],
   ['-b 0', /-b.*not 0/],
   ['-B binary', /-B\/--protocol: binary is not supported yet/],
   ['-B foo', /-B.*must be one of auto, ascii, not "foo"/],

@@ -1,7 +1,7 @@
 // An arena: one block of memory, cut once at the start into regions. Pages come last and begin on a multiple of their
 // size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first touch, so a
 // large arena costs nothing until it fills.
-import { assert } from '../errors.js'
+import { assert, MemslabError } from '../errors.js'
 import { Size } from './layout.js'
 
 /** The largest arena: byte indexes stay below 2^31. */
@@ -22,7 +22,7 @@ export class Arena {
     this.pageEnd = this.firstPage + pageCount
     assert(this.pageEnd <= ARENA_PAGES_MAX + 1, 'arena beyond its largest size')
     const byteLength = Math.min(this.pageEnd * Size.Page, 2 ** 31 - 8)
-    this.buffer = shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength)
+    this.buffer = allocate(byteLength, shared)
     this.words = new Int32Array(this.buffer)
     this.bytes = new Uint8Array(this.buffer)
   }
@@ -33,5 +33,13 @@ export class Arena {
     this.cutAt = start + Math.ceil(byteCount / 64) * 64
     assert(this.cutAt <= this.firstPage * Size.Page, 'regions larger than planned')
     return start
+  }
+}
+
+function allocate(byteLength: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+  try {
+    return shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength)
+  } catch {
+    throw new MemslabError('ENOMEM', `failed to allocate ${byteLength / Size.Page} MiB for items: Cannot allocate memory`)
   }
 }

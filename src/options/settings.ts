@@ -37,6 +37,8 @@ const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => strin
   oldest: ({ oldest }) => String(oldest),
   evictions: ({ evictions }) => evictions ? 'on' : 'off',
   num_threads_per_udp: ({ threads }) => String(threads),
+  // memcached's default, for those who compare it; ours is what one read brings
+  reqs_per_event: ({ reqsPerEvent }) => String(reqsPerEvent === 0 ? 20 : reqsPerEvent),
   detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
   binding_protocol: ({ protocol }) => protocol === 'ascii' ? 'ascii' : 'auto-negotiate',
   lru_maintainer_thread: ({ lruMaintainer }) => yesOrNo(lruMaintainer),

@@ -39,7 +39,7 @@ export interface Options {
   prefixDelimiter: string
   /** Whether `stats detail` counts from the start, set by `-D`. Default false. */
   detailEnabled: boolean
-  /** Requests served in one go for each connection, `-R`. Default 20. */
+  /** Requests served in one go for each connection, `-R`. Default 0: as many as one read of 64 KiB brings. */
   reqsPerEvent: number
   /** Whether items carry a cas number; `-C` clears it. Default true. */
   useCas: boolean
@@ -131,7 +131,7 @@ export function defaultOptions(): Options {
     threads: 1,
     prefixDelimiter: ':',
     detailEnabled: false,
-    reqsPerEvent: 20,
+    reqsPerEvent: 0,
     useCas: true,
     backlog: 1024,
     protocol: 'auto',

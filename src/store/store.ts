@@ -118,6 +118,8 @@ export class Store {
     // a generation number comes again after 32 flushes: by then the walk must have been everywhere
     if (((context.generation + 1) & State.GenerationMask) === context.sweptGeneration) this.sweepAll()
     context.nextGeneration()
+    // as memcached, which drops what is recent at once, so that a small cache shows its emptiness
+    if (this.usedChunks <= SWEEP_CHUNKS_MAX) this.sweepAll()
   }
 
   // Memory

@@ -32,6 +32,7 @@ interface TransportRow extends Row {
 
 export const transportRows: readonly TransportRow[] = [
   { reason: 'shows TCP addresses', file: 'stats.fresh', block: /^stats-conns/, not: ['session', 'unix'] },
+  { reason: 'is about connections', file: 'own.idle', not: ['session'] },
   { reason: 'shows the settings of a TCP server', file: 'stats.settings', not: ['unix'] },
 ]
 

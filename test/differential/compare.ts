@@ -19,7 +19,7 @@ const LAST_ANSWER = /VERSION [^ \r\n]+\r\n$/
 const COMPLETE: Expected = {
   bytesMin: 1,
   judge: (received: Buffer): Verdict => LAST_ANSWER.test(received.subarray(-40).toString('latin1')) ? 'met' : 'incomplete',
-  complain: () => 'no answer to version',
+  complain: () => ({ message: 'no answer to version', expected: '', received: '' }),
 }
 
 /** Requests that are sent in one go. */
@@ -158,12 +158,11 @@ const TRIES_MAX = 500
 /** A failure's text. */
 export function describe(seed: number, batches: readonly Batch[], { expected, received }: Disagreement): Mismatch {
   const at = Math.max(0, differsAt(toBuffer(expected), toBuffer(received)))
-  const lines = batches.flat().map(request => `    ${excerptOf(request)}`)
-  return new Mismatch([
-    `MEMSLAB_SEED=${seed}: the servers disagree about the last of these:`, ...lines.slice(-60),
-    'memcached, known differences applied:', `    ${excerpt(expected, at)}`,
-    'memslab:', `    ${excerpt(received, at)}`,
-  ].join('\n'))
+  return new Mismatch(`MEMSLAB_SEED=${seed}: the servers disagree about the last of these requests`, {
+    requests: batches.flat().slice(-60).map(excerptOf).join('\n'),
+    memcached: excerpt(expected, at),
+    memslab: excerpt(received, at),
+  })
 }
 
 function excerptOf({ text, casKey }: Request): string {

@@ -49,7 +49,7 @@ export function excerpt(bytes: Bytes, at = 0): string {
   const part = all.subarray(start, start + SHOWN)
   const before = start > 0 ? `(${Math.floor(start)} bytes) ` : ''
   const after = start + SHOWN < all.length ? ` (${all.length - Math.floor(start) - SHOWN} bytes more)` : ''
-  return before + escape(part).replaceAll('\\n', '\\n\n    ').trimEnd() + after
+  return before + escape(part).replaceAll('\\n', '\\n\n').trimEnd() + after
 }
 
 /** Index of the first byte that differs, or -1 when the two are the same. */

@@ -60,17 +60,18 @@ export class Client implements Peer {
   }
 
   async expect(expect: Bytes | RegExp, sent: Bytes = ''): Promise<Buffer> {
-    const expected = expect instanceof RegExp ? new Matching(expect) : new ExactBytes(expect)
+    const expected = expect instanceof RegExp ? new Matching([expect.source]) : new ExactBytes(expect)
     const received = await this.answer(expected)
     if (expected.judge(received) === 'met') return received
-    const after = sent.length > 0 ? `to: ${excerpt(sent)}\n` : ''
-    throw new Mismatch(`${after}${expected.complain(received)}${this.isClosed ? '\nthe connection is closed' : ''}`)
+    const { message, ...details } = expected.complain(received)
+    const closed = this.isClosed ? ', and the connection is closed' : ''
+    throw new Mismatch(`${message}${closed}`, { sent: excerpt(sent), ...details })
   }
 
   /** The server closes the connection, here and now, and has nothing more to say. */
   async expectClosed(): Promise<void> {
     if (!await this.closed()) throw new Mismatch('the connection is still open')
-    if (this.length > 0) throw new Mismatch(`before the connection closed came: ${excerpt(this.take())}`)
+    if (this.length > 0) throw new Mismatch('before the connection closed something came', { received: excerpt(this.take()) })
   }
 
   async answer(expected: Expected): Promise<Buffer> {

@@ -110,12 +110,11 @@ export function literalOf(parts: readonly Part[], kept: Kept): string | undefine
   return parts.some(part => part.isPattern) ? undefined : parts.map(part => fill(part.text, kept)).join('')
 }
 
-/** A regular expression over the whole answer, as Latin-1 text. */
-export function patternOf(parts: readonly Part[], kept: Kept): RegExp {
-  const sources = parts.map(part => part.isPattern
+/** Regular expressions for the lines of an answer, as Latin-1 text. */
+export function patternsOf(parts: readonly Part[], kept: Kept): string[] {
+  return parts.map(part => part.isPattern
     ? `(?:${part.text.replace(/\\\{(\w+)\}/g, (_, name: string) => quote(look(kept, name)))})`
     : quote(fill(part.text, kept)))
-  return new RegExp(`^${sources.join('')}$`)
 }
 
 function look(kept: Kept, name: string): string {

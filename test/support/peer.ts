@@ -2,7 +2,7 @@
 // socket (client.ts), or calls into a bare session (session.ts). An Expected
 // is what an answer has to be: exact bytes, or a pattern where they vary.
 
-import { differsAt, escape, excerpt, toBuffer } from './bytes.js'
+import { differsAt, excerpt, toBuffer } from './bytes.js'
 import type { Bytes } from './bytes.js'
 
 export interface Peer {
@@ -27,8 +27,15 @@ export interface Expected {
   /** No shorter answer can do. */
   readonly bytesMin: number
   judge(received: Buffer): Verdict
-  /** Why `received` will not do, for a failure's text. */
-  complain(received: Buffer): string
+  /** Why `received` will not do. */
+  complain(received: Buffer): Complaint
+}
+
+/** What is said about a wrong answer: a line, and what to look at. */
+export interface Complaint {
+  readonly message: string
+  readonly expected: string
+  readonly received: string
 }
 
 /** Exactly these bytes. */
@@ -48,39 +55,49 @@ export class ExactBytes implements Expected {
     return received.equals(this.bytes.subarray(0, received.length)) ? 'incomplete' : 'wrong'
   }
 
-  complain(received: Buffer): string {
+  complain(received: Buffer): Complaint {
     const at = Math.max(0, differsAt(this.bytes, received))
-    return [
-      `expected ${this.bytes.length} bytes:`, `    ${excerpt(this.bytes, at)}`,
-      `received ${received.length} bytes:`, `    ${excerpt(received, at)}`,
-      `they differ from byte ${at} on`,
-    ].join('\n')
+    return {
+      message: `answer of ${received.length} bytes instead of ${this.bytes.length}, wrong from byte ${at} on`,
+      expected: excerpt(this.bytes, at),
+      received: excerpt(received, at),
+    }
   }
 }
 
-/** Anything that the pattern matches as a whole, read as Latin-1. */
+/** Anything that these patterns, one after the other, match as a whole, read as Latin-1. */
 export class Matching implements Expected {
   readonly bytesMin = 1
+  readonly whole: RegExp
 
-  constructor(private readonly pattern: RegExp) {}
-
-  judge(received: Buffer): Verdict {
-    return this.pattern.test(received.toString('latin1')) ? 'met' : 'incomplete'
+  /** @param sources regular expressions without anchors */
+  constructor(private readonly sources: readonly string[]) {
+    this.whole = new RegExp(`^${sources.join('')}$`)
   }
 
-  complain(received: Buffer): string {
-    const lines = escape(this.pattern.source).replaceAll('\\\\n', '\\n\n    ').trimEnd()
-    return [
-      'expected what this matches:', `    ${lines}`,
-      `received ${received.length} bytes:`, `    ${excerpt(received)}`,
-    ].join('\n')
+  judge(received: Buffer): Verdict {
+    return this.whole.test(received.toString('latin1')) ? 'met' : 'incomplete'
+  }
+
+  complain(received: Buffer): Complaint {
+    const text = received.toString('latin1')
+    const start = (count: number): RegExpExecArray | null => new RegExp(`^${this.sources.slice(0, count).join('')}`).exec(text)
+    let good = this.sources.length
+    while (good > 0 && start(good) === null) good--
+    const goodBytes = start(good)?.[0].length ?? 0
+    return {
+      message: `answer of ${received.length} bytes that does not match, from about byte ${goodBytes} on`,
+      expected: `from there on: ${this.sources.slice(good, good + 3).join(' ') || 'nothing'}`,
+      received: excerpt(received.subarray(Math.max(0, goodBytes - 100))),
+    }
   }
 }
 
-/** What a server did that it should not have done. The message is for people. */
+/** What a server did that it should not have done; `details` say what was sent, expected and received. */
 export class Mismatch extends Error {
-  constructor(message: string) {
+  constructor(message: string, details: Readonly<Record<string, string>> = {}) {
     super(message)
     this.name = 'Mismatch'
+    Object.assign(this, details)
   }
 }

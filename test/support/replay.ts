@@ -2,7 +2,7 @@
 // first answer that is not the recorded one.
 
 import { excerpt, toBuffer } from './bytes.js'
-import { fill, literalOf, patternOf } from './conversation.js'
+import { fill, literalOf, patternsOf } from './conversation.js'
 import type { Block, Part, Step } from './conversation.js'
 import { ExactBytes, Matching, Mismatch } from './peer.js'
 import type { Peer } from './peer.js'
@@ -44,7 +44,7 @@ class Replay {
     }
     for (const [peerId, peer] of this.peers) {
       const rest = await peer.hangUp()
-      if (rest.length > 0) throw this.mismatch(this.block.steps.at(-1), peerId, `nothing more should come, but received:\n    ${excerpt(rest)}`)
+      if (rest.length > 0) throw this.mismatch(this.block.steps.at(-1), peerId, 'nothing more should come', { received: excerpt(rest) })
     }
     if (this.block.stops) await this.host.stopped()
     return this.sentBytes
@@ -59,7 +59,7 @@ class Replay {
       case 'silence': {
         await this.host.settle()
         const received = peer.waiting()
-        if (received.length > 0) throw this.mismatch(step, id, `nothing should come yet, but received:\n    ${excerpt(received)}`)
+        if (received.length > 0) throw this.mismatch(step, id, 'nothing should come yet', { received: excerpt(received) })
         return
       }
       case 'wait':
@@ -89,11 +89,17 @@ class Replay {
 
   private async answer(step: Step, parts: readonly Part[], peer: Peer, id: number): Promise<void> {
     const literal = literalOf(parts, this.kept)
-    const pattern = literal === undefined ? patternOf(parts, this.kept) : undefined
-    const expected = pattern === undefined ? new ExactBytes(literal ?? '') : new Matching(pattern)
+    const expected = literal === undefined ? new Matching(patternsOf(parts, this.kept)) : new ExactBytes(literal)
     const received = await peer.answer(expected)
-    if (expected.judge(received) !== 'met') throw this.mismatch(step, id, expected.complain(received))
-    for (const [name, text] of Object.entries(pattern?.exec(received.toString('latin1'))?.groups ?? {})) this.kept.set(name, text)
+    if (expected.judge(received) !== 'met') {
+      const { message, ...details } = expected.complain(received)
+      throw this.mismatch(step, id, message, details)
+    }
+    if (expected instanceof Matching) this.keep(expected.whole.exec(received.toString('latin1'))?.groups ?? {})
+  }
+
+  private keep(groups: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(groups)) this.kept.set(name, text)
   }
 
   private async peer(id: number): Promise<Peer> {
@@ -111,8 +117,10 @@ class Replay {
     await peer.hangUp()
   }
 
-  private mismatch(step: Step | undefined, id: number, what: string): Mismatch {
+  private mismatch(step: Step | undefined, id: number, message: string, details: Readonly<Record<string, string>> = {}): Mismatch {
+    const connection = this.peers.size > 1 ? `, connection ${id}` : ''
     const cut = this.cut === undefined ? '' : `, cut before byte ${this.cut}`
-    return new Mismatch(`${this.block.file}.wire:${step?.line} ${this.block.name}, connection ${id}${cut}\nsent:\n    ${excerpt(this.lastSent)}\n${what}`)
+    const place = `${this.block.file}.wire:${step?.line} ${this.block.name}${connection}${cut}`
+    return new Mismatch(`${place}: ${message}`, { sent: excerpt(this.lastSent), ...details })
   }
 }

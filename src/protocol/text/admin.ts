@@ -57,8 +57,7 @@ function shutdown(text: TextProtocol, session: Session): void {
 
 function cacheMemlimit(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const isForm = parser.tokenCount === (session.isQuiet ? 3 : 2)
-  const mebibytes = isForm ? parser.uint32(parser.tokenStart(1), parser.tokenEnd(1)) : -1
+  const mebibytes = parser.tokenCount > 1 ? parser.uint32(parser.tokenStart(1), parser.tokenEnd(1)) : -1
   if (mebibytes < 0) text.answer(session, TEXT.error)
   else if (mebibytes < MEMLIMIT_MIN) text.answer(session, TEXT.limitTooSmall)
   else if (mebibytes > MEMLIMIT_MAX) text.answer(session, TEXT.limitNotMegabytes)
