@@ -11,12 +11,29 @@ import type { SpeedWorkload } from './workloads.js'
 
 export interface GarbageResult {
   readonly server: string
-  readonly served: readonly { readonly name: string, readonly requests: number, readonly collections: number, readonly pauseMs: number }[]
-  readonly heap: readonly { readonly items: number, readonly bytes: number }[]
+  readonly served: readonly Served[]
+  readonly heap: readonly HeapSize[]
 }
 
-const served = ([['get', 100], ['set', 100], ['get', 1]] as const).map(([command, depth]): SpeedWorkload => ({
-  kind: 'speed', name: `${command} 100 B, depth ${depth}`, command, depth, connections: 50, keys: 10_000, valueBytes: 100, megabytes: 512,
+interface Served {
+  readonly name: string
+  readonly depth: number
+  readonly requests: number
+  readonly collections: number
+  readonly pauseMs: number
+}
+
+interface HeapSize {
+  readonly items: number
+  readonly bytes: number
+}
+
+const KEYS = 10_000
+const MEGABYTES = 512
+
+const workloads = ([['get', 100], ['set', 100], ['get', 1]] as const).map(([command, depth]): SpeedWorkload => ({
+  kind: 'speed', name: `${command} 100 B, depth ${depth}`, command, depth,
+  connections: 50, keys: KEYS, valueBytes: 100, megabytes: MEGABYTES,
 }))
 
 // undefined if the server is not a Node process
@@ -24,18 +41,20 @@ export async function measureGarbage(command: ServerCommand, requests: number): 
   const [node, ...rest] = command.argv
   if (node !== process.execPath && node !== 'node') return undefined
   const probe = new URL('./probe.js', import.meta.url).href
-  const server = await RunningServer.start({ name: command.name, argv: [node, '--expose-gc', '--import', probe, ...rest] }, 512, true)
+  const argv = [node, '--expose-gc', '--import', probe, ...rest]
+  const server = await RunningServer.start({ name: command.name, argv }, MEGABYTES, true)
   try {
-    const result = { server: command.name, served: [] as GarbageResult['served'][number][], heap: [] as GarbageResult['heap'][number][] }
-    for (const workload of served) result.served.push(await serve(server, workload, requests))
-    for (const items of [requests / 100, requests]) result.heap.push(await heapWith(server, items))
-    return result
+    const served: Served[] = []
+    for (const workload of workloads) served.push(await serve(server, workload, requests))
+    const heap: HeapSize[] = []
+    for (const items of [KEYS, KEYS + requests]) heap.push(await heapWith(server, items))
+    return { server: command.name, served, heap }
   } finally {
     await server.stop()
   }
 }
 
-async function serve(server: RunningServer, workload: SpeedWorkload, requests: number): Promise<GarbageResult['served'][number]> {
+async function serve(server: RunningServer, workload: SpeedWorkload, requests: number): Promise<Served> {
   await sendAll(server.port, preload(workload))
   const feedOf = makeFeeds(workload, 0)
   const feeds = Array.from({ length: workload.connections }, (_, index) => feedOf(index))
@@ -43,10 +62,10 @@ async function serve(server: RunningServer, workload: SpeedWorkload, requests: n
   await askProbe(server)
   await sendCount(server.port, feeds, requests)
   const { collections, pauseMs } = await askProbe(server)
-  return { name: workload.name, requests, collections, pauseMs }
+  return { name: workload.name, depth: workload.depth, requests, collections, pauseMs }
 }
 
-async function heapWith(server: RunningServer, items: number): Promise<GarbageResult['heap'][number]> {
+async function heapWith(server: RunningServer, items: number): Promise<HeapSize> {
   const missing = items - (await askStats(server.port)).get('curr_items')!
   if (missing > 0) await sendCount(server.port, [new FreshFeed(items % 97, 0, 100, 10)], missing)
   const { heapBytes } = await askProbe(server)

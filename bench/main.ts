@@ -65,12 +65,14 @@ async function measureAll(given: Arguments, print: (text: string) => void): Prom
 
 function describe({ servers, rounds, seconds }: Arguments): Record<string, string> {
   const processors = cpus()
+  const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
+  const pinned = leaveServerCore() ? 'servers on core 0, load on the others' : 'nothing pinned'
   return {
-    commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' and changes'),
+    commit: (git('rev-parse', '--short', 'HEAD') || 'unknown') + (isChanged ? ' and changes' : ''),
     servers: servers.map(({ name, argv }) => `${name} (${argv.join(' ')})`).join(', '),
     node: process.version,
     memcached: memcachedVersion() ?? 'not installed',
-    machine: `${processors.length} x ${processors[0]?.model.trim()}${leaveServerCore() ? ', servers on core 0, load on the others' : ', nothing pinned'}`,
+    machine: `${processors.length} x ${processors[0]?.model.trim()}, ${pinned}`,
     rounds: `${rounds} x ${seconds} s`,
     date: new Date().toISOString(),
   }

@@ -66,8 +66,8 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
 
 // The rows that fill a server are done sooner with a smaller one.
 function lessen(workload: Workload): Workload {
-  const fills = workload.kind === 'held' || workload.kind === 'hits' || (workload.kind === 'speed' && workload.command === 'churn')
-  return fills ? { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR } : workload
+  const isChurn = workload.kind === 'speed' && workload.command === 'churn'
+  return workload.kind === 'held' || workload.kind === 'hits' || isChurn ? { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR } : workload
 }
 
 async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult> {

@@ -15,6 +15,8 @@ export interface Target {
 }
 
 const HITS_LOST_MAX = 0.005
+const COLLECTIONS_MAX = 10     // of a million requests
+const HEAP_GROWTH_MAX = 1      // MiB
 const NAME_WIDTH = 28
 const columns = ['server', 'req/s', 'CPU µs/req', 'busy', 'p50 µs', 'p99 µs', 'p99.9 µs', 'RSS MiB', 'answers'] as const
 
@@ -32,19 +34,19 @@ export function linesOf(result: Result): string[] {
   }
 }
 
-// The targets that the result says something about; none without a server to compare with.
+// The targets that the result says something about. Most need a server to compare with.
 export function targetsOf(result: Result): Target[] {
   switch (result.kind) {
     case 'speed': return speedTargets(result)
     case 'held': return heldTargets(result)
     case 'hits': return hitsTargets(result)
-    case 'garbage':
+    case 'garbage': return garbageTargets(result)
     case 'layers': return []
   }
 }
 
 export function targetLine({ name, limit, measured, isMet }: Target): string {
-  return `${name.padEnd(NAME_WIDTH)} ${limit.padEnd(26)} ${measured.padStart(10)}   ${isMet ? 'met' : 'NOT MET'}`
+  return `${name.padEnd(NAME_WIDTH + 2)} ${limit.padEnd(26)} ${measured.padStart(10)}   ${isMet ? 'met' : 'NOT MET'}`
 }
 
 // CPU time a request of the first server ÷ that of the second, a number for each round
@@ -123,6 +125,19 @@ function hitsTargets({ workload: { name }, sides: [subject, other] }: HitsResult
   if (subject === undefined || other === undefined) return []
   const gained = subject.hitRatio - other.hitRatio
   return [{ name, limit: 'at most half a point less', measured: `${(gained * 100).toFixed(2)} pt`, isMet: gained >= -HITS_LOST_MAX }]
+}
+
+// Of the first server only: one request at a time costs Node some garbage for each write, which is not ours.
+function garbageTargets({ sides: [subject] }: GarbageResults): Target[] {
+  if (subject === undefined) return []
+  const grown = (subject.heap.at(-1)!.bytes - subject.heap[0]!.bytes) / 2 ** 20
+  return [
+    ...subject.served.filter(({ depth }) => depth > 1).map(({ name, requests, collections }) => ({
+      name: `garbage, ${name}`, limit: `at most ${COLLECTIONS_MAX} collections/M`,
+      measured: (collections / requests * 1e6).toFixed(1), isMet: collections / requests * 1e6 <= COLLECTIONS_MAX,
+    })),
+    { name: `heap with ${whole(subject.heap.at(-1)!.items)} items`, limit: `at most ${HEAP_GROWTH_MAX} MiB more`, measured: `${grown.toFixed(2)} MiB`, isMet: grown <= HEAP_GROWTH_MAX },
+  ]
 }
 
 function line(name: string, cells: readonly string[]): string {

@@ -8,7 +8,7 @@ import { READ_BYTES } from '../protocol/input.js'
 import { type Batch } from '../protocol/output.js'
 import { Mode, Session, type Peer } from '../protocol/session.js'
 import { type TextProtocol } from '../protocol/text/execute.js'
-import { descriptorOf, readInto, type Reader } from './onread.js'
+import { descriptorOf, HandleWriter, readInto, type Reader, type Writer } from './handle.js'
 
 /** Numbers for connections that have no file descriptor. */
 let streamCount = 0
@@ -23,6 +23,8 @@ export class Connection implements Peer, Reader {
   private isYielding = false
   private isPaused = false
   private isOver = false
+  private isEnded = false
+  private readonly writer: Writer
 
   /**
    * @param accepted a stream nobody reads yet
@@ -34,6 +36,7 @@ export class Connection implements Peer, Reader {
     this.session = new Session(host, text, this)
     const quick = accepted instanceof Socket ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
+    this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())
     this.id = descriptorOf(this.stream) || ++streamCount
     this.stream.on('close', () => this.closed())
     // what there is to say about an error, 'close' says; it follows
@@ -78,26 +81,17 @@ export class Connection implements Peer, Reader {
 
   // Peer
 
-  write(parts: readonly Uint8Array[], batch: Batch): boolean {
-    const { stream } = this
-    if (stream.destroyed || stream.writableEnded) return true
-    if (parts.length === 1) stream.write(parts[0]!, this.written)
-    else {
-      stream.cork()
-      for (const part of parts) stream.write(part, this.written)
-      stream.uncork()
-    }
-    if (stream.writableLength === 0) return true
-    this.pending.push(batch)
-    return false
-  }
+  write(bytes: Uint8Array): boolean { return !this.isWritable || this.writer.write(bytes) }
 
-  /** Called for each write once its bytes are gone. */
-  private readonly written = (): void => {
-    if (this.pending.length > 0 && this.stream.writableLength === 0) this.drained()
-  }
+  writeMany(parts: readonly Uint8Array[]): boolean { return !this.isWritable || this.writer.writeMany(parts) }
 
+  hold(batch: Batch): void { this.pending.push(batch) }
+
+  private get isWritable(): boolean { return !this.stream.destroyed && !this.isEnded }
+
+  /** Everything that was not taken at once has been. */
   private drained(): void {
+    if (this.pending.length === 0) return
     this.settle()
     if (this.isOver || this.isYielding) return
     this.unpause()
@@ -128,7 +122,7 @@ export class Connection implements Peer, Reader {
 
   end(): void {
     if (this.isOver) return
-    this.isOver = true
+    this.isOver = this.isEnded = true
     this.stream.end()
     if (this.stream.writableFinished) this.stream.destroy()
     else this.stream.once('finish', () => this.stream.destroy())
@@ -167,6 +161,27 @@ export class Connection implements Peer, Reader {
       case Mode.Swallow: return 'conn_swallow'
       default: return this.session.isWorking ? 'conn_parse_cmd' : 'conn_read'
     }
+  }
+}
+
+/** Writes to any stream. */
+class StreamWriter implements Writer {
+  constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
+
+  write(bytes: Uint8Array): boolean {
+    this.stream.write(bytes, this.written)
+    return this.stream.writableLength === 0
+  }
+
+  writeMany(parts: readonly Uint8Array[]): boolean {
+    this.stream.cork()
+    for (const part of parts) this.stream.write(part, this.written)
+    this.stream.uncork()
+    return this.stream.writableLength === 0
+  }
+
+  private readonly written = (): void => {
+    if (this.stream.writableLength === 0) this.onWritten()
   }
 }
 

@@ -5,7 +5,7 @@
 //   ^ start                        ^ batchStart                ^ at the end of what was read
 
 /** What one read takes at most. */
-export const READ_BYTES = 64 * 1024
+export const READ_BYTES = 16 * 1024
 /** The longest unfinished line: only a multi-get may grow so long. */
 export const LINE_BYTES_MAX = 1024 * 1024
 /** The bytes an Input needs. */

@@ -12,19 +12,21 @@ export const OUTPUT_BUFFERS = 8
 /** Lent bytes from which on a batch is written before it is complete. */
 const LENT_BYTES_MAX = 512 * 1024
 const SPARE_BUFFERS_MAX = 64
+const KEPT_VIEW_BYTES = 1024
 
 /** Where replies go: a socket, or a test. */
 export interface Sink {
-  /**
-   * Takes the parts in order. True: all is gone and the memory may be used again. False: it is still needed, until the
-   * sink calls the batch's `settle`; the session then stops and waits for that.
-   */
-  write(parts: readonly Uint8Array[], batch: Batch): boolean
+  /** Takes bytes. True: they are gone and their memory may be used again. False: it is still needed, see `hold`. */
+  write(bytes: Uint8Array): boolean
+  /** Takes several parts in order, as one write. */
+  writeMany(parts: readonly Uint8Array[]): boolean
+  /** What was last written is needed longer: the sink settles the batch when it is not, and then resumes the session. */
+  hold(batch: Batch): void
 }
 
 /** What one write that was not taken at once still holds. */
 export class Batch {
-  constructor(private readonly output: Output, private readonly buffer: Uint8Array, readonly loans: readonly Loan[]) {}
+  constructor(private readonly output: Output, private readonly buffer: Buffer, private readonly loans: readonly Loan[]) {}
 
   /** The bytes are gone, or never will be: gives the memory back. Called once. */
   settle(): void {
@@ -51,7 +53,8 @@ export class Output {
   private sink: Sink | undefined
   /** True from a write that was not taken until the batch ends: the session should stop as soon as it can. */
   isBlocked = false
-  private readonly spare: Uint8Array[] = []
+  private readonly spare: Buffer[] = []
+  private views: (Uint8Array | undefined)[] = []
 
   /** @param arenaBytes the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
   constructor(private readonly arenaBytes: Uint8Array, arenaStart: number, private readonly counters: Counters) {
@@ -68,13 +71,14 @@ export class Output {
     this.isBlocked = false
   }
 
-  private current: Uint8Array = new Uint8Array(0)
+  private current: Buffer = Buffer.alloc(0)
 
   /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
   private takeBuffer(): void {
     const buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES)
     const isArena = buffer.buffer === this.arenaBytes.buffer
     this.current = buffer
+    this.views = new Array<undefined>(KEPT_VIEW_BYTES)
     this.bytes = isArena ? this.arenaBytes : buffer
     this.start = isArena ? buffer.byteOffset - this.arenaBytes.byteOffset : 0
     this.at = this.start
@@ -82,7 +86,7 @@ export class Output {
   }
 
   /** @internal for Batch */
-  takeBack(buffer: Uint8Array): void {
+  takeBack(buffer: Buffer): void {
     if (buffer.buffer === this.arenaBytes.buffer || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
   }
 
@@ -119,19 +123,22 @@ export class Output {
     if (this.isEmpty || sink === undefined) return
     this.flushes++
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
-    const parts = this.lent.length === 0 ? [this.view(this.start, this.at)] : this.parts()
-    const loans: Loan[] = []
-    for (const part of this.lent) if (part.loan !== undefined) loans.push(part.loan)
-    if (this.lent.length > 0) this.lent = []
-    this.lentBytes = 0
-    const batch = new Batch(this, this.current, loans)
-    if (sink.write(parts, batch)) {
-      for (const loan of loans) loan.end()
+    const isTaken = this.lent.length === 0 ? sink.write(this.view(this.start, this.at)) : sink.writeMany(this.parts())
+    if (isTaken) {
+      if (this.lent.length > 0) for (const loan of this.takeLoans()) loan.end()
       this.at = this.start
       return
     }
+    sink.hold(new Batch(this, this.current, this.takeLoans()))
     this.isBlocked = true
     this.takeBuffer()
+  }
+
+  private takeLoans(): Loan[] {
+    const loans = this.lent.flatMap(({ loan }) => loan ?? [])
+    this.lent = []
+    this.lentBytes = 0
+    return loans
   }
 
   private parts(): Uint8Array[] {
@@ -146,8 +153,11 @@ export class Output {
     return parts
   }
 
+  /** A view of a part of the buffer. Those of short batches, which come again and again, are kept. */
   private view(start: number, end: number): Uint8Array {
-    return this.current.subarray(start - this.start, end - this.start)
+    const count = end - start
+    if (start !== this.start || count >= KEPT_VIEW_BYTES) return this.current.subarray(start - this.start, end - this.start)
+    return this.views[count] ??= this.current.subarray(0, count)
   }
 
   /** Takes the unwritten bytes away, to be put back by `text` later; undefined if there are none, or loans among them. */

@@ -16,10 +16,10 @@ export const skipOffLinux: string | false = process.platform === 'linux' ? false
 const WAIT_MAX_MS = 2000
 
 /**
- * What the engine itself takes under any load, abusive or not, and then keeps: three half-spaces of 16 MiB for young
+ * What the engine itself takes under any load, abusive or not, and then keeps: two half-spaces of 16 MiB for young
  * objects, and some for code that is compiled once it is hot.
  */
-export const ENGINE_MIB = 56
+export const ENGINE_MIB = 40
 
 export interface Allowance {
   /** The process may be larger by so much at its peak; the test says why. */

@@ -14,7 +14,6 @@ for (const { backend, library } of backends) {
     language: PYTHON,
     libraries: [library, `django, django.core.cache.backends.memcached as backends; backends.${backend}`],
     file: 'django_cache.py',
-    args: [backend],
-    unix: true
+    args: [backend]
   }))
 }

@@ -4,5 +4,5 @@ import t from 'tap'
 import { PHP, runClientProgram } from './programs.js'
 
 t.test('memcached', t => runClientProgram(t, {
-  language: PHP, libraries: ['memcached'], file: 'php_memcached.php', unix: true
+  language: PHP, libraries: ['memcached'], file: 'php_memcached.php'
 }))

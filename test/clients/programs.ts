@@ -33,15 +33,13 @@ export interface ClientProgram {
   readonly libraries: readonly string[]
   readonly file: string
   readonly args?: readonly string[]
-  /** True when the client can talk to a Unix socket. */
-  readonly unix: boolean
 }
 
-/** Runs a program against a fresh server over TCP, and over a Unix socket where its client can. */
+/** Runs a program twice, against a fresh server over TCP and one over a Unix socket. */
 export async function runClientProgram(t: Test, program: ClientProgram): Promise<void> {
   const interpreter = interpreterWith(program)
   const { libraries, file, args = [] } = program
-  for (const unix of program.unix ? [false, true] : [false]) {
+  for (const unix of [false, true]) {
     const name = [file, ...args, unix ? 'over a Unix socket' : 'over TCP'].join(' ')
     if (interpreter === undefined) {
       t.pass(name, { skip: `no ${program.language.interpreters[0]} with ${libraries.join(', ')} is installed` })

@@ -7,7 +7,7 @@ import type { Block } from '../support/conversation.js'
 import { Prng } from '../support/prng.js'
 import { replay } from '../support/replay.js'
 import type { Host } from '../support/replay.js'
-import { startServer } from '../support/server.js'
+import { startLonelyServer } from '../support/server.js'
 import { startSessions } from '../support/session.js'
 import { optionsOf, playable } from './play.js'
 import type { Transport } from './later.js'
@@ -46,7 +46,7 @@ void t.test('over TCP, cut at one place', async t => {
   const prng = new Prng(SEED)
   for (const file of repeatable('tcp')) {
     await t.test(file.name, async t => {
-      const host = await startServer(t, optionsOf(file))
+      const host = await startLonelyServer(t, optionsOf(file))
       for (const block of file.blocks) {
         await t.test(block.name, async () => { await playCut(block, host, sentBytes => [prng.between(1, sentBytes - 1)]) })
       }

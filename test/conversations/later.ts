@@ -9,7 +9,7 @@ interface Row {
   readonly reason: string
   /** Blocks that send this at the start of a line (as Latin-1 text). */
   readonly sends?: RegExp
-  readonly file?: string
+  readonly file?: RegExp
   readonly block?: RegExp
 }
 
@@ -21,7 +21,7 @@ export const waitingRows: readonly Row[] = [
   { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
   { reason: 'watching', sends: /^watch /m },
   { reason: 'listing keys', sends: /^stats (cachedump|c[\r ])/m },
-  { reason: 'several threads', file: 'stats.options' },
+  { reason: 'several threads', file: /^stats.options$/ },
 ]
 
 export type Transport = 'session' | 'tcp' | 'unix'
@@ -31,9 +31,9 @@ interface TransportRow extends Row {
 }
 
 export const transportRows: readonly TransportRow[] = [
-  { reason: 'shows TCP addresses', file: 'stats.fresh', block: /^stats-conns/, not: ['session', 'unix'] },
-  { reason: 'is about connections', file: 'own.idle', not: ['session'] },
-  { reason: 'shows the settings of a TCP server', file: 'stats.settings', not: ['unix'] },
+  { reason: 'shows TCP addresses', file: /^stats.fresh$/, block: /^stats-conns/, not: ['session', 'unix'] },
+  { reason: 'is about connections', file: /^own.idle$/, not: ['session'] },
+  { reason: 'shows the settings of a TCP server', file: /^(stats.settings|own.options)$/, not: ['unix'] },
 ]
 
 /** Why a block cannot be played yet; undefined if it can. */
@@ -54,7 +54,7 @@ export function uselessRows(blocks: readonly Block[]): readonly Row[] {
 }
 
 function fits(row: Row, block: Block, sent: string): boolean {
-  return (row.file === undefined || row.file === block.file)
+  return (row.file === undefined || row.file.test(block.file))
     && (row.block === undefined || row.block.test(block.name))
     && (row.sends === undefined || row.sends.test(sent))
 }

@@ -38,8 +38,8 @@ export function optionsOf(file: WireFile): Options {
 }
 
 /** One test a block; a fresh server for each file, and for what follows a block that stops it. */
-export function playAll(t: Test, transport: Transport, start: (t: Test, file: WireFile) => Promise<Host>): void {
-  for (const file of playable(transport)) {
+export function playAll(t: Test, files: readonly WireFile[], start: (t: Test, file: WireFile) => Promise<Host>): void {
+  for (const file of files) {
     void t.test(file.name, async t => {
       let host = await start(t, file)
       for (const block of file.blocks) {

@@ -1,12 +1,15 @@
 import t from 'tap'
 
 import { startSessions } from '../support/session.js'
-import { optionsOf, playAll } from './play.js'
+import { optionsOf, playable, playAll } from './play.js'
+
+const files = playable('session')
 
 void t.test('read by way of the input buffer', async t => {
-  playAll(t, 'session', async (t, file) => await startSessions(t, optionsOf(file)))
+  playAll(t, files, async (t, file) => await startSessions(t, optionsOf(file)))
 })
 
 void t.test('large values read into place', async t => {
-  playAll(t, 'session', async (t, file) => await startSessions(t, optionsOf(file), true))
+  const large = files.filter(file => /bigvalues|items|evict|errors|pipeline/.test(file.name))
+  playAll(t, large, async (t, file) => await startSessions(t, optionsOf(file), true))
 })

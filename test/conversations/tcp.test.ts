@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { startServer } from '../support/server.js'
-import { optionsOf, playAll } from './play.js'
+import { startLonelyServer } from '../support/server.js'
+import { optionsOf, playable, playAll } from './play.js'
 
-playAll(t, 'tcp', async (t, file) => await startServer(t, { ...optionsOf(file), over: 'tcp' }))
+playAll(t, playable('tcp'), async (t, file) => await startLonelyServer(t, { ...optionsOf(file), over: 'tcp' }))

@@ -155,11 +155,12 @@ export async function shrink(history: readonly Batch[], fails: (batches: readonl
 
 const TRIES_MAX = 500
 
-/** A failure's text. */
-export function describe(seed: number, batches: readonly Batch[], { expected, received }: Disagreement): Mismatch {
+/** A failure's text. The batch that they disagree about is one of the batches. */
+export function describe(seed: number, batches: readonly Batch[], { batch, expected, received }: Disagreement): Mismatch {
+  const requests = batches.slice(0, batches.indexOf(batch) + 1).flat()
   const at = Math.max(0, differsAt(toBuffer(expected), toBuffer(received)))
   return new Mismatch(`MEMSLAB_SEED=${seed}: the servers disagree about the last of these requests`, {
-    requests: batches.flat().slice(-60).map(excerptOf).join('\n'),
+    requests: requests.slice(-60).map(excerptOf).join('\n'),
     memcached: excerpt(expected, at),
     memslab: excerpt(received, at),
   })

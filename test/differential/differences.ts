@@ -145,10 +145,26 @@ export const differences: readonly Difference[] = [
   },
   {
     block: 'cas-number-of-twenty-three-digits', reason: 'a number for cas is digits only, and not too many',
-    covers: line => line.isCas && /^(\+|\d{22})/.test(line.word(5)),
+    covers: line => line.isCas && /^(\+|\d{23})/.test(line.word(5)),
   },
 
   // the others
+  {
+    block: 'cas-number-of-twenty-three-digits', reason: 'the same for the numbers of incr and decr',
+    covers: line => /^(incr|decr)$/.test(line.command) && /^(\+|\d{23})/.test(line.word(2)),
+  },
+  {
+    block: 'set-with-two-extra-tokens', reason: 'any number of words too many is ignored, here too',
+    covers: line => /^(incr|decr|touch)$/.test(line.command) && line.words.length > 4 || line.command === 'verbosity' && line.words.length > 3,
+  },
+  {
+    block: 'cas-number-of-twenty-three-digits', reason: 'the same for the numbers of incr and decr',
+    covers: line => /^(incr|decr)$/.test(line.command) && /^(\+|\d{23})/.test(line.word(2)),
+  },
+  {
+    block: 'set-with-two-extra-tokens', reason: 'any number of words too many is ignored, here too',
+    covers: line => /^(incr|decr|touch)$/.test(line.command) && line.words.length > 4 || line.command === 'verbosity' && line.words.length > 3,
+  },
   {
     block: 'get-key-of-251-bytes-between-hits', reason: 'a key too long in get no longer takes the answers to earlier commands with it',
     covers: line => /^g(et|at)s?$/.test(line.command) && line.words.slice(1).some(word => word.length > 250),

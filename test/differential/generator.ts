@@ -104,8 +104,8 @@ export class Generator {
 
   /** Something after which the server closes the connection. */
   last(): Request {
-    const endless = { line: '', text: 'u'.repeat(2100), closes: true }
-    return this.prng.oneIn(4) ? endless : this.line(this.prng.pick(['quit', 'quit now']), { closes: true })
+    const endless = 'u'.repeat(2100)
+    return this.prng.oneIn(4) ? { line: endless, text: endless, closes: true } : this.line(this.prng.pick(['quit', 'quit now']), { closes: true })
   }
 
   private someKeys(): string[] {

@@ -12,10 +12,10 @@ const ESCAPES: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', '
 
 /** What `\r \n \t \\ \xHH` and `\*N{text}` stand for; any other backslash is a mistake in the file. */
 export function unescape(text: string): string {
-  const repeated = text.replace(/\\\*(\d+)\{([^}]*)\}/g, (_, count: string, part: string) => part.repeat(Number(count)))
-  return repeated.replace(/\\(x[0-9a-fA-F]{2}|[^])/g, (whole, escape: string) => {
-    if (escape.length === 3) return String.fromCharCode(parseInt(escape.slice(1), 16))
-    const character = ESCAPES[escape]
+  return text.replace(/\\(?:\*(\d+)\{([^}]*)\}|x([0-9a-fA-F]{2})|([^]))/g, (whole, count?: string, part?: string, hex?: string, letter?: string) => {
+    if (part !== undefined) return unescape(part).repeat(Number(count))
+    if (hex !== undefined) return String.fromCharCode(parseInt(hex, 16))
+    const character = ESCAPES[letter ?? '']
     if (character === undefined) throw new Error(`unknown escape ${whole}`)
     return character
   })

@@ -18,14 +18,17 @@ import type { Host } from './replay.js'
 /** Turns of the event loop after which a server in this process has accepted, read, answered and been heard. */
 const TURNS = 10
 
-export interface TestServer extends Host {
+export interface LonelyServer extends Host {
   readonly server: Server
   readonly clock: ManualClock
-  /** A first client, connected. */
-  readonly client: Client
   /** On 127.0.0.1; 0 on a Unix socket. */
   readonly port: number
   connect(): Promise<Client>
+}
+
+export interface TestServer extends LonelyServer {
+  /** A first client, connected. */
+  readonly client: Client
 }
 
 export interface StartOptions extends Partial<Options> {
@@ -33,7 +36,13 @@ export interface StartOptions extends Partial<Options> {
   over?: 'tcp' | 'unix'
 }
 
-export async function startServer(t: Ends, { over = 'tcp', ...options }: StartOptions = {}): Promise<TestServer> {
+export async function startServer(t: Ends, options: StartOptions = {}): Promise<TestServer> {
+  const server = await startLonelyServer(t, options)
+  return { ...server, client: await server.connect() }
+}
+
+/** The same without a client. */
+export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: StartOptions = {}): Promise<LonelyServer> {
   const clock = new ManualClock()
   const listener = over === 'tcp' ? { port: -1, listen: ['127.0.0.1'] } : { socketPath: socketPath(t) }
   const server = new Server({ ...options, ...listener }, { clock, log: () => {} })
@@ -49,9 +58,9 @@ export async function startServer(t: Ends, { over = 'tcp', ...options }: StartOp
   })
   await server.listen()
   const endpoint = listener.socketPath === undefined ? { host: '127.0.0.1', port: server.port } : { path: listener.socketPath }
-  const connect = async (): Promise<Client> => await Client.connect(endpoint)
   return {
-    server, clock, client: await connect(), port: server.port, connect,
+    server, clock, port: server.port,
+    connect: async () => await Client.connect(endpoint),
     settle,
     pass: async milliseconds => {
       await settle()

@@ -1,0 +1,136 @@
+// Reading and writing without the stream machinery, which costs as much as a small request itself. `net.Socket` can read
+// into a buffer of its owner's (`onread`), but only a socket that is made so, and a server makes its sockets without: so an
+// accepted, paused socket hands its handle to a new one. Writes go to the handle too.
+//
+// This touches `_handle` and `_server`, which Node does not document. They are touched only here, what is found there is
+// checked before it is used, and where it is not as expected (another Node, TLS) the caller uses the stream as a stream.
+// Node 20, 22 and 24 work alike.
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
+
+export interface Reader {
+  /** Where the next bytes go; asked after each read. Undefined: the same place as before. */
+  target(): Uint8Array | undefined
+  /** `count` bytes are there. */
+  read(count: number): void
+}
+
+/** Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called. */
+export interface Writer {
+  write(bytes: Uint8Array): boolean
+  writeMany(parts: readonly Uint8Array[]): boolean
+}
+
+/** What is used of libuv's stream as Node wraps it. */
+interface Handle {
+  readonly fd?: number
+  readonly writeQueueSize: number
+  writeBuffer(request: WriteRequest, bytes: Uint8Array): number
+  writev(request: WriteRequest, parts: readonly Uint8Array[], areBuffers: true): number
+}
+
+/** Node's WriteWrap. One that was written at once may be used again; one that waits is libuv's until it completes. */
+interface WriteRequest { oncomplete: ((status: number) => void) | undefined }
+
+type WriteRequestClass = new () => WriteRequest
+
+interface Inside { _handle?: Handle | null; _server?: unknown; server?: unknown }
+
+/** A socket like `accepted`, which must be paused, that reads as `reader` says; undefined if that cannot be done here. */
+export function readInto(accepted: Socket, reader: Reader): Socket | undefined {
+  const handle = handleOf(accepted)
+  if (handle === undefined) return undefined
+  const options: SocketConstructorOpts & { handle: Handle, onread: OnReadOpts } = {
+    handle,
+    onread: {
+      // Node's types want a buffer back; it keeps the one it has when it gets none
+      buffer: () => reader.target() as Buffer,
+      callback: count => {
+        reader.read(count)
+        return true
+      },
+    },
+  }
+  const inside = accepted as unknown as Inside
+  inside._handle = null
+  const socket = new Socket(options)
+  // the server counts its connections and closes when the last has gone
+  const counted = socket as unknown as Inside
+  counted._server = inside._server
+  counted.server = inside.server
+  inside._server = null
+  accepted.destroy()
+  return socket
+}
+
+/** Writes to the handle of a socket. Its first write goes through the socket, to learn what a write request is. */
+export class HandleWriter implements Writer {
+  private static requestClass: WriteRequestClass | undefined
+  private request: WriteRequest | undefined
+
+  /** @param onWritten called when everything that was not taken at once has been; also when it never will be */
+  static on(socket: Socket, onWritten: () => void): HandleWriter | undefined {
+    const handle = handleOf(socket)
+    return handle === undefined ? undefined : new HandleWriter(socket, handle, onWritten)
+  }
+
+  private constructor(private readonly socket: Socket, private readonly handle: Handle,
+    private readonly onWritten: () => void) {}
+
+  write(bytes: Uint8Array): boolean {
+    const request = this.request ??= this.newRequest()
+    if (request === undefined) return this.writeThroughSocket(bytes)
+    return this.isTaken(this.handle.writeBuffer(request, bytes))
+  }
+
+  writeMany(parts: readonly Uint8Array[]): boolean {
+    const request = this.request ??= this.newRequest()
+    if (request === undefined) return this.writeThroughSocket(Buffer.concat(parts))
+    return this.isTaken(this.handle.writev(request, parts, true))
+  }
+
+  private isTaken(status: number): boolean {
+    if (status !== 0) {
+      this.socket.destroy()
+      return true
+    }
+    if (this.handle.writeQueueSize === 0) return true
+    this.request = undefined
+    return false
+  }
+
+  private newRequest(): WriteRequest | undefined {
+    if (HandleWriter.requestClass === undefined) return undefined
+    const request = new HandleWriter.requestClass()
+    request.oncomplete = () => {
+      if (this.handle.writeQueueSize === 0) this.onWritten()
+    }
+    return request
+  }
+
+  private writeThroughSocket(bytes: Uint8Array): boolean {
+    const { handle } = this
+    handle.writeBuffer = (request, bytes) => {
+      // back to the one all handles share
+      Reflect.deleteProperty(handle, 'writeBuffer')
+      HandleWriter.requestClass = request.constructor as WriteRequestClass
+      return handle.writeBuffer(request, bytes)
+    }
+    this.socket.write(bytes, this.onWritten)
+    return this.socket.writableLength === 0
+  }
+}
+
+/** The file descriptor of a socket, for logs; 0 where it has none. */
+export function descriptorOf(stream: unknown): number {
+  const handle = (stream as Inside)._handle
+  return handle?.fd !== undefined && handle.fd > 0 ? handle.fd : 0
+}
+
+/** The handle of a socket, if it is what this file knows. */
+function handleOf(socket: Socket): Handle | undefined {
+  const handle = (socket as unknown as Inside)._handle
+  if (handle === undefined || handle === null) return undefined
+  const isKnown = typeof handle.writeBuffer === 'function' && typeof handle.writev === 'function' &&
+    typeof handle.writeQueueSize === 'number'
+  return isKnown ? handle : undefined
+}
