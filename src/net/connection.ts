@@ -23,7 +23,6 @@ export class Connection implements Peer, Reader {
   private isYielding = false
   private isPaused = false
   private isOver = false
-  private isEnded = false
   private readonly writer: Writer
 
   /**
@@ -81,20 +80,20 @@ export class Connection implements Peer, Reader {
 
   // Peer
 
-  write(bytes: Uint8Array): boolean { return !this.isWritable || this.writer.write(bytes) }
+  write(bytes: Uint8Array): boolean { return !this.isBroken && this.writer.write(bytes) }
 
-  writeMany(parts: readonly Uint8Array[]): boolean { return !this.isWritable || this.writer.writeMany(parts) }
+  writeMany(parts: readonly Uint8Array[]): boolean { return !this.isBroken && this.writer.writeMany(parts) }
 
   hold(batch: Batch): void { this.pending.push(batch) }
 
-  private get isWritable(): boolean { return !this.stream.destroyed && !this.isEnded }
+  /** Nobody hears any more. Nothing is taken then, so that the session stops; `closed`, which follows, settles the rest. */
+  private get isBroken(): boolean { return this.stream.destroyed || this.stream.errored !== null }
 
   /** Everything that was not taken at once has been. */
   private drained(): void {
-    if (this.pending.length === 0) return
+    if (this.pending.length === 0 || this.isBroken) return
     this.settle()
-    if (this.isOver || this.isYielding) return
-    this.unpause()
+    if (!this.isOver && !this.isYielding) this.unpause()
   }
 
   private settle(): void {
@@ -110,7 +109,7 @@ export class Connection implements Peer, Reader {
     this.isYielding = true
     setImmediate(() => {
       this.isYielding = false
-      if (!this.isOver && this.pending.length === 0) this.unpause()
+      if (!this.isOver && !this.isBroken && this.pending.length === 0) this.unpause()
     })
   }
 
@@ -122,7 +121,7 @@ export class Connection implements Peer, Reader {
 
   end(): void {
     if (this.isOver) return
-    this.isOver = this.isEnded = true
+    this.isOver = true
     this.stream.end()
     if (this.stream.writableFinished) this.stream.destroy()
     else this.stream.once('finish', () => this.stream.destroy())
@@ -170,15 +169,17 @@ class StreamWriter implements Writer {
 
   write(bytes: Uint8Array): boolean {
     this.stream.write(bytes, this.written)
-    return this.stream.writableLength === 0
+    return this.isTaken
   }
 
   writeMany(parts: readonly Uint8Array[]): boolean {
     this.stream.cork()
     for (const part of parts) this.stream.write(part, this.written)
     this.stream.uncork()
-    return this.stream.writableLength === 0
+    return this.isTaken
   }
+
+  private get isTaken(): boolean { return this.stream.writableLength === 0 && this.stream.errored === null }
 
   private readonly written = (): void => {
     if (this.stream.writableLength === 0) this.onWritten()

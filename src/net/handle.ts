@@ -14,7 +14,10 @@ export interface Reader {
   read(count: number): void
 }
 
-/** Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called. */
+/**
+ * Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called, or, when the other
+ * end is gone, until the stream is closed.
+ */
 export interface Writer {
   write(bytes: Uint8Array): boolean
   writeMany(parts: readonly Uint8Array[]): boolean
@@ -89,11 +92,8 @@ export class HandleWriter implements Writer {
   }
 
   private isTaken(status: number): boolean {
-    if (status !== 0) {
-      this.socket.destroy()
-      return true
-    }
-    if (this.handle.writeQueueSize === 0) return true
+    if (status === 0 && this.handle.writeQueueSize === 0) return true
+    if (status !== 0) this.socket.destroy()
     this.request = undefined
     return false
   }
@@ -116,7 +116,7 @@ export class HandleWriter implements Writer {
       return handle.writeBuffer(request, bytes)
     }
     this.socket.write(bytes, this.onWritten)
-    return this.socket.writableLength === 0
+    return this.socket.writableLength === 0 && this.socket.errored === null
   }
 }
 

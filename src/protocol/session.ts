@@ -61,8 +61,9 @@ export class Session {
   // Sending
   private sentBytes = 0
 
-  /** What was read and not yet understood. */
-  private saved: Uint8Array | undefined
+  /** What was read and not yet understood: the first `savedBytes` of `saved`. */
+  private saved: Buffer | undefined
+  private savedBytes = 0
   /** Answers that wait for the rest of a value, as memcached holds them back. */
   private parked: Uint8Array | undefined
   /** Whether a batch is being served just now. */
@@ -80,12 +81,8 @@ export class Session {
     this.usedAt = store.context.now
     store.counters.add(Counter.BytesRead, count)
     output.open(this.peer)
-    let start = input.batchStart
-    if (this.saved !== undefined) {
-      start -= this.saved.length
-      input.bytes.set(this.saved, start)
-      this.saved = undefined
-    }
+    const start = input.batchStart - this.savedBytes
+    this.restore(start)
     this.run(start, input.batchStart + count)
   }
 
@@ -95,11 +92,34 @@ export class Session {
     const { input, output } = this.host
     this.host.store.refreshTime()
     output.open(this.peer)
-    const saved = this.saved
+    this.restore(input.start)
+    this.run(input.start, input.start + this.savedBytes)
+  }
+
+  /** Puts what was kept aside back into the input, at `start`. */
+  private restore(start: number): void {
+    if (this.savedBytes > 0) this.saved!.copy(this.host.input.bytes, start, 0, this.savedBytes)
+  }
+
+  /**
+   * Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again, so
+   * a long line in many reads costs as much as it is long.
+   */
+  private save(at: number, end: number, start: number): void {
+    const known = at === start ? this.savedBytes : 0
+    const count = end - at
+    if (this.saved === undefined || this.saved.length < count) {
+      const larger = Buffer.allocUnsafeSlow(known === 0 ? count : count * 2)
+      if (known > 0) this.saved!.copy(larger, 0, 0, known)
+      this.saved = larger
+    }
+    this.saved.set(this.host.input.bytes.subarray(at + known, end), known)
+    this.savedBytes = count
+  }
+
+  private forget(): void {
     this.saved = undefined
-    const length = saved === undefined ? 0 : saved.length
-    if (saved !== undefined) input.bytes.set(saved, input.start)
-    this.run(input.start, input.start + length)
+    this.savedBytes = 0
   }
 
   /** The connection is gone: gives back what is held. */
@@ -110,7 +130,8 @@ export class Session {
     }
     this.item = NO_ITEM
     this.mode = Mode.Closed
-    this.saved = this.parked = undefined
+    this.parked = undefined
+    this.forget()
   }
 
   get isClosed(): boolean { return this.mode === Mode.Closed }
@@ -137,7 +158,7 @@ export class Session {
       at = next
       if (this.mode === Mode.Line) served++
     }
-    this.finish(at, end, hasYielded)
+    this.finish(start, at, end, hasYielded)
   }
 
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
@@ -152,18 +173,19 @@ export class Session {
   }
 
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
-  private finish(at: number, end: number, hasYielded: boolean): void {
+  private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     this.isWorking = false
-    const { output, input, store } = this.host
+    const { output, store } = this.host
+    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.mode === Mode.Line
+    if (isUnfinished) this.checkLine(at, end)
     if (this.mode === Mode.Closed) {
+      this.forget()
       output.flush()
       this.peer.end()
       return
     }
-    if (at < end) {
-      this.saved = input.bytes.slice(at, end)
-      if (!hasYielded && !output.isBlocked && this.isLineTooLong(at, end)) return this.finish(end, end, false)
-    }
+    if (at < end) this.save(at, end, start)
+    else if (this.savedBytes > 0) this.forget()
     if (this.mode === Mode.Value && !output.isBlocked) this.parked = output.park()
     if (this.parked === undefined) output.flush()
     if (output.isBlocked) {
@@ -175,17 +197,13 @@ export class Session {
     }
   }
 
-  /** Only a multi-get may be longer than 2048 bytes before its end, see memcached's try_read_command_ascii. */
-  private isLineTooLong(at: number, end: number): boolean {
-    if (end - at <= 2048) return false
-    if (!this.text.isLongGet(at, end)) {
-      this.mode = Mode.Closed
-    } else if (end - at >= LINE_BYTES_MAX) {
-      this.text.refuseLongLine()
-      this.mode = Mode.Closed
-    } else return false
-    this.saved = undefined
-    return true
+  /** Ends the conversation if an unfinished line is too long; only a multi-get may pass 2048 bytes, as in memcached. */
+  private checkLine(at: number, end: number): void {
+    if (end - at <= 2048) return
+    const isLongGet = this.text.isLongGet(at, end)
+    if (isLongGet && end - at < LINE_BYTES_MAX) return
+    if (isLongGet) this.text.refuseLongLine()
+    this.mode = Mode.Closed
   }
 
   // Values
@@ -241,7 +259,7 @@ export class Session {
    * Bytes read there are told by `receivedDirect`.
    */
   get directTarget(): Uint8Array | undefined {
-    if (this.mode !== Mode.Value || this.saved !== undefined) return undefined
+    if (this.mode !== Mode.Value || this.savedBytes > 0) return undefined
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
     if (spareBytes(valueBytes) === 0 || this.received >= valueBytes) return undefined
@@ -265,7 +283,7 @@ export class Session {
       this.parked = undefined
     }
     this.endValue()
-    this.finish(0, 0, false)
+    this.finish(0, 0, 0, false)
   }
 
   /** What was read behind a value, straight into its spare bytes, must be a line end. */

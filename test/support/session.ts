@@ -54,11 +54,18 @@ class Door implements SessionPeer {
   isPaused = false
   isOver = false
 
-  write(parts: readonly Uint8Array[], batch: Batch): boolean {
-    for (const part of parts) this.answered.push(Buffer.from(part))
-    if (this.isRead) return true
+  write(bytes: Uint8Array): boolean {
+    this.answered.push(Buffer.from(bytes))
+    return this.isRead
+  }
+
+  writeMany(parts: readonly Uint8Array[]): boolean {
+    for (const part of parts) this.write(part)
+    return this.isRead
+  }
+
+  hold(batch: Batch): void {
     this.held.push(batch)
-    return false
   }
 
   pause(): void {
