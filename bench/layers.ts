@@ -4,7 +4,7 @@
 // Each row does its work `times` times and returns a checksum, so that nothing is optimised away.
 
 import { PerformanceObserver } from 'node:perf_hooks'
-import { copy, equal } from '../dist/memory/bytes.js'
+import { Memory } from '../dist/memory/bytes.js'
 import { Session, type Peer } from '../dist/protocol/session.js'
 import { TextProtocol } from '../dist/protocol/text/execute.js'
 import { Server } from '../dist/server.js'
@@ -60,35 +60,36 @@ async function measureLayer({ name, work }: Layer, times: number): Promise<Layer
 }
 
 function byteLayers(): Layer[] {
-  const bytes = Uint8Array.from({ length: 2 ** 16 }, (_, at) => at)
+  const memory = new Memory(Uint8Array.from({ length: 2 ** 16 }, (_, at) => at))
   return [
-    ...[16, 100, 1024, 16384].map(count => ({ name: `copy ${count} B`, work: (times: number) => copyMany(bytes, count, times) })),
-    { name: `equal ${KEY_BYTES} B`, work: times => compareMany(bytes, times) },
+    ...[16, 100, 1024, 16384].map(count => ({ name: `copy ${count} B`, work: (times: number) => copyMany(memory, count, times) })),
+    { name: `equal ${KEY_BYTES} B`, work: times => compareMany(memory, times) },
   ]
 }
 
-function copyMany(bytes: Uint8Array, count: number, times: number): number {
+function copyMany(memory: Memory, count: number, times: number): number {
+  const { bytes } = memory
   const to = bytes.length / 2
   let sum = 0
   for (let turn = 0; turn < times; turn++) {
-    copy(bytes, turn & 1023, bytes, to + (turn & 2047), count)
+    memory.move(turn & 1023, to + (turn & 2047), count)
     sum += bytes[to + (turn & 2047)]!
   }
   return sum
 }
 
-function compareMany(bytes: Uint8Array, times: number): number {
+function compareMany(memory: Memory, times: number): number {
   let sum = 0
   for (let turn = 0; turn < times; turn++) {
     // the bytes repeat after 256
-    if (equal(bytes, turn & 1023, bytes, (turn & 1023) + 256, KEY_BYTES)) sum++
+    if (memory.equals(turn & 1023, memory.bytes, (turn & 1023) + 256, KEY_BYTES)) sum++
   }
   return sum
 }
 
 // Keys of KEY_BYTES lie one behind the other in the store's own memory, as they do in a batch.
 function storeLayers(store: Store): Layer[] {
-  const { bytes } = store.shards[0]!.arena
+  const { bytes } = store.shards[0]!.arena.memory
   for (let index = 0; index < KEYS; index++) {
     bytes.set(Buffer.from(String(index).padStart(KEY_BYTES, 'k')), store.ioStart + index * KEY_BYTES)
   }
@@ -163,7 +164,15 @@ class BareSession {
   private isWrong = false
 
   constructor(private readonly server: Server) {
-    const peer: Peer = { id: 0, write: parts => this.take(parts), yield: () => {}, pause: () => {}, end: () => {} }
+    const peer: Peer = {
+      id: 0,
+      write: bytes => this.take([bytes]),
+      writeMany: parts => this.take(parts),
+      hold: () => {},
+      yield: () => {},
+      pause: () => {},
+      end: () => {},
+    }
     this.session = new Session(server, new TextProtocol(server), peer)
   }
 

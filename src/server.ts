@@ -68,9 +68,9 @@ export class Server implements Host {
     this.startedAt = this.clock.milliseconds()
     const outputBytes = OUTPUT_BUFFERS * OUTPUT_BYTES
     this.store = new Store({ ...this.options, ioBytes: INPUT_BYTES + outputBytes, shared: false }, this.clock)
-    const { bytes } = this.store.shards[0]!.items
-    this.input = new Input(bytes, this.store.ioStart)
-    this.output = new Output(bytes, this.store.ioStart + INPUT_BYTES, this.store.counters)
+    const { memory } = this.store.shards[0]!.items
+    this.input = new Input(memory.bytes, this.store.ioStart)
+    this.output = new Output(memory, this.store.ioStart + INPUT_BYTES, this.store.counters)
     this.prefixes = new Prefixes(this.options.prefixDelimiter, this.options.detailEnabled)
     this.verbosity = this.options.verbosity
     this.text = new TextProtocol(this)

@@ -2,6 +2,7 @@
 // size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first touch, so a
 // large arena costs nothing until it fills.
 import { assert, MemslabError } from '../errors.js'
+import { Memory } from './bytes.js'
 import { Size } from './layout.js'
 
 /** The largest arena: byte indexes stay below 2^31. */
@@ -9,7 +10,7 @@ export const ARENA_PAGES_MAX = 2047
 
 export class Arena {
   readonly words: Int32Array
-  readonly bytes: Uint8Array
+  readonly memory: Memory
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
   readonly firstPage: number
@@ -24,7 +25,7 @@ export class Arena {
     const byteLength = Math.min(this.pageEnd * Size.Page, 2 ** 31 - 8)
     this.buffer = allocate(byteLength, shared)
     this.words = new Int32Array(this.buffer)
-    this.bytes = new Uint8Array(this.buffer)
+    this.memory = new Memory(new Uint8Array(this.buffer))
   }
 
   /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */

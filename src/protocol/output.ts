@@ -2,7 +2,7 @@
 // not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
 // does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer.
 import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
-import { copy } from '../memory/bytes.js'
+import { Memory } from '../memory/bytes.js'
 import { Counter, type Counters } from '../stats/counters.js'
 
 /** The size of one buffer of replies. */
@@ -42,7 +42,8 @@ export interface Loan { end(): void }
 interface LentPart { at: number; view: Uint8Array; loan: Loan | undefined }
 
 export class Output {
-  /** The buffer being filled; it changes when one is lent to a socket. */
+  /** The memory being filled; it changes when a buffer is lent to a socket. */
+  memory: Memory
   bytes: Uint8Array
   /** Where the next byte goes. */
   at = 0
@@ -56,12 +57,13 @@ export class Output {
   private readonly spare: Buffer[] = []
   private views: (Uint8Array | undefined)[] = []
 
-  /** @param arenaBytes the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
-  constructor(private readonly arenaBytes: Uint8Array, arenaStart: number, private readonly counters: Counters) {
+  /** @param arena the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
+  constructor(private readonly arena: Memory, arenaStart: number, private readonly counters: Counters) {
     for (let i = OUTPUT_BUFFERS - 1; i >= 0; i--) {
-      this.spare.push(Buffer.from(arenaBytes.buffer, arenaStart + i * OUTPUT_BYTES, OUTPUT_BYTES))
+      this.spare.push(Buffer.from(arena.bytes.buffer, arenaStart + i * OUTPUT_BYTES, OUTPUT_BYTES))
     }
-    this.bytes = arenaBytes
+    this.memory = arena
+    this.bytes = arena.bytes
     this.takeBuffer()
   }
 
@@ -76,19 +78,22 @@ export class Output {
   /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
   private takeBuffer(): void {
     const buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-    const isArena = buffer.buffer === this.arenaBytes.buffer
+    const isArena = this.isOfArena(buffer)
     this.current = buffer
     this.views = new Array<undefined>(KEPT_VIEW_BYTES)
-    this.bytes = isArena ? this.arenaBytes : buffer
-    this.start = isArena ? buffer.byteOffset - this.arenaBytes.byteOffset : 0
+    this.memory = isArena ? this.arena : new Memory(buffer)
+    this.bytes = this.memory.bytes
+    this.start = isArena ? buffer.byteOffset : 0
     this.at = this.start
     this.limit = this.start + OUTPUT_BYTES
   }
 
   /** @internal for Batch */
   takeBack(buffer: Buffer): void {
-    if (buffer.buffer === this.arenaBytes.buffer || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
+    if (this.isOfArena(buffer) || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
   }
+
+  private isOfArena(buffer: Buffer): boolean { return buffer.buffer === this.arena.bytes.buffer }
 
   get isEmpty(): boolean { return this.at === this.start && this.lent.length === 0 }
 
@@ -185,7 +190,7 @@ export class Output {
   }
 
   copy(from: Uint8Array, start: number, count: number): void {
-    copy(from, start, this.bytes, this.at, count)
+    this.memory.copyFrom(from, start, this.at, count)
     this.at += count
   }
 

@@ -1,7 +1,7 @@
 // Items by named fields: the only reader of ItemWord. An item is a number, the index of its first word in its arena.
 // Nothing here checks whether an item is alive; the callers hold the lock of the item's stripe.
 import { type Arena } from '../memory/arena.js'
-import { copy, equal } from '../memory/bytes.js'
+import { type Memory } from '../memory/bytes.js'
 import { ItemWord, PieceWord, Size, State } from '../memory/layout.js'
 
 /** The index of an item's first word; NO_ITEM (0) is none. */
@@ -14,11 +14,13 @@ export const enum Segment { Hot, Warm, Cold, Temp }
 export class Items {
   private readonly words: Int32Array
   readonly bytes: Uint8Array
+  readonly memory: Memory
 
   /** @param pieceBytes the value bytes that one piece of a large item holds, all but the last */
   constructor(arena: Arena, readonly pieceBytes: number) {
     this.words = arena.words
-    this.bytes = arena.bytes
+    this.memory = arena.memory
+    this.bytes = arena.memory.bytes
   }
 
   next(item: ItemId): ItemId { return this.words[item + ItemWord.Next]! as ItemId }
@@ -88,7 +90,7 @@ export class Items {
   }
 
   hasKey(item: ItemId, bytes: Uint8Array, keyStart: number, keyBytes: number): boolean {
-    return this.keyBytes(item) === keyBytes && equal(this.bytes, this.keyStart(item), bytes, keyStart, keyBytes)
+    return this.keyBytes(item) === keyBytes && this.memory.equals(this.keyStart(item), bytes, keyStart, keyBytes)
   }
 
   /** Makes a chunk a reserved item: everything but its value. */
@@ -107,7 +109,14 @@ export class Items {
     words[item + ItemWord.ExpiresAt] = expiresAt
     words[item + ItemWord.ValueBytes] = valueBytes
     words[item + ItemWord.State] = state
-    copy(key, keyStart, this.bytes, this.keyStart(item), keyBytes)
+    this.memory.copyFrom(key, keyStart, this.keyStart(item), keyBytes)
+  }
+
+  /** Gives a stored item, of the same key, another value length and other flags; its header keeps its form. */
+  rewrite(item: ItemId, flags: number, expiresAt: number, valueBytes: number): void {
+    if (flags !== 0) this.words[item + ItemWord.Header] = flags
+    this.words[item + ItemWord.ExpiresAt] = expiresAt
+    this.words[item + ItemWord.ValueBytes] = valueBytes
   }
 
   /** Makes a chunk a piece of a large item. */
@@ -148,10 +157,10 @@ export class Items {
   }
 
   /** Copies `count` value bytes from `offset` on to `to`. */
-  readValue(item: ItemId, offset: number, to: Uint8Array, toAt: number, count: number): void {
+  readValue(item: ItemId, offset: number, to: Memory, toAt: number, count: number): void {
     while (count > 0) {
       const run = Math.min(count, this.valueRun(item, offset))
-      copy(this.bytes, this.valueAt(item, offset), to, toAt, run)
+      to.copyFrom(this.bytes, this.valueAt(item, offset), toAt, run)
       offset += run
       toAt += run
       count -= run
@@ -162,7 +171,7 @@ export class Items {
   writeValue(item: ItemId, offset: number, from: Uint8Array, fromAt: number, count: number): void {
     while (count > 0) {
       const run = Math.min(count, this.valueRun(item, offset))
-      copy(from, fromAt, this.bytes, this.valueAt(item, offset), run)
+      this.memory.copyFrom(from, fromAt, this.valueAt(item, offset), run)
       offset += run
       fromAt += run
       count -= run

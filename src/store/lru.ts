@@ -84,6 +84,11 @@ export class Lru {
     words[head + ListWord.Bytes]! -= items.bytesOf(item)
   }
 
+  /** An item of a list has become larger or smaller. */
+  resize(slabClass: number, segment: Segment, change: number): void {
+    this.words[this.word(slabClass, segment, ListWord.Bytes)]! += change
+  }
+
   move(slabClass: number, item: ItemId, segment: Segment): void {
     this.unlink(slabClass, item)
     this.link(slabClass, item, segment)
@@ -91,11 +96,14 @@ export class Lru {
 
   /** The list in which a new item starts. */
   segmentFor(item: ItemId, now: number): Segment {
-    const { settings, items } = this
-    if (!settings.lruSegmented) return Segment.Cold
-    const expiresAt = items.expiresAt(item)
-    if (settings.tempLru && expiresAt !== 0 && expiresAt - now <= settings.temporaryTtl) return Segment.Temp
-    return Segment.Hot
+    if (!this.settings.lruSegmented) return Segment.Cold
+    return this.isShortLived(this.items.expiresAt(item), now) ? Segment.Temp : Segment.Hot
+  }
+
+  /** Whether an item that ends at `expiresAt` belongs into TEMP. */
+  isShortLived(expiresAt: number, now: number): boolean {
+    const { lruSegmented, tempLru, temporaryTtl } = this.settings
+    return tempLru && lruSegmented && expiresAt !== 0 && expiresAt - now <= temporaryTtl
   }
 
   /**

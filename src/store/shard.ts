@@ -120,6 +120,66 @@ export class Shard {
     try { return this.commitLocked(request, item) } finally { context.locks.release(stripe) }
   }
 
+  /**
+   * Stores a value that is already there as a whole, at `valueAt` of the request's bytes. A plain set of an item that
+   * stays in its class writes over it: no other chunk is touched, and the item keeps its place, as one in use.
+   */
+  put(request: Request, valueAt: number): Outcome {
+    const { context } = this
+    if (request.mode === Mode.Set) {
+      const stripe = context.stripe(request.hash)
+      context.locks.take(stripe)
+      try {
+        const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
+        if (old !== NO_ITEM && this.isWritable(old, request)) {
+          this.overwriteLocked(old, request, valueAt)
+          return Outcome.Stored
+        }
+      } finally { context.locks.release(stripe) }
+    }
+    const item = this.reserve(request)
+    if (item === NO_ITEM) return Outcome.NoMemory
+    this.items.writeValue(item, 0, request.bytes, valueAt, request.valueBytes)
+    context.counters.addClass(this.classOf(item), ClassCounter.CmdSet)
+    return this.commit(request, item)
+  }
+
+  /** Whether an item can take a new value where it is. */
+  private isWritable(item: ItemId, request: Request): boolean {
+    const { items, slabs } = this
+    const isOther = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
+    const state = items.state(item)
+    if ((state & isOther) !== 0 || this.isDead(item)) return false
+    if (((state & State.HasFlags) !== 0) !== (request.flags !== 0)) return false
+    const bytes = Size.ItemHeader + (request.flags === 0 ? 0 : 4) + items.keyBytes(item) +
+      request.valueBytes + spareBytes(request.valueBytes)
+    return slabs.classes.classFor(bytes) === slabs.classAt(item) &&
+      (items.segment(item) === Segment.Temp) === this.lru.isShortLived(request.expiresAt, this.context.now)
+  }
+
+  private overwriteLocked(item: ItemId, request: Request, valueAt: number): void {
+    const { context, items, slabs } = this
+    const slabClass = slabs.classAt(item)
+    const bytesBefore = items.bytesOf(item)
+    context.countSize(items, item, -1)
+    items.rewrite(item, request.flags, request.expiresAt, request.valueBytes)
+    items.memory.copyFrom(request.bytes, valueAt, items.valueStart(item), request.valueBytes)
+    items.mark(item, State.Active)
+    items.unmark(item, State.Fetched)
+    items.setUsedAt(item, context.now)
+    context.stampCas(items, item)
+    context.countSize(items, item, 1)
+    context.counters.add(Counter.TotalItems)
+    context.counters.addClass(slabClass, ClassCounter.CmdSet)
+    const change = items.bytesOf(item) - bytesBefore
+    if (change === 0) return
+    const lock = slabs.lockWord(slabClass)
+    context.locks.take(lock)
+    this.lru.resize(slabClass, items.segment(item), change)
+    slabs.add(slabClass, ClassWord.RequestedBytes, change)
+    context.locks.release(lock)
+  }
+
   private commitLocked(request: Request, item: ItemId): Outcome {
     const { context } = this
     const old = this.findLiveLocked(request)

@@ -1,6 +1,7 @@
 // A store without a server: the operations as a client means them, on strings. What a value is, is told by its bytes;
 // long values are made from a short seed so that a mistake in any part of one shows.
 import { defaultOptions } from '../../src/options.js'
+import { Memory } from '../../src/memory/bytes.js'
 import { type Mode, Request } from '../../src/store/request.js'
 import { NO_ITEM } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
@@ -54,7 +55,7 @@ export class StoreUnderTest {
     const item = shard.acquire(request)
     if (item === NO_ITEM) return void shard.release(request)
     const value = Buffer.alloc(shard.items.valueBytes(item))
-    shard.items.readValue(item, 0, value, 0, value.length)
+    shard.items.readValue(item, 0, new Memory(value), 0, value.length)
     const found = { value, flags: shard.items.flags(item), cas: shard.items.casLow(item) }
     shard.release(request)
     return found

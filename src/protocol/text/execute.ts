@@ -17,6 +17,10 @@ import { COPY_MAX, TEXT, TextReply } from './reply.js'
 const LINE_END = 10
 const CARRIAGE_RETURN = 13
 const SPACE = 32
+const LETTER_E = 101
+const LETTER_G = 103
+const LETTER_S = 115
+const LETTER_T = 116
 
 /** A cas number or a delta has at most so many characters. */
 const NUMBER_CHARACTERS_MAX = 22
@@ -70,16 +74,15 @@ export class TextProtocol {
 
   private addGet(name: string, withCas: boolean, withTouch: boolean): void {
     this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
-      session.withCas = withCas
-      session.withTouch = withTouch
-      return withTouch ? this.gat(session, start, at, end) : this.get(session, at, end)
+      return withTouch ? this.gat(session, start, at, end, withCas) : this.get(session, at, end, withCas)
     } })
   }
 
   private addStorage(name: string, mode: StoreMode): void {
     this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
+      if (mode !== StoreMode.Cas) return this.plainStorage(session, mode, start, at, end)
       session.request.mode = mode
-      return mode === StoreMode.Cas ? this.storage(session, start, end) : this.plainStorage(session, start, at, end)
+      return this.storage(session, start, end)
     } })
   }
 
@@ -97,9 +100,14 @@ export class TextProtocol {
     let stop = at
     while (bytes[stop] !== SPACE && bytes[stop] !== LINE_END) stop++
     if (this.host.verbosity > 1) this.logLine(session, at, end)
+    // the two commands that nearly all lines are
+    if (stop === at + 3 && bytes[at + 1] === LETTER_E && bytes[at + 2] === LETTER_T && bytes[stop] === SPACE) {
+      if (bytes[at] === LETTER_G) return this.get(session, stop, end, false)
+      if (bytes[at] === LETTER_S) return this.plainStorage(session, StoreMode.Set, at, stop, end)
+    }
     const nameEnd = bytes[stop] === LINE_END && stop > at && bytes[stop - 1] === CARRIAGE_RETURN ? stop - 1 : stop
-    const command = this.commands.get(signature(bytes, at, nameEnd))
-    const isCommand = command !== undefined && isName(command.name, bytes, at, nameEnd)
+    const command = this.commandAt(at, nameEnd)
+    const isCommand = command !== undefined
     if (isCommand && command.inPlace !== undefined) return command.inPlace(session, at, stop, end)
     const lineEnd = this.parser.findLineEnd(stop)
     if (lineEnd >= end) return UNFINISHED
@@ -108,6 +116,11 @@ export class TextProtocol {
     if (isCommand) command.line!(this, session)
     else this.unknown(session, at, lineEnd)
     return lineEnd + 1
+  }
+
+  private commandAt(start: number, end: number): Command | undefined {
+    const command = this.commands.get(signature(this.bytes, start, end))
+    return command !== undefined && isName(command.name, this.bytes, start, end) ? command : undefined
   }
 
   private unknown(session: Session, start: number, lineEnd: number): void {
@@ -147,8 +160,10 @@ export class TextProtocol {
 
   // get, gets, gat, gats
 
-  private get(session: Session, at: number, end: number): number {
+  private get(session: Session, at: number, end: number, withCas: boolean): number {
     const { bytes, parser } = this
+    session.withCas = withCas
+    session.withTouch = false
     const isKey = parser.scanKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
     if (bytes[parser.stop] !== LINE_END && parser.findLineEnd(parser.stop) >= end) return UNFINISHED
@@ -160,8 +175,10 @@ export class TextProtocol {
     return this.serveKeys(session)
   }
 
-  private gat(session: Session, start: number, at: number, end: number): number {
+  private gat(session: Session, start: number, at: number, end: number, withCas: boolean): number {
     const { parser } = this
+    session.withCas = withCas
+    session.withTouch = true
     const lineEnd = parser.findLineEnd(at)
     if (lineEnd >= end) return UNFINISHED
     parser.split(start, lineEnd)
@@ -259,10 +276,11 @@ export class TextProtocol {
 
   // set, add, replace, append, prepend, cas
 
-  /** The usual form, read in one pass: a key, three short numbers, the line end. Anything else goes the long way. */
-  private plainStorage(session: Session, start: number, at: number, end: number): number {
+  /** The usual form, read in one pass: a key, three short numbers, perhaps noreply. Anything else goes the long way. */
+  private plainStorage(session: Session, mode: StoreMode, start: number, at: number, end: number): number {
     const { bytes, parser } = this
     const { request } = session
+    request.mode = mode
     if (!parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== SPACE) {
       return this.storage(session, start, end)
     }
@@ -272,11 +290,11 @@ export class TextProtocol {
     if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== SPACE) return this.storage(session, start, end)
     const exptime = parser.value
     if (!parser.readDigits(parser.stop + 1)) return this.storage(session, start, end)
-    let lineEnd = parser.stop
+    let lineEnd = parser.skipNoreply(parser.stop)
+    session.isQuiet = lineEnd !== parser.stop
     if (bytes[lineEnd] === CARRIAGE_RETURN) lineEnd++
     if (bytes[lineEnd] !== LINE_END) return this.storage(session, start, end)
     if (lineEnd >= end) return UNFINISHED
-    session.isQuiet = false
     request.expiresAt = this.store_.expiryFor(exptime)
     request.valueBytes = parser.value
     return this.takeValue(session, lineEnd + 1, end)
@@ -324,29 +342,32 @@ export class TextProtocol {
     return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(this.bytes, start, end, into)
   }
 
-  /** Reserves an item for the value at `at`, and stores it if all of it is there. */
+  /** Stores the value at `at` if all of it is there; reserves an item for it otherwise. */
   private takeValue(session: Session, at: number, end: number): number {
     const { bytes } = this
     const { request } = session
     const { valueBytes } = request
     if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
     const shard = this.store_.shardFor(request)
-    const isTooLarge = shard.isTooLarge(request, request.flags, valueBytes)
-    const item = isTooLarge ? NO_ITEM : shard.reserve(request)
-    if (item === NO_ITEM) {
-      const outcome = isTooLarge ? Outcome.TooLarge : Outcome.NoMemory
-      shard.refuse(request, outcome)
-      session.beginSwallow(valueBytes + 2, session.isQuiet ? undefined : this.reply.bytesOf(outcome))
-      return at
-    }
+    if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
     const valueEnd = at + valueBytes
-    if (valueEnd + 2 > end) {
-      session.beginValue(shard, item)
-      return at
+    if (valueEnd + 2 <= end && bytes[valueEnd] === CARRIAGE_RETURN && bytes[valueEnd + 1] === LINE_END) {
+      const outcome = shard.put(request, at)
+      if (outcome === Outcome.NoMemory) return this.refuseValue(session, shard, outcome, at)
+      this.answerOutcome(session, outcome)
+      return valueEnd + 2
     }
-    shard.items.writeValue(item, 0, bytes, at, valueBytes)
-    this.store(session, shard, item, bytes[valueEnd] === CARRIAGE_RETURN && bytes[valueEnd + 1] === LINE_END)
-    return valueEnd + 2
+    const item = shard.reserve(request)
+    if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)
+    session.beginValue(shard, item)
+    return at
+  }
+
+  /** A value that will not be stored is still received, and only then answered. */
+  private refuseValue(session: Session, shard: Shard, outcome: Outcome, at: number): number {
+    shard.refuse(session.request, outcome)
+    session.beginSwallow(session.request.valueBytes + 2, session.isQuiet ? undefined : this.reply.bytesOf(outcome))
+    return at
   }
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */

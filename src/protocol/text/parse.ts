@@ -11,6 +11,8 @@ const PLUS = 43
 const MINUS = 45
 const ZERO = 48
 
+const NOREPLY = Buffer.from(' noreply')
+
 /** As many tokens of a line are kept as memcached keeps; the last one is known besides. */
 const TOKENS_MAX = 24
 
@@ -80,6 +82,13 @@ export class TextParser {
     this.value = value
     this.stop = stop
     return stop > at && stop < at + 10
+  }
+
+  /** The index behind ` noreply` if that stands at `at`, else `at`. */
+  skipNoreply(at: number): number {
+    const { bytes } = this
+    for (let i = 0; i < NOREPLY.length; i++) if (bytes[at + i] !== NOREPLY[i]) return at
+    return at + NOREPLY.length
   }
 
   skipSpaces(at: number): number {

@@ -81,7 +81,7 @@ export class TextReply {
     const { items } = shard
     const valueBytes = items.valueBytes(item)
     this.header(shard, item, request, withCas)
-    items.readValue(item, 0, output.bytes, output.at, valueBytes)
+    items.readValue(item, 0, output.memory, output.at, valueBytes)
     output.at += valueBytes
     output.lineEnd()
   }
