@@ -16,6 +16,8 @@ import { type Table } from './table.js'
 
 /** How many items an allocation looks at before it gives up making room. */
 const EVICT_TRIES = 50
+/** How many pages are looked at for one that can be taken from its class. */
+const STEAL_TRIES = 8
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
 const SPACE = 32
@@ -608,20 +610,37 @@ export class Shard {
 
   /**
    * The last way to make room: a page of the class that has most of them is emptied, by dropping what is in it, and
-   * given back. Needs the lock of `slabClass`, the class that wants it.
+   * becomes one of `slabClass`, which has nothing left to evict and whose lock is held.
    */
   private stealPageLocked(slabClass: number): boolean {
     const { context, slabs, lru } = this
     const victim = this.richestClass(slabClass)
     if (victim === 0 || !context.locks.tryTake(slabs.lockWord(victim))) return false
     try {
-      const item = lru.tail(victim, Segment.Cold) || lru.lastResort(victim)
-      if (item === NO_ITEM) return false
-      const page = this.items.has(item, State.Large) ? this.items.piece(item, 0) >>> Size.PageShift : item >>> Size.PageShift
-      if (!this.emptyPageLocked(page, victim)) return false
-      slabs.givePageBackLocked(page)
-      return true
+      const oldest = lru.tail(victim, Segment.Cold) || lru.lastResort(victim)
+      if (oldest === NO_ITEM) return false
+      let tries = STEAL_TRIES
+      // any page will do, but that of the oldest item is the first choice
+      for (let page = this.pageOf(oldest); tries > 0; page = this.nextPageOf(victim, page), tries--) {
+        if (slabs.classOfPage(page) !== victim || !this.isEmptiable(page, victim)) continue
+        if (!this.tryEmptyPageLocked(page, victim)) return false
+        slabs.movePageLocked(page, slabClass)
+        return true
+      }
+      return false
     } finally { context.locks.release(slabs.lockWord(victim)) }
+  }
+
+  /** The next page of a class after a page, from the start again after the last. */
+  private nextPageOf(slabClass: number, page: number): number {
+    do page = page + 1 < this.arena.pageEnd ? page + 1 : this.arena.firstPage
+    while (this.slabs.classOfPage(page) !== slabClass)
+    return page
+  }
+
+  /** A page that an item's memory lies in, for a large one that of its first piece. */
+  private pageOf(item: ItemId): number {
+    return (this.items.has(item, State.Large) ? this.items.piece(item, 0) : item) >>> Size.PageShift
   }
 
   /** The class with most pages, if it can spare one; 0 if none can. */
@@ -637,16 +656,24 @@ export class Shard {
     return richest
   }
 
-  /** Drops every item of a page; false, with some of them dropped, if one is in use. */
-  private emptyPageLocked(page: number, slabClass: number): boolean {
-    const { context, items } = this
-    const count = this.slabs.carvedChunks(page)
-    for (let index = 0; index < count; index++) {
-      const chunk = this.slabs.chunkAt(page, index, slabClass)
-      if (items.state(chunk) === 0) continue
+  /**
+   * Whether nothing in a page is being filled or read, nor is the header or the last piece of a large item, which would
+   * have to go with pieces in other classes' pages.
+   */
+  private isEmptiable(page: number, slabClass: number): boolean {
+    const { items } = this
+    for (const chunk of this.usedChunks(page, slabClass)) {
       const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
-      // what is being filled or read stays, and so does a header or last piece that lives in another class's page
       if (!items.has(item, State.Linked) || items.refs(item) > 0 || this.classOf(item) !== slabClass) return false
+    }
+    return true
+  }
+
+  /** Drops every item of an emptiable page; false, with some of them dropped, if a stripe is taken. */
+  private tryEmptyPageLocked(page: number, slabClass: number): boolean {
+    const { context, items } = this
+    for (const chunk of this.usedChunks(page, slabClass)) {
+      const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
       const hash = this.hashOf(item)
       if (!context.locks.tryTake(context.stripe(hash))) return false
       this.countEvicted(slabClass, item)
@@ -654,6 +681,14 @@ export class Shard {
       context.locks.release(context.stripe(hash))
     }
     return true
+  }
+
+  private *usedChunks(page: number, slabClass: number): Iterable<ItemId> {
+    const count = this.slabs.carvedChunks(page)
+    for (let index = 0; index < count; index++) {
+      const chunk = this.slabs.chunkAt(page, index, slabClass)
+      if (this.items.state(chunk) !== 0) yield chunk
+    }
   }
 
   /** Drops an item found dead by a walk over the memory. */

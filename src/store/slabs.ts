@@ -28,10 +28,10 @@ export class SlabClasses {
     }
     if (this.chunkBytes.at(-1) !== slabChunkMax) this.push(slabChunkMax)
     this.largest = this.chunkBytes.length - 1
-    this.byEighth = new Uint8Array(slabChunkMax / 8 + 1)
+    this.byEighth = new Uint8Array(Math.floor(slabChunkMax / 8) + 1)
     let slabClass = 1
     for (let eighth = 0; eighth < this.byEighth.length; eighth++) {
-      if (eighth * 8 > this.chunkBytes[slabClass]!) slabClass++
+      while (eighth * 8 > this.chunkBytes[slabClass]!) slabClass++
       this.byEighth[eighth] = slabClass
     }
   }
@@ -131,17 +131,22 @@ export class Slabs {
    * reached, so no size of item is ever locked out.
    */
   private takePage(slabClass: number): boolean {
-    const words = this.words
     const hasPage = this.get(slabClass, ClassWord.PageCount) > 0
     if (hasPage && this.pagesUsed >= this.pageLimit) return false
     const page = this.freePage()
     if (page === 0) return false
+    this.assignPage(page, slabClass)
+    return true
+  }
+
+  /** Makes a free page the one from which a class, that has carved all of its others, takes its next chunks. */
+  private assignPage(page: number, slabClass: number): void {
+    const words = this.words
     words[this.pageTable + page] = slabClass
     words[this.shardWords + ShardWord.PagesUsed]!++
     words[this.word(slabClass, ClassWord.CarveNext)] = page * Size.PageWords
     words[this.word(slabClass, ClassWord.CarveLeft)] = this.classes.chunksPerPage[slabClass]!
     this.add(slabClass, ClassWord.PageCount, 1)
-    return true
   }
 
   /** A page given back, or else one never used; 0 if there is none. */
@@ -184,6 +189,12 @@ export class Slabs {
     words[this.pageTable + page] = -1 - words[this.shardWords + ShardWord.FreePage]!
     words[this.shardWords + ShardWord.FreePage] = page
     words[this.shardWords + ShardWord.PagesUsed]!--
+  }
+
+  /** Gives a page, whose chunks must all be free, to a class that has no chunk left. Needs the locks of both. */
+  movePageLocked(page: number, slabClass: number): void {
+    this.givePageBackLocked(page)
+    this.assignPage(this.freePage(), slabClass)
   }
 
   /** How many chunks of a page have been handed out at least once; those behind were never touched. */

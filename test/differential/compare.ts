@@ -25,8 +25,11 @@ const COMPLETE: Expected = {
 /** Requests that are sent in one go. */
 export type Batch = readonly Request[]
 
-/** Cuts a stream into batches. A request that the two servers answer differently, or that ends the connection, is alone. */
-export function batchesOf(prng: Prng, next: () => Request, limit: number): Batch {
+/**
+ * The next batch of a stream. A request that the two servers answer differently, or that ends the connection, is alone
+ * in its batch; where it comes up in the middle of one, it ends that and is left out.
+ */
+export function nextBatch(prng: Prng, next: () => Request, limit: number): Batch {
   const batch: Request[] = []
   while (batch.length < limit) {
     const request = next()

@@ -3,11 +3,14 @@
 
 import t from 'tap'
 
+import { wireFiles } from '../conversations/play.js'
 import { Prng } from '../support/prng.js'
-import { realVersion, skipWithoutReal, startReal } from '../support/real.js'
-import { startServer } from '../support/server.js'
-import { batchesOf, describe, disagree, shrink, Side } from './compare.js'
+import { realVersion, startReal } from '../support/real.js'
+import { replay } from '../support/replay.js'
+import { startLonelyServer } from '../support/server.js'
+import { describe, disagree, nextBatch, shrink, Side } from './compare.js'
 import type { Batch, Disagreement } from './compare.js'
+import { differences, OLDER_VERSION } from './differences.js'
 import { Generator } from './generator.js'
 
 const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20260115)
@@ -17,9 +20,21 @@ const MEMORY_MIB = 512
 /** Without threads of its own that hold on to items for a moment, memcached answers the same stream the same way every time. */
 const ALONE = 'no_lru_crawler,no_lru_maintainer,no_slab_reassign'
 
-t.test(`memslab answers random commands as memcached ${realVersion} does`, { skip: skipWithoutReal, timeout: (SECONDS + 120) * 1000 }, async t => {
+const skip = realVersion === OLDER_VERSION ? false : `needs memcached ${OLDER_VERSION}, installed is ${realVersion ?? 'none'}`
+
+t.test('memcached does not pass the conversations that show how it differs', { skip }, async t => {
+  const real = await startReal(t, [], 300)
+  const blocks = wireFiles.flatMap(file => file.blocks)
+  for (const name of new Set(differences.flatMap(row => row.block ?? []))) {
+    const block = blocks.find(block => block.name === name)
+    if (block === undefined) t.fail(`there is no block ${name}`)
+    else await t.rejects(replay(block, real), { name: 'Mismatch' }, name)
+  }
+})
+
+t.test('memslab answers random commands as memcached does', { skip, timeout: (SECONDS + 120) * 1000 }, async t => {
   const real = await startReal(t, ['-m', String(MEMORY_MIB), '-o', ALONE])
-  const memslab = await startServer(t, { maxbytes: MEMORY_MIB * 2 ** 20 })
+  const memslab = await startLonelyServer(t, { maxbytes: MEMORY_MIB * 2 ** 20 })
 
   /** Plays batches from an empty cache; the last disagreement counts. */
   const play = async (batches: Iterable<Batch>, seed: number): Promise<Disagreement | undefined> => {
@@ -42,7 +57,7 @@ t.test(`memslab answers random commands as memcached ${realVersion} does`, { ski
   const deadline = performance.now() + SECONDS * 1000
   function* stream(): Iterable<Batch> {
     while (performance.now() < deadline) {
-      const batch = batchesOf(generator.prng, () => generator.next(), BATCH_MAX)
+      const batch = nextBatch(generator.prng, () => generator.next(), BATCH_MAX)
       history.push(batch)
       yield batch
     }

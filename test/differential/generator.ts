@@ -28,6 +28,7 @@ const DELTAS = ['0', '1', '1', '2', '9', '10', '99', '1000', '007', '4294967295'
 const NUMBERS = ['0', '1', '5', '9', '10', '99', '007', '4294967295', '4294967296', '9007199254740991', '9007199254740993', '18446744073709551616', ' 5', '5 ', '+5', '-5', '5x', '12 34', '1.5', '0x1f', '7\0', '\r\n7']
 const WORDS = ['hello', 'GET a', 'Set a 0 0 1', 'getx a', 'bget a', 'sets', 'ab', 'a', '', ' ', '  ', 'abc def noreply', 'stat', 'versions', '\xff\xfe\xfd', 'get\ta', '\x01\x02\x03', 'incra 1', 'ping', 'help', 'what a b c d e f g h i j k l m n o p q r s t u v w x y z']
 
+const LETTERS = 'bcdfhjkpqrtwxyz'
 const ONE_LARGE_IN = 150
 
 interface Kind {
@@ -181,8 +182,9 @@ export class Generator {
     return unit.repeat(Math.ceil(length / Math.max(1, unit.length))).slice(0, length)
   }
 
+  /** Letters that are no command, should they come to be read as one. */
   private letters(length: number): string {
-    return Array.from({ length }, () => String.fromCharCode(this.prng.between(0x61, 0x7a))).join('')
+    return Array.from({ length }, () => LETTERS[this.prng.below(LETTERS.length)]).join('')
   }
 
   /** Any bytes, line ends often. */

@@ -25,7 +25,7 @@ interface World {
 
 const WORLDS: readonly World[] = [
   { title: 'plenty of memory', options: { maxbytes: 64 * MIB }, keys: 300, valueBytesMax: 2000, isRoomy: true },
-  { title: 'small values under pressure', options: { maxbytes: MIB, slabChunkMax: 512, factor: 2 }, keys: 20_000, valueBytesMax: 300, isRoomy: false },
+  { title: 'small values under pressure', options: { maxbytes: MIB, slabChunkMax: 512, factor: 4, itemSizeMax: 400 }, keys: 20_000, valueBytesMax: 300, isRoomy: false },
   { title: 'mixed values under pressure', options: { maxbytes: 4 * MIB }, keys: 2000, valueBytesMax: 60_000, isRoomy: false },
   { title: 'items of several pieces', options: { maxbytes: 16 * MIB, itemSizeMax: 4 * MIB }, keys: 40, valueBytesMax: 3 * MIB, isRoomy: false },
   { title: 'pieces of 4 KiB', options: { maxbytes: 3 * MIB, slabChunkMax: 4096 }, keys: 200, valueBytesMax: 100_000, isRoomy: false },

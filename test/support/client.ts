@@ -26,7 +26,7 @@ export class Client implements Peer {
   private isClosed = false
   private wake: () => void = () => {}
 
-  constructor(readonly stream: Duplex) {
+  constructor(readonly stream: Duplex, private readonly patienceMs = PATIENCE_MS) {
     stream.on('data', (chunk: Buffer) => {
       this.chunks.push(chunk)
       this.length += chunk.length
@@ -40,9 +40,9 @@ export class Client implements Peer {
     })
   }
 
-  static async connect(to: NetConnectOpts): Promise<Client> {
+  static async connect(to: NetConnectOpts, patienceMs?: number): Promise<Client> {
     const socket = connect(to)
-    const client = new Client(socket)
+    const client = new Client(socket, patienceMs)
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     socket.setNoDelay(true)
     return client
@@ -124,7 +124,7 @@ export class Client implements Peer {
     const deadline = setTimeout(() => {
       isLate = true
       this.wake()
-    }, PATIENCE_MS)
+    }, this.patienceMs)
     while (!isEnough() && !this.isClosed && !isLate) {
       await new Promise<void>(resolve => { this.wake = resolve })
     }

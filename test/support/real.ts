@@ -14,9 +14,6 @@ import type { Host } from './replay.js'
 /** The installed version, such as '1.6.18'; undefined where there is none. */
 export const realVersion = findVersion()
 
-/** For a test's `skip`: false where memcached is installed, otherwise the reason. */
-export const skipWithoutReal: string | false = realVersion === undefined ? 'memcached is not installed' : false
-
 function findVersion(): string | undefined {
   try {
     return /^memcached (\S+)/.exec(execFileSync('memcached', ['-V'], { encoding: 'utf8' }))?.[1]
@@ -33,8 +30,11 @@ export interface RealServer extends Host {
   readonly port: number
 }
 
-/** `options` are command-line words; the port is chosen by the kernel. */
-export async function startReal(t: Ends, options: readonly string[] = []): Promise<RealServer> {
+/**
+ * @param options command-line words; the port is chosen by the kernel
+ * @param patienceMs how long its clients wait for an answer that does not come
+ */
+export async function startReal(t: Ends, options: readonly string[] = [], patienceMs?: number): Promise<RealServer> {
   const folder = mkdtempSync(join(tmpdir(), 'real-memcached-'))
   const portFile = join(folder, 'port')
   const asRoot = process.getuid?.() === 0 ? ['-u', 'root'] : []
@@ -51,7 +51,7 @@ export async function startReal(t: Ends, options: readonly string[] = []): Promi
   const port = await readPort(portFile, () => child.exitCode !== null)
   return {
     port,
-    connect: async () => await Client.connect({ host: '127.0.0.1', port }),
+    connect: async () => await Client.connect({ host: '127.0.0.1', port }, patienceMs),
     settle: async () => { await sleep(20) },
     pass: async milliseconds => { await sleep(milliseconds) },
     stopped: async () => { await exited },

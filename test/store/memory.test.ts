@@ -1,0 +1,119 @@
+// What memory is for: large items, other sizes than yesterday's, many arenas, no objects.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { ClassWord } from '../../src/memory/layout.js'
+import { ClassCounter } from '../../src/stats/counters.js'
+import { Mode } from '../../src/store/request.js'
+import { Outcome } from '../../src/store/outcome.js'
+import { bytesOf, StoreUnderTest } from '../support/store.js'
+
+const MIB = 1024 * 1024
+
+t.test('an item of many pages comes back as it was', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 320 * MIB, itemSizeMax: 128 * MIB })
+  const value = Buffer.alloc(128 * MIB - 1000)
+  for (let at = 0; at < value.length; at += 4096) value.writeUInt32LE(at, at)
+  t.equal(subject.put(Mode.Set, 'huge', value, 7), Outcome.Stored)
+  const found = subject.get('huge')
+  t.equal(found?.flags, 7)
+  t.ok(found?.value.equals(value))
+  const wasted = pagesUsed(subject) * MIB - value.length
+  t.ok(wasted < 3 * MIB, `${wasted} bytes of its pages are empty`)
+  t.equal(subject.put(Mode.Set, 'larger', Buffer.alloc(128 * MIB)), Outcome.TooLarge)
+  subject.verify()
+  subject.delete('huge')
+  subject.verify()
+})
+
+t.test('large items replace each other for ever in the memory of a few', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 16 * MIB, itemSizeMax: 4 * MIB })
+  for (let i = 0; i < 100; i++) {
+    const bytes = MIB / 2 + i * 30_000
+    t.equal(subject.put(Mode.Set, `k${i}`, bytesOf(i, bytes)), Outcome.Stored, `${bytes} bytes`)
+    if (i % 10 === 0) subject.verify()
+  }
+  t.ok(subject.get('k99')?.value.equals(bytesOf(99, MIB / 2 + 99 * 30_000)))
+})
+
+t.test('a memory full of one size takes items of every other size', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 24 * MIB, itemSizeMax: 8 * MIB })
+  for (let i = 0; i < 300_000; i++) subject.put(Mode.Set, `small-${i}`, Buffer.alloc(20))
+  for (const bytes of [300, 5000, 70_000, 400_000, 900_000, 3_000_000, 7_000_000]) {
+    t.equal(subject.put(Mode.Set, `k${bytes}`, bytesOf(1, bytes)), Outcome.Stored, `${bytes} bytes`)
+    t.ok(subject.get(`k${bytes}`)?.value.equals(bytesOf(1, bytes)))
+  }
+  subject.verify()
+  const limit = 24 + subject.store.classes.largest
+  t.ok(pagesUsed(subject) <= limit, `${pagesUsed(subject)} pages, at most one more than -m for each class`)
+})
+
+t.test('without evictions a full memory refuses, and what was there stays', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, evictions: false })
+  subject.put(Mode.Set, 'first', bytesOf(3, 1000))
+  let stored = 0
+  while (subject.put(Mode.Set, `k${stored}`, bytesOf(1, 1000)) === Outcome.Stored) stored++
+  t.ok(stored > 1500, `${stored} fitted`)
+  t.same(subject.get('first')?.value, bytesOf(3, 1000))
+  subject.delete('k5')
+  t.equal(subject.put(Mode.Set, 'next', bytesOf(1, 1000)), Outcome.Stored, 'what is deleted makes room')
+  t.equal(subject.store.counters.sumClasses(ClassCounter.Evicted), 0)
+  subject.verify()
+})
+
+t.test('several arenas are one store', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 5000 * MIB })
+  t.ok(subject.store.shards.length > 2, `${subject.store.shards.length} arenas`)
+  for (let i = 0; i < 3000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(i, i))
+  let wrong = 0
+  for (let i = 0; i < 3000; i++) if (!subject.get(`k${i}`)?.value.equals(bytesOf(i, i))) wrong++
+  t.equal(wrong, 0)
+  for (const shard of subject.store.shards) t.ok(shard.itemCount > 500, `${shard.itemCount} items in one arena`)
+  t.equal(subject.store.itemCount, 3000)
+  subject.store.flush(0)
+  t.equal(subject.store.itemCount, 0)
+})
+
+t.test('the memory limit can be lowered and raised again, but not beyond what was reserved', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 32 * MIB })
+  t.ok(subject.store.setMemoryLimit(8 * MIB))
+  for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
+  t.equal(pagesUsed(subject), 8)
+  t.ok(subject.store.setMemoryLimit(32 * MIB))
+  for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
+  t.equal(pagesUsed(subject), 32)
+  t.notOk(subject.store.setMemoryLimit(100_000 * MIB))
+  subject.verify()
+})
+
+t.test('no object stands for an item: the heap is as large with a million items as with ten thousand', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 256 * MIB })
+  const value = Buffer.alloc(50)
+  const fill = (from: number, to: number) => {
+    for (let i = from; i < to; i++) subject.put(Mode.Set, `key-${i}`, value)
+  }
+  fill(0, 10_000)
+  const before = heapAfterCollection()
+  fill(10_000, 1_000_000)
+  const growth = heapAfterCollection() - before
+  t.equal(subject.store.itemCount, 1_000_000)
+  t.ok(growth < MIB, `${growth} bytes more`)
+})
+
+/** The heap without garbage. The collector is not asked for on the command line of a test, so it is switched on here. */
+function heapAfterCollection(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect === 'function') collect()
+  return process.memoryUsage().heapUsed
+}
+
+function pagesUsed(subject: StoreUnderTest): number {
+  let pages = 0
+  for (const shard of subject.store.shards) {
+    for (let slabClass = 1; slabClass <= subject.store.classes.largest; slabClass++) {
+      pages += shard.slabs.get(slabClass, ClassWord.PageCount)
+    }
+  }
+  return pages
+}
