@@ -6,8 +6,7 @@ import { type ConnectionFacts } from '../stats/report.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Batch } from '../protocol/output.js'
-import { Mode, Session, type Peer } from '../protocol/session.js'
-import { type TextProtocol } from '../protocol/text/execute.js'
+import { Mode, Session, type Peer, type Protocol } from '../protocol/session.js'
 import { descriptorOf, HandleWriter, readInto, type Reader, type Writer } from './handle.js'
 
 /** Numbers for connections that have no file descriptor. */
@@ -30,9 +29,9 @@ export class Connection implements Peer, Reader {
    * @param listenAddress where it was accepted, as `stats conns` shows it
    * @param onClose called once, when the connection is gone
    */
-  constructor(private readonly host: Host, text: TextProtocol, accepted: Duplex,
+  constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex,
     private readonly listenAddress: string, private readonly onClose: (connection: Connection) => void) {
-    this.session = new Session(host, text, this)
+    this.session = new Session(host, protocol, this)
     const quick = accepted instanceof Socket ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
     this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())

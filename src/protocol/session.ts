@@ -15,7 +15,6 @@ import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
 import { LINE_BYTES_MAX } from './input.js'
 import { type Loan, type Sink } from './output.js'
-import { type TextProtocol } from './text/execute.js'
 
 export const enum Mode { Line, Value, Swallow, Keys, Sending, Closed }
 
@@ -24,6 +23,24 @@ export const UNFINISHED = -1
 
 const CARRIAGE_RETURN = 13
 const LINE_END = 10
+
+/** What understands the bytes of a session. One serves all the sessions of a thread. */
+export interface Protocol {
+  /** Carries out the command at `at`; answers where the next bytes begin, or UNFINISHED if more must arrive first. */
+  line(session: Session, at: number, end: number): number
+  /** Goes on with a get that waited for its output, `at` being behind the last key it served. */
+  moreKeys(session: Session, at: number): number
+  /** Stores a filled item, unless its value did not end as it must. */
+  store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void
+  /** Writes what follows a value that was sent apart from its header. */
+  endValue(): void
+  /** Writes an answer that had to wait. */
+  answerLate(line: Uint8Array): void
+  /** Whether an unfinished line may become as long as LINE_BYTES_MAX. */
+  isLongGet(at: number, end: number): boolean
+  /** Tells that a line became longer than that; the session then ends. */
+  refuseLongLine(): void
+}
 
 /** The other end of a session: what a connection does for it. */
 export interface Peer extends Sink {
@@ -69,7 +86,7 @@ export class Session {
   /** Whether a batch is being served just now. */
   isWorking = false
 
-  constructor(private readonly host: Host, private readonly text: TextProtocol, readonly peer: Peer) {
+  constructor(private readonly host: Host, private readonly protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
     this.usedAt = host.store.context.now
   }
@@ -164,8 +181,8 @@ export class Session {
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
   private step(at: number, end: number): number {
     switch (this.mode) {
-      case Mode.Line: return this.text.line(this, at, end)
-      case Mode.Keys: return this.text.moreKeys(this, at)
+      case Mode.Line: return this.protocol.line(this, at, end)
+      case Mode.Keys: return this.protocol.moreKeys(this, at)
       case Mode.Value: return this.takeValue(at, end)
       case Mode.Swallow: return this.swallow(at, end)
       default: return end
@@ -200,9 +217,9 @@ export class Session {
   /** Ends the conversation if an unfinished line is too long; only a multi-get may pass 2048 bytes, as in memcached. */
   private checkLine(at: number, end: number): void {
     if (end - at <= 2048) return
-    const isLongGet = this.text.isLongGet(at, end)
+    const isLongGet = this.protocol.isLongGet(at, end)
     if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (isLongGet) this.text.refuseLongLine()
+    if (isLongGet) this.protocol.refuseLongLine()
     this.mode = Mode.Closed
   }
 
@@ -250,7 +267,7 @@ export class Session {
     this.request.bytes = items.bytes
     this.request.keyStart = items.keyStart(item)
     this.request.keyEnd = this.request.keyStart + items.keyBytes(item)
-    this.text.store(this, shard, item, !this.isBadChunk)
+    this.protocol.store(this, shard, item, !this.isBadChunk)
     this.request.bytes = this.host.input.bytes
   }
 
@@ -300,7 +317,7 @@ export class Session {
     this.swallowLeft -= count
     if (this.swallowLeft === 0) {
       this.mode = Mode.Line
-      if (this.pendingReply !== undefined) this.text.reply.line(this.pendingReply)
+      if (this.pendingReply !== undefined) this.protocol.answerLate(this.pendingReply)
       this.pendingReply = undefined
     }
     return at + count
@@ -335,7 +352,7 @@ export class Session {
         this.mode = this.modeAfterSending
         this.item = NO_ITEM
         output.lend(Buffer.from(items.bytes.buffer, at, run), new Pin(shard, item))
-        this.text.endValue()
+        this.protocol.endValue()
         return
       }
       shard.pin(item)

@@ -9,7 +9,7 @@ import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { type Output } from '../output.js'
-import { Mode, UNFINISHED, type Session } from '../session.js'
+import { Mode, UNFINISHED, type Protocol, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
 import { NOT_A_NUMBER, TextParser } from './parse.js'
 import { COPY_MAX, TEXT, TextReply } from './reply.js'
@@ -37,7 +37,7 @@ interface Command {
   readonly line?: LineHandler
 }
 
-export class TextProtocol {
+export class TextProtocol implements Protocol {
   readonly parser: TextParser
   readonly reply: TextReply
   private readonly bytes: Uint8Array
@@ -155,6 +155,8 @@ export class TextProtocol {
     const word = this.parser.text(start, start + 5)
     return word.startsWith('get ') || word === 'gets '
   }
+
+  answerLate(line: Uint8Array): void { this.reply.line(line) }
 
   refuseLongLine(): void { this.reply.line(TEXT.noMemoryReading) }
 

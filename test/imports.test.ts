@@ -1,0 +1,49 @@
+// Imports point one way, so that each part can be read and tested without those above it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+
+/** Each part may import from those listed; leaves may be imported by anyone. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  memory: [],
+  store: ['memory', 'stats/counters'],
+  'stats/counters': [],
+  'stats/prefixes': [],
+  'stats/report': ['memory', 'store', 'stats/counters'],
+  protocol: ['memory', 'store', 'stats/counters', 'stats/prefixes', 'stats/report', 'protocol'],
+  'protocol/text': ['memory', 'store', 'stats/counters', 'protocol'],
+  net: ['protocol', 'stats/report'],
+  options: [],
+}
+const LEAVES = ['clock', 'errors', 'options', 'version']
+/** These put the parts together. */
+const TOP = ['server', 'serve', 'cli', 'index', 'daemon', 'files', 'user']
+
+t.test('every file imports only from the parts below it', async t => {
+  const wrong: string[] = []
+  for (const file of readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))) {
+    const from = partOf(file)
+    if (TOP.includes(from)) continue
+    for (const to of importsOf(file)) {
+      const isAllowed = to === from || LEAVES.includes(to) || to.startsWith('options') || (MAY_IMPORT[from] ?? []).includes(to)
+      if (!isAllowed) wrong.push(`${file} imports ${to}`)
+    }
+  }
+  t.same(wrong, [])
+})
+
+/** The part a source file belongs to: its folder, but each file of stats and of the top is one of its own. */
+function partOf(file: string): string {
+  const folder = dirname(file)
+  if (folder === '.') return file.replace(/\.ts$/, '')
+  return folder === 'stats' ? file.replace(/\.ts$/, '') : folder
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  const targets = [...text.matchAll(/from '(\.[^']*)\.js'/g)].map(match => match[1]!)
+  return targets.map(target => partOf(relative(SRC, resolve(SRC, dirname(file), target)) + '.ts'))
+}
