@@ -48,8 +48,8 @@ export const enum Size {
   /** A page index is a word index shifted by this. */
   PageShift = 18,
   ItemHeader = ItemWord.Header * 4,
-  /** Values from here on are read from the socket straight into their item. */
-  DirectMin = 4096,
+  /** Values from here on are read from the socket straight into their item, when so much of them is still to come. */
+  DirectMin = 8192,
   KeyMax = 250,
   /** Class numbers are 1 to 63, as in memcached. */
   Classes = 64,

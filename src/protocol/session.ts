@@ -8,8 +8,9 @@
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
 //   Closed    takes nothing any more
+import { Size } from '../memory/layout.js'
 import { Counter } from '../stats/counters.js'
-import { NO_ITEM, spareBytes, type ItemId } from '../store/items.js'
+import { NO_ITEM, type ItemId } from '../store/items.js'
 import { Request } from '../store/request.js'
 import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
@@ -279,7 +280,7 @@ export class Session {
     if (this.mode !== Mode.Value || this.savedBytes > 0) return undefined
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
-    if (spareBytes(valueBytes) === 0 || this.received >= valueBytes) return undefined
+    if (valueBytes - this.received < Size.DirectMin) return undefined
     const at = items.valueAt(this.item, this.received)
     return Buffer.from(items.bytes.buffer, at, items.valueRun(this.item, this.received))
   }
