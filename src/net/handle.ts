@@ -26,13 +26,19 @@ export interface Writer {
 /** What is used of libuv's stream as Node wraps it. */
 interface Handle {
   readonly fd?: number
-  readonly writeQueueSize: number
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number
   writev(request: WriteRequest, parts: readonly Uint8Array[], areBuffers: true): number
 }
 
-/** Node's WriteWrap. One that was written at once may be used again; one that waits is libuv's until it completes. */
-interface WriteRequest { oncomplete: ((status: number) => void) | undefined }
+/**
+ * Node's WriteWrap. It gets a number when libuv takes it, which is when the kernel did not take all bytes at once; it is
+ * libuv's then until it completes. Before that it may be used again and again.
+ */
+interface WriteRequest {
+  oncomplete: ((status: number) => void) | undefined
+  getAsyncId(): number
+}
+const NOT_TAKEN = -1
 
 type WriteRequestClass = new () => WriteRequest
 
@@ -69,6 +75,8 @@ export function readInto(accepted: Socket, reader: Reader): Socket | undefined {
 export class HandleWriter implements Writer {
   private static requestClass: WriteRequestClass | undefined
   private request: WriteRequest | undefined
+  /** Writes that are not complete. */
+  private inFlight = 0
 
   /** @param onWritten called when everything that was not taken at once has been; also when it never will be */
   static on(socket: Socket, onWritten: () => void): HandleWriter | undefined {
@@ -92,8 +100,10 @@ export class HandleWriter implements Writer {
   }
 
   private isTaken(status: number): boolean {
-    if (status === 0 && this.handle.writeQueueSize === 0) return true
+    const isInFlight = this.request?.getAsyncId() !== NOT_TAKEN
+    if (status === 0 && !isInFlight) return true
     if (status !== 0) this.socket.destroy()
+    if (isInFlight) this.inFlight++
     this.request = undefined
     return false
   }
@@ -101,10 +111,13 @@ export class HandleWriter implements Writer {
   private newRequest(): WriteRequest | undefined {
     if (HandleWriter.requestClass === undefined) return undefined
     const request = new HandleWriter.requestClass()
-    request.oncomplete = () => {
-      if (this.handle.writeQueueSize === 0) this.onWritten()
-    }
+    if (typeof request.getAsyncId !== 'function') return undefined
+    request.oncomplete = () => this.completed()
     return request
+  }
+
+  private completed(): void {
+    if (--this.inFlight === 0) this.onWritten()
   }
 
   private writeThroughSocket(bytes: Uint8Array): boolean {
@@ -115,7 +128,8 @@ export class HandleWriter implements Writer {
       HandleWriter.requestClass = request.constructor as WriteRequestClass
       return handle.writeBuffer(request, bytes)
     }
-    this.socket.write(bytes, this.onWritten)
+    this.inFlight++
+    this.socket.write(bytes, () => this.completed())
     return this.socket.writableLength === 0 && this.socket.errored === null
   }
 }
@@ -130,7 +144,6 @@ export function descriptorOf(stream: unknown): number {
 function handleOf(socket: Socket): Handle | undefined {
   const handle = (socket as unknown as Inside)._handle
   if (handle === undefined || handle === null) return undefined
-  const isKnown = typeof handle.writeBuffer === 'function' && typeof handle.writev === 'function' &&
-    typeof handle.writeQueueSize === 'number'
+  const isKnown = typeof handle.writeBuffer === 'function' && typeof handle.writev === 'function'
   return isKnown ? handle : undefined
 }

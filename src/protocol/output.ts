@@ -102,9 +102,10 @@ export class Output {
     if (this.at + count > this.limit) this.flush()
   }
 
+  hasRoom(count: number): boolean { return this.at + count <= this.limit }
+
   /** Where the output stands, to come back to with `rewind`; only good until the next flush. */
   get mark(): number { return this.at }
-  flushes = 0
 
   rewind(mark: number): void {
     this.at = mark
@@ -126,7 +127,6 @@ export class Output {
   flush(): void {
     const sink = this.sink
     if (this.isEmpty || sink === undefined) return
-    this.flushes++
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
     const isTaken = this.lent.length === 0 ? sink.write(this.view(this.start, this.at)) : sink.writeMany(this.parts())
     if (isTaken) {

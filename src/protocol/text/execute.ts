@@ -209,19 +209,19 @@ export class TextProtocol implements Protocol {
   private serveKeys(session: Session): number {
     const { bytes, parser, output } = this
     const mark = output.mark
-    const flushes = output.flushes
+    this.areKeysChecked = false
     while (parser.keyEnd > parser.keyStart) {
-      this.serveKey(session)
+      const isServed = this.serveKey(session)
       const at = parser.stop
       if (session.mode === Mode.Sending || session.mode === Mode.Keys) return at
-      if (bytes[at] === LINE_END) break
+      if (isServed && bytes[at] === LINE_END) break
       if (output.isBlocked) {
         session.mode = Mode.Keys
         return at
       }
-      if (!parser.scanKey(parser.skipSpaces(at))) {
-        // the error is the whole answer; what was written already cannot be taken back
-        if (output.flushes === flushes) output.rewind(mark)
+      if (!isServed || !parser.scanKey(parser.skipSpaces(at))) {
+        // the error is the whole answer
+        output.rewind(mark)
         return this.refuseKeys(session)
       }
     }
@@ -229,34 +229,59 @@ export class TextProtocol implements Protocol {
     return parser.stop + 1
   }
 
+  /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
+  private areKeysChecked = false
+
+  /** An answer that has begun to go out cannot become an error: so the keys to come are looked at before. */
+  private checkKeys(): boolean {
+    if (!this.areKeysChecked) this.areKeysChecked = !this.parser.hasLongKey(this.parser.stop)
+    return this.areKeysChecked
+  }
+
   private refuseKeys(session: Session): number {
     this.answer(session, TEXT.badFormat)
     return this.skipLine(this.parser.stop)
   }
 
-  private serveKey(session: Session): void {
+  /** Answers one key; false if that must not begin, as a later key of the line is too long. */
+  private serveKey(session: Session): boolean {
     const request = session.request
     this.takeKey(request)
     const shard = this.store_.shardFor(request)
-    this.reply.ensureValue()
+    if (!this.reply.hasRoomForValue) {
+      if (!this.checkKeys()) return false
+      this.reply.ensureValue()
+    }
     const item = session.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
     if (this.host.prefixes.isOn) {
       this.host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
     }
-    if (item === NO_ITEM) return shard.release(request)
+    if (item === NO_ITEM) {
+      shard.release(request)
+      return true
+    }
     if (this.host.verbosity > 1) this.logSending(session)
     if (shard.items.valueBytes(item) <= COPY_MAX) {
       this.reply.value(shard, item, request, session.withCas)
-      return shard.release(request)
+      shard.release(request)
+      return true
     }
-    const isPinned = shard.isPinnable(item)
+    return this.lendValue(session, shard, item)
+  }
+
+  /** Answers a key with a value that is not copied; releases the key's stripe. */
+  private lendValue(session: Session, shard: Shard, item: ItemId): boolean {
+    const { request } = session
+    const isAllowed = this.checkKeys()
+    const isPinned = isAllowed && shard.isPinnable(item)
     if (isPinned) {
       shard.pinLocked(item)
       this.reply.header(shard, item, request, session.withCas)
     }
     shard.release(request)
     if (isPinned) session.beginSending(shard, item, Mode.Keys)
-    else this.answer(session, TEXT.noMemoryWriting)
+    else if (isAllowed) this.answer(session, TEXT.noMemoryWriting)
+    return isAllowed
   }
 
   private logSending(session: Session): void {

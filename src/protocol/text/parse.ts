@@ -91,6 +91,19 @@ export class TextParser {
     return at + NOREPLY.length
   }
 
+  /** Whether a token between `at` and the line end is longer than a key may be. */
+  hasLongKey(at: number): boolean {
+    const { bytes } = this
+    for (let start = at; ; at++) {
+      const byte = bytes[at]!
+      if (byte !== SPACE && byte !== LINE_END) continue
+      const end = byte === LINE_END && at > start && bytes[at - 1] === CARRIAGE_RETURN ? at - 1 : at
+      if (end - start > Size.KeyMax) return true
+      if (byte === LINE_END) return false
+      start = at + 1
+    }
+  }
+
   skipSpaces(at: number): number {
     const { bytes } = this
     while (bytes[at] === SPACE) at++

@@ -72,6 +72,8 @@ export class TextReply {
     this.output.lineEnd()
   }
 
+  get hasRoomForValue(): boolean { return this.output.hasRoom(HEADER_MAX + COPY_MAX) }
+
   /** Makes room for the block of any item that is copied, so that nothing is written while an item is locked. */
   ensureValue(): void { this.output.ensure(HEADER_MAX + COPY_MAX) }
 
