@@ -49,14 +49,17 @@ export class Connection implements Peer, Reader {
   // Reading
 
   target(): Uint8Array | undefined {
-    const direct = this.isPaused ? undefined : this.session.directTarget
-    if (direct === undefined && !this.isReadingDirect && this.isTargetKnown) return undefined
+    const { session, host } = this
+    const direct = this.isPaused ? undefined : session.directTarget
+    const shared = session.sendsLargeValues ? host.input.shortReadBuffer : host.input.readBuffer
     this.isReadingDirect = direct !== undefined
-    this.isTargetKnown = true
-    return direct ?? this.host.input.readBuffer
+    const wanted = direct ?? shared
+    if (wanted === this.lastTarget) return undefined
+    this.lastTarget = wanted
+    return wanted
   }
 
-  private isTargetKnown = false
+  private lastTarget: Uint8Array | undefined
 
   read(count: number): void {
     if (this.isOver) return

@@ -5,7 +5,9 @@
 //   ^ start                        ^ batchStart                ^ at the end of what was read
 
 /** What one read takes at most. */
-export const READ_BYTES = 16 * 1024
+export const READ_BYTES = 96 * 1024
+/** What it takes from a client that sends large values, so that little of the next one has to be copied to its item. */
+const SHORT_READ_BYTES = 2 * 1024
 /** The longest unfinished line: only a multi-get may grow so long. */
 export const LINE_BYTES_MAX = 1024 * 1024
 /** The bytes an Input needs. */
@@ -16,10 +18,12 @@ export class Input {
   readonly batchStart: number
   /** The same place as a view to hand to a socket. */
   readonly readBuffer: Uint8Array
+  readonly shortReadBuffer: Uint8Array
 
   /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */
   constructor(readonly bytes: Uint8Array, readonly start: number) {
     this.batchStart = start + LINE_BYTES_MAX
     this.readBuffer = bytes.subarray(this.batchStart, this.batchStart + READ_BYTES)
+    this.shortReadBuffer = bytes.subarray(this.batchStart, this.batchStart + SHORT_READ_BYTES)
   }
 }

@@ -98,6 +98,7 @@ export class Session {
     store.refreshTime()
     this.usedAt = store.context.now
     store.counters.add(Counter.BytesRead, count)
+    this.sendsLargeValues = false
     output.open(this.peer)
     const start = input.batchStart - this.savedBytes
     this.restore(start)
@@ -156,10 +157,7 @@ export class Session {
 
   private run(start: number, end: number): void {
     const { input, output, requestsPerTurn } = this.host
-    if (this.parked !== undefined) {
-      output.text(this.parked)
-      this.parked = undefined
-    }
+    this.unpark()
     input.bytes[end] = LINE_END
     if (this.mode === Mode.Sending) this.sendMore()
     this.isWorking = true
@@ -177,6 +175,12 @@ export class Session {
       if (this.mode === Mode.Line) served++
     }
     this.finish(start, at, end, hasYielded)
+  }
+
+  private unpark(): void {
+    if (this.parked === undefined) return
+    this.host.output.text(this.parked)
+    this.parked = undefined
   }
 
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
@@ -272,6 +276,9 @@ export class Session {
     this.request.bytes = this.host.input.bytes
   }
 
+  /** Whether this client is sending large values, so that the next is best read with a short first read. */
+  sendsLargeValues = false
+
   /**
    * Where the next bytes should be read to, if not into the thread's input: the place in a large value that they fill.
    * Bytes read there are told by `receivedDirect`.
@@ -281,27 +288,32 @@ export class Session {
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
     if (valueBytes - this.received < Size.DirectMin) return undefined
+    this.sendsLargeValues = true
     const at = items.valueAt(this.item, this.received)
-    return Buffer.from(items.bytes.buffer, at, items.valueRun(this.item, this.received))
+    return Buffer.from(items.bytes.buffer, at, this.shard!.valueRoom(this.item, this.received))
   }
 
+  /** `count` bytes were read to `directTarget`: of the value, its line end, and perhaps of what follows it. */
   receivedDirect(count: number): void {
-    const { store, output } = this.host
+    const { store, output, input } = this.host
     const { items } = this.shard!
-    const valueBytes = items.valueBytes(this.item)
+    const item = this.item
+    const valueBytes = items.valueBytes(item)
     store.counters.add(Counter.BytesRead, count)
     this.received += count
     if (this.received > valueBytes) this.checkSpareBytes(valueBytes)
     if (this.received < valueBytes + 2) return
+    const followingBytes = this.received - (valueBytes + 2)
+    if (followingBytes > 0) {
+      const at = items.valueAt(item, valueBytes + 1) + 1
+      input.bytes.set(items.bytes.subarray(at, at + followingBytes), input.batchStart)
+    }
     store.refreshTime()
     this.usedAt = store.context.now
     output.open(this.peer)
-    if (this.parked !== undefined) {
-      output.text(this.parked)
-      this.parked = undefined
-    }
+    this.unpark()
     this.endValue()
-    this.finish(0, 0, 0, false)
+    this.run(input.batchStart, input.batchStart + followingBytes)
   }
 
   /** What was read behind a value, straight into its spare bytes, must be a line end. */

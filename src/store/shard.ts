@@ -108,6 +108,16 @@ export class Shard {
       request.flags, request.expiresAt, request.valueBytes)
   }
 
+  /** How many bytes from `offset` of a value on may be written: to the end of the run, and of the chunk if that is the last. */
+  valueRoom(item: ItemId, offset: number): number {
+    const { items, slabs } = this
+    const run = items.valueRun(item, offset)
+    if (offset + run < items.valueBytes(item) + 2) return run
+    const at = items.valueAt(item, offset)
+    const chunk = items.has(item, State.Large) ? items.piece(item, items.pieceCount(item) - 1) : item
+    return (chunk << 2) + slabs.classes.chunkBytes[slabs.classAt(chunk)]! - at
+  }
+
   /** Gives a reserved item back. */
   abandon(item: ItemId): void {
     this.items.dropRef(item)
