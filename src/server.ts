@@ -57,7 +57,10 @@ export class Server implements Host {
   private waitingSince = 0
   private listeners: { listener: Listener; address: ServerAddress }[] = []
   private readonly timers: (() => void)[] = []
+  /** Who waits for the last connection to be gone. */
+  private readonly whenEmpty: (() => void)[] = []
   private readonly startedAt: number
+  private state: 'new' | 'listening' | 'closed' = 'new'
 
   /** @throws MemslabError with code 'EUSAGE' if an option is wrong */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}) {
@@ -80,13 +83,23 @@ export class Server implements Host {
 
   /** Opens every listener, or none: rejects with a MemslabError whose message is one clear line. */
   async listen(): Promise<void> {
+    if (this.state !== 'new') throw new MemslabError('EALREADY', `the server is already ${this.state}`)
+    this.state = 'listening'
     try {
       if (this.options.socketPath !== undefined) await this.listenUnix(this.options.socketPath)
       else if (this.options.port !== 0) await this.listenTcp()
+      if (this.isClosed) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
     } catch (cause) {
-      await this.closeListeners()
+      await this.closeAll()
+      if (!this.isClosed) this.state = 'new'
       throw cause
     }
+    this.startTimers()
+  }
+
+  private get isClosed(): boolean { return this.state === 'closed' }
+
+  private startTimers(): void {
     const { lruCrawler, lruMaintainer, idleTimeout } = this.options
     if (lruMaintainer) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.store.balanceStep()))
     if (lruCrawler) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.store.sweepStep()))
@@ -110,7 +123,7 @@ export class Server implements Host {
         // the first address gave a free port that is in use on another one
         const isTaken = cause instanceof MemslabError && cause.code === 'EADDRINUSE'
         if (port !== 0 || !isTaken || tries === PORT_TRIES) throw cause
-        await this.closeListeners()
+        await this.closeAll()
       }
     }
   }
@@ -166,25 +179,31 @@ export class Server implements Host {
     return 0
   }
 
-  /** Closes listeners and connections. May be called twice. */
+  /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
+    this.state = 'closed'
     for (const stop of this.timers.splice(0)) stop()
-    for (const { socket } of this.waiting.splice(0)) socket.destroy()
-    for (const connection of this.connections) connection.destroy()
-    await this.closeListeners()
+    await this.closeAll()
   }
 
-  private async closeListeners(): Promise<void> {
-    await Promise.all(this.listeners.splice(0).map(({ listener }) => new Promise(resolve => listener.close(resolve))))
+  private async closeAll(): Promise<void> {
+    const gone = this.listeners.splice(0).map(({ listener }) => new Promise(resolve => listener.close(resolve)))
+    for (const { socket } of this.waiting.splice(0)) socket.destroy()
+    if (this.connections.size > 0) gone.push(new Promise<void>(resolve => { this.whenEmpty.push(resolve) }))
+    for (const connection of this.connections) connection.destroy()
+    await Promise.all(gone)
   }
 
   // Connections
 
   /** Serves one conversation on any stream. */
-  handle(stream: Duplex): void { this.open(stream, 'stream') }
+  handle(stream: Duplex): void {
+    if (!stream.destroyed) this.open(stream, 'stream', false)
+  }
 
   private accept(socket: Socket, listenAddress: string): void {
-    if (this.connections.size < this.options.maxconns) return this.open(socket, listenAddress)
+    if (this.isClosed) return void socket.destroy()
+    if (this.connections.size < this.options.maxconns) return this.open(socket, listenAddress, true)
     const { counters } = this.store
     if (this.options.maxconnsFast) {
       counters.add(Counter.RejectedConnections)
@@ -201,9 +220,9 @@ export class Server implements Host {
     this.waiting.push({ socket, listenAddress })
   }
 
-  private open(stream: Duplex, listenAddress: string): void {
+  private open(stream: Duplex, listenAddress: string, isAccepted: boolean): void {
     this.store.counters.add(Counter.TotalConnections)
-    const connection = new Connection(this, this.text, stream, listenAddress, gone => this.closed(gone))
+    const connection = new Connection(this, this.text, stream, listenAddress, isAccepted, gone => this.closed(gone))
     this.connections.add(connection)
     if (this.verbosity > 1) this.log(`<${connection.id} new ${this.protocolName} client connection`)
   }
@@ -212,13 +231,14 @@ export class Server implements Host {
     this.connections.delete(connection)
     if (this.verbosity > 1) this.log(`<${connection.id} connection closed.`)
     this.openWaiting()
+    if (this.connections.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
   }
 
   private openWaiting(): void {
     if (this.waiting.length === 0) return
     while (this.waiting.length > 0 && this.connections.size < this.options.maxconns) {
       const { socket, listenAddress } = this.waiting.shift()!
-      if (!socket.destroyed) this.open(socket, listenAddress)
+      if (!socket.destroyed) this.open(socket, listenAddress, true)
     }
     if (this.waiting.length > 0) return
     this.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
@@ -227,7 +247,7 @@ export class Server implements Host {
   private closeIdle(seconds: number): void {
     this.store.refreshTime()
     for (const connection of this.connections) {
-      if (this.store.context.now - connection.usedAt <= seconds) continue
+      if (!connection.isIdle || this.store.context.now - connection.usedAt <= seconds) continue
       this.store.counters.add(Counter.IdleKicks)
       connection.destroy()
     }
@@ -301,5 +321,5 @@ export class Server implements Host {
   }
 
   /** Walks the whole store and throws at the first inconsistency. For tests. */
-  verify(): void { this.store.verify(this.connections.size * 2) }
+  verify(): void { this.store.verify() }
 }

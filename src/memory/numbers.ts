@@ -53,6 +53,9 @@ export function parseUint64(bytes: Uint8Array, start: number, end: number, into:
     into.set(Math.floor(value / 0x100000000), value >>> 0)
     return true
   }
+  // a value of half a megabyte of digits is not made a BigInt, which would take long
+  while (bytes[start] === ZERO) start++
+  if (end - start > DIGITS_MAX) return false
   const exact = BigInt(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
   if (exact > 0xffffffffffffffffn) return false
   into.setBigInt(exact)

@@ -27,12 +27,13 @@ export class Connection implements Peer, Reader {
   /**
    * @param accepted a stream nobody reads yet
    * @param listenAddress where it was accepted, as `stats conns` shows it
+   * @param isAccepted whether it comes from a listener: only such a one, that nobody has touched, is used without its stream
    * @param onClose called once, when the connection is gone
    */
   constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex,
-    private readonly listenAddress: string, private readonly onClose: (connection: Connection) => void) {
+    private readonly listenAddress: string, isAccepted: boolean, private readonly onClose: (connection: Connection) => void) {
     this.session = new Session(host, protocol, this)
-    const quick = accepted instanceof Socket ? readInto(accepted, this) : undefined
+    const quick = isAccepted && accepted instanceof Socket ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
     this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())
     this.id = descriptorOf(this.stream) || ++streamCount
@@ -69,6 +70,7 @@ export class Connection implements Peer, Reader {
 
   private readChunk(chunk: Buffer): void {
     const { bytes, batchStart } = this.host.input
+    if (this.host.input.isInUse) return this.readLater(chunk)
     for (let at = 0; at < chunk.length && !this.isOver; at += READ_BYTES) {
       const count = Math.min(READ_BYTES, chunk.length - at)
       if (this.isPaused) {
@@ -80,6 +82,15 @@ export class Connection implements Peer, Reader {
     }
   }
 
+  /** Somebody answers a reply in the middle of its batch: a stream within this process can do that. */
+  private readLater(chunk: Buffer): void {
+    this.stream.pause()
+    this.stream.unshift(chunk)
+    setImmediate(() => {
+      if (!this.isPaused && !this.isOver) this.stream.resume()
+    })
+  }
+
   // Peer
 
   write(bytes: Uint8Array): boolean { return !this.isBroken && this.writer.write(bytes) }
@@ -89,7 +100,7 @@ export class Connection implements Peer, Reader {
   hold(batch: Batch): void { this.pending.push(batch) }
 
   /** Nobody hears any more. Nothing is taken then, so that the session stops; `closed`, which follows, settles the rest. */
-  private get isBroken(): boolean { return this.stream.destroyed || this.stream.errored !== null }
+  private get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
 
   /** Everything that was not taken at once has been. */
   private drained(): void {
@@ -143,7 +154,10 @@ export class Connection implements Peer, Reader {
 
   get usedAt(): number { return this.session.usedAt }
 
-  /** What `stats conns` shows; `asking` is the connection that asked. */
+  /** Whether it waits for a request and has nothing more to send. */
+  get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
+
+  /** What `stats conns` shows. */
   facts(now: number): ConnectionFacts {
     return {
       id: this.id,
@@ -170,23 +184,27 @@ class StreamWriter implements Writer {
   constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
 
   write(bytes: Uint8Array): boolean {
-    this.stream.write(bytes, this.written)
+    // a stream may keep what it is given, though it counts it as written
+    this.stream.write(Buffer.from(bytes), this.written)
     return this.isTaken
   }
 
   writeMany(parts: readonly Uint8Array[]): boolean {
     this.stream.cork()
-    for (const part of parts) this.stream.write(part, this.written)
+    for (const part of parts) this.stream.write(Buffer.from(part), this.written)
     this.stream.uncork()
     return this.isTaken
   }
 
-  private get isTaken(): boolean { return this.stream.writableLength === 0 && this.stream.errored === null }
+  private get isTaken(): boolean { return this.stream.writableLength === 0 && !hasFailed(this.stream) }
 
   private readonly written = (): void => {
     if (this.stream.writableLength === 0) this.onWritten()
   }
 }
+
+/** Whether a stream has met an error; Node's own tell it by null or an error, others may not know it. */
+function hasFailed(stream: Duplex): boolean { return (stream.errored ?? null) !== null }
 
 function remoteAddress(stream: Duplex, listenAddress: string): string {
   if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress

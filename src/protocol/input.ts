@@ -19,6 +19,8 @@ export class Input {
   /** The same place as a view to hand to a socket. */
   readonly readBuffer: Uint8Array
   readonly shortReadBuffer: Uint8Array
+  /** Whether a batch is being served, so that nothing may be put here. */
+  isInUse = false
 
   /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */
   constructor(readonly bytes: Uint8Array, readonly start: number) {

@@ -39,7 +39,7 @@ export class Batch {
 export interface Loan { end(): void }
 
 /** A part of the output that is not in the buffer. */
-interface LentPart { at: number; view: Uint8Array; loan: Loan | undefined }
+interface LentPart { at: number; view: Uint8Array; loan: Loan }
 
 export class Output {
   /** The memory being filled; it changes when a buffer is lent to a socket. */
@@ -81,7 +81,8 @@ export class Output {
     const isArena = this.isOfArena(buffer)
     this.current = buffer
     this.views = new Array<undefined>(KEPT_VIEW_BYTES)
-    this.memory = isArena ? this.arena : new Memory(buffer)
+    // not the Buffer itself, whose slice is no copy
+    this.memory = isArena ? this.arena : new Memory(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length))
     this.bytes = this.memory.bytes
     this.start = isArena ? buffer.byteOffset : 0
     this.at = this.start
@@ -107,17 +108,11 @@ export class Output {
   /** Where the output stands, to come back to with `rewind`; only good until the next flush. */
   get mark(): number { return this.at }
 
-  rewind(mark: number): void {
-    this.at = mark
-    while (this.lent.length > 0 && this.lent.at(-1)!.at > mark) {
-      const part = this.lent.pop()!
-      this.lentBytes -= part.view.length
-      part.loan?.end()
-    }
-  }
+  /** Takes back what was written since, which must not have been lent. */
+  rewind(mark: number): void { this.at = mark }
 
   /** Lends `view` after what was written so far; `loan` ends when it is gone. */
-  lend(view: Uint8Array, loan: Loan | undefined): void {
+  lend(view: Uint8Array, loan: Loan): void {
     this.lent.push({ at: this.at, view, loan })
     this.lentBytes += view.length
     if (this.lentBytes >= LENT_BYTES_MAX) this.flush()
@@ -140,7 +135,7 @@ export class Output {
   }
 
   private takeLoans(): Loan[] {
-    const loans = this.lent.flatMap(({ loan }) => loan ?? [])
+    const loans = this.lent.map(({ loan }) => loan)
     this.lent = []
     this.lentBytes = 0
     return loans

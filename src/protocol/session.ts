@@ -78,13 +78,14 @@ export class Session {
 
   // Sending
   private sentBytes = 0
+  private pin: Pin | undefined
 
   /** What was read and not yet understood: the first `savedBytes` of `saved`. */
   private saved: Buffer | undefined
   private savedBytes = 0
   /** Answers that wait for the rest of a value, as memcached holds them back. */
   private parked: Uint8Array | undefined
-  /** Whether a batch is being served just now. */
+  /** Whether its batch is being served just now. */
   isWorking = false
 
   constructor(private readonly host: Host, private readonly protocol: Protocol, readonly peer: Peer) {
@@ -143,10 +144,8 @@ export class Session {
 
   /** The connection is gone: gives back what is held. */
   close(): void {
-    if (this.item !== NO_ITEM && this.shard !== undefined) {
-      if (this.mode === Mode.Value) this.shard.abandon(this.item)
-      else if (this.mode === Mode.Sending) this.shard.unpin(this.item)
-    }
+    if (this.mode === Mode.Value) this.shard?.abandon(this.item)
+    if (this.mode === Mode.Sending) this.pin?.end()
     this.item = NO_ITEM
     this.mode = Mode.Closed
     this.parked = undefined
@@ -160,7 +159,7 @@ export class Session {
     this.unpark()
     input.bytes[end] = LINE_END
     if (this.mode === Mode.Sending) this.sendMore()
-    this.isWorking = true
+    this.isWorking = input.isInUse = true
     let at = start
     let served = 0
     let hasYielded = false
@@ -175,6 +174,7 @@ export class Session {
       if (this.mode === Mode.Line) served++
     }
     this.finish(start, at, end, hasYielded)
+    this.isWorking = input.isInUse = false
   }
 
   private unpark(): void {
@@ -196,7 +196,6 @@ export class Session {
 
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
-    this.isWorking = false
     const { output, store } = this.host
     const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.mode === Mode.Line
     if (isUnfinished) this.checkLine(at, end)
@@ -300,6 +299,8 @@ export class Session {
     const item = this.item
     const valueBytes = items.valueBytes(item)
     store.counters.add(Counter.BytesRead, count)
+    store.refreshTime()
+    this.usedAt = store.context.now
     this.received += count
     if (this.received > valueBytes) this.checkSpareBytes(valueBytes)
     if (this.received < valueBytes + 2) return
@@ -308,8 +309,6 @@ export class Session {
       const at = items.valueAt(item, valueBytes + 1) + 1
       input.bytes.set(items.bytes.subarray(at, at + followingBytes), input.batchStart)
     }
-    store.refreshTime()
-    this.usedAt = store.context.now
     output.open(this.peer)
     this.unpark()
     this.endValue()
@@ -338,44 +337,50 @@ export class Session {
 
   // Sending large items
 
-  /** Sends the value of a pinned item, in runs that lie together, as fast as the other end takes them. */
-  beginSending(shard: Shard, item: ItemId, resumeIn: Mode): void {
+  /** Sends the value of a pinned item, in runs that lie together, as fast as the other end takes them; then its get goes on. */
+  beginSending(shard: Shard, item: ItemId): void {
     this.shard = shard
     this.item = item
     this.sentBytes = 0
-    this.modeAfterSending = resumeIn
+    this.pin = new Pin(shard, item)
     this.mode = Mode.Sending
     this.sendMore()
   }
 
-  private modeAfterSending: Mode = Mode.Line
-
   private sendMore(): void {
     const { output } = this.host
-    const shard = this.shard!
-    const { items } = shard
+    const { items } = this.shard!
     const item = this.item
+    const pin = this.pin!
     const valueBytes = items.valueBytes(item)
     while (!output.isBlocked) {
       const run = Math.min(items.valueRun(item, this.sentBytes), valueBytes - this.sentBytes)
       const at = items.valueAt(item, this.sentBytes)
       this.sentBytes += run
-      const isLast = this.sentBytes === valueBytes
-      if (isLast) {
-        this.mode = this.modeAfterSending
-        this.item = NO_ITEM
-        output.lend(Buffer.from(items.bytes.buffer, at, run), new Pin(shard, item))
-        this.protocol.endValue()
-        return
-      }
-      shard.pin(item)
-      output.lend(Buffer.from(items.bytes.buffer, at, run), new Pin(shard, item))
+      pin.share()
+      output.lend(Buffer.from(items.bytes.buffer, at, run), pin)
+      if (this.sentBytes < valueBytes) continue
+      this.mode = Mode.Keys
+      this.item = NO_ITEM
+      pin.end()
+      this.protocol.endValue()
+      return
     }
   }
+
+  /** Whether it waits for a request, so that nothing is lost if it ends. */
+  get isIdle(): boolean { return this.mode === Mode.Line }
 }
 
-/** A reference to an item that is being sent. */
+/** One reference to an item that is being sent, shared by its session and the parts that are on their way. */
 class Pin implements Loan {
+  private holders = 1
+
   constructor(private readonly shard: Shard, private readonly item: ItemId) {}
-  end(): void { this.shard.unpin(this.item) }
+
+  share(): void { this.holders++ }
+
+  end(): void {
+    if (--this.holders === 0) this.shard.unpin(this.item)
+  }
 }

@@ -15,6 +15,8 @@ export class Items {
   private readonly words: Int32Array
   readonly bytes: Uint8Array
   readonly memory: Memory
+  /** References to items of this arena that this thread's sessions hold: reserved ones, and ones being sent. */
+  refCount = 0
 
   /** @param pieceBytes the value bytes that one piece of a large item holds, all but the last */
   constructor(arena: Arena, readonly pieceBytes: number) {
@@ -49,8 +51,15 @@ export class Items {
   unmark(item: ItemId, bits: number): void { this.words[item + ItemWord.State]! &= ~bits }
 
   refs(item: ItemId): number { return this.words[item + ItemWord.State]! & State.Refs }
-  addRef(item: ItemId): void { this.words[item + ItemWord.State]!++ }
-  dropRef(item: ItemId): void { this.words[item + ItemWord.State]!-- }
+  addRef(item: ItemId): void {
+    this.words[item + ItemWord.State]!++
+    this.refCount++
+  }
+
+  dropRef(item: ItemId): void {
+    this.words[item + ItemWord.State]!--
+    this.refCount--
+  }
 
   segment(item: ItemId): Segment {
     return (this.words[item + ItemWord.State]! >>> State.SegmentShift) & State.SegmentMask
@@ -109,6 +118,7 @@ export class Items {
     words[item + ItemWord.ExpiresAt] = expiresAt
     words[item + ItemWord.ValueBytes] = valueBytes
     words[item + ItemWord.State] = state
+    this.refCount++
     this.memory.copyFrom(key, keyStart, this.keyStart(item), keyBytes)
   }
 
@@ -123,11 +133,6 @@ export class Items {
   reservePiece(piece: ItemId, owner: ItemId): void {
     this.words[piece + PieceWord.Owner] = owner
     this.words[piece + ItemWord.State] = State.Piece
-  }
-
-  setFree(chunk: ItemId, next: ItemId): void {
-    this.words[chunk + ItemWord.Next] = next
-    this.words[chunk + ItemWord.State] = 0
   }
 
   piece(item: ItemId, index: number): ItemId { return this.words[this.pieceWord(item) + index]! as ItemId }

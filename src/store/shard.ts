@@ -1,7 +1,6 @@
 // A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key says in which
 // shard it lives; a store of up to 2 GiB has one. Public operations take the lock of the key's stripe, those named
 // ...Locked need it held.
-import { assert } from '../errors.js'
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, ListWord, Size, State } from '../memory/layout.js'
 import { parseUint64, writeUint64, Uint64 } from '../memory/numbers.js'
@@ -77,21 +76,15 @@ export class Shard {
     this.context.locks.release(this.context.stripe(request.hash))
   }
 
-  /** Keeps an item's memory in place, even when its key is replaced or deleted, until `unpin`. */
-  pinLocked(item: ItemId): void {
-    assert(this.items.refs(item) < State.Refs, 'more readers of one item than can be counted')
+  /**
+   * Keeps an item's memory in place, even when its key is replaced or deleted, until `unpin`; false if it has more readers
+   * than can be counted.
+   */
+  tryPinLocked(item: ItemId): boolean {
+    if (this.items.refs(item) === State.Refs) return false
     this.items.addRef(item)
+    return true
   }
-
-  pin(item: ItemId): void {
-    const { context } = this
-    const stripe = context.stripe(this.hashOf(item))
-    context.locks.take(stripe)
-    try { this.pinLocked(item) } finally { context.locks.release(stripe) }
-  }
-
-  /** Whether one more reader can be counted. */
-  isPinnable(item: ItemId): boolean { return this.items.refs(item) < State.Refs - 1 }
 
   unpin(item: ItemId): void {
     const { context } = this
@@ -238,9 +231,8 @@ export class Shard {
     const oldBytes = items.valueBytes(old)
     const addedBytes = items.valueBytes(addition)
     let joined = NO_ITEM
-    if (!this.isTooLarge(request, items.flags(old), oldBytes + addedBytes)) {
-      // the old item must not be what makes room for its successor
-      items.addRef(old)
+    // the old item must not be what makes room for its successor
+    if (!this.isTooLarge(request, items.flags(old), oldBytes + addedBytes) && this.tryPinLocked(old)) {
       joined = this.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
         items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
       items.dropRef(old)
@@ -334,7 +326,7 @@ export class Shard {
     request.number.set(number.high, number.low)
     const length = writeUint64(this.digits, 0, number.high, number.low)
     const room = items.valueBytes(item)
-    if (length > room || items.refs(item) > 0) return this.rewriteLocked(request, item, Math.max(length, 0), length)
+    if (length > room || items.refs(item) > 0) return this.rewriteLocked(request, item, length)
     // in place; a shorter number is padded with spaces, as protocol.txt says of decr
     this.writeDigits(item, length)
     context.stampCas(items, item)
@@ -343,11 +335,11 @@ export class Shard {
   }
 
   /** Puts the number into a new item: it has outgrown the old one, or somebody is reading that. */
-  private rewriteLocked(request: Request, item: ItemId, valueBytes: number, length: number): Outcome {
+  private rewriteLocked(request: Request, item: ItemId, length: number): Outcome {
     const { items } = this
-    items.addRef(item)
+    if (!this.tryPinLocked(item)) return Outcome.NoMemory
     const heir = this.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
-      items.flags(item), items.expiresAt(item), valueBytes)
+      items.flags(item), items.expiresAt(item), Math.max(length, items.valueBytes(item)))
     items.dropRef(item)
     if (heir === NO_ITEM) return Outcome.NoMemory
     this.writeDigits(heir, length)
@@ -517,6 +509,7 @@ export class Shard {
       const piece = this.takeChunk(this.slabs.classes.classFor(Size.ItemHeader + pieceBytes))
       if (piece === NO_ITEM) {
         while (i > 0) this.giveBack(items.piece(item, --i))
+        items.dropRef(item)
         this.giveBack(item)
         return false
       }

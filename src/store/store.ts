@@ -217,9 +217,12 @@ export class Store {
     return sum
   }
 
-  /** Walks everything and throws at the first inconsistency; `reserved` items may be in the hands of sessions. */
-  verify(reserved = 0): void {
-    for (const shard of this.shards) verifyShard(shard, reserved)
+  /** Items in the hands of sessions: being filled, or being sent. */
+  get refCount(): number { return this.shards.reduce((sum, shard) => sum + shard.items.refCount, 0) }
+
+  /** Walks everything and throws at the first inconsistency. */
+  verify(): void {
+    for (const shard of this.shards) verifyShard(shard)
   }
 }
 

@@ -9,10 +9,9 @@ import { type Shard } from './shard.js'
 /** What a walk over the pages of one class found. */
 interface ClassTally { pages: number; used: number; free: Set<number>; requestedBytes: number }
 
-/** @param reserved how many items are being filled or read just now, at most */
-export function verifyShard(shard: Shard, reserved: number): void {
+export function verifyShard(shard: Shard): void {
   const linked = new Set<ItemId>()
-  const tallies = walkPages(shard, linked, reserved)
+  const tallies = walkPages(shard, linked)
   checkTable(shard, linked)
   for (let slabClass = 1; slabClass <= shard.slabs.classes.largest; slabClass++) {
     checkFreeChunks(shard, slabClass, tallies[slabClass]!)
@@ -21,12 +20,12 @@ export function verifyShard(shard: Shard, reserved: number): void {
   assert(linked.size === 0, `${linked.size} linked items are in no list`)
 }
 
-function walkPages(shard: Shard, linked: Set<ItemId>, reserved: number): ClassTally[] {
+function walkPages(shard: Shard, linked: Set<ItemId>): ClassTally[] {
   const { items, slabs } = shard
   const tallies = Array.from({ length: slabs.classes.largest + 1 },
     (): ClassTally => ({ pages: 0, used: 0, free: new Set(), requestedBytes: 0 }))
   const pieces: ItemId[] = []
-  let inUse = 0
+  let refs = 0
   let pagesUsed = 0
   for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
     const slabClass = slabs.classOfPage(page)
@@ -41,18 +40,18 @@ function walkPages(shard: Shard, linked: Set<ItemId>, reserved: number): ClassTa
         continue
       }
       tally.used++
-      if (items.isPiece(chunk)) pieces.push(chunk)
-      else if (items.has(chunk, State.Linked)) {
+      if (items.isPiece(chunk)) {
+        pieces.push(chunk)
+        continue
+      }
+      refs += items.refs(chunk)
+      if (items.has(chunk, State.Linked)) {
         linked.add(chunk)
         tallies[shard.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
-        if (items.refs(chunk) > 0) inUse++
-      } else {
-        assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
-        inUse++
-      }
+      } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
     }
   }
-  assert(inUse <= reserved, `${inUse} items are reserved or pinned, expected at most ${reserved}`)
+  assert(refs === items.refCount, `${refs} references in items, ${items.refCount} are held`)
   assert(pagesUsed === slabs.pagesUsed, `${pagesUsed} pages have a class, ${slabs.pagesUsed} are counted`)
   for (const piece of pieces) checkPiece(shard, piece)
   return tallies

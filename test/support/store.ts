@@ -67,7 +67,7 @@ export class StoreUnderTest {
     const shard = this.store.shardFor(request)
     const item = shard.acquire(request)
     if (item === NO_ITEM) throw new Error(`no item for ${key}`)
-    shard.pinLocked(item)
+    if (!shard.tryPinLocked(item)) throw new Error(`too many pins of ${key}`)
     shard.release(request)
     return () => shard.unpin(item)
   }
@@ -92,7 +92,11 @@ export class StoreUnderTest {
     return outcome === Outcome.Number ? request.number.toBigInt() : outcome
   }
 
-  verify(inUse = 0): void { this.store.verify(inUse) }
+  /** @param refs how many items the test holds */
+  verify(refs = 0): void {
+    this.store.verify()
+    if (this.store.refCount !== refs) throw new Error(`${this.store.refCount} items are held, not ${refs}`)
+  }
 }
 
 /** `count` bytes that depend on the seed and on their place. */

@@ -201,7 +201,7 @@ export class TextProtocol implements Protocol {
   /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
   moreKeys(session: Session, at: number): number {
     session.mode = Mode.Line
-    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session)
+    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, this.output.mark, TEXT.badFormat)
     return this.serveKeys(session)
   }
 
@@ -211,19 +211,17 @@ export class TextProtocol implements Protocol {
     const mark = output.mark
     this.areKeysChecked = false
     while (parser.keyEnd > parser.keyStart) {
-      const isServed = this.serveKey(session)
+      const refusal = this.serveKey(session)
+      // the error is the whole answer
+      if (refusal !== undefined) return this.refuseKeys(session, mark, refusal)
       const at = parser.stop
-      if (session.mode === Mode.Sending || session.mode === Mode.Keys) return at
-      if (isServed && bytes[at] === LINE_END) break
+      if (session.mode !== Mode.Line) return at
+      if (bytes[at] === LINE_END) break
       if (output.isBlocked) {
         session.mode = Mode.Keys
         return at
       }
-      if (!isServed || !parser.scanKey(parser.skipSpaces(at))) {
-        // the error is the whole answer
-        output.rewind(mark)
-        return this.refuseKeys(session)
-      }
+      if (!parser.scanKey(parser.skipSpaces(at))) return this.refuseKeys(session, mark, TEXT.badFormat)
     }
     this.answer(session, TEXT.end)
     return parser.stop + 1
@@ -238,18 +236,19 @@ export class TextProtocol implements Protocol {
     return this.areKeysChecked
   }
 
-  private refuseKeys(session: Session): number {
-    this.answer(session, TEXT.badFormat)
+  private refuseKeys(session: Session, mark: number, refusal: Uint8Array): number {
+    this.output.rewind(mark)
+    this.answer(session, refusal)
     return this.skipLine(this.parser.stop)
   }
 
-  /** Answers one key; false if that must not begin, as a later key of the line is too long. */
-  private serveKey(session: Session): boolean {
+  /** Answers one key, or tells why the whole line must be refused. */
+  private serveKey(session: Session): Uint8Array | undefined {
     const request = session.request
     this.takeKey(request)
     const shard = this.store_.shardFor(request)
     if (!this.reply.hasRoomForValue) {
-      if (!this.checkKeys()) return false
+      if (!this.checkKeys()) return TEXT.badFormat
       this.reply.ensureValue()
     }
     const item = session.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
@@ -258,30 +257,29 @@ export class TextProtocol implements Protocol {
     }
     if (item === NO_ITEM) {
       shard.release(request)
-      return true
+      return undefined
     }
     if (this.host.verbosity > 1) this.logSending(session)
     if (shard.items.valueBytes(item) <= COPY_MAX) {
       this.reply.value(shard, item, request, session.withCas)
       shard.release(request)
-      return true
+      return undefined
     }
     return this.lendValue(session, shard, item)
   }
 
   /** Answers a key with a value that is not copied; releases the key's stripe. */
-  private lendValue(session: Session, shard: Shard, item: ItemId): boolean {
+  private lendValue(session: Session, shard: Shard, item: ItemId): Uint8Array | undefined {
     const { request } = session
-    const isAllowed = this.checkKeys()
-    const isPinned = isAllowed && shard.isPinnable(item)
-    if (isPinned) {
-      shard.pinLocked(item)
-      this.reply.header(shard, item, request, session.withCas)
-    }
+    const isRefused = !this.checkKeys()
+    const isPinned = !isRefused && shard.tryPinLocked(item)
+    if (isPinned) this.reply.header(shard, item, request, session.withCas)
     shard.release(request)
-    if (isPinned) session.beginSending(shard, item, Mode.Keys)
-    else if (isAllowed) this.answer(session, TEXT.noMemoryWriting)
-    return isAllowed
+    if (isPinned) {
+      session.beginSending(shard, item)
+      return undefined
+    }
+    return isRefused ? TEXT.badFormat : TEXT.noMemoryWriting
   }
 
   private logSending(session: Session): void {
