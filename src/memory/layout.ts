@@ -16,7 +16,8 @@
 //   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
 //            owner (word 0) and state (PIECE), and then value bytes.
 //
-// A free chunk has state 0 and its successor in `next`. A reserved one has refs 1 and is not linked.
+// A free chunk has state 0 and its neighbours of the free list in `next` and `prev`. A reserved one has refs 1 and is not
+// linked.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -60,6 +61,8 @@ export const enum ClassWord {
   Lock, FreeHead, FreeCount, CarveNext, CarveLeft, PageCount, UsedCount, RequestedBytes,
   /** The age of the last evicted item in seconds. */
   EvictedAge,
+  /** Evictions since pages were last shared out. */
+  EvictedRecently,
   Lists = 12,
   Stride = Lists + 4 * 4,
 }
@@ -68,7 +71,7 @@ export const enum ClassWord {
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
 /** The words kept once for each arena. */
-export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, FreePage, ItemCount, End = 16 }
+export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, FreePage, EmptyPages, ItemCount, End = 16 }
 
 /** The words kept once for a store, in its first arena. */
 export const enum StoreWord { CasLow, CasHigh, Generation, FlushAt, SweptGeneration, End = 16 }

@@ -144,7 +144,7 @@ export class Session {
 
   /** The connection is gone: gives back what is held. */
   close(): void {
-    if (this.mode === Mode.Value) this.shard?.abandon(this.item)
+    if (this.mode === Mode.Value) this.shard?.space.abandon(this.item)
     if (this.mode === Mode.Sending) this.pin?.end()
     this.item = NO_ITEM
     this.mode = Mode.Closed

@@ -53,14 +53,16 @@ const MEMCACHED_HEADER = 48
 
 export class Slabs {
   private readonly words: Int32Array
+  /** Word indexes of two tables with a word for each page: the class that owns it, and its chunks in use. */
   private readonly pageTable: number
+  private readonly pageUse: number
 
   /** @param classWords and shardWords: word indexes of the regions laid out in layout.ts */
   constructor(private readonly arena: Arena, readonly classes: SlabClasses, private readonly classWords: number,
-    private readonly shardWords: number, pageTableAt: number, pageLimit: number) {
+    private readonly shardWords: number, pageTablesAt: number) {
     this.words = arena.words
-    this.pageTable = pageTableAt >> 2
-    this.words[shardWords + ShardWord.PageLimit] = pageLimit
+    this.pageTable = pageTablesAt >> 2
+    this.pageUse = this.pageTable + arena.pageEnd
   }
 
   /** The word of a class. */
@@ -97,14 +99,14 @@ export class Slabs {
   /** A chunk that is free or can be carved from a page; NO_ITEM if the class has none and may have no further page. */
   takeLocked(slabClass: number): ItemId {
     const head = this.word(slabClass, ClassWord.FreeHead)
-    const chunk = this.words[head]! as ItemId
-    if (chunk !== NO_ITEM) {
-      this.words[head] = this.words[chunk + ItemWord.Next]!
-      this.add(slabClass, ClassWord.FreeCount, -1)
-      this.add(slabClass, ClassWord.UsedCount, 1)
-      return chunk
-    }
-    return this.carveLocked(slabClass)
+    let chunk = this.words[head]! as ItemId
+    if (chunk !== NO_ITEM) this.unhookFree(slabClass, chunk)
+    else chunk = this.carveLocked(slabClass)
+    if (chunk === NO_ITEM) return NO_ITEM
+    const use = this.pageUse + (chunk >>> Size.PageShift)
+    if (this.words[use]!++ === 0) this.words[this.shardWords + ShardWord.EmptyPages]!--
+    this.add(slabClass, ClassWord.UsedCount, 1)
+    return chunk
   }
 
   private carveLocked(slabClass: number): ItemId {
@@ -113,17 +115,33 @@ export class Slabs {
     const chunk = this.words[next]! as ItemId
     this.words[next] = chunk + (this.classes.chunkBytes[slabClass]! >> 2)
     this.add(slabClass, ClassWord.CarveLeft, -1)
-    this.add(slabClass, ClassWord.UsedCount, 1)
     return chunk
   }
 
   giveBackLocked(slabClass: number, chunk: ItemId): void {
+    const { words } = this
     const head = this.word(slabClass, ClassWord.FreeHead)
-    this.words[chunk + ItemWord.Next] = this.words[head]!
-    this.words[chunk + ItemWord.State] = 0
-    this.words[head] = chunk
+    const next = words[head]! as ItemId
+    words[chunk + ItemWord.State] = 0
+    words[chunk + ItemWord.Next] = next
+    words[chunk + ItemWord.Prev] = NO_ITEM
+    if (next !== NO_ITEM) words[next + ItemWord.Prev] = chunk
+    words[head] = chunk
+    const use = this.pageUse + (chunk >>> Size.PageShift)
+    if (--words[use]! === 0) words[this.shardWords + ShardWord.EmptyPages]!++
     this.add(slabClass, ClassWord.FreeCount, 1)
     this.add(slabClass, ClassWord.UsedCount, -1)
+  }
+
+  /** Takes a chunk out of the free list, wherever it is in it. */
+  private unhookFree(slabClass: number, chunk: ItemId): void {
+    const { words } = this
+    const next = words[chunk + ItemWord.Next]!
+    const prev = words[chunk + ItemWord.Prev]!
+    if (next !== NO_ITEM) words[next + ItemWord.Prev] = prev
+    if (prev !== NO_ITEM) words[prev + ItemWord.Next] = next
+    else words[this.word(slabClass, ClassWord.FreeHead)] = next
+    this.add(slabClass, ClassWord.FreeCount, -1)
   }
 
   /**
@@ -147,6 +165,7 @@ export class Slabs {
     words[this.word(slabClass, ClassWord.CarveNext)] = page * Size.PageWords
     words[this.word(slabClass, ClassWord.CarveLeft)] = this.classes.chunksPerPage[slabClass]!
     this.add(slabClass, ClassWord.PageCount, 1)
+    words[this.shardWords + ShardWord.EmptyPages]!++
   }
 
   /** A page given back, or else one never used; 0 if there is none. */
@@ -163,38 +182,44 @@ export class Slabs {
     return this.arena.firstPage + carved
   }
 
-  /**
-   * Takes a page from its class, whose chunks in it must all be free, and keeps it for any class.
-   * The free list is walked once, so this costs as much as the class has free chunks.
-   */
-  givePageBackLocked(page: number): void {
-    const words = this.words
+  /** Takes a page, whose chunks must all be free, from its class, and keeps it for any. */
+  private givePageBackLocked(page: number): void {
+    const { words } = this
     const slabClass = this.classOfPage(page)
-    let last = NO_ITEM
-    let removed = 0
-    const head = this.word(slabClass, ClassWord.FreeHead)
-    for (let chunk = words[head]! as ItemId; chunk !== NO_ITEM;) {
-      const next = words[chunk + ItemWord.Next]! as ItemId
-      if (chunk >>> Size.PageShift !== page) last = chunk
-      else {
-        if (last === NO_ITEM) words[head] = next
-        else words[last + ItemWord.Next] = next
-        removed++
-      }
-      chunk = next
-    }
-    this.add(slabClass, ClassWord.FreeCount, -removed)
+    const carved = this.carvedChunks(page)
+    for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
     if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
     this.add(slabClass, ClassWord.PageCount, -1)
     words[this.pageTable + page] = -1 - words[this.shardWords + ShardWord.FreePage]!
     words[this.shardWords + ShardWord.FreePage] = page
     words[this.shardWords + ShardWord.PagesUsed]!--
+    words[this.shardWords + ShardWord.EmptyPages]!--
   }
 
   /** Gives a page, whose chunks must all be free, to a class that has no chunk left. Needs the locks of both. */
   movePageLocked(page: number, slabClass: number): void {
     this.givePageBackLocked(page)
     this.assignPage(this.freePage(), slabClass)
+  }
+
+  isEmptyPage(page: number): boolean { return this.classOfPage(page) > 0 && this.words[this.pageUse + page] === 0 }
+
+  /** A page of another class in which no chunk is in use; 0 if there is none. */
+  findEmptyPage(exceptClass: number): number {
+    if (this.words[this.shardWords + ShardWord.EmptyPages] === 0) return 0
+    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+      if (this.isEmptyPage(page) && this.classOfPage(page) !== exceptClass) return page
+    }
+    return 0
+  }
+
+  /** How many chunks all classes have handed out at least once: what a walk over the memory meets. */
+  get carvedCount(): number {
+    let count = 0
+    for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
+      count += this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount)
+    }
+    return count
   }
 
   /** How many chunks of a page have been handed out at least once; those behind were never touched. */

@@ -12,6 +12,7 @@ import { Lru } from './lru.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
 import { SlabClasses, Slabs } from './slabs.js'
+import { Space } from './space.js'
 import { Sweep } from './sweep.js'
 import { Table } from './table.js'
 import { verifyShard } from './verify.js'
@@ -37,6 +38,8 @@ const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 /** A background walk over all memory takes about this many steps. */
 const SWEEP_STEPS = 600
 const SWEEP_CHUNKS_MIN = 500
+/** What the regions of a shard may lose by beginning on cache lines. */
+const REGION_SLACK = 8 * 64
 /** The bound of one background step: well below a millisecond. */
 const SWEEP_CHUNKS_MAX = 20_000
 const BALANCE_STEPS = 50
@@ -51,6 +54,11 @@ export class Store {
   private readonly first: Shard
   private readonly sweeps: readonly Sweep[]
   private sweepAt = 0
+  /** The generation in which the current walk began: when the walk ends, nothing older is left. */
+  private sweepGeneration = 0
+  /** How often the lists were put in order, and how often the whole memory was walked. */
+  balanceCount = 0
+  sweepCount = 0
   /** Unix seconds at which store time was 0. */
   readonly epoch: number
 
@@ -116,10 +124,13 @@ export class Store {
     const { context } = this
     context.flushAt = 0
     // a generation number comes again after 32 flushes: by then the walk must have been everywhere
-    if (((context.generation + 1) & State.GenerationMask) === context.sweptGeneration) this.sweepAll()
+    if (((context.generation + 1) & State.GenerationMask) === context.sweptGeneration) {
+      if (this.itemCount > 0) this.sweepAll()
+      else this.restartSweep()
+    }
     context.nextGeneration()
     // as memcached, which drops what is recent at once, so that a small cache shows its emptiness
-    if (this.usedChunks <= SWEEP_CHUNKS_MAX) this.sweepAll()
+    if (this.itemCount > 0 && this.carvedCount <= SWEEP_CHUNKS_MAX) this.sweepAll()
   }
 
   // Memory
@@ -161,7 +172,7 @@ export class Store {
 
   // Background
 
-  /** Puts the lists of each class in order, a bounded number of moves. */
+  /** Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes. */
   balanceStep(): void {
     this.refreshTime()
     this.balanceCount++
@@ -173,6 +184,7 @@ export class Store {
         shard.lru.balance(slabClass, this.context.now, BALANCE_STEPS)
         this.context.locks.release(lock)
       }
+      shard.space.shareOut()
     }
   }
 
@@ -180,7 +192,8 @@ export class Store {
   sweepStep(): void {
     this.refreshTime()
     const generation = this.context.generation
-    const share = Math.ceil(this.usedChunks / SWEEP_STEPS)
+    if (this.itemCount === 0) return this.restartSweep()
+    const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const isDone = this.sweeps[this.sweepAt]!.step(Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX))
     if (!isDone) return
     this.sweepAt = (this.sweepAt + 1) % this.sweeps.length
@@ -190,32 +203,22 @@ export class Store {
     this.sweepGeneration = generation
   }
 
-  /** How often the lists were put in order, and how often the whole memory was walked. */
-  balanceCount = 0
-  sweepCount = 0
-
-  /** The generation in which the current walk began: when the walk ends, nothing older is left. */
-  private sweepGeneration = 0
-
   /** Reclaims every dead item now. Takes as long as there is memory in use. */
   sweepAll(): void {
     for (const shard of this.shards) {
       const sweep = new Sweep(shard, this.context)
       while (!sweep.step(SWEEP_CHUNKS_MAX));
     }
+    this.restartSweep()
+  }
+
+  /** There is nothing of an older generation: the walk that is under way has nothing to find. */
+  private restartSweep(): void {
     this.context.sweptGeneration = this.context.generation
     this.sweepGeneration = this.context.generation
   }
 
-  private get usedChunks(): number {
-    let sum = 0
-    for (const shard of this.shards) {
-      for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
-        sum += shard.slabs.get(slabClass, ClassWord.UsedCount)
-      }
-    }
-    return sum
-  }
+  private get carvedCount(): number { return this.shards.reduce((sum, shard) => sum + shard.slabs.carvedCount, 0) }
 
   /** Items in the hands of sessions: being filled, or being sent. */
   get refCount(): number { return this.shards.reduce((sum, shard) => sum + shard.items.refCount, 0) }
@@ -241,7 +244,7 @@ function makeArenas(options: StoreOptions, classCount: number): Arena[] {
 /** The fixed regions of a shard whose arena has that many pages. */
 function shardBytes(pages: number): number {
   const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + Table.bucketCountFor(pages * Size.Page) * 4 + 2048 * 4 + 4 * 64
+  return classes + ShardWord.End * 4 + Table.bucketCountFor(pages * Size.Page) * 4 + (ARENA_PAGES_MAX + 1) * 8 + REGION_SLACK
 }
 
 function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, context: StoreContext): Shard {
@@ -249,10 +252,12 @@ function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, co
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const bucketCount = Table.bucketCountFor((arena.pageEnd - arena.firstPage - classes.largest) * Size.Page)
   const tableAt = arena.cut(bucketCount * 4)
-  const pageTableAt = arena.cut(arena.pageEnd * 4)
+  const pageTablesAt = arena.cut(arena.pageEnd * 8)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTableAt, 0)
+  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt)
   const lru = new Lru(arena, items, slabs, options, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
-  return new Shard(arena, items, table, slabs, lru, context, shardWords + ShardWord.ItemCount)
+  const itemCountWord = shardWords + ShardWord.ItemCount
+  const space = new Space(arena, items, table, slabs, lru, context, itemCountWord)
+  return new Shard(arena, items, table, slabs, lru, space, context, itemCountWord)
 }

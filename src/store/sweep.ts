@@ -34,8 +34,8 @@ export class Sweep {
   private look(slabClass: number, index: number): void {
     const { items, slabs } = this.shard
     const chunk = slabs.chunkAt(this.page, index, slabClass)
-    if (!items.has(chunk, State.Linked) || items.isPiece(chunk)) return
-    this.context.counters.addClass(this.shard.classOf(chunk), ClassCounter.CrawlerChecked)
-    if (this.shard.isDead(chunk)) this.shard.reclaim(chunk)
+    if (!items.has(chunk, State.Linked)) return
+    this.context.counters.addClass(this.shard.space.classOf(chunk), ClassCounter.CrawlerChecked)
+    if (this.shard.space.isDead(chunk)) this.shard.space.reclaim(chunk)
   }
 }

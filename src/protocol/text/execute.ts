@@ -397,9 +397,9 @@ export class TextProtocol implements Protocol {
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
   store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.host.store.counters.addClass(shard.classOf(item), ClassCounter.CmdSet)
+    this.host.store.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
     if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
-    shard.abandon(item)
+    shard.space.abandon(item)
     this.answer(session, TEXT.badDataChunk)
   }
 

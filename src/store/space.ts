@@ -1,0 +1,423 @@
+// The space of a shard: how items get memory, stay in the table and the lists, and give their memory back. Room is made
+// here, by evicting from the lists of a class and, when that does not help, by taking a page from another class.
+import { type Arena } from '../memory/arena.js'
+import { ClassWord, ListWord, Size, State } from '../memory/layout.js'
+import { ClassCounter, Counter } from '../stats/counters.js'
+import { type StoreContext } from './context.js'
+import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
+import { type Lru } from './lru.js'
+import { type Slabs } from './slabs.js'
+import { type Table } from './table.js'
+
+/** How many items an allocation looks at before it gives up making room. */
+const EVICT_TRIES = 50
+/** How many pages are looked at for one that can be taken from its class. */
+const STEAL_TRIES = 8
+/** How many items an eviction may move between lists on its way. */
+const BALANCE_STEPS = 5
+/** What an item's age must exceed twice the age of an evicted one by, before its page is taken. */
+const STALE_SECONDS_MIN = 2
+
+export class Space {
+  constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext,
+    private readonly itemCountWord: number) {}
+
+  /** Gives a reserved item back. */
+  abandon(item: ItemId): void {
+    this.items.dropRef(item)
+    this.free(item)
+  }
+
+  isExpired(item: ItemId): boolean {
+    const expiresAt = this.items.expiresAt(item)
+    return expiresAt !== 0 && expiresAt <= this.context.now
+  }
+
+  /** Expired or flushed, though nobody has noticed yet. */
+  isDead(item: ItemId): boolean {
+    return this.items.generation(item) !== this.context.generation || this.isExpired(item)
+  }
+
+  /** The class whose lists an item is in: that of its chunk, but the largest for one with pieces. */
+  classOf(item: ItemId): number {
+    return this.items.has(item, State.Large) ? this.slabs.classes.largest : this.slabs.classAt(item)
+  }
+
+  hashOf(item: ItemId): number {
+    const start = this.items.keyStart(item)
+    return this.context.hash.of(this.items.bytes, start, start + this.items.keyBytes(item))
+  }
+
+  /** Makes a reserved item the one of its key, in place of `old` if there is one. */
+  linkLocked(hash: number, old: ItemId, item: ItemId): void {
+    const { context, items } = this
+    const slabClass = this.classOf(item)
+    items.dropRef(item)
+    items.mark(item, State.Linked)
+    items.setGeneration(item, context.generation)
+    items.setUsedAt(item, context.now)
+    context.stampCas(items, item)
+    context.counters.add(Counter.TotalItems)
+    if (old === NO_ITEM) {
+      this.table.insert(hash, item)
+      this.arena.words[this.itemCountWord]!++
+    } else {
+      this.table.replace(hash, old, item)
+      this.unlist(old)
+    }
+    const lock = this.slabs.lockWord(slabClass)
+    context.locks.take(lock)
+    this.lru.link(slabClass, item, this.lru.segmentFor(item, context.now))
+    this.slabs.add(slabClass, ClassWord.RequestedBytes, items.bytesOf(item))
+    context.locks.release(lock)
+    context.countSize(items, item, 1)
+  }
+
+  /** Takes an item out of the table and the lists. */
+  unlinkLocked(hash: number, item: ItemId): void {
+    this.table.remove(hash, item)
+    this.arena.words[this.itemCountWord]!--
+    this.unlist(item)
+  }
+
+  private unlist(item: ItemId): void {
+    const lock = this.slabs.lockWord(this.classOf(item))
+    this.context.locks.take(lock)
+    this.unlistLocked(item)
+    this.context.locks.release(lock)
+    if (this.items.refs(item) === 0) this.free(item)
+  }
+
+  /** Needs the lock of the lists' class too. */
+  private unlistLocked(item: ItemId): void {
+    const slabClass = this.classOf(item)
+    this.lru.unlink(slabClass, item)
+    this.slabs.add(slabClass, ClassWord.RequestedBytes, -this.items.bytesOf(item))
+    this.items.unmark(item, State.Linked)
+    this.context.countSize(this.items, item, -1)
+  }
+
+  dropRefLocked(item: ItemId): void {
+    this.items.dropRef(item)
+    if (this.items.refs(item) === 0 && !this.items.has(item, State.Linked)) this.free(item)
+  }
+
+  /** Gives the memory of an item that is in no list back to its classes. */
+  free(item: ItemId): void {
+    if (this.items.has(item, State.Large)) {
+      const count = this.items.pieceCount(item)
+      for (let i = 0; i < count; i++) this.giveBack(this.items.piece(item, i))
+    }
+    this.giveBack(item)
+  }
+
+  private giveBack(chunk: ItemId): void {
+    const slabClass = this.slabs.classAt(chunk)
+    const lock = this.slabs.lockWord(slabClass)
+    this.context.locks.take(lock)
+    this.slabs.giveBackLocked(slabClass, chunk)
+    this.context.locks.release(lock)
+  }
+
+  allocate(key: Uint8Array, keyStart: number, keyBytes: number, flags: number, expiresAt: number,
+    valueBytes: number): ItemId {
+    const { items } = this
+    const stored = valueBytes + spareBytes(valueBytes)
+    const slabClass = this.slabs.classes.classFor(Size.ItemHeader + (flags === 0 ? 0 : 4) + keyBytes + stored)
+    if (slabClass !== 0) {
+      const item = this.takeChunk(slabClass)
+      if (item !== NO_ITEM) items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, false)
+      return item
+    }
+    const pieceCount = Math.ceil(stored / items.pieceBytes)
+    const headClass = this.slabs.classes.classFor(Size.ItemHeader + 8 + keyBytes + pieceCount * 4)
+    const item = headClass === 0 ? NO_ITEM : this.takeChunk(headClass)
+    if (item === NO_ITEM) return NO_ITEM
+    items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, true)
+    return this.takePieces(item, pieceCount, stored) ? item : NO_ITEM
+  }
+
+  /** Gives a large item its pieces, the last of just the size it needs; gives all back if there are not enough. */
+  private takePieces(item: ItemId, pieceCount: number, bytes: number): boolean {
+    const { items } = this
+    for (let i = 0; i < pieceCount; i++) {
+      const pieceBytes = Math.min(items.pieceBytes, bytes - i * items.pieceBytes)
+      const piece = this.takeChunk(this.slabs.classes.classFor(Size.ItemHeader + pieceBytes))
+      if (piece === NO_ITEM) {
+        while (i > 0) this.giveBack(items.piece(item, --i))
+        items.dropRef(item)
+        this.giveBack(item)
+        return false
+      }
+      items.reservePiece(piece, item)
+      items.setPiece(item, i, piece)
+    }
+    return true
+  }
+
+  /** A chunk of a class, by making room if need be; NO_ITEM if there is none. */
+  private takeChunk(slabClass: number): ItemId {
+    const { context, slabs } = this
+    const lock = slabs.lockWord(slabClass)
+    context.locks.take(lock)
+    try {
+      let chunk = slabs.takeLocked(slabClass)
+      while (chunk === NO_ITEM && this.makeRoomLocked(slabClass)) chunk = slabs.takeLocked(slabClass)
+      if (chunk === NO_ITEM) context.counters.addClass(slabClass, ClassCounter.OutOfMemory)
+      return chunk
+    } finally { context.locks.release(lock) }
+  }
+
+  /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
+  private makeRoomLocked(slabClass: number): boolean {
+    const { context, items, lru } = this
+    if (this.takeEmptyPageLocked(slabClass)) return true
+    lru.balance(slabClass, context.now, BALANCE_STEPS)
+    for (let tries = 0; tries < EVICT_TRIES; tries++) {
+      const cold = lru.tail(slabClass, Segment.Cold)
+      const item = cold !== NO_ITEM ? cold : lru.lastResort(slabClass)
+      if (item === NO_ITEM) break
+      if (this.isKept(item, cold !== NO_ITEM)) continue
+      if (this.tryEvictLocked(slabClass, item)) return true
+      if (!context.settings.evictions && !this.isDead(item)) return false
+      // it is being read or written: out of the way
+      context.counters.addClass(slabClass, ClassCounter.TailReflocked)
+      lru.move(slabClass, item, items.segment(item))
+    }
+    return context.settings.evictions && this.stealPageLocked(this.richestClass(slabClass), slabClass)
+  }
+
+  /** An item of COLD that was hit twice since it came there goes to WARM instead of being evicted. */
+  private isKept(item: ItemId, isCold: boolean): boolean {
+    if (!isCold || !this.items.has(item, State.Active) || this.isDead(item)) return false
+    if (!this.context.settings.lruSegmented) return false
+    this.lru.rescue(this.classOf(item), item)
+    return true
+  }
+
+  /** Drops an item of a class whose lock is held, if nobody uses it. */
+  private tryEvictLocked(slabClass: number, item: ItemId): boolean {
+    const { context, items } = this
+    const isDead = this.isDead(item)
+    if (!isDead && !context.settings.evictions) return false
+    const hash = this.hashOf(item)
+    const stripe = context.stripe(hash)
+    if (items.refs(item) > 0 || !context.locks.tryTake(stripe)) return false
+    if (isDead) this.countReclaimed(slabClass, item)
+    else {
+      this.countEvicted(slabClass, item)
+      this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+    }
+    this.dropListedLocked(slabClass, slabClass, hash, item)
+    context.locks.release(stripe)
+    return true
+  }
+
+  private countReclaimed(slabClass: number, item: ItemId): void {
+    const { counters } = this.context
+    counters.addClass(slabClass, ClassCounter.Reclaimed)
+    if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
+  }
+
+  private countEvicted(slabClass: number, item: ItemId): void {
+    const { counters, now } = this.context
+    const items = this.items
+    counters.addClass(slabClass, ClassCounter.Evicted)
+    if (items.expiresAt(item) !== 0) counters.addClass(slabClass, ClassCounter.EvictedNonzero)
+    if (!items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.EvictedUnfetched)
+    if (items.has(item, State.Active)) counters.addClass(slabClass, ClassCounter.EvictedActive)
+    const age = this.slabs.word(slabClass, ClassWord.EvictedAge)
+    this.arena.words[age] = now - items.usedAt(item)
+  }
+
+  /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
+  private dropListedLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
+    const { items } = this
+    this.table.remove(hash, item)
+    this.arena.words[this.itemCountWord]!--
+    this.unlistLocked(item)
+    if (items.has(item, State.Large)) {
+      const count = items.pieceCount(item)
+      for (let i = 0; i < count; i++) this.giveBackBeside(listClass, alsoHeld, items.piece(item, i))
+    }
+    this.giveBackBeside(listClass, alsoHeld, item)
+  }
+
+  /** As `giveBack`, by a holder of two class locks. Only a holder of the largest class's waits for others here. */
+  private giveBackBeside(held: number, alsoHeld: number, chunk: ItemId): void {
+    const slabClass = this.slabs.classAt(chunk)
+    if (slabClass === held || slabClass === alsoHeld) this.slabs.giveBackLocked(slabClass, chunk)
+    else this.giveBack(chunk)
+  }
+
+  // Pages
+
+  /** Gives a class, whose lock is held, a page of another class in which nothing is stored. */
+  private takeEmptyPageLocked(slabClass: number): boolean {
+    const { context, slabs } = this
+    const page = slabs.findEmptyPage(slabClass)
+    if (page === 0) return false
+    const owner = slabs.classOfPage(page)
+    if (!context.locks.tryTake(slabs.lockWord(owner))) return false
+    const isEmpty = slabs.isEmptyPage(page)
+    if (isEmpty) slabs.movePageLocked(page, slabClass)
+    context.locks.release(slabs.lockWord(owner))
+    return isEmpty
+  }
+
+  /**
+   * Empties a page of class `victim`, by dropping what is in it, and gives it to `slabClass`, whose lock is held and which
+   * has no chunk left.
+   */
+  private stealPageLocked(victim: number, slabClass: number): boolean {
+    const { context, slabs } = this
+    if (victim === 0 || !context.locks.tryTake(slabs.lockWord(victim))) return false
+    try {
+      const oldest = this.oldest(victim)
+      if (oldest === NO_ITEM) return false
+      let tries = STEAL_TRIES
+      // any page will do, but that of the oldest item is the first choice
+      for (let page = this.pageOf(oldest); tries > 0; page = this.nextPageOf(victim, page), tries--) {
+        if (slabs.classOfPage(page) !== victim || !this.isEmptiable(page, victim)) continue
+        if (!this.tryEmptyPageLocked(page, victim, slabClass)) return false
+        slabs.movePageLocked(page, slabClass)
+        return true
+      }
+      return false
+    } finally { context.locks.release(slabs.lockWord(victim)) }
+  }
+
+  /** The item of a class that would be evicted first. */
+  private oldest(slabClass: number): ItemId {
+    const cold = this.lru.tail(slabClass, Segment.Cold)
+    return cold !== NO_ITEM ? cold : this.lru.lastResort(slabClass)
+  }
+
+  /**
+   * One page for the class that evicted most since last time, if another one keeps items that are much older than those
+   * evicted: without this, yesterday's sizes starve today's. A background step; it drops at most one page of items.
+   */
+  shareOut(): void {
+    const { context, slabs } = this
+    const hungry = this.hungriestClass()
+    if (hungry === 0 || !context.settings.evictions) return
+    const victim = this.stalestClass(hungry)
+    if (victim === 0 || this.ageOf(victim) < 2 * this.ageOf(hungry) + STALE_SECONDS_MIN) return
+    const lock = slabs.lockWord(hungry)
+    if (!context.locks.tryTake(lock)) return
+    if (slabs.get(hungry, ClassWord.CarveLeft) === 0) this.stealPageLocked(victim, hungry)
+    context.locks.release(lock)
+  }
+
+  private hungriestClass(): number {
+    let hungriest = 0
+    let most = 0
+    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
+      const word = this.slabs.word(slabClass, ClassWord.EvictedRecently)
+      const evicted = this.arena.words[word]!
+      this.arena.words[word] = 0
+      if (evicted <= most) continue
+      hungriest = slabClass
+      most = evicted
+    }
+    return hungriest
+  }
+
+  /** The class, of those that can spare a page, whose next victim is oldest. */
+  private stalestClass(except: number): number {
+    let stalest = 0
+    let age = -1
+    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
+      if (slabClass === except || this.slabs.get(slabClass, ClassWord.PageCount) < 2 || this.ageOf(slabClass) <= age) continue
+      stalest = slabClass
+      age = this.ageOf(slabClass)
+    }
+    return stalest
+  }
+
+  private ageOf(slabClass: number): number {
+    const item = this.oldest(slabClass)
+    return item === NO_ITEM ? 0 : this.context.now - this.items.usedAt(item)
+  }
+
+  /** The next page of a class after a page, from the start again after the last. */
+  private nextPageOf(slabClass: number, page: number): number {
+    do page = page + 1 < this.arena.pageEnd ? page + 1 : this.arena.firstPage
+    while (this.slabs.classOfPage(page) !== slabClass)
+    return page
+  }
+
+  /** A page that an item's memory lies in, for a large one that of its first piece. */
+  private pageOf(item: ItemId): number {
+    return (this.items.has(item, State.Large) ? this.items.piece(item, 0) : item) >>> Size.PageShift
+  }
+
+  /** The class with most pages, if it can spare one; 0 if none can. */
+  private richestClass(except: number): number {
+    let richest = 0
+    let pages = 1
+    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
+      const count = this.slabs.get(slabClass, ClassWord.PageCount)
+      if (slabClass === except || count <= pages) continue
+      richest = slabClass
+      pages = count
+    }
+    return richest
+  }
+
+  /**
+   * Whether nothing in a page is being filled or read, nor is the header or the last piece of a large item, which would
+   * have to go with pieces in other classes' pages.
+   */
+  private isEmptiable(page: number, slabClass: number): boolean {
+    const { items } = this
+    for (const chunk of this.usedChunks(page, slabClass)) {
+      const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
+      if (!items.has(item, State.Linked) || items.refs(item) > 0 || this.classOf(item) !== slabClass) return false
+    }
+    return true
+  }
+
+  /** Drops every item of an emptiable page; false, with some of them dropped, if a stripe is taken. */
+  private tryEmptyPageLocked(page: number, slabClass: number, alsoHeld: number): boolean {
+    const { context, items } = this
+    for (const chunk of this.usedChunks(page, slabClass)) {
+      const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
+      const hash = this.hashOf(item)
+      if (!context.locks.tryTake(context.stripe(hash))) return false
+      this.countEvicted(slabClass, item)
+      this.dropListedLocked(slabClass, alsoHeld, hash, item)
+      context.locks.release(context.stripe(hash))
+    }
+    return true
+  }
+
+  private *usedChunks(page: number, slabClass: number): Iterable<ItemId> {
+    const count = this.slabs.carvedChunks(page)
+    for (let index = 0; index < count; index++) {
+      const chunk = this.slabs.chunkAt(page, index, slabClass)
+      if (this.items.state(chunk) !== 0) yield chunk
+    }
+  }
+
+  /** Drops an item found dead by a walk over the memory. */
+  reclaim(item: ItemId): void {
+    const { context } = this
+    const hash = this.hashOf(item)
+    const stripe = context.stripe(hash)
+    if (!context.locks.tryTake(stripe)) return
+    const slabClass = this.classOf(item)
+    context.counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
+    if (!this.items.has(item, State.Fetched)) context.counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
+    this.unlinkLocked(hash, item)
+    context.locks.release(stripe)
+  }
+
+  /** How many items a class has in all its lists. */
+  classItems(slabClass: number): number {
+    let sum = 0
+    for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.lru.get(slabClass, segment, ListWord.Count)
+    return sum
+  }
+}
