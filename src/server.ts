@@ -85,6 +85,7 @@ export class Server implements Host {
   async listen(): Promise<void> {
     if (this.state !== 'new') throw new MemslabError('EALREADY', `the server is already ${this.state}`)
     this.state = 'listening'
+    if (this.verbosity > 1) this.logClasses()
     try {
       if (this.options.socketPath !== undefined) await this.listenUnix(this.options.socketPath)
       else if (this.options.port !== 0) await this.listenTcp()
@@ -95,6 +96,15 @@ export class Server implements Host {
       throw cause
     }
     this.startTimers()
+  }
+
+  /** The table of classes, as memcached prints it with -vv. */
+  private logClasses(): void {
+    const { chunkBytes, chunksPerPage, largest } = this.store.classes
+    for (let slabClass = 1; slabClass <= largest; slabClass++) {
+      const number = String(slabClass).padStart(3)
+      this.log(`slab class ${number}: chunk size ${String(chunkBytes[slabClass]).padStart(9)} perslab ${String(chunksPerPage[slabClass]).padStart(7)}`)
+    }
   }
 
   private get isClosed(): boolean { return this.state === 'closed' }
@@ -224,7 +234,7 @@ export class Server implements Host {
     this.store.counters.add(Counter.TotalConnections)
     const connection = new Connection(this, this.text, stream, listenAddress, isAccepted, gone => this.closed(gone))
     this.connections.add(connection)
-    if (this.verbosity > 1) this.log(`<${connection.id} new ${this.protocolName} client connection`)
+    if (this.verbosity > 1) this.log(`<${connection.id} new ${this.protocolName.replace(/negotiate$/, 'negotiating')} client connection`)
   }
 
   private closed(connection: Connection): void {
@@ -308,6 +318,7 @@ export class Server implements Host {
       lruCrawler: options.lruCrawler,
       lruMaintainer: options.lruMaintainer,
       tempLru: options.tempLru,
+      hasIdleTimeout: options.idleTimeout > 0,
     }
   }
 

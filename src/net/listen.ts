@@ -3,6 +3,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 import { createServer, type ListenOptions, type Server as Listener, type Socket } from 'node:net'
 import { isIPv6 } from 'node:net'
+import { dirname } from 'node:path'
 import { MemslabError } from '../errors.js'
 
 /** What the kernel and Node call an address that this machine does not have. */
@@ -24,6 +25,8 @@ export async function listenTcp({ host, port }: TcpAddress, backlog: number, acc
 /** Opens a Unix socket, in place of one that was left behind; `mask` are its permissions. */
 export async function listenUnix(path: string, mask: number, backlog: number, accept: Accept): Promise<Listener> {
   try {
+    // libuv says EACCES when the folder is missing
+    lstatSync(dirname(path))
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
     const before = process.umask(~mask & 0o777)
     try {
@@ -71,6 +74,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'Name or service not known',
   EAI_AGAIN: 'Temporary failure in name resolution',
   ENOENT: 'No such file or directory',
+  EINVAL: 'Invalid argument',
 }
 
 function failure(cause: unknown, what: string): MemslabError {

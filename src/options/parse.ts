@@ -133,7 +133,7 @@ class Reader {
         break
       }
       case 'addresses':
-        given[value.field] = [...given[value.field] ?? [], ...text.split(',')]
+        given[value.field] = [...given[value.field] ?? [], ...text.split(/[,;]/).filter(part => part !== '')]
         break
       default:
         given[value.field] = text

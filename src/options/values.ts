@@ -39,7 +39,7 @@ export interface Options {
   prefixDelimiter: string
   /** Whether `stats detail` counts from the start, set by `-D`. Default false. */
   detailEnabled: boolean
-  /** Requests served in one go for each connection, `-R`. Default 0: as many as one read of 16 KiB brings. */
+  /** Requests served in one go for each connection, `-R`. Default 0: as many as one read of 96 KiB brings. */
   reqsPerEvent: number
   /** Whether items carry a cas number; `-C` clears it. Default true. */
   useCas: boolean

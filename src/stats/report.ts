@@ -1,6 +1,6 @@
 // The tables of `stats`: names and order are memcached's, the values are those of this store and server. A row is a name
 // and a way to its value.
-import { ClassWord, ListWord } from '../memory/layout.js'
+import { ClassWord, ListWord, Size } from '../memory/layout.js'
 import { NO_ITEM, Segment } from '../store/items.js'
 import { type Store } from '../store/store.js'
 import { PROTOCOL_VERSION } from '../version.js'
@@ -25,6 +25,7 @@ export interface ServerFacts {
   readonly lruCrawler: boolean
   readonly lruMaintainer: boolean
   readonly tempLru: boolean
+  readonly hasIdleTimeout: boolean
 }
 
 /** A connection as `stats conns` shows it. */
@@ -61,8 +62,6 @@ const COUNTERS_BEFORE_MEMORY: readonly (readonly [name: string, value: (store: S
   ['store_no_memory', store => store.counters.sum(Counter.StoreNoMemory)],
   ['auth_cmds', store => store.counters.sum(Counter.AuthCmds)],
   ['auth_errors', store => store.counters.sum(Counter.AuthErrors)],
-  ['bytes_read', store => store.counters.sum(Counter.BytesRead)],
-  ['bytes_written', store => store.counters.sum(Counter.BytesWritten)],
 ]
 
 /** The rows of `stats items` and the end of `stats` that are sums over classes; the second flag: only with the maintainer. */
@@ -107,6 +106,9 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['read_buf_oom', counters.sum(Counter.ReadBufOom)]
   yield ['reserved_fds', facts.reservedFds]
   for (const [name, value] of COUNTERS_BEFORE_MEMORY) yield [name, value(store)]
+  if (facts.hasIdleTimeout) yield ['idle_kicks', counters.sum(Counter.IdleKicks)]
+  yield ['bytes_read', counters.sum(Counter.BytesRead)]
+  yield ['bytes_written', counters.sum(Counter.BytesWritten)]
   yield ['limit_maxbytes', store.maxbytes]
   yield ['accepting_conns', facts.isAccepting ? 1 : 0]
   yield ['listen_disabled_num', counters.sum(Counter.ListenDisabled)]
@@ -215,7 +217,7 @@ export function* slabsReport(store: Store): Iterable<Row> {
     const chunksPerPage = store.classes.chunksPerPage[slabClass]!
     const used = sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.UsedCount))
     const counted = (counter: ClassCounter) => store.counters.sumClass(slabClass, counter)
-    malloced += pages * chunksPerPage * store.classes.chunkBytes[slabClass]!
+    malloced += pages * Size.Page
     const name = (word: string) => `${slabClass}:${word}`
     yield [name('chunk_size'), store.classes.chunkBytes[slabClass]!]
     yield [name('chunks_per_page'), chunksPerPage]
@@ -224,8 +226,7 @@ export function* slabsReport(store: Store): Iterable<Row> {
     yield [name('used_chunks'), used]
     yield [name('free_chunks'), pages * chunksPerPage - used]
     yield [name('free_chunks_end'), 0]
-    yield [name('get_hits'), counted(ClassCounter.HitsToHot) + counted(ClassCounter.HitsToWarm) +
-      counted(ClassCounter.HitsToCold) + counted(ClassCounter.HitsToTemp)]
+    yield [name('get_hits'), HIT_COUNTERS.reduce((sum, counter) => sum + counted(counter), 0)]
     yield [name('cmd_set'), counted(ClassCounter.CmdSet)]
     yield [name('delete_hits'), counted(ClassCounter.DeleteHits)]
     yield [name('incr_hits'), counted(ClassCounter.IncrHits)]
@@ -270,9 +271,11 @@ export function ageOfTail(store: Store, slabClass: number, segment: Segment, now
   return age
 }
 
+/** A hit is counted by the list it was in. */
+const HIT_COUNTERS = [ClassCounter.HitsToHot, ClassCounter.HitsToWarm, ClassCounter.HitsToCold, ClassCounter.HitsToTemp]
+
 function sumHits({ counters }: Store): number {
-  return counters.sumClasses(ClassCounter.HitsToHot) + counters.sumClasses(ClassCounter.HitsToWarm) +
-    counters.sumClasses(ClassCounter.HitsToCold) + counters.sumClasses(ClassCounter.HitsToTemp)
+  return HIT_COUNTERS.reduce((sum, counter) => sum + counters.sumClasses(counter), 0)
 }
 
 function sumShards(store: Store, value: (shard: Store['shards'][number]) => number): number {

@@ -47,24 +47,10 @@ export class Shard {
     return item
   }
 
-  /** As `acquire`, for gat: the item's end becomes that of the request. */
+  /** As `acquire`, for gat: the item's end becomes that of the request. It counts as a touch alone, as in memcached. */
   acquireAndTouch(request: Request): ItemId {
-    const { context, items } = this
-    const counters = context.counters
-    context.locks.take(context.stripe(request.hash))
-    counters.add(Counter.CmdGet)
-    counters.add(Counter.CmdTouch)
-    const item = this.findLiveLocked(request)
-    if (item === NO_ITEM) {
-      counters.add(Counter.GetMisses)
-      counters.add(Counter.TouchMisses)
-      return NO_ITEM
-    }
-    counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
-    counters.addClass(this.space.classOf(item), ClassCounter.HitsToHot + items.segment(item))
-    items.setExpiresAt(item, request.expiresAt)
-    this.bumpLocked(item)
-    return item
+    this.context.locks.take(this.context.stripe(request.hash))
+    return this.touchLocked(request)
   }
 
   release(request: Request): void {
@@ -284,17 +270,22 @@ export class Shard {
     const stripe = context.stripe(request.hash)
     context.locks.take(stripe)
     try {
-      context.counters.add(Counter.CmdTouch)
-      const item = this.findLiveLocked(request)
-      if (item === NO_ITEM) {
-        context.counters.add(Counter.TouchMisses)
-        return Outcome.NotFound
-      }
-      context.counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
-      this.items.setExpiresAt(item, request.expiresAt)
-      this.bumpLocked(item)
-      return Outcome.Touched
+      return this.touchLocked(request) === NO_ITEM ? Outcome.NotFound : Outcome.Touched
     } finally { context.locks.release(stripe) }
+  }
+
+  private touchLocked(request: Request): ItemId {
+    const { counters } = this.context
+    counters.add(Counter.CmdTouch)
+    const item = this.findLiveLocked(request)
+    if (item === NO_ITEM) {
+      counters.add(Counter.TouchMisses)
+      return NO_ITEM
+    }
+    counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
+    this.items.setExpiresAt(item, request.expiresAt)
+    this.bumpLocked(item)
+    return item
   }
 
   /** incr and decr: adds `request.number`, leaves the new number there. */

@@ -202,11 +202,14 @@ export class Slabs {
     this.assignPage(this.freePage(), slabClass)
   }
 
+  /** Pages that have a class but in which no chunk is in use. */
+  get emptyPages(): number { return this.words[this.shardWords + ShardWord.EmptyPages]! }
+
   isEmptyPage(page: number): boolean { return this.classOfPage(page) > 0 && this.words[this.pageUse + page] === 0 }
 
   /** A page of another class in which no chunk is in use; 0 if there is none. */
   findEmptyPage(exceptClass: number): number {
-    if (this.words[this.shardWords + ShardWord.EmptyPages] === 0) return 0
+    if (this.emptyPages === 0) return 0
     for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
       if (this.isEmptyPage(page) && this.classOfPage(page) !== exceptClass) return page
     }

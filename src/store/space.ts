@@ -207,6 +207,7 @@ export class Space {
     if (isDead) this.countReclaimed(slabClass, item)
     else {
       this.countEvicted(slabClass, item)
+      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
     }
     this.dropListedLocked(slabClass, slabClass, hash, item)

@@ -220,6 +220,12 @@ export class Store {
 
   private get carvedCount(): number { return this.shards.reduce((sum, shard) => sum + shard.slabs.carvedCount, 0) }
 
+  /** `stats reset`. */
+  resetCounts(): void {
+    this.counters.reset()
+    this.balanceCount = this.sweepCount = 0
+  }
+
   /** Items in the hands of sessions: being filled, or being sent. */
   get refCount(): number { return this.shards.reduce((sum, shard) => sum + shard.items.refCount, 0) }
 

@@ -27,12 +27,14 @@ function walkPages(shard: Shard, linked: Set<ItemId>): ClassTally[] {
   const pieces: ItemId[] = []
   let refs = 0
   let pagesUsed = 0
+  let emptyPages = 0
   for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
     const slabClass = slabs.classOfPage(page)
     if (slabClass <= 0) continue
     pagesUsed++
     const tally = tallies[slabClass]!
     tally.pages++
+    const usedBefore = tally.used
     for (let index = 0; index < slabs.carvedChunks(page); index++) {
       const chunk = slabs.chunkAt(page, index, slabClass)
       if (items.state(chunk) === 0) {
@@ -50,8 +52,12 @@ function walkPages(shard: Shard, linked: Set<ItemId>): ClassTally[] {
         tallies[shard.space.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
       } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
     }
+    const used = tally.used - usedBefore
+    assert(slabs.isEmptyPage(page) === (used === 0), `page ${page} with ${used} used chunks counts them wrongly`)
+    if (used === 0) emptyPages++
   }
   assert(refs === items.refCount, `${refs} references in items, ${items.refCount} are held`)
+  assert(emptyPages === slabs.emptyPages, `${emptyPages} pages are empty, ${slabs.emptyPages} are counted`)
   assert(pagesUsed === slabs.pagesUsed, `${pagesUsed} pages have a class, ${slabs.pagesUsed} are counted`)
   for (const piece of pieces) checkPiece(shard, piece)
   return tallies

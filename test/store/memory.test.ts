@@ -117,3 +117,58 @@ function pagesUsed(subject: StoreUnderTest): number {
   }
   return pages
 }
+
+t.test('memory in which nothing is stored any more serves any size', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 24 * MIB, evictions: false })
+  let count = 0
+  while (subject.put(Mode.Set, `small${count}`, bytesOf(1, 900)) === Outcome.Stored) count++
+  for (let i = 0; i < count; i++) subject.delete(`small${i}`)
+  let stored = 0
+  while (subject.put(Mode.Set, `large${stored}`, bytesOf(1, 9000)) === Outcome.Stored) stored++
+  t.ok(stored > 2300, `${stored} items of 9000 bytes`)
+  subject.verify()
+})
+
+t.test('yesterday\'s sizes do not starve today\'s', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 16 * MIB })
+  for (let i = 0; i < 20_000; i++) subject.put(Mode.Set, `old${i}`, bytesOf(1, 900))
+  subject.clock.advance(60)
+  for (let round = 0; round < 100; round++) {
+    for (let i = 0; i < 200; i++) subject.put(Mode.Set, `new${round}-${i}`, bytesOf(1, 1500))
+    subject.store.balanceStep()
+  }
+  let kept = 0
+  for (let i = 0; i < 200; i++) for (let round = 0; round < 100; round++) if (subject.get(`new${round}-${i}`) !== undefined) kept++
+  t.ok(kept > 6000, `${kept} of 20000 items of the new size are there; 564 fit one page`)
+  subject.verify()
+})
+
+t.test('a stalled upload does not keep large items from finding memory', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB, itemSizeMax: 16 * MIB })
+  for (let i = 0; i < 600_000; i++) subject.put(Mode.Set, `small-${i}`, Buffer.alloc(20))
+  // the oldest item of all is being read, so its page cannot be emptied
+  const unpin = subject.pin('small-599999')
+  for (let i = 0; i < 5; i++) t.equal(subject.put(Mode.Set, `large${i}`, bytesOf(i, 9_000_000)), Outcome.Stored)
+  subject.verify(1)
+  unpin()
+  subject.verify()
+})
+
+t.test('an item has no more readers than can be counted', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', Buffer.from('5'))
+  const pins = Array.from({ length: 511 }, () => subject.pin('k'))
+  t.throws(() => subject.pin('k'))
+  t.equal(subject.put(Mode.Append, 'k', Buffer.from('6')), Outcome.NotStored)
+  t.equal(subject.add('k', 1n), Outcome.NoMemory)
+  t.equal(subject.get('k')?.value.toString(), '5')
+  for (const unpin of pins) unpin()
+  t.equal(subject.add('k', 1n), 6n)
+  subject.verify()
+})
+
+t.test('a number of half a million digits is refused, and quickly', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', Buffer.alloc(500_000, '7'))
+  for (let i = 0; i < 200; i++) t.equal(subject.add('k', 1n), Outcome.NonNumeric)
+})

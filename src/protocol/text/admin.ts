@@ -18,7 +18,10 @@ const VERSION = Buffer.from(`VERSION ${PROTOCOL_VERSION}\r\n`)
 
 export const adminCommands: readonly (readonly [name: string, handler: LineHandler])[] = [
   ['flush_all', flushAll],
-  ['version', text => text.reply.line(VERSION)],
+  ['version', (text, session) => {
+    session.isQuiet = false
+    text.answer(session, VERSION)
+  }],
   ['verbosity', verbosity],
   ['quit', (_text, session) => { session.mode = Mode.Closed }],
   ['shutdown', shutdown],
@@ -57,7 +60,7 @@ function shutdown(text: TextProtocol, session: Session): void {
 
 function cacheMemlimit(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const mebibytes = parser.tokenCount > 1 ? parser.uint32(parser.tokenStart(1), parser.tokenEnd(1)) : -1
+  const mebibytes = parser.tokenCount > 1 ? parser.whole(parser.tokenStart(1), parser.tokenEnd(1)) : -1
   if (mebibytes < 0) text.answer(session, TEXT.error)
   else if (mebibytes < MEMLIMIT_MIN) text.answer(session, TEXT.limitTooSmall)
   else if (mebibytes > MEMLIMIT_MAX) text.answer(session, TEXT.limitNotMegabytes)
@@ -74,32 +77,32 @@ function cacheMemlimit(text: TextProtocol, session: Session): void {
 const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = [
   ['reset', statsReset],
   ['detail', statsDetail],
-  ['settings', (text, session) => report(text, session, text.host.report('settings'))],
+  ['settings', text => report(text, text.host.report('settings'))],
   ['cachedump', statsCachedump],
-  ['conns', (text, session) => report(text, session, text.host.report('conns'))],
-  ['extstore', (text, session) => report(text, session, [])],
+  ['conns', text => report(text, text.host.report('conns'))],
+  ['extstore', text => report(text, [])],
 ]
 
 function stats(text: TextProtocol, session: Session): void {
   const { parser, host } = text
   session.isQuiet = false
   const word = parser.token(1)
-  if (word === '') return report(text, session, host.report(''))
+  if (word === '') return report(text, host.report(''))
   for (const [name, handler] of STATS_WORDS) {
     if (name.startsWith(word)) return handler(text, session)
   }
-  if (word === 'items' || word === 'slabs' || word === 'sizes') return report(text, session, host.report(word))
+  if (word === 'items' || word === 'slabs' || word === 'sizes') return report(text, host.report(word))
   text.answer(session, TEXT.error)
 }
 
-function report(text: TextProtocol, _session: Session, rows: Rows): void {
+function report(text: TextProtocol, rows: Rows): void {
   let lines = ''
   for (const [name, value] of rows) lines += `STAT ${name} ${value}\r\n`
   text.host.output.text(Buffer.from(lines + 'END\r\n', 'latin1'))
 }
 
 function statsReset(text: TextProtocol, session: Session): void {
-  text.host.store.counters.reset()
+  text.host.store.resetCounts()
   text.host.prefixes.reset()
   text.answer(session, TEXT.reset)
 }

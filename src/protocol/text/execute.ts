@@ -124,7 +124,10 @@ export class TextProtocol implements Protocol {
   }
 
   private unknown(session: Session, start: number, lineEnd: number): void {
-    if (lineEnd + 1 - start < COMMAND_BYTES_MIN) return this.reply.line(TEXT.badFormat)
+    if (lineEnd + 1 - start < COMMAND_BYTES_MIN) {
+      session.isQuiet = false
+      return this.answer(session, TEXT.badFormat)
+    }
     if (this.parser.endsWithHttp) session.mode = Mode.Closed
     else this.answer(session, TEXT.error)
   }
@@ -457,5 +460,5 @@ function isName(name: Uint8Array, bytes: Uint8Array, start: number, end: number)
 
 /** Bytes for a log line, without their line end. */
 function printable(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1').replace(/\r?\n?$/, '').replace(/[\x00-\x1f\x7f]/g, '.')
+  return Buffer.from(bytes).toString('latin1').replace(/\r?\n?$/, '').replace(/[^\x20-\x7e]/g, '.')
 }

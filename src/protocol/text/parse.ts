@@ -167,8 +167,8 @@ export class TextParser {
 
   // Numbers. Tokens are given by their bytes; the words are memcached's own functions for the same tokens.
 
-  /** Digits only, up to 2^53 exactly; -1 if there is anything else or nothing. */
-  private digits(start: number, end: number): number {
+  /** A whole number, up to 2^53 exactly; -1 if there is anything but digits, or nothing. */
+  whole(start: number, end: number): number {
     const { bytes } = this
     if (start >= end) return -1
     let value = 0
@@ -183,7 +183,7 @@ export class TextParser {
   /** flags: any number of 64 bits, of which the lower 32 stay; -1 if it is none. */
   flags(start: number, end: number): number {
     if (this.bytes[start] === PLUS) start++
-    const value = this.digits(start, end)
+    const value = this.whole(start, end)
     if (value <= Number.MAX_SAFE_INTEGER) return value < 0 ? -1 : value >>> 0
     const exact = BigInt(this.text(start, end))
     return exact > 0xffffffffffffffffn ? -1 : Number(exact & 0xffffffffn)
@@ -193,7 +193,7 @@ export class TextParser {
   exptime(start: number, end: number): number {
     const isNegative = this.bytes[start] === MINUS
     if (isNegative || this.bytes[start] === PLUS) start++
-    const value = this.digits(start, end)
+    const value = this.whole(start, end)
     if (value < 0) return NOT_A_NUMBER
     if (value <= 0x7fffffff) return isNegative ? -value : value
     const exact = isNegative ? -BigInt(this.text(start, end)) : BigInt(this.text(start, end))
@@ -205,7 +205,7 @@ export class TextParser {
   length(start: number, end: number): number {
     const isNegative = this.bytes[start] === MINUS
     if (isNegative || this.bytes[start] === PLUS) start++
-    const value = this.digits(start, end)
+    const value = this.whole(start, end)
     if (isNegative) return value === 0 ? 0 : -1
     return value > 0x7fffffff - 2 ? -1 : value
   }
@@ -214,14 +214,14 @@ export class TextParser {
   int32(start: number, end: number): number {
     if (end - start > 11) return NOT_A_NUMBER
     const isNegative = this.bytes[start] === MINUS
-    const value = this.digits(isNegative ? start + 1 : start, end)
+    const value = this.whole(isNegative ? start + 1 : start, end)
     if (value < 0 || value > (isNegative ? 0x80000000 : 0x7fffffff)) return NOT_A_NUMBER
     return isNegative ? -value : value
   }
 
   /** A number of 32 bits without sign; -1 if it is none. */
   uint32(start: number, end: number): number {
-    const value = this.digits(start, end)
+    const value = this.whole(start, end)
     return value > 0xffffffff ? -1 : value
   }
 }

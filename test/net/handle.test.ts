@@ -1,0 +1,79 @@
+// Conversations on streams that are no sockets of ours: what an embedder hands to server.handle.
+import { Duplex, PassThrough } from 'node:stream'
+import t from 'tap'
+import { Client } from '../support/client.js'
+import { createServer } from '../../src/index.js'
+
+t.test('a pair of streams in one process holds a conversation', async t => {
+  const { client } = conversation(t)
+  await client.says('set k 0 0 5\r\nhello\r\nget k\r\n', 'STORED\r\nVALUE k 0 5\r\nhello\r\nEND\r\n')
+  await client.says('get k k\r\n', 'VALUE k 0 5\r\nhello\r\nVALUE k 0 5\r\nhello\r\nEND\r\n')
+})
+
+t.test('replies stay what they were when the other end reads them late', async t => {
+  const { client } = conversation(t)
+  client.pause()
+  const big = 'x'.repeat(200_000)
+  await client.send(`set a 0 0 1\r\n1\r\nset b 0 0 ${big.length}\r\n${big}\r\nget a\r\nget b\r\nget a\r\n`)
+  await client.send('set a 0 0 1\r\n2\r\n')
+  client.resume()
+  await client.expect(`STORED\r\nSTORED\r\nVALUE a 0 1\r\n1\r\nEND\r\nVALUE b 0 ${big.length}\r\n${big}\r\nEND\r\n` +
+    'VALUE a 0 1\r\n1\r\nEND\r\nSTORED\r\n')
+})
+
+t.test('two conversations of one process may answer each other in the middle of a batch', async t => {
+  const server = createServer()
+  t.teardown(() => server.close())
+  // whatever the first one answers makes the second one ask, at once
+  const answers: string[] = []
+  const second = new Loopback(bytes => { answers.push(bytes.toString()) })
+  const first = new Loopback(bytes => {
+    answers.push(bytes.toString())
+    if (answers.length === 1) second.push('get k\r\n')
+  })
+  server.handle(first)
+  server.handle(second)
+  first.push('set k 0 0 1\r\nv\r\nget k\r\n')
+  while (answers.length < 2) await new Promise(setImmediate)
+  t.same(answers.sort(), ['STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n'].sort())
+  server.verify()
+})
+
+t.test('a stream that is over already is left alone', async t => {
+  const server = createServer()
+  const stream = new PassThrough()
+  stream.destroy()
+  server.handle(stream)
+  await server.close()
+  t.pass('and close does not wait for it')
+})
+
+/** A stream that gives what is written to it to a function, synchronously. */
+class Loopback extends Duplex {
+  constructor(private readonly heed: (bytes: Buffer) => void) { super() }
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.heed(chunk)
+    done()
+  }
+}
+
+function conversation(t: { teardown(task: () => unknown): void }): { client: Client } {
+  const server = createServer()
+  const [here, there] = pair()
+  server.handle(there)
+  const client = new Client(here)
+  t.teardown(async () => {
+    server.verify()
+    here.destroy()
+    await server.close()
+  })
+  return { client }
+}
+
+/** Two ends of one connection. */
+function pair(): [Duplex, Duplex] {
+  const there = new PassThrough()
+  const back = new PassThrough()
+  return [Duplex.from({ readable: back, writable: there }), Duplex.from({ readable: there, writable: back })]
+}

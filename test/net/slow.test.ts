@@ -1,0 +1,49 @@
+// Readers that do not keep up: their answers wait, whole and their own.
+import t from 'tap'
+import { Client } from '../support/client.js'
+import { startServer } from '../support/server.js'
+
+t.test('answers held back while a value arrives are the client\'s own, whoever else is slow', async t => {
+  const { server, client } = await startServer(t)
+  const big = 'x'.repeat(900_000)
+  await client.says(`set big 0 0 ${big.length}\r\n${big}\r\nset mine 0 0 4\r\nMINE\r\nset secret 0 0 6\r\nSECRET\r\n`,
+    'STORED\r\nSTORED\r\nSTORED\r\n')
+  // more readers that do not read than there are buffers beside the items
+  const slow = await Promise.all(Array.from({ length: 12 }, () => Client.connect({ port: server.port, host: '127.0.0.1' })))
+  for (const reader of slow) {
+    reader.pause()
+    void reader.send('get big\r\n'.repeat(40))
+  }
+  while (server.store.refCount < 12) await new Promise(setImmediate)
+  const [victim, other] = await Promise.all([0, 1].map(() => Client.connect({ port: server.port, host: '127.0.0.1' })))
+  await victim!.send('get mine\r\nset half 0 0 10\r\n01234')
+  await other!.says('get secret\r\n', 'VALUE secret 0 6\r\nSECRET\r\nEND\r\n')
+  await victim!.says('56789\r\n', 'VALUE mine 0 4\r\nMINE\r\nEND\r\nSTORED\r\n')
+  for (const reader of [...slow, victim!, other!]) reader.stream.destroy()
+})
+
+t.test('one large item and many readers, each of whom gets all of it', async t => {
+  const { server, client } = await startServer(t)
+  const big = Array.from({ length: 100_000 }, (_, i) => String(i % 7919)).join(',')
+  await client.says(`set big 0 0 ${big.length}\r\n${big}\r\n`, 'STORED\r\n')
+  const readers = await Promise.all(Array.from({ length: 30 }, () => Client.connect({ port: server.port, host: '127.0.0.1' })))
+  const answer = `VALUE big 0 ${big.length}\r\n${big}\r\nEND\r\n`
+  await Promise.all(readers.map(async (reader, index) => {
+    if (index % 2 === 0) reader.pause()
+    void reader.send('get big\r\n'.repeat(5))
+    await new Promise(setImmediate)
+    reader.resume()
+    await reader.expect(answer.repeat(5))
+  }))
+  t.equal(server.store.refCount, 0, 'nothing is held any more')
+  for (const reader of readers) reader.stream.destroy()
+})
+
+t.test('a line that is refused late is the whole answer', async t => {
+  const { client } = await startServer(t)
+  const big = 'x'.repeat(100_000)
+  await client.says(`set big 0 0 ${big.length}\r\n${big}\r\n`, 'STORED\r\n')
+  await client.says(`get big ${'k'.repeat(251)}\r\n`, 'CLIENT_ERROR bad command line format\r\n')
+  await client.says(`get ${'big '.repeat(20)}${'k'.repeat(251)}\r\nversion\r\n`,
+    'CLIENT_ERROR bad command line format\r\nVERSION 1.6.45\r\n')
+})
