@@ -133,7 +133,7 @@ class Reader {
         break
       }
       case 'addresses':
-        given[value.field] = [...given[value.field] ?? [], ...text.split(/[,;]/).filter(part => part !== '')]
+        given[value.field] = [...given[value.field] ?? [], ...addressesOf(text)]
         break
       default:
         given[value.field] = text
@@ -181,4 +181,10 @@ function uselessness(used: ReadonlySet<OptionRow>, given: Partial<Options>, opti
 function missingListener(options: Options): string[] {
   const isDeaf = options.port === 0 && options.udpport === 0 && options.socketPath === undefined
   return isDeaf ? ['nothing to listen on: -p 0 switches TCP off, and there is no -s'] : []
+}
+
+/** memcached separates addresses by commas or semicolons, and overlooks empty ones; a list of nothing else is wrong. */
+function addressesOf(list: string): string[] {
+  const parts = list.split(/[,;]/).filter(part => part !== '')
+  return parts.length > 0 ? parts : ['']
 }
