@@ -5,8 +5,10 @@ import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
 
-/** The largest arena: byte indexes stay below 2^31. */
+/** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
+
+const CACHE_LINE = 64
 
 export class Arena {
   readonly words: Int32Array
@@ -15,15 +17,15 @@ export class Arena {
   /** The number of the first page; page numbers count from the start of the arena. */
   readonly firstPage: number
   readonly pageEnd: number
-  private cutAt = 64
+  /** Word 0 is nothing, so that 0 can mean that. */
+  private cutAt = CACHE_LINE
 
   /** @param fixedBytes what `cut` may hand out; @param pageCount pages behind it; @param shared between threads */
   constructor(fixedBytes: number, pageCount: number, shared: boolean) {
-    this.firstPage = Math.ceil((64 + fixedBytes) / Size.Page)
+    this.firstPage = Math.ceil((CACHE_LINE + fixedBytes) / Size.Page)
     this.pageEnd = this.firstPage + pageCount
-    assert(this.pageEnd <= ARENA_PAGES_MAX + 1, 'arena beyond its largest size')
-    const byteLength = Math.min(this.pageEnd * Size.Page, 2 ** 31 - 8)
-    this.buffer = allocate(byteLength, shared)
+    assert(this.pageEnd <= ARENA_PAGES_MAX, 'arena beyond its largest size')
+    this.buffer = allocate(this.pageEnd * Size.Page, shared)
     this.words = new Int32Array(this.buffer)
     this.memory = new Memory(new Uint8Array(this.buffer))
   }
@@ -31,7 +33,7 @@ export class Arena {
   /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */
   cut(byteCount: number): number {
     const start = this.cutAt
-    this.cutAt = start + Math.ceil(byteCount / 64) * 64
+    this.cutAt = start + Math.ceil(byteCount / CACHE_LINE) * CACHE_LINE
     assert(this.cutAt <= this.firstPage * Size.Page, 'regions larger than planned')
     return start
   }

@@ -1,7 +1,8 @@
 // Numbers as digits in bytes. A 64-bit number is two words, `high` and `low`; BigInt appears only here, and only for
 // numbers of 2^53 and more.
 
-const ZERO = 48
+import { Ascii } from './ascii.js'
+
 const DIGITS_MAX = 20
 const scratch = new Uint8Array(DIGITS_MAX)
 
@@ -45,7 +46,7 @@ export function parseUint64(bytes: Uint8Array, start: number, end: number, into:
   if (start >= end) return false
   let value = 0
   for (let at = start; at < end; at++) {
-    const digit = bytes[at]! - ZERO
+    const digit = bytes[at]! - Ascii.Zero
     if (digit < 0 || digit > 9) return false
     value = value * 10 + digit
   }
@@ -54,7 +55,7 @@ export function parseUint64(bytes: Uint8Array, start: number, end: number, into:
     return true
   }
   // a value of half a megabyte of digits is not made a BigInt, which would take long
-  while (bytes[start] === ZERO) start++
+  while (bytes[start] === Ascii.Zero) start++
   if (end - start > DIGITS_MAX) return false
   const exact = BigInt(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
   if (exact > 0xffffffffffffffffn) return false
@@ -65,20 +66,20 @@ export function parseUint64(bytes: Uint8Array, start: number, end: number, into:
 /** Writes a whole number from 0 to 2^53 - 1 in decimal at `at`; returns the index behind it. */
 export function writeNumber(bytes: Uint8Array, at: number, value: number): number {
   if (value < 10) {
-    bytes[at] = ZERO + value
+    bytes[at] = Ascii.Zero + value
     return at + 1
   }
   let length = 0
   let rest = value
   while (rest > 0x7fffffff) {
     const next = Math.floor(rest / 10)
-    scratch[length++] = ZERO + (rest - next * 10)
+    scratch[length++] = Ascii.Zero + (rest - next * 10)
     rest = next
   }
   let small = rest | 0
   while (small > 0) {
     const next = (small / 10) | 0
-    scratch[length++] = ZERO + (small - next * 10)
+    scratch[length++] = Ascii.Zero + (small - next * 10)
     small = next
   }
   while (length > 0) bytes[at++] = scratch[--length]!

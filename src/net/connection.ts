@@ -6,19 +6,19 @@ import { type ConnectionFacts } from '../stats/report.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Batch } from '../protocol/output.js'
-import { Mode, Session, type Peer, type Protocol } from '../protocol/session.js'
-import { descriptorOf, HandleWriter, readInto, type Reader, type Writer } from './handle.js'
-
-/** Numbers for connections that have no file descriptor. */
-let streamCount = 0
+import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
+import { descriptorOf, HandleWriter, readInto, type Reader } from './handle.js'
+import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
 export class Connection implements Peer, Reader {
+  /** The file descriptor; 0 for a stream that has none. */
   readonly id: number
   private readonly stream: Duplex
   private readonly session: Session
   /** Writes that were not taken at once. */
   private readonly pending: Batch[] = []
   private isReadingDirect = false
+  private lastTarget: Uint8Array | undefined
   private isYielding = false
   private isPaused = false
   private isOver = false
@@ -36,7 +36,7 @@ export class Connection implements Peer, Reader {
     const quick = isAccepted && accepted instanceof Socket ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
     this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())
-    this.id = descriptorOf(this.stream) || ++streamCount
+    this.id = descriptorOf(this.stream)
     this.stream.on('close', () => this.closed())
     // what there is to say about an error, 'close' says; it follows
     this.stream.on('error', () => {})
@@ -59,8 +59,6 @@ export class Connection implements Peer, Reader {
     this.lastTarget = wanted
     return wanted
   }
-
-  private lastTarget: Uint8Array | undefined
 
   read(count: number): void {
     if (this.isOver) return
@@ -171,40 +169,13 @@ export class Connection implements Peer, Reader {
   private state(): string {
     if (this.isOver) return 'conn_closing'
     if (this.pending.length > 0) return 'conn_mwrite'
-    switch (this.session.mode) {
-      case Mode.Value: return 'conn_nread'
-      case Mode.Swallow: return 'conn_swallow'
+    switch (this.session.phase) {
+      case Phase.Value: return 'conn_nread'
+      case Phase.Swallow: return 'conn_swallow'
       default: return this.session.isWorking ? 'conn_parse_cmd' : 'conn_read'
     }
   }
 }
-
-/** Writes to any stream. */
-class StreamWriter implements Writer {
-  constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
-
-  write(bytes: Uint8Array): boolean {
-    // a stream may keep what it is given, though it counts it as written
-    this.stream.write(Buffer.from(bytes), this.written)
-    return this.isTaken
-  }
-
-  writeMany(parts: readonly Uint8Array[]): boolean {
-    this.stream.cork()
-    for (const part of parts) this.stream.write(Buffer.from(part), this.written)
-    this.stream.uncork()
-    return this.isTaken
-  }
-
-  private get isTaken(): boolean { return this.stream.writableLength === 0 && !hasFailed(this.stream) }
-
-  private readonly written = (): void => {
-    if (this.stream.writableLength === 0) this.onWritten()
-  }
-}
-
-/** Whether a stream has met an error; Node's own tell it by null or an error, others may not know it. */
-function hasFailed(stream: Duplex): boolean { return (stream.errored ?? null) !== null }
 
 function remoteAddress(stream: Duplex, listenAddress: string): string {
   if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress

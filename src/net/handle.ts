@@ -6,21 +6,13 @@
 // checked before it is used, and where it is not as expected (another Node, TLS) the caller uses the stream as a stream.
 // Node 20, 22 and 24 work alike.
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
+import { type Writer } from './writer.js'
 
 export interface Reader {
   /** Where the next bytes go; asked after each read. Undefined: the same place as before. */
   target(): Uint8Array | undefined
   /** `count` bytes are there. */
   read(count: number): void
-}
-
-/**
- * Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called, or, when the other
- * end is gone, until the stream is closed.
- */
-export interface Writer {
-  write(bytes: Uint8Array): boolean
-  writeMany(parts: readonly Uint8Array[]): boolean
 }
 
 /** What is used of libuv's stream as Node wraps it. */

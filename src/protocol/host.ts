@@ -20,7 +20,7 @@ export interface Host {
   readonly isDumpEnabled: boolean
   /** Requests a connection may have served before the others get a turn; 0 for as many as one read brings. */
   readonly requestsPerTurn: number
-  /** The reports of `stats`: '' is the general one. Undefined for one that does not exist. */
+  /** The reports of `stats`: '' is the general one. */
   report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'conns'): Rows
   /** One line for the person who started the server. */
   log(line: string): void

@@ -1,6 +1,7 @@
 // The replies of a batch, gathered and written at once. Replies are rendered into a buffer of the thread; large values are
 // not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
 // does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer.
+import { Ascii } from '../memory/ascii.js'
 import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
 import { Memory } from '../memory/bytes.js'
 import { Counter, type Counters } from '../stats/counters.js'
@@ -47,6 +48,7 @@ export class Output {
   bytes: Uint8Array
   /** Where the next byte goes. */
   at = 0
+  private current: Buffer = Buffer.alloc(0)
   private start = 0
   private limit = 0
   private lent: LentPart[] = []
@@ -72,8 +74,6 @@ export class Output {
     this.sink = sink
     this.isBlocked = false
   }
-
-  private current: Buffer = Buffer.alloc(0)
 
   /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
   private takeBuffer(): void {
@@ -179,8 +179,8 @@ export class Output {
   byte(value: number): void { this.bytes[this.at++] = value }
 
   lineEnd(): void {
-    this.bytes[this.at] = 13
-    this.bytes[this.at + 1] = 10
+    this.bytes[this.at] = Ascii.CarriageReturn
+    this.bytes[this.at + 1] = Ascii.LineEnd
     this.at += 2
   }
 

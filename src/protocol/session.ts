@@ -8,6 +8,7 @@
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
 //   Closed    takes nothing any more
+import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { Counter } from '../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../store/items.js'
@@ -17,13 +18,14 @@ import { type Host } from './host.js'
 import { LINE_BYTES_MAX } from './input.js'
 import { type Loan, type Sink } from './output.js'
 
-export const enum Mode { Line, Value, Swallow, Keys, Sending, Closed }
+export const enum Phase { Line, Value, Swallow, Keys, Sending, Closed }
+
+/** How long a line may be before its end is there, as in memcached. */
+const UNFINISHED_LINE_MAX = 2048
 
 /** What a line handler answers when the line is not complete. */
 export const UNFINISHED = -1
 
-const CARRIAGE_RETURN = 13
-const LINE_END = 10
 
 /** What understands the bytes of a session. One serves all the sessions of a thread. */
 export interface Protocol {
@@ -57,7 +59,7 @@ export interface Peer extends Sink {
 
 export class Session {
   readonly request: Request
-  mode: Mode = Mode.Line
+  phase: Phase = Phase.Line
   /** Whether the command at work wants no answer. */
   isQuiet = false
   /** What the get at work asks for besides the value: its cas number, a new end of its life. */
@@ -65,6 +67,9 @@ export class Session {
   withTouch = false
   /** Store time at which the last bytes arrived. */
   usedAt: number
+
+  /** Whether this client is sending large values, so that the next is best read with a short first read. */
+  sendsLargeValues = false
 
   // Value
   shard: Shard | undefined
@@ -108,7 +113,7 @@ export class Session {
 
   /** Goes on where the session stopped, because it yielded or because its output has been taken. */
   resume(): void {
-    if (this.mode === Mode.Closed) return
+    if (this.phase === Phase.Closed) return
     const { input, output } = this.host
     this.host.store.refreshTime()
     output.open(this.peer)
@@ -122,8 +127,7 @@ export class Session {
   }
 
   /**
-   * Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again, so
-   * a long line in many reads costs as much as it is long.
+   * Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again.
    */
   private save(at: number, end: number, start: number): void {
     const known = at === start ? this.savedBytes : 0
@@ -144,26 +148,26 @@ export class Session {
 
   /** The connection is gone: gives back what is held. */
   close(): void {
-    if (this.mode === Mode.Value) this.shard?.space.abandon(this.item)
-    if (this.mode === Mode.Sending) this.pin?.end()
+    if (this.phase === Phase.Value) this.shard?.space.abandon(this.item)
+    if (this.phase === Phase.Sending) this.pin?.end()
     this.item = NO_ITEM
-    this.mode = Mode.Closed
+    this.phase = Phase.Closed
     this.parked = undefined
     this.forget()
   }
 
-  get isClosed(): boolean { return this.mode === Mode.Closed }
+  get isClosed(): boolean { return this.phase === Phase.Closed }
 
   private run(start: number, end: number): void {
     const { input, output, requestsPerTurn } = this.host
     this.unpark()
-    input.bytes[end] = LINE_END
-    if (this.mode === Mode.Sending) this.sendMore()
+    input.bytes[end] = Ascii.LineEnd
+    if (this.phase === Phase.Sending) this.sendMore()
     this.isWorking = input.isInUse = true
     let at = start
     let served = 0
     let hasYielded = false
-    while (at < end && this.mode !== Mode.Closed && !output.isBlocked) {
+    while (at < end && this.phase !== Phase.Closed && !output.isBlocked) {
       if (requestsPerTurn > 0 && served === requestsPerTurn) {
         hasYielded = true
         break
@@ -171,7 +175,7 @@ export class Session {
       const next = this.step(at, end)
       if (next === UNFINISHED) break
       at = next
-      if (this.mode === Mode.Line) served++
+      if (this.phase === Phase.Line) served++
     }
     this.finish(start, at, end, hasYielded)
     this.isWorking = input.isInUse = false
@@ -185,11 +189,11 @@ export class Session {
 
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
   private step(at: number, end: number): number {
-    switch (this.mode) {
-      case Mode.Line: return this.protocol.line(this, at, end)
-      case Mode.Keys: return this.protocol.moreKeys(this, at)
-      case Mode.Value: return this.takeValue(at, end)
-      case Mode.Swallow: return this.swallow(at, end)
+    switch (this.phase) {
+      case Phase.Line: return this.protocol.line(this, at, end)
+      case Phase.Keys: return this.protocol.moreKeys(this, at)
+      case Phase.Value: return this.takeValue(at, end)
+      case Phase.Swallow: return this.swallow(at, end)
       default: return end
     }
   }
@@ -197,9 +201,9 @@ export class Session {
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     const { output, store } = this.host
-    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.mode === Mode.Line
+    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Line
     if (isUnfinished) this.checkLine(at, end)
-    if (this.mode === Mode.Closed) {
+    if (this.phase === Phase.Closed) {
       this.forget()
       output.flush()
       this.peer.end()
@@ -207,7 +211,7 @@ export class Session {
     }
     if (at < end) this.save(at, end, start)
     else if (this.savedBytes > 0) this.forget()
-    if (this.mode === Mode.Value && !output.isBlocked) this.parked = output.park()
+    if (this.phase === Phase.Value && !output.isBlocked) this.parked = output.park()
     if (this.parked === undefined) output.flush()
     if (output.isBlocked) {
       this.peer.pause()
@@ -218,13 +222,13 @@ export class Session {
     }
   }
 
-  /** Ends the conversation if an unfinished line is too long; only a multi-get may pass 2048 bytes, as in memcached. */
+  /** Ends the conversation if an unfinished line is too long; only a get may pass UNFINISHED_LINE_MAX. */
   private checkLine(at: number, end: number): void {
-    if (end - at <= 2048) return
+    if (end - at <= UNFINISHED_LINE_MAX) return
     const isLongGet = this.protocol.isLongGet(at, end)
     if (isLongGet && end - at < LINE_BYTES_MAX) return
     if (isLongGet) this.protocol.refuseLongLine()
-    this.mode = Mode.Closed
+    this.phase = Phase.Closed
   }
 
   // Values
@@ -235,14 +239,14 @@ export class Session {
     this.item = item
     this.received = 0
     this.isBadChunk = false
-    this.mode = Mode.Value
+    this.phase = Phase.Value
   }
 
   /** Throws away the next `count` bytes and then answers `reply`. */
   beginSwallow(count: number, reply: Uint8Array | undefined): void {
     this.swallowLeft = count
     this.pendingReply = reply
-    this.mode = Mode.Swallow
+    this.phase = Phase.Swallow
   }
 
   private takeValue(at: number, end: number): number {
@@ -256,7 +260,7 @@ export class Session {
       at += count
     }
     for (; at < end && this.received >= valueBytes && this.received < valueBytes + 2; at++, this.received++) {
-      if (bytes[at] !== (this.received === valueBytes ? CARRIAGE_RETURN : LINE_END)) this.isBadChunk = true
+      if (bytes[at] !== (this.received === valueBytes ? Ascii.CarriageReturn : Ascii.LineEnd)) this.isBadChunk = true
     }
     if (this.received === valueBytes + 2) this.endValue()
     return at
@@ -267,7 +271,7 @@ export class Session {
     const item = this.item
     const { items } = shard
     this.item = NO_ITEM
-    this.mode = Mode.Line
+    this.phase = Phase.Line
     this.request.bytes = items.bytes
     this.request.keyStart = items.keyStart(item)
     this.request.keyEnd = this.request.keyStart + items.keyBytes(item)
@@ -275,15 +279,12 @@ export class Session {
     this.request.bytes = this.host.input.bytes
   }
 
-  /** Whether this client is sending large values, so that the next is best read with a short first read. */
-  sendsLargeValues = false
-
   /**
    * Where the next bytes should be read to, if not into the thread's input: the place in a large value that they fill.
    * Bytes read there are told by `receivedDirect`.
    */
   get directTarget(): Uint8Array | undefined {
-    if (this.mode !== Mode.Value || this.savedBytes > 0) return undefined
+    if (this.phase !== Phase.Value || this.savedBytes > 0) return undefined
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
     if (valueBytes - this.received < Size.DirectMin) return undefined
@@ -319,16 +320,16 @@ export class Session {
   private checkSpareBytes(valueBytes: number): void {
     const { items } = this.shard!
     const { bytes } = items
-    if (bytes[items.valueAt(this.item, valueBytes)] !== CARRIAGE_RETURN) this.isBadChunk = true
+    if (bytes[items.valueAt(this.item, valueBytes)] !== Ascii.CarriageReturn) this.isBadChunk = true
     if (this.received < valueBytes + 2) return
-    if (bytes[items.valueAt(this.item, valueBytes + 1)] !== LINE_END) this.isBadChunk = true
+    if (bytes[items.valueAt(this.item, valueBytes + 1)] !== Ascii.LineEnd) this.isBadChunk = true
   }
 
   private swallow(at: number, end: number): number {
     const count = Math.min(end - at, this.swallowLeft)
     this.swallowLeft -= count
     if (this.swallowLeft === 0) {
-      this.mode = Mode.Line
+      this.phase = Phase.Line
       if (this.pendingReply !== undefined) this.protocol.answerLate(this.pendingReply)
       this.pendingReply = undefined
     }
@@ -343,7 +344,7 @@ export class Session {
     this.item = item
     this.sentBytes = 0
     this.pin = new Pin(shard, item)
-    this.mode = Mode.Sending
+    this.phase = Phase.Sending
     this.sendMore()
   }
 
@@ -360,7 +361,7 @@ export class Session {
       pin.share()
       output.lend(Buffer.from(items.bytes.buffer, at, run), pin)
       if (this.sentBytes < valueBytes) continue
-      this.mode = Mode.Keys
+      this.phase = Phase.Keys
       this.item = NO_ITEM
       pin.end()
       this.protocol.endValue()
@@ -369,7 +370,7 @@ export class Session {
   }
 
   /** Whether it waits for a request, so that nothing is lost if it ends. */
-  get isIdle(): boolean { return this.mode === Mode.Line }
+  get isIdle(): boolean { return this.phase === Phase.Line }
 }
 
 /** One reference to an item that is being sent, shared by its session and the parts that are on their way. */

@@ -64,12 +64,10 @@ const COUNTERS_BEFORE_MEMORY: readonly (readonly [name: string, value: (store: S
   ['auth_errors', store => store.counters.sum(Counter.AuthErrors)],
 ]
 
-/** The rows of `stats items` and the end of `stats` that are sums over classes; the second flag: only with the maintainer. */
-const EVICTION_ROWS: readonly (readonly [name: string, counter: ClassCounter, onlyMaintained: boolean])[] = [
-  ['reclaimed', ClassCounter.Reclaimed, false],
-  ['expired_unfetched', ClassCounter.ExpiredUnfetched, false],
-  ['evicted_unfetched', ClassCounter.EvictedUnfetched, false],
-  ['evicted_active', ClassCounter.EvictedActive, true],
+/** Counters of classes: those marked appear only where the lists are kept in order in the background. */
+type ClassRow = readonly [name: string, counter: ClassCounter, onlyMaintained: boolean]
+
+const MOVE_ROWS: readonly ClassRow[] = [
   ['crawler_reclaimed', ClassCounter.CrawlerReclaimed, false],
   ['crawler_items_checked', ClassCounter.CrawlerChecked, false],
   ['lrutail_reflocked', ClassCounter.TailReflocked, false],
@@ -77,6 +75,25 @@ const EVICTION_ROWS: readonly (readonly [name: string, counter: ClassCounter, on
   ['moves_to_warm', ClassCounter.MovesToWarm, true],
   ['moves_within_lru', ClassCounter.MovesWithinLru, true],
   ['direct_reclaims', ClassCounter.DirectReclaims, true],
+]
+
+/** At the end of `stats`, summed over all classes. */
+const TOTAL_ROWS: readonly ClassRow[] = [
+  ['expired_unfetched', ClassCounter.ExpiredUnfetched, false],
+  ['evicted_unfetched', ClassCounter.EvictedUnfetched, false],
+  ['evicted_active', ClassCounter.EvictedActive, true],
+  ['evictions', ClassCounter.Evicted, false],
+  ['reclaimed', ClassCounter.Reclaimed, false],
+  ...MOVE_ROWS,
+]
+
+/** In `stats items`. */
+const ITEM_ROWS: readonly ClassRow[] = [
+  ['reclaimed', ClassCounter.Reclaimed, false],
+  ['expired_unfetched', ClassCounter.ExpiredUnfetched, false],
+  ['evicted_unfetched', ClassCounter.EvictedUnfetched, false],
+  ['evicted_active', ClassCounter.EvictedActive, true],
+  ...MOVE_ROWS,
 ]
 
 /** `stats`. */
@@ -132,17 +149,10 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['curr_items', store.itemCount]
   yield ['total_items', counters.sum(Counter.TotalItems)]
   yield ['slab_global_page_pool', store.freePages]
-  const isMaintained = facts.lruMaintainer
-  const total = (counter: ClassCounter) => counters.sumClasses(counter)
-  yield ['expired_unfetched', total(ClassCounter.ExpiredUnfetched)]
-  yield ['evicted_unfetched', total(ClassCounter.EvictedUnfetched)]
-  if (isMaintained) yield ['evicted_active', total(ClassCounter.EvictedActive)]
-  yield ['evictions', total(ClassCounter.Evicted)]
-  yield ['reclaimed', total(ClassCounter.Reclaimed)]
-  for (const [name, counter, onlyMaintained] of EVICTION_ROWS.slice(4)) {
-    if (isMaintained || !onlyMaintained) yield [name, total(counter)]
+  for (const [name, counter, onlyMaintained] of TOTAL_ROWS) {
+    if (facts.lruMaintainer || !onlyMaintained) yield [name, counters.sumClasses(counter)]
   }
-  if (isMaintained) yield ['lru_bumps_dropped', 0]
+  if (facts.lruMaintainer) yield ['lru_bumps_dropped', 0]
 }
 
 /** Pages move between classes only on demand so far; these stay 0 until that changes. */
@@ -194,7 +204,7 @@ export function* itemsReport(store: Store, facts: ServerFacts): Iterable<Row> {
     yield [name('evicted_time'), Math.max(...store.shards.map(shard => shard.slabs.get(slabClass, ClassWord.EvictedAge)))]
     yield [name('outofmemory'), counted(ClassCounter.OutOfMemory)]
     yield [name('tailrepairs'), counted(ClassCounter.TailRepairs)]
-    for (const [word, counter, onlyMaintained] of EVICTION_ROWS) {
+    for (const [word, counter, onlyMaintained] of ITEM_ROWS) {
       if (facts.lruMaintainer || !onlyMaintained) yield [name(word), counted(counter)]
     }
     if (facts.lruMaintainer) {

@@ -1,6 +1,7 @@
 // A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key says in which
 // shard it lives; a store of up to 2 GiB has one. Public operations take the lock of the key's stripe, those named
 // ...Locked need it held.
+import { Ascii } from '../memory/ascii.js'
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, Size, State } from '../memory/layout.js'
 import { parseUint64, writeUint64, Uint64 } from '../memory/numbers.js'
@@ -14,7 +15,6 @@ import { type Slabs } from './slabs.js'
 import { type Space } from './space.js'
 import { type Table } from './table.js'
 
-const SPACE = 32
 
 export class Shard {
   /** Where incr and decr write their digits before they are copied. */
@@ -336,7 +336,7 @@ export class Shard {
     const start = this.items.valueStart(item)
     const end = start + this.items.valueBytes(item)
     for (let i = 0; i < length; i++) this.items.bytes[start + i] = this.digits[i]!
-    if (start + length < end) this.items.bytes.fill(SPACE, start + length, end)
+    if (start + length < end) this.items.bytes.fill(Ascii.Space, start + length, end)
   }
 
   /** Reads a value as C's strtoull does: white space, a plus sign, digits, and then white space, a NUL or the end. */
@@ -346,10 +346,10 @@ export class Shard {
     let start = this.items.valueStart(item)
     const end = start + this.items.valueBytes(item)
     while (start < end && isSpace(bytes[start]!)) start++
-    if (start < end && bytes[start] === 43 /* + */) start++
+    if (start < end && bytes[start] === Ascii.Plus) start++
     let stop = start
-    while (stop < end && bytes[stop]! >= 48 && bytes[stop]! <= 57) stop++
-    if (stop < end && bytes[stop] !== 0 && !isSpace(bytes[stop]!)) return false
+    while (stop < end && bytes[stop]! >= Ascii.Zero && bytes[stop]! <= Ascii.Nine) stop++
+    if (stop < end && bytes[stop] !== Ascii.Nul && !isSpace(bytes[stop]!)) return false
     return parseUint64(bytes, start, stop, into)
   }
 
@@ -378,5 +378,5 @@ export class Shard {
 }
 
 function isSpace(byte: number): boolean {
-  return byte === SPACE || (byte >= 9 && byte <= 13)
+  return byte === Ascii.Space || (byte >= Ascii.Tab && byte <= Ascii.CarriageReturn)
 }

@@ -1,7 +1,7 @@
 // The commands of the text protocol that are not about one item.
 import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
-import { Mode, type Session } from '../session.js'
+import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from './parse.js'
@@ -23,7 +23,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
     text.answer(session, VERSION)
   }],
   ['verbosity', verbosity],
-  ['quit', (_text, session) => { session.mode = Mode.Closed }],
+  ['quit', (_text, session) => { session.phase = Phase.Closed }],
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
   ['stats', stats],
@@ -54,7 +54,7 @@ function shutdown(text: TextProtocol, session: Session): void {
   if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
   const isGraceful = parser.tokenCount === 2 && parser.token(1) === 'graceful'
   if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
-  session.mode = Mode.Closed
+  session.phase = Phase.Closed
   host.shutdown(isGraceful)
 }
 

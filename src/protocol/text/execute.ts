@@ -1,29 +1,25 @@
 // The classic text protocol: finds out which command a line is and carries it out. One of these serves all the sessions
 // of a thread; what belongs to one conversation is in its Session. The names of the commands are those of protocol.txt.
+import { Ascii } from '../../memory/ascii.js'
 import { parseUint64 } from '../../memory/numbers.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
-import { Mode as StoreMode, type Request } from '../../store/request.js'
+import { Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { type Output } from '../output.js'
-import { Mode, UNFINISHED, type Protocol, type Session } from '../session.js'
+import { Phase, UNFINISHED, type Protocol, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
 import { NOT_A_NUMBER, TextParser } from './parse.js'
 import { COPY_MAX, TEXT, TextReply } from './reply.js'
 
-const LINE_END = 10
-const CARRIAGE_RETURN = 13
-const SPACE = 32
-const LETTER_E = 101
-const LETTER_G = 103
-const LETTER_S = 115
-const LETTER_T = 116
 
 /** A cas number or a delta has at most so many characters. */
 const NUMBER_CHARACTERS_MAX = 22
+/** A get that is longer than any other line may be has at most so many spaces before its name. */
+const LEADING_SPACES_MAX = 100
 /** The shortest line that can be a command, with its line end. */
 const COMMAND_BYTES_MIN = 4
 
@@ -41,13 +37,15 @@ export class TextProtocol implements Protocol {
   readonly parser: TextParser
   readonly reply: TextReply
   private readonly bytes: Uint8Array
-  private readonly store_: Store
+  private readonly cache: Store
   private readonly output: Output
   private readonly commands = new Map<number, Command>()
+  /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
+  private areKeysChecked = false
 
   constructor(readonly host: Host) {
     this.bytes = host.input.bytes
-    this.store_ = host.store
+    this.cache = host.store
     this.output = host.output
     this.parser = new TextParser(this.bytes, host.store.context.hash)
     this.reply = new TextReply(host.output)
@@ -59,12 +57,12 @@ export class TextProtocol implements Protocol {
     this.addGet('gets', true, false)
     this.addGet('gat', false, true)
     this.addGet('gats', true, true)
-    this.addStorage('set', StoreMode.Set)
-    this.addStorage('add', StoreMode.Add)
-    this.addStorage('replace', StoreMode.Replace)
-    this.addStorage('append', StoreMode.Append)
-    this.addStorage('prepend', StoreMode.Prepend)
-    this.addStorage('cas', StoreMode.Cas)
+    this.addStorage('set', Mode.Set)
+    this.addStorage('add', Mode.Add)
+    this.addStorage('replace', Mode.Replace)
+    this.addStorage('append', Mode.Append)
+    this.addStorage('prepend', Mode.Prepend)
+    this.addStorage('cas', Mode.Cas)
     this.addLine('delete', (text, session) => text.delete(session))
     this.addLine('incr', (text, session) => text.arithmetic(session, false))
     this.addLine('decr', (text, session) => text.arithmetic(session, true))
@@ -78,9 +76,9 @@ export class TextProtocol implements Protocol {
     } })
   }
 
-  private addStorage(name: string, mode: StoreMode): void {
+  private addStorage(name: string, mode: Mode): void {
     this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
-      if (mode !== StoreMode.Cas) return this.plainStorage(session, mode, start, at, end)
+      if (mode !== Mode.Cas) return this.plainStorage(session, mode, start, at, end)
       session.request.mode = mode
       return this.storage(session, start, end)
     } })
@@ -98,14 +96,14 @@ export class TextProtocol implements Protocol {
   line(session: Session, at: number, end: number): number {
     const { bytes } = this
     let stop = at
-    while (bytes[stop] !== SPACE && bytes[stop] !== LINE_END) stop++
+    while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     if (this.host.verbosity > 1) this.logLine(session, at, end)
     // the two commands that nearly all lines are
-    if (stop === at + 3 && bytes[at + 1] === LETTER_E && bytes[at + 2] === LETTER_T && bytes[stop] === SPACE) {
-      if (bytes[at] === LETTER_G) return this.get(session, stop, end, false)
-      if (bytes[at] === LETTER_S) return this.plainStorage(session, StoreMode.Set, at, stop, end)
+    if (stop === at + 3 && bytes[at + 1] === Ascii.E && bytes[at + 2] === Ascii.T && bytes[stop] === Ascii.Space) {
+      if (bytes[at] === Ascii.G) return this.get(session, stop, end, false)
+      if (bytes[at] === Ascii.S) return this.plainStorage(session, Mode.Set, at, stop, end)
     }
-    const nameEnd = bytes[stop] === LINE_END && stop > at && bytes[stop - 1] === CARRIAGE_RETURN ? stop - 1 : stop
+    const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
     const command = this.commandAt(at, nameEnd)
     const isCommand = command !== undefined
     if (isCommand && command.inPlace !== undefined) return command.inPlace(session, at, stop, end)
@@ -128,7 +126,7 @@ export class TextProtocol implements Protocol {
       session.isQuiet = false
       return this.answer(session, TEXT.badFormat)
     }
-    if (this.parser.endsWithHttp) session.mode = Mode.Closed
+    if (this.parser.endsWithHttp) session.phase = Phase.Closed
     else this.answer(session, TEXT.error)
   }
 
@@ -154,7 +152,7 @@ export class TextProtocol implements Protocol {
   /** Whether an unfinished line may be a long get: see memcached's try_read_command_ascii. */
   isLongGet(at: number, end: number): boolean {
     const start = this.parser.skipSpaces(at)
-    if (start - at > 100 || start + 5 > end) return false
+    if (start - at > LEADING_SPACES_MAX || start + 5 > end) return false
     const word = this.parser.text(start, start + 5)
     return word.startsWith('get ') || word === 'gets '
   }
@@ -171,7 +169,7 @@ export class TextProtocol implements Protocol {
     session.withTouch = false
     const isKey = parser.scanKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
-    if (bytes[parser.stop] !== LINE_END && parser.findLineEnd(parser.stop) >= end) return UNFINISHED
+    if (bytes[parser.stop] !== Ascii.LineEnd && parser.findLineEnd(parser.stop) >= end) return UNFINISHED
     session.isQuiet = false
     if (!isKey || parser.keyEnd === parser.keyStart) {
       this.answer(session, TEXT.badFormat)
@@ -194,7 +192,7 @@ export class TextProtocol implements Protocol {
       if (exptime === NOT_A_NUMBER) this.answer(session, TEXT.badExptime)
       else if (!parser.keyFrom(2)) this.answer(session, TEXT.badFormat)
       else {
-        session.request.expiresAt = this.store_.expiryFor(exptime)
+        session.request.expiresAt = this.cache.expiryFor(exptime)
         return this.serveKeys(session)
       }
     }
@@ -203,7 +201,7 @@ export class TextProtocol implements Protocol {
 
   /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
   moreKeys(session: Session, at: number): number {
-    session.mode = Mode.Line
+    session.phase = Phase.Line
     if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, this.output.mark, TEXT.badFormat)
     return this.serveKeys(session)
   }
@@ -218,10 +216,10 @@ export class TextProtocol implements Protocol {
       // the error is the whole answer
       if (refusal !== undefined) return this.refuseKeys(session, mark, refusal)
       const at = parser.stop
-      if (session.mode !== Mode.Line) return at
-      if (bytes[at] === LINE_END) break
+      if (session.phase !== Phase.Line) return at
+      if (bytes[at] === Ascii.LineEnd) break
       if (output.isBlocked) {
-        session.mode = Mode.Keys
+        session.phase = Phase.Keys
         return at
       }
       if (!parser.scanKey(parser.skipSpaces(at))) return this.refuseKeys(session, mark, TEXT.badFormat)
@@ -229,9 +227,6 @@ export class TextProtocol implements Protocol {
     this.answer(session, TEXT.end)
     return parser.stop + 1
   }
-
-  /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
-  private areKeysChecked = false
 
   /** An answer that has begun to go out cannot become an error: so the keys to come are looked at before. */
   private checkKeys(): boolean {
@@ -249,7 +244,7 @@ export class TextProtocol implements Protocol {
   private serveKey(session: Session): Uint8Array | undefined {
     const request = session.request
     this.takeKey(request)
-    const shard = this.store_.shardFor(request)
+    const shard = this.cache.shardFor(request)
     if (!this.reply.hasRoomForValue) {
       if (!this.checkKeys()) return TEXT.badFormat
       this.reply.ensureValue()
@@ -305,25 +300,25 @@ export class TextProtocol implements Protocol {
   // set, add, replace, append, prepend, cas
 
   /** The usual form, read in one pass: a key, three short numbers, perhaps noreply. Anything else goes the long way. */
-  private plainStorage(session: Session, mode: StoreMode, start: number, at: number, end: number): number {
+  private plainStorage(session: Session, mode: Mode, start: number, at: number, end: number): number {
     const { bytes, parser } = this
     const { request } = session
     request.mode = mode
-    if (!parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== SPACE) {
+    if (!parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
       return this.storage(session, start, end)
     }
     this.takeKey(request)
-    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== SPACE) return this.storage(session, start, end)
+    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== Ascii.Space) return this.storage(session, start, end)
     request.flags = parser.value
-    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== SPACE) return this.storage(session, start, end)
+    if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== Ascii.Space) return this.storage(session, start, end)
     const exptime = parser.value
     if (!parser.readDigits(parser.stop + 1)) return this.storage(session, start, end)
     let lineEnd = parser.skipNoreply(parser.stop)
     session.isQuiet = lineEnd !== parser.stop
-    if (bytes[lineEnd] === CARRIAGE_RETURN) lineEnd++
-    if (bytes[lineEnd] !== LINE_END) return this.storage(session, start, end)
+    if (bytes[lineEnd] === Ascii.CarriageReturn) lineEnd++
+    if (bytes[lineEnd] !== Ascii.LineEnd) return this.storage(session, start, end)
     if (lineEnd >= end) return UNFINISHED
-    request.expiresAt = this.store_.expiryFor(exptime)
+    request.expiresAt = this.cache.expiryFor(exptime)
     request.valueBytes = parser.value
     return this.takeValue(session, lineEnd + 1, end)
   }
@@ -359,8 +354,8 @@ export class TextProtocol implements Protocol {
     if (request.flags < 0) return false
     const exptime = parser.exptime(parser.tokenStart(3), parser.tokenEnd(3))
     if (exptime === NOT_A_NUMBER) return false
-    request.expiresAt = this.store_.expiryFor(exptime)
-    if (request.mode !== StoreMode.Cas) return true
+    request.expiresAt = this.cache.expiryFor(exptime)
+    if (request.mode !== Mode.Cas) return true
     return parser.tokenCount > 5 && this.readUint64(5, request.cas)
   }
 
@@ -376,10 +371,10 @@ export class TextProtocol implements Protocol {
     const { request } = session
     const { valueBytes } = request
     if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
-    const shard = this.store_.shardFor(request)
+    const shard = this.cache.shardFor(request)
     if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
     const valueEnd = at + valueBytes
-    if (valueEnd + 2 <= end && bytes[valueEnd] === CARRIAGE_RETURN && bytes[valueEnd + 1] === LINE_END) {
+    if (valueEnd + 2 <= end && bytes[valueEnd] === Ascii.CarriageReturn && bytes[valueEnd + 1] === Ascii.LineEnd) {
       const outcome = shard.put(request, at)
       if (outcome === Outcome.NoMemory) return this.refuseValue(session, shard, outcome, at)
       this.answerOutcome(session, outcome)
@@ -400,7 +395,7 @@ export class TextProtocol implements Protocol {
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
   store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.host.store.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
+    this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
     if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
     shard.space.abandon(item)
     this.answer(session, TEXT.badDataChunk)
@@ -422,7 +417,7 @@ export class TextProtocol implements Protocol {
     if (!this.readKey(session, 2)) return
     const { request } = session
     if (this.host.prefixes.isOn) this.host.prefixes.recordDelete(this.bytes, request.keyStart, request.keyEnd)
-    this.answerOutcome(session, this.store_.shardFor(request).delete(request))
+    this.answerOutcome(session, this.cache.shardFor(request).delete(request))
   }
 
   private arithmetic(session: Session, isDecrement: boolean): void {
@@ -430,7 +425,7 @@ export class TextProtocol implements Protocol {
     const { request } = session
     if (!this.readUint64(2, request.number)) return this.answer(session, TEXT.badDelta)
     request.isDecrement = isDecrement
-    const outcome = this.store_.shardFor(request).arithmetic(request)
+    const outcome = this.cache.shardFor(request).arithmetic(request)
     if (outcome === Outcome.NoMemory) this.answer(session, TEXT.noMemory)
     else if (outcome !== Outcome.Number) this.answerOutcome(session, outcome)
     else if (!session.isQuiet) this.reply.number(request)
@@ -442,8 +437,8 @@ export class TextProtocol implements Protocol {
     const { request } = session
     const exptime = parser.int32(parser.tokenStart(2), parser.tokenEnd(2))
     if (exptime === NOT_A_NUMBER) return this.answer(session, TEXT.badExptime)
-    request.expiresAt = this.store_.expiryFor(exptime)
-    this.answerOutcome(session, this.store_.shardFor(request).touch(request))
+    request.expiresAt = this.cache.expiryFor(exptime)
+    this.answerOutcome(session, this.cache.shardFor(request).touch(request))
   }
 }
 

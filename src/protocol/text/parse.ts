@@ -1,15 +1,10 @@
 // Reads lines of the text protocol in place. A token is what lies between spaces; a line ends with \n, and a \r before it
 // belongs to the end. Everything else, tabs and NUL included, may be part of a key. The byte behind the input is always a
 // line end, so scans need no second condition; a scan that stops there has found an unfinished line.
+import { Ascii } from '../../memory/ascii.js'
 import { type Hash } from '../../store/hash.js'
 import { Size } from '../../memory/layout.js'
 
-const SPACE = 32
-const LINE_END = 10
-const CARRIAGE_RETURN = 13
-const PLUS = 43
-const MINUS = 45
-const ZERO = 48
 
 const NOREPLY = Buffer.from(' noreply')
 
@@ -26,6 +21,9 @@ export class TextParser {
   hash = 0
   /** The separator behind it: the index of a space or of the line end. */
   stop = 0
+
+  /** The last number that was read by `readDigits`. */
+  value = 0
 
   // the tokens of the last line that was split
   private readonly starts = new Int32Array(TOKENS_MAX)
@@ -48,26 +46,23 @@ export class TextParser {
     let stop = at
     for (; stop < limit; stop++, row += 256) {
       const byte = bytes[stop]!
-      if (byte === SPACE || byte === LINE_END) break
+      if (byte === Ascii.Space || byte === Ascii.LineEnd) break
       hash ^= hashWords[row + byte]!
     }
     this.keyStart = at
     this.stop = stop
     if (stop === limit) {
       // a key of the greatest length and the \r of its line end
-      if (bytes[stop] !== LINE_END || bytes[stop - 1] !== CARRIAGE_RETURN) return false
+      if (bytes[stop] !== Ascii.LineEnd || bytes[stop - 1] !== Ascii.CarriageReturn) return false
     }
-    if (bytes[stop] === LINE_END && stop > at && bytes[stop - 1] === CARRIAGE_RETURN) {
+    if (bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn) {
       stop--
-      hash ^= hashWords[row - 256 + CARRIAGE_RETURN]!
+      hash ^= hashWords[row - 256 + Ascii.CarriageReturn]!
     }
     this.keyEnd = stop
     this.hash = hash
     return true
   }
-
-  /** The last number that was read. */
-  value = 0
 
   /** Reads up to 9 digits at `at` into `value` and leaves `stop` behind them; false if there are none or more. */
   readDigits(at: number): boolean {
@@ -75,7 +70,7 @@ export class TextParser {
     let value = 0
     let stop = at
     for (; stop < at + 10; stop++) {
-      const digit = bytes[stop]! - ZERO
+      const digit = bytes[stop]! - Ascii.Zero
       if (digit < 0 || digit > 9) break
       value = value * 10 + digit
     }
@@ -96,35 +91,35 @@ export class TextParser {
     const { bytes } = this
     for (let start = at; ; at++) {
       const byte = bytes[at]!
-      if (byte !== SPACE && byte !== LINE_END) continue
-      const end = byte === LINE_END && at > start && bytes[at - 1] === CARRIAGE_RETURN ? at - 1 : at
+      if (byte !== Ascii.Space && byte !== Ascii.LineEnd) continue
+      const end = byte === Ascii.LineEnd && at > start && bytes[at - 1] === Ascii.CarriageReturn ? at - 1 : at
       if (end - start > Size.KeyMax) return true
-      if (byte === LINE_END) return false
+      if (byte === Ascii.LineEnd) return false
       start = at + 1
     }
   }
 
   skipSpaces(at: number): number {
     const { bytes } = this
-    while (bytes[at] === SPACE) at++
+    while (bytes[at] === Ascii.Space) at++
     return at
   }
 
   /** The index of the line end at or after `at`. */
   findLineEnd(at: number): number {
-    return this.bytes.indexOf(LINE_END, at)
+    return this.bytes.indexOf(Ascii.LineEnd, at)
   }
 
   /** Splits the line `[start, lineEnd)` into its tokens. */
   split(start: number, lineEnd: number): void {
     const { bytes } = this
     let end = lineEnd
-    if (end > start && bytes[end - 1] === CARRIAGE_RETURN) end--
+    if (end > start && bytes[end - 1] === Ascii.CarriageReturn) end--
     let count = 0
     this.lastStart = this.lastEnd = start
     for (let at = this.skipSpaces(start); at < end;) {
       let stop = at
-      while (stop < end && bytes[stop] !== SPACE) stop++
+      while (stop < end && bytes[stop] !== Ascii.Space) stop++
       if (count < TOKENS_MAX) {
         this.starts[count] = at
         this.ends[count] = stop
@@ -133,7 +128,7 @@ export class TextParser {
       this.lastStart = at
       this.lastEnd = stop
       at = stop
-      while (at < end && bytes[at] === SPACE) at++
+      while (at < end && bytes[at] === Ascii.Space) at++
     }
     this.count = count
   }
@@ -173,7 +168,7 @@ export class TextParser {
     if (start >= end) return -1
     let value = 0
     for (let at = start; at < end; at++) {
-      const digit = bytes[at]! - ZERO
+      const digit = bytes[at]! - Ascii.Zero
       if (digit < 0 || digit > 9) return -1
       value = value * 10 + digit
     }
@@ -182,7 +177,7 @@ export class TextParser {
 
   /** flags: any number of 64 bits, of which the lower 32 stay; -1 if it is none. */
   flags(start: number, end: number): number {
-    if (this.bytes[start] === PLUS) start++
+    if (this.bytes[start] === Ascii.Plus) start++
     const value = this.whole(start, end)
     if (value <= Number.MAX_SAFE_INTEGER) return value < 0 ? -1 : value >>> 0
     const exact = BigInt(this.text(start, end))
@@ -191,8 +186,8 @@ export class TextParser {
 
   /** exptime of a storage command: any signed number of 64 bits, of which the lower 32 stay. */
   exptime(start: number, end: number): number {
-    const isNegative = this.bytes[start] === MINUS
-    if (isNegative || this.bytes[start] === PLUS) start++
+    const isNegative = this.bytes[start] === Ascii.Minus
+    if (isNegative || this.bytes[start] === Ascii.Plus) start++
     const value = this.whole(start, end)
     if (value < 0) return NOT_A_NUMBER
     if (value <= 0x7fffffff) return isNegative ? -value : value
@@ -203,8 +198,8 @@ export class TextParser {
 
   /** A length: a signed number of 32 bits with room for a line end; negative if it is none. */
   length(start: number, end: number): number {
-    const isNegative = this.bytes[start] === MINUS
-    if (isNegative || this.bytes[start] === PLUS) start++
+    const isNegative = this.bytes[start] === Ascii.Minus
+    if (isNegative || this.bytes[start] === Ascii.Plus) start++
     const value = this.whole(start, end)
     if (isNegative) return value === 0 ? 0 : -1
     return value > 0x7fffffff - 2 ? -1 : value
@@ -213,7 +208,7 @@ export class TextParser {
   /** exptime of touch, gat and flush_all: a signed number of 32 bits in at most 11 characters, without a plus sign. */
   int32(start: number, end: number): number {
     if (end - start > 11) return NOT_A_NUMBER
-    const isNegative = this.bytes[start] === MINUS
+    const isNegative = this.bytes[start] === Ascii.Minus
     const value = this.whole(isNegative ? start + 1 : start, end)
     if (value < 0 || value > (isNegative ? 0x80000000 : 0x7fffffff)) return NOT_A_NUMBER
     return isNegative ? -value : value

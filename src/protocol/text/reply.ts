@@ -1,4 +1,5 @@
 // The words of the text protocol: one table from Outcome to bytes, the errors, and the VALUE block.
+import { Ascii } from '../../memory/ascii.js'
 import { type Shard } from '../../store/shard.js'
 import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
@@ -52,7 +53,6 @@ const HEADER_MAX = 320
 export const COPY_MAX = 32 * 1024
 
 const VALUE = Buffer.from('VALUE ', 'latin1')
-const SPACE = 32
 
 export class TextReply {
   constructor(private readonly output: Output) {}
@@ -97,12 +97,12 @@ export class TextReply {
     for (let i = 0; i < 6; i++) bytes[at + i] = VALUE[i]!
     output.at = at + 6
     output.copy(request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-    output.byte(SPACE)
+    output.byte(Ascii.Space)
     output.number(items.flags(item))
-    output.byte(SPACE)
+    output.byte(Ascii.Space)
     output.number(items.valueBytes(item))
     if (withCas) {
-      output.byte(SPACE)
+      output.byte(Ascii.Space)
       output.uint64(items.casHigh(item), items.casLow(item))
     }
     output.lineEnd()

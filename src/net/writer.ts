@@ -1,0 +1,38 @@
+// Writing to a stream of any kind. For sockets there is a quicker way, see handle.ts.
+import { type Duplex } from 'node:stream'
+
+/**
+ * Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called, or, when the other
+ * end is gone, until the stream is closed.
+ */
+export interface Writer {
+  write(bytes: Uint8Array): boolean
+  writeMany(parts: readonly Uint8Array[]): boolean
+}
+
+/** Writes to any stream. */
+export class StreamWriter implements Writer {
+  constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
+
+  write(bytes: Uint8Array): boolean {
+    // a stream may keep what it is given, though it counts it as written
+    this.stream.write(Buffer.from(bytes), this.written)
+    return this.isTaken
+  }
+
+  writeMany(parts: readonly Uint8Array[]): boolean {
+    this.stream.cork()
+    for (const part of parts) this.stream.write(Buffer.from(part), this.written)
+    this.stream.uncork()
+    return this.isTaken
+  }
+
+  private get isTaken(): boolean { return this.stream.writableLength === 0 && !hasFailed(this.stream) }
+
+  private readonly written = (): void => {
+    if (this.stream.writableLength === 0) this.onWritten()
+  }
+}
+
+/** Whether a stream has met an error; Node's own tell it by null or an error, others may not know it. */
+export function hasFailed(stream: Duplex): boolean { return (stream.errored ?? null) !== null }
