@@ -104,7 +104,10 @@ export class HandleWriter implements Writer {
     if (HandleWriter.requestClass === undefined) return undefined
     const request = new HandleWriter.requestClass()
     if (typeof request.getAsyncId !== 'function') return undefined
-    request.oncomplete = () => this.completed()
+    request.oncomplete = status => {
+      if (status < 0) this.socket.destroy()
+      this.completed()
+    }
     return request
   }
 

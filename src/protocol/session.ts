@@ -26,6 +26,8 @@ const UNFINISHED_LINE_MAX = 2048
 /** What a line handler answers when the line is not complete. */
 export const UNFINISHED = -1
 
+/** Values from here on are worth a short first read, see Input. */
+const LARGE_VALUE_BYTES = 32 * 1024
 
 /** What understands the bytes of a session. One serves all the sessions of a thread. */
 export interface Protocol {
@@ -67,8 +69,7 @@ export class Session {
   withTouch = false
   /** Store time at which the last bytes arrived. */
   usedAt: number
-
-  /** Whether this client is sending large values, so that the next is best read with a short first read. */
+  /** Whether the last value of this client was large, so that the next is best read with a short first read. */
   sendsLargeValues = false
 
   // Value
@@ -126,9 +127,7 @@ export class Session {
     if (this.savedBytes > 0) this.saved!.copy(this.host.input.bytes, start, 0, this.savedBytes)
   }
 
-  /**
-   * Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again.
-   */
+  /** Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again. */
   private save(at: number, end: number, start: number): void {
     const known = at === start ? this.savedBytes : 0
     const count = end - at
@@ -233,6 +232,9 @@ export class Session {
 
   // Values
 
+  /** A value of so many bytes is announced. */
+  expectValue(valueBytes: number): void { this.sendsLargeValues = valueBytes >= LARGE_VALUE_BYTES }
+
   /** Fills a reserved item from the bytes that follow. */
   beginValue(shard: Shard, item: ItemId): void {
     this.shard = shard
@@ -288,9 +290,8 @@ export class Session {
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
     if (valueBytes - this.received < Size.DirectMin) return undefined
-    this.sendsLargeValues = true
     const at = items.valueAt(this.item, this.received)
-    return Buffer.from(items.bytes.buffer, at, this.shard!.valueRoom(this.item, this.received))
+    return new Uint8Array(items.bytes.buffer, at, this.shard!.valueRoom(this.item, this.received))
   }
 
   /** `count` bytes were read to `directTarget`: of the value, its line end, and perhaps of what follows it. */

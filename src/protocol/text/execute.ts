@@ -1,5 +1,6 @@
 // The classic text protocol: finds out which command a line is and carries it out. One of these serves all the sessions
 // of a thread; what belongs to one conversation is in its Session. The names of the commands are those of protocol.txt.
+import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64 } from '../../memory/numbers.js'
 import { ClassCounter } from '../../stats/counters.js'
@@ -87,7 +88,9 @@ export class TextProtocol implements Protocol {
   private addLine(name: string, line: LineHandler): void { this.add({ name: Buffer.from(name), line }) }
 
   private add(command: Command): void {
-    this.commands.set(signature(command.name, 0, command.name.length), command)
+    const key = signature(command.name, 0, command.name.length)
+    assert(!this.commands.has(key), 'two commands that `signature` does not tell apart')
+    this.commands.set(key, command)
   }
 
   // Lines
@@ -370,6 +373,7 @@ export class TextProtocol implements Protocol {
     const { bytes } = this
     const { request } = session
     const { valueBytes } = request
+    session.expectValue(valueBytes)
     if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
     const shard = this.cache.shardFor(request)
     if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
