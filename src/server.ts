@@ -98,6 +98,11 @@ export class Server implements Host {
     this.startTimers()
   }
 
+  private backgroundStep(): void {
+    if (this.options.lruMaintainer) this.store.balanceStep()
+    if (this.options.lruCrawler) this.store.sweepStep()
+  }
+
   /** The table of classes, as memcached prints it with -vv. */
   private logClasses(): void {
     const { chunkBytes, chunksPerPage, largest } = this.store.classes
@@ -111,8 +116,7 @@ export class Server implements Host {
 
   private startTimers(): void {
     const { lruCrawler, lruMaintainer, idleTimeout } = this.options
-    if (lruMaintainer) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.store.balanceStep()))
-    if (lruCrawler) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.store.sweepStep()))
+    if (lruMaintainer || lruCrawler) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.backgroundStep()))
     if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.closeIdle(idleTimeout)))
   }
 

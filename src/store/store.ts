@@ -4,7 +4,7 @@ import { type Clock } from '../clock.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
 import { Locks } from '../memory/lock.js'
-import { Counters } from '../stats/counters.js'
+import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { Hash } from './hash.js'
 import { Items } from './items.js'
@@ -59,6 +59,7 @@ export class Store {
   /** How often the lists were put in order, and how often the whole memory was walked. */
   balanceCount = 0
   sweepCount = 0
+  private storedAtBalance = 0
   /** Unix seconds at which store time was 0. */
   readonly epoch: number
 
@@ -175,6 +176,10 @@ export class Store {
   /** Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes. */
   balanceStep(): void {
     this.refreshTime()
+    // without new items the lists stay as they are
+    const stored = this.counters.sum(Counter.TotalItems)
+    if (stored === this.storedAtBalance) return
+    this.storedAtBalance = stored
     this.balanceCount++
     for (const shard of this.shards) {
       for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
