@@ -91,7 +91,7 @@ export class Server implements Host {
       else if (this.options.port !== 0) await this.listenTcp()
       if (this.isClosed) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
     } catch (cause) {
-      await this.closeAll()
+      await this.undoListen()
       if (!this.isClosed) this.state = 'new'
       throw cause
     }
@@ -137,7 +137,7 @@ export class Server implements Host {
         // the first address gave a free port that is in use on another one
         const isTaken = cause instanceof MemslabError && cause.code === 'EADDRINUSE'
         if (port !== 0 || !isTaken || tries === PORT_TRIES) throw cause
-        await this.closeAll()
+        await this.undoListen()
       }
     }
   }
@@ -200,9 +200,16 @@ export class Server implements Host {
     await this.closeAll()
   }
 
-  private async closeAll(): Promise<void> {
+  /** Closes the listeners and what came from them; conversations handed in go on. */
+  private async undoListen(): Promise<void> {
     const gone = this.listeners.splice(0).map(({ listener }) => new Promise(resolve => listener.close(resolve)))
     for (const { socket } of this.waiting.splice(0)) socket.destroy()
+    for (const connection of this.connections) if (connection.isAccepted) connection.destroy()
+    await Promise.all(gone)
+  }
+
+  private async closeAll(): Promise<void> {
+    const gone: Promise<unknown>[] = [this.undoListen()]
     if (this.connections.size > 0) gone.push(new Promise<void>(resolve => { this.whenEmpty.push(resolve) }))
     for (const connection of this.connections) connection.destroy()
     await Promise.all(gone)
@@ -212,6 +219,7 @@ export class Server implements Host {
 
   /** Serves one conversation on any stream. */
   handle(stream: Duplex): void {
+    if (this.isClosed) stream.destroy()
     if (!stream.destroyed) this.open(stream, 'stream', false)
   }
 

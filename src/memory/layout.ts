@@ -71,7 +71,7 @@ export const enum ClassWord {
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
 /** The words kept once for each arena. */
-export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, FreePage, EmptyPages, ItemCount, End = 16 }
+export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, EmptyPages, ItemCount, End = 16 }
 
 /** The words kept once for a store, in its first arena. */
 export const enum StoreWord { CasLow, CasHigh, Generation, FlushAt, SweptGeneration, End = 16 }

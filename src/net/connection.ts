@@ -31,7 +31,7 @@ export class Connection implements Peer, Reader {
    * @param onClose called once, when the connection is gone
    */
   constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex,
-    private readonly listenAddress: string, isAccepted: boolean, private readonly onClose: (connection: Connection) => void) {
+    private readonly listenAddress: string, readonly isAccepted: boolean, private readonly onClose: (connection: Connection) => void) {
     this.session = new Session(host, protocol, this)
     const quick = isAccepted && accepted instanceof Socket ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted

@@ -1,8 +1,7 @@
 // Opens listeners: TCP on addresses and names, Unix sockets on paths. What goes wrong is said in one line.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
-import { createServer, type ListenOptions, type Server as Listener, type Socket } from 'node:net'
-import { isIPv6 } from 'node:net'
+import { createServer, isIPv6, type ListenOptions, type Server as Listener, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { MemslabError } from '../errors.js'
 

@@ -50,6 +50,7 @@ export class Output {
   at = 0
   private current: Buffer = Buffer.alloc(0)
   private start = 0
+  private beganAt = 0
   private limit = 0
   private lent: LentPart[] = []
   private lentBytes = 0
@@ -85,7 +86,7 @@ export class Output {
     this.memory = isArena ? this.arena : new Memory(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length))
     this.bytes = this.memory.bytes
     this.start = isArena ? buffer.byteOffset : 0
-    this.at = this.start
+    this.at = this.beganAt = this.start
     this.limit = this.start + OUTPUT_BYTES
   }
 
@@ -105,11 +106,11 @@ export class Output {
 
   hasRoom(count: number): boolean { return this.at + count <= this.limit }
 
-  /** Where the output stands, to come back to with `rewind`; only good until the next flush. */
-  get mark(): number { return this.at }
+  /** An answer begins, of several parts, that may have to be taken back. */
+  begin(): void { this.beganAt = this.at }
 
-  /** Takes back what was written since, which must not have been lent. */
-  rewind(mark: number): void { this.at = mark }
+  /** Takes back what was written since `begin`, as far as it has not gone out. Nothing of it may be lent. */
+  rewind(): void { this.at = this.beganAt }
 
   /** Lends `view` after what was written so far; `loan` ends when it is gone. */
   lend(view: Uint8Array, loan: Loan): void {
@@ -126,7 +127,7 @@ export class Output {
     const isTaken = this.lent.length === 0 ? sink.write(this.view(this.start, this.at)) : sink.writeMany(this.parts())
     if (isTaken) {
       if (this.lent.length > 0) for (const loan of this.takeLoans()) loan.end()
-      this.at = this.start
+      this.at = this.beganAt = this.start
       return
     }
     sink.hold(new Batch(this, this.current, this.takeLoans()))

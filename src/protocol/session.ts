@@ -8,6 +8,7 @@
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
 //   Closed    takes nothing any more
+import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { Counter } from '../stats/counters.js'
@@ -28,6 +29,8 @@ export const UNFINISHED = -1
 
 /** Values from here on are worth a short first read, see Input. */
 const LARGE_VALUE_BYTES = 32 * 1024
+/** What may be read behind a large value along with it: if that is not filled, the kernel had no more. */
+const FOLLOWING_BYTES_MAX = 4096
 
 /** What understands the bytes of a session. One serves all the sessions of a thread. */
 export interface Protocol {
@@ -193,7 +196,8 @@ export class Session {
       case Phase.Keys: return this.protocol.moreKeys(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
-      default: return end
+      case Phase.Sending:
+      case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
     }
   }
 
@@ -290,8 +294,9 @@ export class Session {
     const { items } = this.shard!
     const valueBytes = items.valueBytes(this.item)
     if (valueBytes - this.received < Size.DirectMin) return undefined
-    const at = items.valueAt(this.item, this.received)
-    return new Uint8Array(items.bytes.buffer, at, this.shard!.valueRoom(this.item, this.received))
+    const room = this.shard!.valueRoom(this.item, this.received)
+    const wanted = valueBytes + 2 - this.received + FOLLOWING_BYTES_MAX
+    return new Uint8Array(items.bytes.buffer, items.valueAt(this.item, this.received), Math.min(room, wanted))
   }
 
   /** `count` bytes were read to `directTarget`: of the value, its line end, and perhaps of what follows it. */
@@ -307,6 +312,7 @@ export class Session {
     if (this.received > valueBytes) this.checkSpareBytes(valueBytes)
     if (this.received < valueBytes + 2) return
     const followingBytes = this.received - (valueBytes + 2)
+    assert(followingBytes <= FOLLOWING_BYTES_MAX, 'more was read than there was room for')
     if (followingBytes > 0) {
       const at = items.valueAt(item, valueBytes + 1) + 1
       input.bytes.set(items.bytes.subarray(at, at + followingBytes), input.batchStart)

@@ -15,7 +15,6 @@ import { type Slabs } from './slabs.js'
 import { type Space } from './space.js'
 import { type Table } from './table.js'
 
-
 export class Shard {
   /** Where incr and decr write their digits before they are copied. */
   private readonly digits = new Uint8Array(20)

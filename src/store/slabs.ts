@@ -80,16 +80,13 @@ export class Slabs {
   get pageLimit(): number { return this.words[this.shardWords + ShardWord.PageLimit]! }
   set pageLimit(pages: number) { this.words[this.shardWords + ShardWord.PageLimit] = pages }
 
-  /** Pages that were given back and wait for a class. */
-  get freePages(): number { return this.words[this.shardWords + ShardWord.PagesCarved]! - this.pagesUsed }
-
   /** How many pages the arena has room for: a little more than the limit, see `takePage`. */
   get pageCount(): number { return this.arena.pageEnd - this.arena.firstPage }
 
   /** The class that owns the page in which a chunk lies. */
   classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
 
-  /** The class that owns a page; 0 for a page that was never used, negative for one that was given back. */
+  /** The class that owns a page; 0 for a page that was never used. */
   classOfPage(page: number): number { return this.words[this.pageTable + page]! }
 
   chunkAt(page: number, index: number, slabClass: number): ItemId {
@@ -146,18 +143,18 @@ export class Slabs {
 
   /**
    * Gives a class one more page. As in memcached a class without any page gets its first one even when the limit is
-   * reached, so no size of item is ever locked out.
+   * reached, so that no size of item is locked out; the arena has room for that.
    */
   private takePage(slabClass: number): boolean {
     const hasPage = this.get(slabClass, ClassWord.PageCount) > 0
     if (hasPage && this.pagesUsed >= this.pageLimit) return false
-    const page = this.freePage()
+    const page = this.freshPage()
     if (page === 0) return false
     this.assignPage(page, slabClass)
     return true
   }
 
-  /** Makes a free page the one from which a class, that has carved all of its others, takes its next chunks. */
+  /** Makes a page of no class the one from which a class, that has carved all of its others, takes its next chunks. */
   private assignPage(page: number, slabClass: number): void {
     const words = this.words
     words[this.pageTable + page] = slabClass
@@ -168,38 +165,30 @@ export class Slabs {
     words[this.shardWords + ShardWord.EmptyPages]!++
   }
 
-  /** A page given back, or else one never used; 0 if there is none. */
-  private freePage(): number {
-    const words = this.words
-    const given = words[this.shardWords + ShardWord.FreePage]!
-    if (given !== 0) {
-      words[this.shardWords + ShardWord.FreePage] = -1 - words[this.pageTable + given]!
-      return given
-    }
-    const carved = words[this.shardWords + ShardWord.PagesCarved]!
+  /** A page that was never used; 0 if there is none. */
+  private freshPage(): number {
+    const carved = this.words[this.shardWords + ShardWord.PagesCarved]!
     if (carved >= this.pageCount) return 0
-    words[this.shardWords + ShardWord.PagesCarved] = carved + 1
+    this.words[this.shardWords + ShardWord.PagesCarved] = carved + 1
     return this.arena.firstPage + carved
   }
 
-  /** Takes a page, whose chunks must all be free, from its class, and keeps it for any. */
-  private givePageBackLocked(page: number): void {
+  /** Takes a page, whose chunks must all be free, from its class. */
+  private takeFromClass(page: number): void {
     const { words } = this
     const slabClass = this.classOfPage(page)
     const carved = this.carvedChunks(page)
     for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
     if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
     this.add(slabClass, ClassWord.PageCount, -1)
-    words[this.pageTable + page] = -1 - words[this.shardWords + ShardWord.FreePage]!
-    words[this.shardWords + ShardWord.FreePage] = page
     words[this.shardWords + ShardWord.PagesUsed]!--
     words[this.shardWords + ShardWord.EmptyPages]!--
   }
 
   /** Gives a page, whose chunks must all be free, to a class that has no chunk left. Needs the locks of both. */
   movePageLocked(page: number, slabClass: number): void {
-    this.givePageBackLocked(page)
-    this.assignPage(this.freePage(), slabClass)
+    this.takeFromClass(page)
+    this.assignPage(page, slabClass)
   }
 
   /** Pages that have a class but in which no chunk is in use. */
@@ -207,11 +196,15 @@ export class Slabs {
 
   isEmptyPage(page: number): boolean { return this.classOfPage(page) > 0 && this.words[this.pageUse + page] === 0 }
 
-  /** A page of another class in which no chunk is in use; 0 if there is none. */
+  /**
+   * A page of another class in which no chunk is in use, but not the only one of its class, which would be given a new one
+   * beyond the limit; 0 if there is none.
+   */
   findEmptyPage(exceptClass: number): number {
     if (this.emptyPages === 0) return 0
     for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
-      if (this.isEmptyPage(page) && this.classOfPage(page) !== exceptClass) return page
+      const owner = this.classOfPage(page)
+      if (this.isEmptyPage(page) && owner !== exceptClass && this.get(owner, ClassWord.PageCount) > 1) return page
     }
     return 0
   }

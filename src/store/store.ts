@@ -155,9 +155,6 @@ export class Store {
     })
   }
 
-  /** Pages that were given back and belong to no class. */
-  get freePages(): number { return this.shards.reduce((sum, shard) => sum + shard.slabs.freePages, 0) }
-
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
 
   /** The bytes that all items ask for. */

@@ -1,4 +1,5 @@
 // The life of a server: opening, closing, and what is left behind.
+import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { createServer, MemslabError } from '../../src/index.js'
 import { Client } from '../support/client.js'
@@ -16,6 +17,14 @@ t.test('close resolves when connections and their items are gone', async t => {
   server.verify()
   await server.close()
   t.equal(server.port, 0)
+})
+
+t.test('a closed server serves no stream that is handed to it', async t => {
+  const server = createServer()
+  await server.close()
+  const stream = new PassThrough()
+  server.handle(stream)
+  t.ok(stream.destroyed)
 })
 
 t.test('a second listen is refused and harms nothing', async t => {

@@ -47,3 +47,13 @@ t.test('a line that is refused late is the whole answer', async t => {
   await client.says(`get ${'big '.repeat(20)}${'k'.repeat(251)}\r\nversion\r\n`,
     'CLIENT_ERROR bad command line format\r\nVERSION 1.6.45\r\n')
 })
+
+t.test('what follows a large value is served, however much of it there is', async t => {
+  const { client } = await startServer(t)
+  // 395,000 bytes leave a quarter of their chunk empty, room in which more could be read than the input holds
+  const value = 'x'.repeat(395_000)
+  const follow = Array.from({ length: 3000 }, (_, i) => `set k${i} 0 0 40\r\n${'y'.repeat(40)}\r\n`).join('')
+  for (let round = 0; round < 5; round++) {
+    await client.says(`set big 0 0 ${value.length}\r\n${value}\r\n${follow}`, 'STORED\r\n'.repeat(3001))
+  }
+})

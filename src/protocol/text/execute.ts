@@ -16,7 +16,6 @@ import { adminCommands } from './admin.js'
 import { NOT_A_NUMBER, TextParser } from './parse.js'
 import { COPY_MAX, TEXT, TextReply } from './reply.js'
 
-
 /** A cas number or a delta has at most so many characters. */
 const NUMBER_CHARACTERS_MAX = 22
 /** A get that is longer than any other line may be has at most so many spaces before its name. */
@@ -205,19 +204,20 @@ export class TextProtocol implements Protocol {
   /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
   moreKeys(session: Session, at: number): number {
     session.phase = Phase.Line
-    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, this.output.mark, TEXT.badFormat)
+    this.output.begin()
+    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
     return this.serveKeys(session)
   }
 
   /** Answers the keys of a line that is complete, beginning with the one that is scanned. */
   private serveKeys(session: Session): number {
     const { bytes, parser, output } = this
-    const mark = output.mark
+    output.begin()
     this.areKeysChecked = false
     while (parser.keyEnd > parser.keyStart) {
       const refusal = this.serveKey(session)
       // the error is the whole answer
-      if (refusal !== undefined) return this.refuseKeys(session, mark, refusal)
+      if (refusal !== undefined) return this.refuseKeys(session, refusal)
       const at = parser.stop
       if (session.phase !== Phase.Line) return at
       if (bytes[at] === Ascii.LineEnd) break
@@ -225,7 +225,7 @@ export class TextProtocol implements Protocol {
         session.phase = Phase.Keys
         return at
       }
-      if (!parser.scanKey(parser.skipSpaces(at))) return this.refuseKeys(session, mark, TEXT.badFormat)
+      if (!parser.scanKey(parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
     }
     this.answer(session, TEXT.end)
     return parser.stop + 1
@@ -237,8 +237,8 @@ export class TextProtocol implements Protocol {
     return this.areKeysChecked
   }
 
-  private refuseKeys(session: Session, mark: number, refusal: Uint8Array): number {
-    this.output.rewind(mark)
+  private refuseKeys(session: Session, refusal: Uint8Array): number {
+    this.output.rewind()
     this.answer(session, refusal)
     return this.skipLine(this.parser.stop)
   }

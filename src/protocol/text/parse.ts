@@ -5,7 +5,6 @@ import { Ascii } from '../../memory/ascii.js'
 import { type Hash } from '../../store/hash.js'
 import { Size } from '../../memory/layout.js'
 
-
 const NOREPLY = Buffer.from(' noreply')
 
 /** As many tokens of a line are kept as memcached keeps; the last one is known besides. */
