@@ -6,7 +6,7 @@ import { type ConnectionFacts } from '../stats/report.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Batch } from '../protocol/output.js'
-import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
+import { Session, type Peer, type Protocol } from '../protocol/session.js'
 import { descriptorOf, HandleWriter, readInto, type Reader } from './handle.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
@@ -168,12 +168,7 @@ export class Connection implements Peer, Reader {
 
   private state(): string {
     if (this.isOver) return 'conn_closing'
-    if (this.pending.length > 0) return 'conn_mwrite'
-    switch (this.session.phase) {
-      case Phase.Value: return 'conn_nread'
-      case Phase.Swallow: return 'conn_swallow'
-      default: return this.session.isWorking ? 'conn_parse_cmd' : 'conn_read'
-    }
+    return this.pending.length > 0 ? 'conn_mwrite' : this.session.stateName
   }
 }
 

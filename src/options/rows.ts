@@ -118,7 +118,7 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'verbosity',
     help: ['verbose (print errors/warnings while in event loop);',
       '-vv: very verbose (also print client commands/responses);',
-      '-vvv: the same here as -vv'] },
+      '-vvv: extremely verbose (also state transitions)'] },
   { flag: 'h', long: 'help', action: 'help',
     help: ['print this help and exit'] },
   { flag: 'i', long: 'license', action: 'license',

@@ -96,6 +96,8 @@ export class Session {
   private parked: Uint8Array | undefined
   /** Whether its batch is being served just now. */
   isWorking = false
+  /** Whether anything has come; only for logs. */
+  private hasSpoken = false
 
   constructor(private readonly host: Host, private readonly protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
@@ -165,6 +167,7 @@ export class Session {
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
+    if (this.host.verbosity > 1) this.logBegin()
     this.isWorking = input.isInUse = true
     let at = start
     let served = 0
@@ -181,6 +184,27 @@ export class Session {
     }
     this.finish(start, at, end, hasYielded)
     this.isWorking = input.isInUse = false
+    if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
+  }
+
+  private logBegin(): void {
+    const { host, peer } = this
+    if (!this.hasSpoken) host.log(`${peer.id}: Client using the ascii protocol`)
+    this.hasSpoken = true
+    if (host.verbosity > 2) host.log(`${peer.id}: going from ${this.stateName} to conn_parse_cmd`)
+  }
+
+  /** What memcached calls the state of a connection, in logs and in `stats conns`. */
+  get stateName(): string {
+    if (this.isWorking) return 'conn_parse_cmd'
+    switch (this.phase) {
+      case Phase.Line: return 'conn_read'
+      case Phase.Value: return 'conn_nread'
+      case Phase.Swallow: return 'conn_swallow'
+      case Phase.Keys:
+      case Phase.Sending: return 'conn_mwrite'
+      case Phase.Closed: return 'conn_closing'
+    }
   }
 
   private unpark(): void {
