@@ -136,7 +136,10 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['hash_power_level', Math.round(Math.log2(buckets))]
   yield ['hash_bytes', buckets * 4]
   yield ['hash_is_expanding', 0]
-  if (facts.slabReassign) yield* SLAB_REASSIGN_ROWS
+  if (facts.slabReassign) {
+    yield* SLAB_REASSIGN_ROWS
+    yield ['slabs_moved', counters.sum(Counter.SlabsMoved)]
+  }
   if (facts.lruCrawler) {
     yield ['lru_crawler_running', 0]
     yield ['lru_crawler_starts', store.sweepCount]
@@ -156,7 +159,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   if (facts.lruMaintainer) yield ['lru_bumps_dropped', 0]
 }
 
-/** Pages move between classes only on demand so far; these stay 0 until that changes. */
+/** Pages move between classes without their items so far, in one step; these stay 0 until that changes. */
 const SLAB_REASSIGN_ROWS: readonly Row[] = [
   ['slab_reassign_rescues', 0],
   ['slab_reassign_chunk_rescues', 0],
@@ -166,7 +169,6 @@ const SLAB_REASSIGN_ROWS: readonly Row[] = [
   ['slab_reassign_busy_nomem', 0],
   ['slab_reassign_last_busy_status', 'none'],
   ['slab_reassign_running', 0],
-  ['slabs_moved', 0],
 ]
 
 /** There is no log to watch yet. */

@@ -262,7 +262,7 @@ export class Space {
     const owner = slabs.classOfPage(page)
     if (!context.locks.tryTake(slabs.lockWord(owner))) return false
     const isEmpty = slabs.isEmptyPage(page)
-    if (isEmpty) slabs.movePageLocked(page, slabClass)
+    if (isEmpty) this.movePageLocked(page, slabClass)
     context.locks.release(slabs.lockWord(owner))
     return isEmpty
   }
@@ -282,11 +282,16 @@ export class Space {
       for (let page = this.pageOf(oldest); tries > 0; page = this.nextPageOf(victim, page), tries--) {
         if (slabs.classOfPage(page) !== victim || !this.isEmptiable(page, victim)) continue
         if (!this.tryEmptyPageLocked(page, victim, slabClass)) return false
-        slabs.movePageLocked(page, slabClass)
+        this.movePageLocked(page, slabClass)
         return true
       }
       return false
     } finally { context.locks.release(slabs.lockWord(victim)) }
+  }
+
+  private movePageLocked(page: number, slabClass: number): void {
+    this.slabs.movePageLocked(page, slabClass)
+    this.context.counters.add(Counter.SlabsMoved)
   }
 
   /** The item of a class that would be evicted first. */

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { ClassWord } from '../../src/memory/layout.js'
-import { ClassCounter } from '../../src/stats/counters.js'
+import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
@@ -139,6 +139,7 @@ t.test('yesterday\'s sizes do not starve today\'s', async t => {
   }
   let kept = 0
   for (let i = 0; i < 200; i++) for (let round = 0; round < 100; round++) if (subject.get(`new${round}-${i}`) !== undefined) kept++
+  t.ok(subject.store.counters.sum(Counter.SlabsMoved) > 8, 'pages were moved')
   t.ok(kept > 6000, `${kept} of 20000 items of the new size are there; 564 fit one page`)
   subject.verify()
 })

@@ -174,7 +174,7 @@ export class TextParser {
     return value
   }
 
-  /** flags: any number of 64 bits, of which the lower 32 stay; -1 if it is none. */
+  /** The flags of a storage command: a number of 64 bits, of which the lower 32 stay; -1 if it is none. */
   flags(start: number, end: number): number {
     if (this.bytes[start] === Ascii.Plus) start++
     const value = this.whole(start, end)
@@ -183,7 +183,7 @@ export class TextParser {
     return exact > 0xffffffffffffffffn ? -1 : Number(exact & 0xffffffffn)
   }
 
-  /** exptime of a storage command: any signed number of 64 bits, of which the lower 32 stay. */
+  /** The exptime of a storage command: a signed number of 64 bits, of which the lower 32 stay. */
   exptime(start: number, end: number): number {
     const isNegative = this.bytes[start] === Ascii.Minus
     if (isNegative || this.bytes[start] === Ascii.Plus) start++
