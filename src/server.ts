@@ -99,7 +99,7 @@ export class Server implements Host {
   }
 
   private backgroundStep(): void {
-    if (this.options.lruMaintainer) this.store.balanceStep()
+    this.store.balanceStep()
     if (this.options.lruCrawler) this.store.sweepStep()
   }
 
@@ -115,8 +115,8 @@ export class Server implements Host {
   private get isClosed(): boolean { return this.state === 'closed' }
 
   private startTimers(): void {
-    const { lruCrawler, lruMaintainer, idleTimeout } = this.options
-    if (lruMaintainer || lruCrawler) this.timers.push(this.clock.every(BACKGROUND_MS, () => this.backgroundStep()))
+    const { idleTimeout } = this.options
+    this.timers.push(this.clock.every(BACKGROUND_MS, () => this.backgroundStep()))
     if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.closeIdle(idleTimeout)))
   }
 

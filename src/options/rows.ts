@@ -70,7 +70,7 @@ const OLD_DEFAULTS: Partial<Options> = {
   hashAlgorithm: 'jenkins',
 }
 
-const NO_PAGE_MOVES = 'pages do not move between slab classes yet'
+const NO_PAGE_MOVES = 'how pages move cannot be tuned yet'
 const NO_WATCH = 'there is no watch command yet'
 const NO_CALL = 'Node.js has no call for it'
 const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
@@ -285,14 +285,12 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'sock_cookie_id', argument: 'num', support: 'ignored', why: NO_CALL,
     help: ['attributes an ID to a socket for ip filtering/firewalls'] },
   { name: 'slab_reassign', sets: { slabReassign: true }, clears: { slabReassign: false },
-    support: 'idle', why: NO_PAGE_MOVES,
     setting: 'slab_reassign',
     help: ['let pages move between slab classes (default: {default})'] },
   { name: 'slab_automove', argument: 'mode', optional: true,
     value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2 }, clears: { slabAutomove: 0 },
-    support: 'idle', why: NO_PAGE_MOVES,
     setting: 'slab_automove',
-    help: ['move pages by themselves: 0 never, 1 with care, 2 on every', 'eviction (default: {default})'] },
+    help: ['move pages by themselves: 0 never, 1 and 2 in the', 'background (default: {default})'] },
   { name: 'slab_automove_ratio', argument: 'num',
     value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, below: 1 },
     support: 'idle', why: NO_PAGE_MOVES,

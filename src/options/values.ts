@@ -91,7 +91,7 @@ export interface Options {
   tailRepairTime: number
   /** Whether pages may move between slab classes. Default true. */
   slabReassign: boolean
-  /** 0 off, 1 slow, 2 with every eviction. Default 1. */
+  /** 0: pages do not move in the background; 1 and 2: they do. Default 1. */
   slabAutomove: number
   /** Kept for `stats settings`. Default 0.8. */
   slabAutomoveRatio: number

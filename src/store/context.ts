@@ -11,6 +11,8 @@ import { type LruSettings } from './lru.js'
 export interface StoreSettings extends LruSettings {
   /** False: a full store answers with an error rather than evicting (-M). */
   evictions: boolean
+  /** False: a page stays with the class that first had it (-o no_slab_reassign). */
+  slabReassign: boolean
   /** False: items have no cas number (-C). */
   useCas: boolean
   /** The largest item in bytes as memcached counts them (-I). */

@@ -172,7 +172,8 @@ export class Space {
   /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
   private makeRoomLocked(slabClass: number): boolean {
     const { context, items, lru } = this
-    if (this.takeEmptyPageLocked(slabClass)) return true
+    const { evictions, slabReassign } = context.settings
+    if (slabReassign && this.takeEmptyPageLocked(slabClass)) return true
     lru.balance(slabClass, context.now, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       const cold = lru.tail(slabClass, Segment.Cold)
@@ -180,12 +181,12 @@ export class Space {
       if (item === NO_ITEM) break
       if (this.isKept(item, cold !== NO_ITEM)) continue
       if (this.tryEvictLocked(slabClass, item)) return true
-      if (!context.settings.evictions && !this.isDead(item)) return false
+      if (!evictions && !this.isDead(item)) return false
       // it is being read or written: out of the way
       context.counters.addClass(slabClass, ClassCounter.TailReflocked)
       lru.move(slabClass, item, items.segment(item))
     }
-    return context.settings.evictions && this.stealPageLocked(this.richestClass(slabClass), slabClass)
+    return evictions && slabReassign && this.stealPageLocked(this.richestClass(slabClass), slabClass)
   }
 
   /** An item of COLD that was hit twice since it came there goes to WARM instead of being evicted. */

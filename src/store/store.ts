@@ -26,6 +26,10 @@ export interface StoreOptions extends StoreSettings {
   factor: number
   slabChunkMax: number
   trackSizes: boolean
+  /** Whether `balanceStep` puts the lists in order. */
+  lruMaintainer: boolean
+  /** 0: pages move only when a class has nothing to evict; otherwise `balanceStep` moves them too. */
+  slabAutomove: number
   /** Bytes wanted beside the items in the first arena, so that copies between the two stay inside one buffer. */
   ioBytes: number
   /** Whether other threads will work on the store. */
@@ -178,15 +182,20 @@ export class Store {
     if (stored === this.storedAtBalance) return
     this.storedAtBalance = stored
     this.balanceCount++
+    const { lruMaintainer, slabReassign, slabAutomove } = this.options
     for (const shard of this.shards) {
-      for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
-        if (shard.slabs.get(slabClass, ClassWord.PageCount) === 0) continue
-        const lock = shard.slabs.lockWord(slabClass)
-        if (!this.context.locks.tryTake(lock)) continue
-        shard.lru.balance(slabClass, this.context.now, BALANCE_STEPS)
-        this.context.locks.release(lock)
-      }
-      shard.space.shareOut()
+      if (lruMaintainer) this.balance(shard)
+      if (slabReassign && slabAutomove > 0) shard.space.shareOut()
+    }
+  }
+
+  private balance(shard: Shard): void {
+    for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
+      if (shard.slabs.get(slabClass, ClassWord.PageCount) === 0) continue
+      const lock = shard.slabs.lockWord(slabClass)
+      if (!this.context.locks.tryTake(lock)) continue
+      shard.lru.balance(slabClass, this.context.now, BALANCE_STEPS)
+      this.context.locks.release(lock)
     }
   }
 

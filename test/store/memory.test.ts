@@ -184,3 +184,17 @@ t.test('two sizes in turn do not pump the memory past its limit', async t => {
   t.ok(pagesUsed(subject) <= 10, `${pagesUsed(subject)} pages: -m and the first of each class`)
   subject.verify()
 })
+
+t.test('pages stay where they are when they may not move', async t => {
+  for (const options of [{ slabReassign: false }, { slabAutomove: 0 }]) {
+    const subject = new StoreUnderTest({ maxbytes: 16 * MIB, ...options })
+    for (let i = 0; i < 20_000; i++) subject.put(Mode.Set, `old${i}`, bytesOf(1, 900))
+    subject.clock.advance(60)
+    for (let i = 0; i < 5000; i++) {
+      subject.put(Mode.Set, `new${i}`, bytesOf(1, 1500))
+      if (i % 100 === 0) subject.store.balanceStep()
+    }
+    t.equal(subject.store.counters.sum(Counter.SlabsMoved), 0, JSON.stringify(options))
+    subject.verify()
+  }
+})
