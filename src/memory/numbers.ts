@@ -16,14 +16,14 @@ export class Uint64 {
     this.low = low
   }
 
+  get isZero(): boolean { return this.high === 0 && this.low === 0 }
+
   setBigInt(value: bigint): void {
     this.high = Number((value >> 32n) & 0xffffffffn)
     this.low = Number(value & 0xffffffffn)
   }
 
-  toBigInt(): bigint {
-    return (BigInt(this.high) << 32n) | BigInt(this.low)
-  }
+  toBigInt(): bigint { return toBigInt(this.high, this.low) }
 
   /** Adds, wrapping at 2^64. */
   add(high: number, low: number): void {
@@ -89,7 +89,12 @@ export function writeNumber(bytes: Uint8Array, at: number, value: number): numbe
 /** Writes two words as one decimal number at `at`, at most 20 digits; returns the index behind it. */
 export function writeUint64(bytes: Uint8Array, at: number, high: number, low: number): number {
   if (high < 0x200000) return writeNumber(bytes, at, high * 0x100000000 + low)
-  const digits = ((BigInt(high) << 32n) | BigInt(low)).toString()
+  const digits = toBigInt(high, low).toString()
   for (let i = 0; i < digits.length; i++) bytes[at + i] = digits.charCodeAt(i)
   return at + digits.length
+}
+
+/** Two words without sign as one number. */
+export function toBigInt(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low)
 }

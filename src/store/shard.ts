@@ -10,7 +10,7 @@ import { type StoreContext } from './context.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { Outcome } from './outcome.js'
-import { Mode, type Request } from './request.js'
+import { Extra, Mode, type Request } from './request.js'
 import { type Slabs } from './slabs.js'
 import { type Space } from './space.js'
 import { type Table } from './table.js'
@@ -32,7 +32,7 @@ export class Shard {
    * what it needs, or pins the item, and then calls `release`.
    */
   acquire(request: Request): ItemId {
-    const { context, items } = this
+    const { context } = this
     const counters = context.counters
     context.locks.take(context.stripe(request.hash))
     counters.add(Counter.CmdGet)
@@ -41,14 +41,37 @@ export class Shard {
       counters.add(Counter.GetMisses)
       return NO_ITEM
     }
-    counters.addClass(this.space.classOf(item), ClassCounter.HitsToHot + items.segment(item))
+    this.countHit(item)
     this.bumpLocked(item)
     return item
   }
 
+  private countHit(item: ItemId): void {
+    this.context.counters.addClass(this.space.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
+  }
+
+  /**
+   * Counts a get that found its item with `findLiveLocked`, or did not.
+   * @param isTouch whether it gave the item a new end, and so counts as touch
+   */
+  countGet(item: ItemId, isTouch: boolean): void {
+    const { counters } = this.context
+    if (isTouch && item !== NO_ITEM) {
+      counters.add(Counter.CmdTouch)
+      counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
+      return
+    }
+    counters.add(Counter.CmdGet)
+    if (item === NO_ITEM) counters.add(Counter.GetMisses)
+    else this.countHit(item)
+  }
+
+  /** Locks the stripe of a key, for the operations named ...Locked; until `release`. */
+  take(request: Request): void { this.context.locks.take(this.context.stripe(request.hash)) }
+
   /** As `acquire`, for gat: the item's end becomes that of the request. It counts as a touch alone, as in memcached. */
   acquireAndTouch(request: Request): ItemId {
-    this.context.locks.take(this.context.stripe(request.hash))
+    this.take(request)
     return this.touchLocked(request)
   }
 
@@ -77,8 +100,18 @@ export class Shard {
 
   /** An item to fill with the request's value, then to `commit` or `abandon`; NO_ITEM if there is no memory for it. */
   reserve(request: Request): ItemId {
-    return this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
+    const item = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       request.flags, request.expiresAt, request.valueBytes)
+    if ((request.extras & Extra.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
+    return item
+  }
+
+  /** A new item without a value for a key that is missing; NO_ITEM without memory. */
+  vivifyLocked(request: Request): ItemId {
+    request.valueBytes = request.flags = 0
+    const item = this.reserve(request)
+    if (item !== NO_ITEM) this.replaceLocked(request, NO_ITEM, item)
+    return item
   }
 
   /** How many bytes from `offset` of a value on may be written: to the end of the run, and of the chunk if that is the last. */
@@ -105,7 +138,7 @@ export class Shard {
    */
   put(request: Request, valueAt: number): Outcome {
     const { context } = this
-    if (request.mode === Mode.Set) {
+    if (request.mode === Mode.Set && (request.extras & ~(Extra.TellCas | Extra.NewCas)) === 0) {
       const stripe = context.stripe(request.hash)
       context.locks.take(stripe)
       try {
@@ -147,6 +180,7 @@ export class Shard {
     items.unmark(item, State.Fetched)
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
+    if (request.extras !== Extra.None) this.settleCas(request, item)
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
@@ -174,8 +208,15 @@ export class Shard {
         break
       case Mode.Append:
       case Mode.Prepend:
-        if (old !== NO_ITEM) return this.concatenateLocked(request, old, item)
-        break
+        if (old === NO_ITEM) {
+          if ((request.extras & Extra.Vivify) !== 0) return this.replaceLocked(request, old, item)
+          break
+        }
+        if (this.isRefusedByCas(request, old)) {
+          this.space.abandon(item)
+          return Outcome.Exists
+        }
+        return this.concatenateLocked(request, old, item)
       case Mode.Cas: {
         if (old === NO_ITEM) {
           context.counters.add(Counter.CasMisses)
@@ -183,8 +224,10 @@ export class Shard {
           return Outcome.NotFound
         }
         const isSame = this.hasCas(old, request.cas)
-        context.counters.addClass(this.space.classOf(old), isSame ? ClassCounter.CasHits : ClassCounter.CasBadval)
-        if (isSame) return this.replaceLocked(request, old, item)
+        const isStale = !isSame && (request.extras & Extra.MayBeStale) !== 0 && this.isNewerThan(old, request.cas)
+        context.counters.addClass(this.space.classOf(old), isSame || isStale ? ClassCounter.CasHits : ClassCounter.CasBadval)
+        if (isStale) this.makeStale(item, old)
+        if (isSame || isStale) return this.replaceLocked(request, old, item)
         this.space.abandon(item)
         return Outcome.Exists
       }
@@ -195,13 +238,38 @@ export class Shard {
 
   private replaceLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     this.space.linkLocked(request.hash, old, item)
+    if (request.extras !== Extra.None) this.settleCas(request, item)
     return Outcome.Stored
   }
 
+  /** Gives what was stored the cas number that the request brought, and tells the one it has. */
+  private settleCas(request: Request, item: ItemId): void {
+    const { items } = this
+    const { newCas } = request
+    if ((request.extras & Extra.NewCas) !== 0 && this.context.settings.useCas) items.setCas(item, newCas.high, newCas.low)
+    if ((request.extras & Extra.TellCas) !== 0) request.casAfter.set(items.casHigh(item), items.casLow(item))
+  }
+
+  /** What replaces a newer value is stale from the start; it ends when that ended, and whoever was to renew that still is. */
+  private makeStale(item: ItemId, old: ItemId): void {
+    const { items } = this
+    items.setExpiresAt(item, items.expiresAt(old))
+    items.mark(item, State.Stale | (items.state(old) & State.Won))
+  }
+
+  private isRefusedByCas(request: Request, item: ItemId): boolean {
+    return (request.extras & Extra.CompareCas) !== 0 && !this.hasCas(item, request.cas)
+  }
+
   /** A cas number of 0 equals none. */
-  private hasCas(item: ItemId, cas: Uint64): boolean {
-    if (cas.low === 0 && cas.high === 0) return false
+  hasCas(item: ItemId, cas: Uint64): boolean {
+    if (cas.isZero) return false
     return this.items.casLow(item) === cas.low && this.items.casHigh(item) === cas.high
+  }
+
+  private isNewerThan(item: ItemId, cas: Uint64): boolean {
+    const high = this.items.casHigh(item)
+    return high > cas.high || (high === cas.high && this.items.casLow(item) > cas.low)
   }
 
   /** append and prepend: a third item takes the old value and the new one, with the old one's flags and end. */
@@ -209,17 +277,14 @@ export class Shard {
     const { items } = this
     const oldBytes = items.valueBytes(old)
     const addedBytes = items.valueBytes(addition)
-    let joined = NO_ITEM
-    // the old item must not be what makes room for its successor
-    if (!this.isTooLarge(request, items.flags(old), oldBytes + addedBytes) && this.tryPinLocked(old)) {
-      joined = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
-        items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
-      items.dropRef(old)
-    }
+    const isTooLarge = this.isTooLarge(request, items.flags(old), oldBytes + addedBytes)
+    const joined = isTooLarge ? NO_ITEM
+      : this.allocateBesideLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
     if (joined === NO_ITEM) {
       this.space.abandon(addition)
       return Outcome.NotStored
     }
+    request.valueBytes = oldBytes + addedBytes
     const isAppend = request.mode === Mode.Append
     items.copyValue(old, joined, isAppend ? 0 : addedBytes, oldBytes)
     items.copyValue(addition, joined, isAppend ? oldBytes : 0, addedBytes)
@@ -234,10 +299,10 @@ export class Shard {
   }
 
   /** Counts a store that cannot be done; a plain set that fails takes the old value with it, as the value is outdated. */
-  refuse(request: Request, outcome: Outcome): void {
+  refuse(request: Request, outcome: Outcome, dropsOld = request.mode === Mode.Set): void {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
-    if (request.mode !== Mode.Set) return
+    if (!dropsOld) return
     const stripe = context.stripe(request.hash)
     context.locks.take(stripe)
     try {
@@ -258,10 +323,49 @@ export class Shard {
         context.counters.add(Counter.DeleteMisses)
         return Outcome.NotFound
       }
+      if (this.isRefusedByCas(request, item)) return Outcome.Exists
+      if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
+      if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
       context.counters.addClass(this.space.classOf(item), ClassCounter.DeleteHits)
       this.space.unlinkLocked(request.hash, item)
       return Outcome.Deleted
     } finally { context.locks.release(stripe) }
+  }
+
+  /** Puts an item without a value in place of another, of which it keeps the cas number unless the request has one. */
+  private removeValueLocked(request: Request, item: ItemId): Outcome {
+    const { items } = this
+    const high = items.casHigh(item)
+    const low = items.casLow(item)
+    const heir = this.allocateBesideLocked(request, item, request.flags, request.expiresAt, 0)
+    if (heir === NO_ITEM) return Outcome.NoMemory
+    this.space.linkLocked(request.hash, item, heir)
+    items.setCas(heir, high, low)
+    this.settleCas(request, heir)
+    if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, heir)
+    this.context.counters.addClass(this.space.classOf(heir), ClassCounter.DeleteHits)
+    return Outcome.Deleted
+  }
+
+  /** Marks an item as stale: the next reader is told to renew it, and its number is a new one. */
+  private invalidateLocked(request: Request, item: ItemId): Outcome {
+    const { items } = this
+    if ((request.extras & Extra.NewExpiry) !== 0) items.setExpiresAt(item, request.expiresAt)
+    items.mark(item, State.Stale)
+    items.unmark(item, State.Won)
+    this.context.stampCas(items, item)
+    this.settleCas(request, item)
+    return Outcome.Deleted
+  }
+
+  /** A reserved item that is to replace `item`, which is not evicted to make room for it; NO_ITEM without memory. */
+  private allocateBesideLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
+    const { items } = this
+    if (!this.tryPinLocked(item)) return NO_ITEM
+    const heir = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
+    items.dropRef(item)
+    if (heir !== NO_ITEM) items.mark(heir, items.state(item) & State.BinaryKey)
+    return heir
   }
 
   touch(request: Request): Outcome {
@@ -295,13 +399,16 @@ export class Shard {
     try { return this.arithmeticLocked(request) } finally { context.locks.release(stripe) }
   }
 
-  private arithmeticLocked(request: Request): Outcome {
+  /** As `arithmetic`; the result is in `request.item`. */
+  arithmeticLocked(request: Request): Outcome {
     const { context, items } = this
     const item = this.findLiveLocked(request)
     if (item === NO_ITEM) {
+      if ((request.extras & Extra.Vivify) !== 0) return this.beginNumberLocked(request)
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
       return Outcome.NotFound
     }
+    if (this.isRefusedByCas(request, item)) return Outcome.Exists
     const number = this.number
     if (!this.parseValue(item, number)) return Outcome.NonNumeric
     context.counters.addClass(this.space.classOf(item), request.isDecrement ? ClassCounter.DecrHits : ClassCounter.IncrHits)
@@ -314,20 +421,35 @@ export class Shard {
     // in place; a shorter number is padded with spaces, as protocol.txt says of decr
     this.writeDigits(item, length)
     context.stampCas(items, item)
+    if (request.extras !== Extra.None) this.settleCas(request, item)
     this.bumpLocked(item)
+    request.item = item
+    return Outcome.Number
+  }
+
+  /** Stores the number that incr or decr begins with. */
+  private beginNumberLocked(request: Request): Outcome {
+    const { number, initial } = request
+    request.flags = 0
+    request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
+    const item = this.reserve(request)
+    if (item === NO_ITEM) return Outcome.NoMemory
+    this.writeDigits(item, request.valueBytes)
+    this.replaceLocked(request, NO_ITEM, item)
+    number.set(initial.high, initial.low)
+    request.item = item
     return Outcome.Number
   }
 
   /** Puts the number into a new item: it has outgrown the old one, or somebody is reading that. */
   private rewriteLocked(request: Request, item: ItemId, length: number): Outcome {
     const { items } = this
-    if (!this.tryPinLocked(item)) return Outcome.NoMemory
-    const heir = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
-      items.flags(item), items.expiresAt(item), Math.max(length, items.valueBytes(item)))
-    items.dropRef(item)
+    const heir = this.allocateBesideLocked(request, item, items.flags(item), items.expiresAt(item),
+      Math.max(length, items.valueBytes(item)))
     if (heir === NO_ITEM) return Outcome.NoMemory
     this.writeDigits(heir, length)
-    this.space.linkLocked(request.hash, item, heir)
+    this.replaceLocked(request, item, heir)
+    request.item = heir
     return Outcome.Number
   }
 
@@ -355,7 +477,7 @@ export class Shard {
   // Finding
 
   /** The item of a key, if it is there and alive; one that is dead is dropped and counted. */
-  private findLiveLocked(request: Request): ItemId {
+  findLiveLocked(request: Request): ItemId {
     const item = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
     if (item === NO_ITEM) return NO_ITEM
     const context = this.context
@@ -366,7 +488,8 @@ export class Shard {
     return NO_ITEM
   }
 
-  private bumpLocked(item: ItemId): void {
+  /** Marks an item as used; a get does it. */
+  bumpLocked(item: ItemId): void {
     if (!this.lru.touchBits(item, this.context.now)) return
     const slabClass = this.space.classOf(item)
     const lock = this.slabs.lockWord(slabClass)

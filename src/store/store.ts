@@ -39,6 +39,8 @@ export interface StoreOptions extends StoreSettings {
 const STRIPES = 1024
 /** memcached takes exptimes up to this as seconds from now, larger ones as dates. */
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
+/** Store time has 31 bits. */
+const LAST_SECOND = 0x7fffffff
 /** A background walk over all memory takes about this many steps. */
 const SWEEP_STEPS = 600
 const SWEEP_CHUNKS_MIN = 500
@@ -107,12 +109,12 @@ export class Store {
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushNow()
   }
 
-  /** An exptime of the protocol, a signed 32-bit number, in store time: 0 never, negative at once, large a date. */
+  /** An exptime of a protocol, of 32 bits with or without sign, in store time: 0 never, negative at once, large a date. */
   expiryFor(exptime: number): number {
     if (exptime === 0) return 0
     if (exptime < 0) return 1
     if (exptime <= RELATIVE_SECONDS_MAX) return this.context.now + exptime
-    return Math.max(exptime - this.epoch, 1)
+    return Math.min(Math.max(exptime - this.epoch, 1), LAST_SECOND)
   }
 
   /** `flush_all`: every item of now is gone, at once or, with a delay or a date, then; a date in the past does nothing. */
