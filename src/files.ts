@@ -17,11 +17,11 @@ export function removePidFile(path: string): void {
   if (readPid(path) === process.pid) tryTo(() => unlinkSync(path))
 }
 
-/** memcached's format: `TCP INET: 11211`, a line for each listener; nothing for a Unix socket. */
-export function writePortFile(path: string, addresses: readonly { family: string, port?: number }[],
+/** memcached's format: `TCP INET: 11211`, a line for each address; nothing for a Unix socket. */
+export function writePortFile(path: string, addresses: readonly { transport?: string, family: string, port?: number }[],
   complain: Complain): void {
   const lines = addresses.filter(({ port }) => port !== undefined)
-    .map(({ family, port }) => `TCP ${family === 'IPv6' ? 'INET6' : 'INET'}: ${port}\n`)
+    .map(({ transport, family, port }) => `${transport} ${family === 'IPv6' ? 'INET6' : 'INET'}: ${port}\n`)
   if (lines.length > 0) writeWhole(path, `${path}.lck`, lines.join(''), complain)
 }
 

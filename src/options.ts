@@ -1,16 +1,17 @@
 // Every option of the server: the door to options/, a leaf that anyone may import.
 //
-//   values.ts     Options: what a server is set to, and the defaults
-//   rows.ts       one row an option: what it is called, what it takes, what it sets, how help describes it
-//   parse.ts      argv -> Options, with all problems in words
-//   check.ts      what is wrong with a set of Options
-//   help.ts       `--help` and the table of the README, out of the rows
-//   settings.ts   `stats settings`, out of the rows
-//   address.ts    one address of `-l`
+//   values.ts           Options: what a server is set to, and the defaults
+//   rows.ts             one row an option: what it is called, what it takes, what it sets, how help describes it
+//   parse.ts            argv -> Options, with all problems in words
+//   check.ts            what is wrong with a set of Options
+//   contradictions.ts   which of them cannot go together
+//   help.ts             `--help` and the table of the README, out of the rows
+//   settings.ts         `stats settings`, out of the rows
+//   address.ts          one address of `-l`
 export { type Address, parseAddress } from './options/address.js'
 export { checkOptions } from './options/check.js'
 export { helpText, optionTable, versionText } from './options/help.js'
 export { type CommandLine, parseArguments } from './options/parse.js'
 export { type OptionRow, optionRows } from './options/rows.js'
 export { type LiveSettings, settingsReport } from './options/settings.js'
-export { completeOptions, defaultOptions, LOOPBACK, type Options } from './options/values.js'
+export { completeOptions, defaultOptions, LOOPBACK, type Options, type ProtocolName } from './options/values.js'

@@ -1,8 +1,9 @@
-// A server's life as a process: who it runs as, the files that tell others about it, and the signals that end it.
+// A server's life as a process: who it runs as, the files that tell others about it, and the signals that end it or have
+// it read its files again.
 import { resolve } from 'node:path'
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
-import { type CommandLine } from './options.js'
+import { type CommandLine, type Options } from './options.js'
 import { Server } from './server.js'
 import { becomeUser } from './user.js'
 
@@ -14,10 +15,11 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   complain: (line: string) => void): Promise<void> {
   // As memcached does it, the user changes before anything is opened: socket, pid file and port file are the user's.
   if (given.user !== undefined) becomeUser(given.user, complain)
-  const options = { ...given, socketPath: lasting(given.socketPath), pidFile: lasting(given.pidFile) }
+  const options = withLastingPaths(given)
   const portFile = lasting(givenPortFile)
   const server = new Server(options, { log: complain })
   const stopped = untilStopped(server)
+  process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
   await server.listen()
   if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
   if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
@@ -28,6 +30,21 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   else if (options.verbosity > 0) complain('Exiting normally')
   await server.close()
   if (options.pidFile !== undefined) removePidFile(options.pidFile)
+}
+
+/** A daemon may read its files again long after it has moved away. */
+function withLastingPaths(given: Options): Options {
+  const { socketPath, pidFile, authFile, saslPwdb, sslChainCert, sslKey, sslCaCert } = given
+  return {
+    ...given,
+    socketPath: lasting(socketPath),
+    pidFile: lasting(pidFile),
+    authFile: lasting(authFile),
+    saslPwdb: lasting(saslPwdb),
+    sslChainCert: lasting(sslChainCert),
+    sslKey: lasting(sslKey),
+    sslCaCert: lasting(sslCaCert),
+  }
 }
 
 /** A path that still leads there once a daemon has moved to the root directory. */
@@ -48,6 +65,5 @@ function untilStopped(server: Server): Promise<boolean> {
     process.on('SIGINT', () => stop(false))
     process.on('SIGTERM', () => stop(false))
     process.on('SIGUSR1', () => stop(true))
-    process.on('SIGHUP', () => { /* as in memcached a closed terminal does not end it */ })
   })
 }

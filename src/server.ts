@@ -1,17 +1,18 @@
-// Puts the parts together: a store, one thread's buffers and protocol, the listeners and their connections, the timers.
-import { type Server as Listener, type Socket } from 'node:net'
+// Puts the parts together: a store, one thread's buffers and protocols, the listeners and their connections, the timers.
+import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { SystemClock, type Clock } from './clock.js'
-import { MemslabError } from './errors.js'
-import { Connection, formatAddress } from './net/connection.js'
-import { descriptorOf } from './net/handle.js'
-import { isAbsent, listenTcp, listenUnix, resolveName } from './net/listen.js'
-import { checkOptions, completeOptions, LOOPBACK, settingsReport, type Options } from './options.js'
-import { parseAddress } from './options/address.js'
+import { Credentials } from './credentials.js'
+import { assert, MemslabError } from './errors.js'
+import { Connection } from './net/connection.js'
+import { Listeners, type Listening, type ServerAddress } from './net/listeners.js'
+import { Tls } from './net/tls.js'
+import { Udp } from './net/udp.js'
+import { checkOptions, completeOptions, settingsReport, type Options, type ProtocolName } from './options.js'
 import { type Host, type Rows } from './protocol/host.js'
 import { Input, INPUT_BYTES } from './protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from './protocol/output.js'
-import { TextProtocol } from './protocol/text/execute.js'
+import { Protocols } from './protocols.js'
 import { Counter } from './stats/counters.js'
 import { Prefixes } from './stats/prefixes.js'
 import { ageOfTail, connsReport, generalReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
@@ -27,18 +28,19 @@ export interface ServerParts {
   log?: (line: string) => void
 }
 
-/** Where a server listens. */
-export type ServerAddress =
-  | { readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
-  | { readonly family: 'Unix'; readonly path: string }
+export { type ServerAddress } from './net/listeners.js'
 
 /** How often the lists are put in order and a part of the memory is walked, in ms. */
 const BACKGROUND_MS = 100
 const IDLE_CHECK_MS = 1000
-/** How often a free port is tried that must be free on several addresses. */
-const PORT_TRIES = 10
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
+
+/** What memcached calls them with -vv: where it listens, and who came. */
+const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
+const CONNECTION_TEXT = {
+  auto: 'auto-negotiating client connection', ascii: 'ascii client connection.', binary: 'binary client connection.',
+} as const
 
 export class Server implements Host {
   readonly options: Options
@@ -49,20 +51,24 @@ export class Server implements Host {
   verbosity: number
   /** Called when a client sent `shutdown` and -A allows it. */
   onShutdown: ((graceful: boolean) => void) | undefined
+  /** Who may speak to it; undefined: everybody. */
+  readonly credentials: Credentials | undefined
   private readonly clock: Clock
-  private readonly text: TextProtocol
+  private readonly protocols: Protocols
+  private readonly tls: Tls | undefined
+  private readonly listeners: Listeners
+  private readonly udp: Udp
   private readonly connections = new Set<Connection>()
   /** Accepted sockets that wait until a connection ends; only with -o no_maxconns_fast. */
-  private readonly waiting: { socket: Socket; listenAddress: string }[] = []
+  private readonly waiting: { socket: Socket; listening: Listening }[] = []
   private waitingSince = 0
-  private listeners: { listener: Listener; address: ServerAddress }[] = []
   private readonly timers: (() => void)[] = []
   /** Who waits for the last connection to be gone. */
   private readonly whenEmpty: (() => void)[] = []
   private readonly startedAt: number
   private state: 'new' | 'listening' | 'closed' = 'new'
 
-  /** @throws MemslabError with code 'EUSAGE' if an option is wrong */
+  /** @throws MemslabError with code 'EUSAGE' if an option is wrong, or a file that it names */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}) {
     this.options = completeOptions(options)
     const problems = checkOptions(this.options)
@@ -76,7 +82,16 @@ export class Server implements Host {
     this.output = new Output(memory, this.store.ioStart + INPUT_BYTES, this.store.counters)
     this.prefixes = new Prefixes(this.options.prefixDelimiter, this.options.detailEnabled)
     this.verbosity = this.options.verbosity
-    this.text = new TextProtocol(this)
+    this.credentials = credentialsFor(this.options)
+    this.protocols = new Protocols(this)
+    this.tls = this.isTlsEnabled ? this.makeTls() : undefined
+    this.listeners = new Listeners(this.options, (socket, listening) => this.accept(socket, listening),
+      ({ id, protocol }) => this.logListening(id, LISTENER_TEXT[protocol]))
+    this.udp = new Udp(this, this.options, name => this.protocols.for(name), id => this.logListening(id, 'udp'))
+  }
+
+  private makeTls(): Tls {
+    return new Tls(this.options, this.clock, this.store.counters, line => { if (this.verbosity > 0) this.log(line) })
   }
 
   // Its life
@@ -87,8 +102,8 @@ export class Server implements Host {
     this.state = 'listening'
     if (this.verbosity > 1) this.logClasses()
     try {
-      if (this.options.socketPath !== undefined) await this.listenUnix(this.options.socketPath)
-      else if (this.options.port !== 0) await this.listenTcp()
+      await this.listeners.open()
+      await this.udp.open()
       if (this.isClosed) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
     } catch (cause) {
       await this.undoListen()
@@ -118,80 +133,24 @@ export class Server implements Host {
     const { idleTimeout } = this.options
     this.timers.push(this.clock.every(BACKGROUND_MS, () => this.backgroundStep()))
     if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.closeIdle(idleTimeout)))
+    const { tls } = this
+    if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))
   }
 
-  private async listenUnix(path: string): Promise<void> {
-    const { umask, backlog } = this.options
-    const listener = await listenUnix(path, umask, backlog, socket => this.accept(socket, `unix:${path}`))
-    this.listeners.push({ listener, address: { family: 'Unix', path } })
-    this.logListening(listener)
+  private logListening(id: number, protocol: string): void {
+    if (this.verbosity > 1) this.log(`<${id} server listening (${protocol})`)
   }
-
-  private async listenTcp(): Promise<void> {
-    const wanted = await this.tcpAddresses()
-    const port = this.options.port === -1 ? 0 : this.options.port
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.listenAll(wanted, port)
-      } catch (cause) {
-        // the first address gave a free port that is in use on another one
-        const isTaken = cause instanceof MemslabError && cause.code === 'EADDRINUSE'
-        if (port !== 0 || !isTaken || tries === PORT_TRIES) throw cause
-        await this.undoListen()
-      }
-    }
-  }
-
-  private async listenAll(wanted: readonly { host: string; port: number | undefined }[], port: number): Promise<void> {
-    const isDefault = this.options.listen.length === 0
-    for (const [index, { host, port: ownPort }] of wanted.entries()) {
-      const chosen = ownPort ?? (port === 0 ? this.port : port)
-      try {
-        await this.listenOn(host, chosen)
-      } catch (cause) {
-        // a machine may have no IPv6; one of the two loopback addresses is enough
-        if (!isDefault || index === 0 || !isAbsent(cause)) throw cause
-      }
-    }
-  }
-
-  private async listenOn(host: string, port: number): Promise<void> {
-    let listenAddress = ''
-    const listener = await listenTcp({ host, port }, this.options.backlog, socket => this.accept(socket, listenAddress))
-    const bound = listener.address()
-    if (bound === null || typeof bound === 'string') return
-    listenAddress = formatAddress(bound.address, bound.port)
-    const family = bound.family === 'IPv6' ? 'IPv6' : 'IPv4'
-    this.listeners.push({ listener, address: { family, address: bound.address, port: bound.port } })
-    this.logListening(listener)
-  }
-
-  private async tcpAddresses(): Promise<{ host: string; port: number | undefined }[]> {
-    const given = this.options.listen.length === 0 ? LOOPBACK : this.options.listen
-    const addresses = []
-    for (const text of given) {
-      const parsed = parseAddress(text)
-      if (typeof parsed === 'string') throw new MemslabError('EUSAGE', parsed, [parsed])
-      const hosts = parsed.host === '*' ? ['0.0.0.0', '::'] : await resolveName(parsed.host)
-      for (const host of hosts) addresses.push({ host, port: parsed.port })
-    }
-    return addresses
-  }
-
-  private logListening(listener: Listener): void {
-    if (this.verbosity > 1) this.log(`<${descriptorOf(listener)} server listening (${this.protocolName})`)
-  }
-
-  private get protocolName(): string { return this.options.protocol === 'ascii' ? 'ascii' : 'auto-negotiate' }
 
   /** Where the server listens; nothing before `listen`. */
-  get addresses(): readonly ServerAddress[] { return this.listeners.map(({ address }) => address) }
+  get addresses(): readonly ServerAddress[] {
+    return [...this.listeners.listening.map(({ address }) => address), ...this.udp.addresses]
+  }
 
   /** The first TCP port, 0 if there is none. */
-  get port(): number {
-    for (const { address } of this.listeners) if (address.family !== 'Unix') return address.port
-    return 0
-  }
+  get port(): number { return this.listeners.port }
+
+  /** The first UDP port, 0 if there is none. */
+  get udpPort(): number { return this.udp.port }
 
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
@@ -202,7 +161,8 @@ export class Server implements Host {
 
   /** Closes the listeners and what came from them; conversations handed in go on. */
   private async undoListen(): Promise<void> {
-    const gone = this.listeners.splice(0).map(({ listener }) => new Promise(resolve => listener.close(resolve)))
+    const gone = [this.listeners.close(), this.udp.close()]
+    this.tls?.close()
     for (const { socket } of this.waiting.splice(0)) socket.destroy()
     for (const connection of this.connections) if (connection.isAccepted) connection.destroy()
     await Promise.all(gone)
@@ -220,12 +180,14 @@ export class Server implements Host {
   /** Serves one conversation on any stream. */
   handle(stream: Duplex): void {
     if (this.isClosed) stream.destroy()
-    if (!stream.destroyed) this.open(stream, 'stream', false)
+    if (stream.destroyed) return
+    this.store.counters.add(Counter.TotalConnections)
+    this.open(stream, 'stream', this.options.protocol, false)
   }
 
-  private accept(socket: Socket, listenAddress: string): void {
+  private accept(socket: Socket, listening: Listening): void {
     if (this.isClosed) return void socket.destroy()
-    if (this.connections.size < this.options.maxconns) return this.open(socket, listenAddress, true)
+    if (!this.isFull) return this.admit(socket, listening)
     const { counters } = this.store
     if (this.options.maxconnsFast) {
       counters.add(Counter.RejectedConnections)
@@ -239,28 +201,40 @@ export class Server implements Host {
     }
     if (this.waiting.length >= this.options.backlog) return void socket.destroy()
     socket.on('error', () => {})
-    this.waiting.push({ socket, listenAddress })
+    this.waiting.push({ socket, listening })
   }
 
-  private open(stream: Duplex, listenAddress: string, isAccepted: boolean): void {
+  /** Connections and those that will be, once they have agreed on TLS. */
+  private get connectionCount(): number { return this.connections.size + (this.tls?.pendingCount ?? 0) }
+
+  private get isFull(): boolean { return this.connectionCount >= this.options.maxconns }
+
+  private admit(socket: Socket, listening: Listening): void {
+    const { name, protocol, verify } = listening
     this.store.counters.add(Counter.TotalConnections)
-    const connection = new Connection(this, this.text, stream, listenAddress, isAccepted, gone => this.closed(gone))
+    if (verify === undefined) return this.open(socket, name, protocol, true)
+    assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
+    this.tls.begin(socket, verify, name, stream => this.open(stream, name, protocol, true), () => this.admitWaiting())
+  }
+
+  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean): void {
+    const connection = new Connection(this, this.protocols.for(protocol), stream, listenAddress, isAccepted, gone => this.closed(gone))
     this.connections.add(connection)
-    if (this.verbosity > 1) this.log(`<${connection.id} new ${this.protocolName.replace(/negotiate$/, 'negotiating')} client connection`)
+    if (this.verbosity > 1) this.log(`<${connection.id} new ${CONNECTION_TEXT[protocol]}`)
   }
 
   private closed(connection: Connection): void {
     this.connections.delete(connection)
     if (this.verbosity > 1) this.log(`<${connection.id} connection closed.`)
-    this.openWaiting()
+    this.admitWaiting()
     if (this.connections.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
   }
 
-  private openWaiting(): void {
+  private admitWaiting(): void {
     if (this.waiting.length === 0) return
-    while (this.waiting.length > 0 && this.connections.size < this.options.maxconns) {
-      const { socket, listenAddress } = this.waiting.shift()!
-      if (!socket.destroyed) this.open(socket, listenAddress, true)
+    while (this.waiting.length > 0 && !this.isFull) {
+      const { socket, listening } = this.waiting.shift()!
+      if (!socket.destroyed) this.admit(socket, listening)
     }
     if (this.waiting.length > 0) return
     this.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
@@ -277,6 +251,8 @@ export class Server implements Host {
 
   // Host
 
+  get isSaslEnabled(): boolean { return this.options.sasl }
+  get isTlsEnabled(): boolean { return this.options.sslEnabled }
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
@@ -285,6 +261,20 @@ export class Server implements Host {
   log(line: string): void { this.parts.log?.(line) }
 
   shutdown(isGraceful: boolean): void { this.onShutdown?.(isGraceful) }
+
+  refreshCertificates(): string | undefined { return this.tls === undefined ? 'Error TLS not enabled' : this.tls.refresh() }
+
+  /**
+   * Reads the file of users and the TLS certificates again, without disturbing who is connected.
+   * @returns what went wrong, a line each; there everything stays as it was
+   */
+  reload(): string[] {
+    const problems: string[] = []
+    const note = (problem: string | undefined) => { if (problem !== undefined) problems.push(problem) }
+    note(this.reloadCredentials())
+    if (this.tls !== undefined) note(this.tls.refresh())
+    return problems
+  }
 
   report(name: Parameters<Host['report']>[0]): Rows {
     switch (name) {
@@ -297,6 +287,16 @@ export class Server implements Host {
     }
   }
 
+  private reloadCredentials(): string | undefined {
+    try {
+      this.credentials?.reload()
+      return undefined
+    } catch (error) {
+      if (error instanceof MemslabError) return error.message
+      throw error
+    }
+  }
+
   private settings(): Rows {
     const { now } = this.store.context
     let oldest = 0
@@ -305,6 +305,7 @@ export class Server implements Host {
     }
     return settingsReport(this.options, {
       tcpPort: this.port,
+      udpport: this.udpPort,
       oldest,
       maxbytes: this.store.maxbytes,
       verbosity: this.verbosity,
@@ -320,8 +321,8 @@ export class Server implements Host {
       time: Math.floor(milliseconds / 1000),
       uptime: Math.floor((milliseconds - this.startedAt) / 1000),
       connectionsMax: options.maxconns,
-      connections: this.connections.size,
-      reservedFds: this.listeners.length,
+      connections: this.connectionCount + this.udp.count,
+      reservedFds: this.listeners.listening.length,
       isAccepting: this.waiting.length === 0,
       threads: 1,
       readBufferBytes: INPUT_BYTES,
@@ -331,18 +332,26 @@ export class Server implements Host {
       lruMaintainer: options.lruMaintainer,
       tempLru: options.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,
+      tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
     }
   }
 
   private *connectionFacts(): Iterable<ConnectionFacts> {
     const { now } = this.store.context
-    for (const { listener, address } of this.listeners) {
-      const text = address.family === 'Unix' ? `unix:${address.path}` : formatAddress(address.address, address.port)
-      yield { id: descriptorOf(listener), address: text, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
+    for (const { id, name } of this.listeners.listening) {
+      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
     }
+    if (this.tls !== undefined) yield* this.tls.facts()
+    yield* this.udp.facts(now)
     for (const connection of this.connections) yield connection.facts(now)
   }
 
   /** Walks the whole store and throws at the first inconsistency. For tests. */
   verify(): void { this.store.verify() }
+}
+
+/** -S takes its users from the file of -Y, or where there is none from that of the environment. */
+function credentialsFor({ sasl, authFile, saslPwdb }: Options): Credentials | undefined {
+  const file = authFile ?? (sasl ? saslPwdb : undefined)
+  return file === undefined ? undefined : new Credentials(file)
 }

@@ -1,6 +1,7 @@
 // The built command, run as a person or a script would run it: what it prints and where, its exit codes, its files, its
 // signals, and the examples of the README.
 import { spawn, spawnSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -92,6 +93,34 @@ t.test('everything wrong is said in words on stderr, with exit code 64 and nothi
   t.notOk(existsSync(path))
 })
 
+t.test('contradictions of protocols, authentication and TLS are said like everything else', async t => {
+  const { code, stdout, stderr } = run('-p', '-1', '-S', '-B', 'ascii', '-U', '-1', '-Z', '-l', 'notls:127.0.0.1,proto[auto]:::1',
+    '-o', 'ssl_min_version=7', '-Y', 'users')
+  t.same([code, stdout], [64, ''])
+  for (const part of ['-S/--enable-sasl: ', '-U/--udp-port: nobody', '-U/--udp-port: UDP', '-Z/--enable-ssl: ', '-l/--listen: ',
+    '-o ssl_min_version: ']) {
+    t.match(stderr, `memslab: ${part}`)
+  }
+})
+
+t.test('a certificate that cannot be read is one line, and nothing is opened', async t => {
+  const { code, stdout, stderr } = run('-p', '-1', '-Z', '-o', 'ssl_chain_cert=/nowhere/cert.pem')
+  t.same([code, stdout], [64, ''])
+  t.match(stderr, /^memslab: [^\n]*\/nowhere\/cert\.pem[^\n]*\nmemslab -h lists the options\n$/)
+})
+
+t.test('a file of users that cannot be read is one line and exit code 71', async t => {
+  const users = join(folder(t), 'users')
+  writeFileSync(users, 'no password\n')
+  for (const path of ['/nowhere/users', users]) {
+    for (const args of [['-Y', path], ['-S', '-Y', path]]) {
+      const { code, stdout, stderr } = run('-p', '-1', ...args)
+      t.same([code, stdout], [71, ''], args.join(' '))
+      t.match(stderr, new RegExp(`^[^\\n]*\\[${path}\\][^\\n]*\\n$`), args.join(' '))
+    }
+  }
+})
+
 t.test('it listens on both loopback addresses, says which ports, and prints nothing', async t => {
   const { child, output, ended, ports, port } = await start(t)
   t.match(ports, /^TCP INET: \d+\n(TCP INET6: \d+\n)?$/)
@@ -104,11 +133,23 @@ t.test('it listens on both loopback addresses, says which ports, and prints noth
   t.same(output, { stdout: '', stderr: '' })
 })
 
+t.test('-U opens UDP on loopback too, and says which ports', async t => {
+  const { child, ended, ports } = await start(t, ['-U', '-1'])
+  t.match(ports, /^TCP INET: \d+\n(TCP INET6: \d+\n)?UDP INET: \d+\n(UDP INET6: \d+\n)?$/)
+  const socket = createSocket('udp4')
+  const answer = new Promise<Buffer>(resolve => socket.once('message', resolve))
+  socket.send('\x00\x01\x00\x00\x00\x01\x00\x00get greeting\r\n', Number(/UDP INET: (\d+)/.exec(ports)?.[1]), '127.0.0.1')
+  t.equal((await answer).toString('latin1'), '\x00\x01\x00\x00\x00\x01\x00\x00END\r\n')
+  socket.close()
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
 t.test('options without effect are accepted with a line each', async t => {
-  const { child, output, ended } = await start(t, ['-k', '-o', 'hash_algorithm=jenkins', '-m', '16'])
+  const { child, output, ended } = await start(t, ['-k', '-o', 'hash_algorithm=jenkins,ssl_key=k', '-m', '16'])
   child.kill('SIGINT')
   t.equal(await ended, 0)
-  t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\n$/)
+  t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\nWARNING: -o ssl_key: has no effect without -Z\n$/)
 })
 
 t.test('signals end it with exit code 0 and memcached\'s words', async t => {
@@ -186,9 +227,15 @@ t.test('-P saves the process id and -d returns when the daemon listens', async t
 
 t.test('paths given to a daemon are meant from where it was started', async t => {
   const place = folder(t)
-  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid'], { cwd: place, stdio: 'ignore' })
+  writeFileSync(join(place, 'users'), 'anna:secret\n')
+  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid', '-Y', 'users'], { cwd: place, stdio: 'ignore' })
   t.equal(status, 0)
   const pid = pidIn(join(place, 'pid'))
+  writeFileSync(join(place, 'users'), 'anna:changed\n')
+  process.kill(pid, 'SIGHUP')
+  const client = await Client.connect({ path: join(place, 'socket') })
+  await untilKnown(client, 'anna changed')
+  client.stream.destroy()
   process.kill(pid, 'SIGTERM')
   await until('its files are gone', () => !existsSync(join(place, 'pid')) && !existsSync(join(place, 'socket')))
 })
@@ -247,6 +294,38 @@ t.test('the telnet session of the README', async t => {
   }
   await client.expectClosed()
 })
+
+t.test('the password of the README, and a server that wants one', async t => {
+  const users = join(folder(t), 'users')
+  writeFileSync(users, 'anna:secret\n')
+  const { child, output, ended, port } = await start(t, ['-Y', users])
+  const client = await Client.connect({ port, host: '127.0.0.1' })
+  await client.says('get auth\r\n', 'CLIENT_ERROR unauthenticated\r\n')
+  for (const [typed, answers] of exchanges(example('a test types this, with -Y'))) await client.says(typed, answers)
+
+  writeFileSync(users, 'no password\n')
+  child.kill('SIGHUP')
+  await until('it complains', () => output.stderr !== '')
+  t.match(output.stderr, /^[^\n]*users[^\n]*\n$/)
+  await client.says('version\r\n', `VERSION ${PROTOCOL_VERSION}\r\n`)
+
+  writeFileSync(users, 'anna:changed\n')
+  child.kill('SIGHUP')
+  await untilKnown(await Client.connect({ port, host: '127.0.0.1' }), 'anna changed')
+  await client.says('get auth\r\n', 'END\r\n')
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
+/** Shows a password until it is accepted: a signal takes its time. */
+async function untilKnown(client: Client, token: string): Promise<void> {
+  const end = Date.now() + PATIENCE_MS
+  while (Date.now() < end) {
+    const answer = await client.says(`set auth 0 0 ${token.length}\r\n${token}\r\n`, /STORED\r\n|CLIENT_ERROR authentication failure\r\n/)
+    if (answer.toString() === 'STORED\r\n') return
+  }
+  throw new Error(`never known: ${token}`)
+}
 
 /** What is typed until an answer comes, and the answer. */
 function exchanges(session: string): [typed: string, answers: string][] {

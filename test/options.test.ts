@@ -33,10 +33,13 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['--port -1', { port: -1 }],
   ['-p 65535', { port: 65535 }],
   ['-U 0', {}],
+  ['-U 11211', { udpport: 11211 }],
+  ['-p 0 -U -1', { port: 0, udpport: -1 }],
   ['-s /run/m.sock -a 0777', { socketPath: '/run/m.sock', umask: 0o777 }],
   ['-A', { shutdownCommand: true }],
   ['-l 0.0.0.0', { listen: ['0.0.0.0'] }],
   ['-l 127.0.0.1:11311,::1 -l [::1]:11312', { listen: ['127.0.0.1:11311', '::1', '[::1]:11312'] }],
+  ['-l proto[ascii]:127.0.0.1:11311,proto[binary]:[::1]', { listen: ['proto[ascii]:127.0.0.1:11311', 'proto[binary]:[::1]'] }],
   ['-v', { verbosity: 1 }],
   ['-vv', { verbosity: 2 }],
   ['-v -v -v', { verbosity: 3 }],
@@ -51,7 +54,26 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-t 1', {}],
   ['-R 10 -b 512', { reqsPerEvent: 10, backlog: 512 }],
   ['-B ascii', { protocol: 'ascii' }],
+  ['-B binary', { protocol: 'binary' }],
   ['-B auto', {}],
+  ['-Y users', { authFile: 'users', protocol: 'ascii' }],
+  ['-Y users -B ascii', { authFile: 'users', protocol: 'ascii' }],
+  ['-Y users -l proto[ascii]:::1', { authFile: 'users', protocol: 'ascii', listen: ['proto[ascii]:::1'] }],
+  ['-S -Y users', { sasl: true, authFile: 'users', protocol: 'binary' }],
+  ['--enable-sasl --auth-file=users -B binary', { sasl: true, authFile: 'users', protocol: 'binary' }],
+  ['-Z -o ssl_chain_cert=c.pem', { sslEnabled: true, sslChainCert: 'c.pem' }],
+  ['-Z -o ssl_chain_cert=c.pem,ssl_key=k.der,ssl_keyformat=DER', {
+    sslEnabled: true, sslChainCert: 'c.pem', sslKey: 'k.der', sslKeyFormat: 2,
+  }],
+  ['-Z -o ssl_chain_cert=c,ssl_verify_mode=2,ssl_ca_cert=ca,ssl_ciphers=HIGH:!aNULL,ssl_session_cache,ssl_min_version=3', {
+    sslEnabled: true, sslChainCert: 'c', sslVerifyMode: 2, sslCaCert: 'ca', sslCiphers: 'HIGH:!aNULL', sslSessionCache: true,
+    sslMinVersion: 3,
+  }],
+  ['-Z -o ssl_chain_cert=c,ssl_ca_cert=ca -l notls:127.0.0.1:1,btls:127.0.0.1:2,mtls:proto[binary]:127.0.0.1:3', {
+    sslEnabled: true, sslChainCert: 'c', sslCaCert: 'ca',
+    listen: ['notls:127.0.0.1:1', 'btls:127.0.0.1:2', 'mtls:proto[binary]:127.0.0.1:3'],
+  }],
+  ['-Z -S -Y users -o ssl_chain_cert=c', { sslEnabled: true, sslChainCert: 'c', sasl: true, authFile: 'users', protocol: 'binary' }],
   ['-I 2m', { itemSizeMax: 2 * MIB }],
   ['-I 512K', { itemSizeMax: 512 * KIB }],
   ['-I 1048577', { itemSizeMax: 1048577 }],
@@ -101,8 +123,13 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-o watcher_logbuf_size=512,worker_logbuf_size=128', /watcher/, /worker/],
   ['-o modern,inline_ascii_resp,no_drop_privileges,relaxed_privileges', /modern/, /inline/, /drop_priv/, /relaxed/],
   ['-a 700', /-a.*without -s/],
-  ['-s /run/m.sock -p 11212', /-s.*-p and -l have no effect/],
-  ['-s /run/m.sock -l 127.0.0.1', /-s.*-p and -l have no effect/],
+  ['-s /run/m.sock -p 11212', /-s.*-p, -U, -l and -Z have no effect/],
+  ['-s /run/m.sock -l 127.0.0.1', /-s.*have no effect/],
+  ['-s /run/m.sock -U 11211', /-s.*have no effect/],
+  ['-s /run/m.sock -Z -o ssl_chain_cert=c', /-s.*have no effect/],
+  ['-Z -o ssl_chain_cert=c,ssl_wbuf_size=32,ssl_kernel_tls', /ssl_wbuf_size.*ignored/, /ssl_kernel_tls.*ignored/],
+  ['-o ssl_chain_cert=c,ssl_verify_mode=2,ssl_session_cache', /ssl_chain_cert.*without -Z/, /ssl_verify_mode.*without -Z/,
+    /ssl_session_cache.*without -Z/],
   ['-o no_lru_maintainer,hot_lru_pct=5,temporary_ttl=9', /hot_lru_pct.*flat LRU/, /temporary_ttl.*flat LRU/],
   ['-I 512k -o no_chunked_items', /lowered to 512k/],
 ]
@@ -143,14 +170,19 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-p 65536', /-p.*from -1 to 65535, not 65536/],
   ['-p 1e3', /"1e3" is not a whole number/],
   ['-p 0', /nothing to listen on/],
-  ['-U 11211', /-U.*UDP is not supported yet/],
+  ['-U 65536', /-U.*from -1 to 65535, not 65536/],
+  ['-U udp', /"udp" is not a whole number/],
   ['-a 8', /"8" is not an octal number/],
   ['-s x -a 1000', /-a.*from 0 to 777, not 1000/],
   [`-s ${'x'.repeat(108)}`, /-s.*at most 107 bytes/],
   ['-l localhost:http', /"http" is not a port number/],
   ['-l 127.0.0.1:65536', /"65536" is not a port number/],
   ['-l ,', /-l.*names no address/],
-  ['-l notls:127.0.0.1', /TLS is not supported yet/],
+  ['-l notls:127.0.0.1', /-l.*notls, btls and mtls are only for a server with -Z\/--enable-ssl/],
+  ['-l proto[ascii]:btls:::1', /-l.*only for a server with -Z/],
+  ['-l proto[foo]:::1', /-l.*must be one of ascii, binary, auto, negotiating, not "foo"/],
+  ['-l tag[a]:::1', /-l.*tags.*not supported yet/],
+  ['-Z -o ssl_chain_cert=c -l mtls:::1', /-l.*mtls: who vouches for clients is not known without -o ssl_ca_cert/],
   ['-d=1', /unknown option -=/, /unknown option -1/],
   ['--daemon=1', /-d\/--daemon: takes no argument, not "1"/],
   ['-c 0', /-c.*not 0/],
@@ -162,8 +194,7 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-t 0', /-t.*not 0/],
   ['-t 4', /-t.*more than one thread is not supported yet/],
   ['-b 0', /-b.*not 0/],
-  ['-B binary', /-B\/--protocol: binary is not supported yet/],
-  ['-B foo', /-B.*must be one of auto, ascii, not "foo"/],
+  ['-B foo', /-B.*must be one of auto, ascii, binary, not "foo"/],
   ['-B toString', /-B.*must be one of/],
   ['-I 1023', /-I.*from 1k to 1024m, not 1023/],
   ['-I 2x', /"2x" is not a number of bytes/],
@@ -171,8 +202,29 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-I 1025m -m 4096', /-I.*not 1025m/],
   ['-I 33m', /-I.*33m is more than half of -m\/--memory-limit, 64m/],
   ['-m 1 -I 1m', /-I.*1m is more than half of -m\/--memory-limit, 1m/],
-  ['-S -Y users -e file -Z', /-S.*not supported yet/, /-Y.*not supported yet/, /-e.*not supported yet/, /-Z.*not supported yet/],
-  ['-o ssl_key=x,ext_path=y:1G,proxy_config=z', /ssl_key: not supported yet/, /ext_path: not supp/, /proxy_config: not supp/],
+  ['-S', /-S\/--enable-sasl: needs a file of users, -Y\/--auth-file or MEMCACHED_SASL_PWDB/],
+  ['-S -Y users -B ascii', /-S.*for the binary protocol alone, so -B\/--protocol cannot be ascii/],
+  ['-S -B auto', /-S.*cannot be auto/, /-S.*needs a file of users/],
+  ['-Y users -B binary', /-Y.*without -S\/--enable-sasl is for the text protocol alone, so -B\/--protocol cannot be binary/],
+  ['-Y users -B auto', /-Y.*cannot be auto/],
+  ['-Y', /-Y.*needs an argument/],
+  ['-S -Y users -l proto[binary]:::1,proto[auto]:::1', /-l.*with -S\/--enable-sasl proto can only be binary/],
+  ['-Y users -l proto[negotiating]:::1', /-l.*with -Y\/--auth-file proto can only be ascii/],
+  ['-S -Y users -U 11211', /-U.*nobody can authenticate by UDP, so not with -S/],
+  ['-Y users -U -1', /-U.*nobody can authenticate by UDP, so not with -Y/],
+  ['-Z', /-Z\/--enable-ssl: needs a certificate, -o ssl_chain_cert/],
+  ['-Z -o ssl_key=k', /-Z.*needs a certificate/],
+  ['-Z -o ssl_chain_cert=c -U 11211', /-U.*UDP is not encrypted, so not with -Z/],
+  ['-Z -o ssl_chain_cert=', /ssl_chain_cert: needs an argument/, /-Z.*needs a certificate/],
+  ['-Z -o ssl_chain_cert=c,ssl_verify_mode=4', /ssl_verify_mode: must be from 0 to 3, not 4/],
+  ['-Z -o ssl_chain_cert=c,ssl_verify_mode=1', /ssl_verify_mode: who vouches for clients is not known without -o ssl_ca_cert/],
+  ['-Z -o ssl_chain_cert=c,ssl_min_version=4', /ssl_min_version: must be from 0 to 3, not 4/],
+  ['-Z -o ssl_chain_cert=c,ssl_min_version=tlsv1.2', /"tlsv1.2" is not a whole number/],
+  ['-Z -o ssl_chain_cert=c,ssl_keyformat=ENGINE', /ssl_keyformat: must be one of PEM, DER, not "ENGINE"/],
+  ['-Z -o ssl_chain_cert=c,ssl_keyformat=DER', /ssl_keyformat: DER needs a file of its own, -o ssl_key/],
+  ['-Z -o ssl_chain_cert=c,no_ssl_session_cache', /unknown option -o no_ssl_session_cache/],
+  ['-e file', /-e.*not supported yet/],
+  ['-o ext_path=y:1G,proxy_config=z', /ext_path: not supported yet/, /proxy_config: not supported yet/],
   ['-o slab_automove_freeratio=0.1', /not supported yet/],
   ['-o', /-o\/--extended: needs an argument/],
   ['-o nope', /unknown option -o nope/],
@@ -201,8 +253,8 @@ t.test('bad command lines', async t => {
 })
 
 t.test('everything wrong with a line is said at once', async t => {
-  const { problems } = parse('-z -m x -c 0 -B binary -o nope,hot_lru_pct=60,warm_lru_pct=60 -U 1 -l a:b extra')
-  t.equal(problems.length, 9, problems.join('\n'))
+  const { problems } = parse('-z -m x -c 0 -B foo -S -o nope,hot_lru_pct=60,warm_lru_pct=60,ssl_min_version=9 -Z -U 1 -l a:b extra')
+  t.equal(problems.length, 13, problems.join('\n'))
 })
 
 t.test('help, version and license are answered whatever else the line says', async t => {
@@ -217,6 +269,14 @@ t.test('the file for the ports comes from the environment', async t => {
   t.equal(parse('', { MEMCACHED_PORT_FILENAME: '' }).portFile, undefined)
 })
 
+t.test('the file of users for SASL may come from the environment', async t => {
+  const { problems, options } = parse('-S', { MEMCACHED_SASL_PWDB: '/etc/users' })
+  t.same(problems, [])
+  t.match(options, { sasl: true, saslPwdb: '/etc/users', authFile: undefined, protocol: 'binary' })
+  t.same(parse('', { MEMCACHED_SASL_PWDB: '/etc/users' }).options.protocol, 'auto', 'it alone changes nothing')
+  t.match(parse('-S', { MEMCACHED_SASL_PWDB: '' }).problems, [/needs a file of users/])
+})
+
 t.test('embedders are told what is wrong in their own names', async t => {
   t.same(checkOptions(completeOptions({})), [])
   t.same(checkOptions(completeOptions({ maxbytes: 3 * MIB + 1, port: 0, verbosity: undefined })), [])
@@ -225,30 +285,54 @@ t.test('embedders are told what is wrong in their own names', async t => {
     'hotLruPct: 50 and warmLruPct 50 are more than 80 percent together',
   ])
   const untyped: object = {
-    port: '11211', listen: '::1', useCas: 1, socketPath: '', user: 7, pool: 3, protocol: 'binary', maxconns: 1.5, factor: NaN,
+    port: '11211', listen: '::1', useCas: 1, socketPath: '', user: 7, pool: 3, protocol: 'http', maxconns: 1.5, factor: NaN,
+    saslPwdb: 5, sslKeyFormat: 3, sslEnabled: 'yes',
   }
   t.same(checkOptions(completeOptions(untyped)).sort(), [
     'factor: must be greater than 1, not NaN',
     'listen: must be an array of addresses',
     'maxconns: must be from 1 to 2147483647, not 1.5',
     'port: must be a number, not a string',
-    'protocol: must be one of auto, ascii',
+    'protocol: must be one of auto, ascii, binary',
+    'saslPwdb: must be a text that is not empty',
     'socketPath: must be a text that is not empty',
+    'sslEnabled: must be a boolean, not a string',
+    'sslKeyFormat: must be one of 1, 2',
     'unknown option "pool"',
     'useCas: must be a boolean, not a number',
     'user: must be a text that is not empty',
   ])
   t.same(checkOptions({ ...defaultOptions(), listen: ['[::1]:x'] }), ['listen: "[::1]:x": "x" is not a port number'])
+  t.same(checkOptions(completeOptions({ sasl: true, protocol: 'auto', udpport: 5, sslEnabled: true, listen: ['proto[ascii]:::1'] })), [
+    'sasl: is for the binary protocol alone, so protocol cannot be auto',
+    'sasl: needs a file of users, authFile or MEMCACHED_SASL_PWDB',
+    'listen: with sasl proto can only be binary',
+    'udpport: nobody can authenticate by UDP, so not with sasl',
+    'udpport: UDP is not encrypted, so not with sslEnabled',
+    'sslEnabled: needs a certificate, sslChainCert',
+  ])
+  t.same(checkOptions(completeOptions({ sasl: true, saslPwdb: '/etc/users' })), [], 'the protocol follows')
 })
 
 t.test('addresses', async t => {
-  t.same(parseAddress('127.0.0.1'), { host: '127.0.0.1', port: undefined })
-  t.same(parseAddress('localhost:11311'), { host: 'localhost', port: 11311 })
-  t.same(parseAddress('::1'), { host: '::1', port: undefined })
-  t.same(parseAddress('[::1]'), { host: '::1', port: undefined })
-  t.same(parseAddress('[::1]:11311'), { host: '::1', port: 11311 })
-  t.same(parseAddress('*'), { host: '*', port: undefined })
-  for (const wrong of ['', ':11211', '[]:1', 'a:', 'a:b', 'a:99999', 'a:b:c', '[::1]x', 'notls:::1', 'tag[x]:::1']) {
+  const plain = { port: undefined, protocol: undefined, tls: undefined }
+  t.same(parseAddress('127.0.0.1'), { ...plain, host: '127.0.0.1' })
+  t.same(parseAddress('localhost:11311'), { ...plain, host: 'localhost', port: 11311 })
+  t.same(parseAddress('::1'), { ...plain, host: '::1' })
+  t.same(parseAddress('[::1]'), { ...plain, host: '::1' })
+  t.same(parseAddress('[::1]:11311'), { ...plain, host: '::1', port: 11311 })
+  t.same(parseAddress('*'), { ...plain, host: '*' })
+  t.same(parseAddress('proto[ascii]:localhost'), { ...plain, host: 'localhost', protocol: 'ascii' })
+  t.same(parseAddress('proto[binary]:::1'), { ...plain, host: '::1', protocol: 'binary' })
+  t.same(parseAddress('proto[auto]:[::1]:5'), { ...plain, host: '::1', port: 5, protocol: 'auto' })
+  t.same(parseAddress('proto[negotiating]:*'), { ...plain, host: '*', protocol: 'auto' })
+  t.same(parseAddress('notls:127.0.0.1:5'), { ...plain, host: '127.0.0.1', port: 5, tls: 'none' })
+  t.same(parseAddress('btls:::1'), { ...plain, host: '::1', tls: 'basic' })
+  t.same(parseAddress('mtls:proto[binary]:[::1]:5'), { host: '::1', port: 5, protocol: 'binary', tls: 'mutual' })
+  t.same(parseAddress('proto[binary]:mtls:[::1]:5'), parseAddress('mtls:proto[binary]:[::1]:5'), 'in any order')
+  for (const wrong of ['', ':11211', '[]:1', 'a:', 'a:b', 'a:99999', 'a:b:c', '[::1]x', 'notls:', 'notls:a:b', 'notls:btls:::1',
+    'proto[]:::1', 'proto[ASCII]:::1', 'proto[proxy]:::1', 'proto[ascii]:proto[ascii]:::1', 'proto[ascii]', 'proto:::1', 'proto[ascii:::1', 'proto[ascii:1',
+    'tag[x]:::1', 'NOTLS:127.0.0.1:1', 'tls:127.0.0.1:1']) {
     t.type(parseAddress(wrong), 'string', wrong)
   }
 })
@@ -327,4 +411,22 @@ t.test('stats settings show what has changed since the start', async t => {
   })
   const unix = Object.fromEntries(settingsReport(parse('-s /run/m.sock -a 777').options, { tcpPort: 0, oldest: 0 }))
   t.match(unix, { domain_socket: '/run/m.sock', umask: '777', inter: 'NULL', tcpport: '0' })
+})
+
+t.test('stats settings tell about protocols, authentication and TLS', async t => {
+  const settings = (line: string) => Object.fromEntries(settingsReport(parse(line).options, { tcpPort: 1, oldest: 0 }))
+  t.match(settings('-U 11212'), { udpport: '11212', binding_protocol: 'auto-negotiate', auth_enabled_sasl: 'no', auth_enabled_ascii: 'no' })
+  t.match(settings('-Y /etc/users'), { binding_protocol: 'ascii', auth_enabled_sasl: 'no', auth_enabled_ascii: '/etc/users' })
+  t.match(settings('-S -Y /etc/users'), { binding_protocol: 'binary', auth_enabled_sasl: 'yes', auth_enabled_ascii: 'no' })
+  t.match(settings(''), {
+    ssl_enabled: 'no', ssl_chain_cert: '(null)', ssl_key: '(null)', ssl_verify_mode: '0', ssl_keyformat: '1', ssl_ciphers: 'NULL',
+    ssl_ca_cert: 'NULL', ssl_session_cache: 'no', ssl_min_version: 'tlsv1.2',
+  })
+  const line = '-Z -o ssl_chain_cert=c,ssl_key=k,ssl_keyformat=DER,ssl_ciphers=HIGH,ssl_ca_cert=ca,ssl_session_cache,ssl_min_version=3'
+  t.match(settings(`${line},ssl_verify_mode=3`), {
+    ssl_enabled: 'yes', ssl_chain_cert: 'c', ssl_key: 'k', ssl_verify_mode: '7', ssl_keyformat: '2', ssl_ciphers: 'HIGH',
+    ssl_ca_cert: 'ca', ssl_session_cache: 'yes', ssl_min_version: 'tlsv1.3',
+  })
+  // as memcached prints them: the flags of OpenSSL
+  t.same(['1', '2'].map(mode => settings(`${line},ssl_verify_mode=${mode}`)['ssl_verify_mode']), ['1', '3'])
 })

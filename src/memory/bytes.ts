@@ -15,6 +15,9 @@ export class Memory {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
+  /** Writes a number of 32 bits, its highest byte first. */
+  writeUint32(at: number, value: number): void { this.view.setInt32(at, value) }
+
   /** Copies `count` bytes inside this memory; the two ranges do not overlap. */
   move(fromAt: number, toAt: number, count: number): void {
     if (count > WORDS_MAX) {

@@ -1,7 +1,8 @@
 // A connection joins a stream with a session: bytes read go in, replies are written, and whoever is slow waits. Streams
-// of any kind come in here: TCP and Unix sockets read through `onread`, everything else by 'data' events.
+// of any kind come in here: TCP and Unix sockets read through `onread`, TLS and everything else by 'data' events.
 import { Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { type ConnectionFacts } from '../stats/report.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
@@ -33,13 +34,14 @@ export class Connection implements Peer, Reader {
   constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex,
     private readonly listenAddress: string, readonly isAccepted: boolean, private readonly onClose: (connection: Connection) => void) {
     this.session = new Session(host, protocol, this)
-    const quick = isAccepted && accepted instanceof Socket ? readInto(accepted, this) : undefined
+    const isPlain = isAccepted && accepted instanceof Socket && !(accepted instanceof TLSSocket)
+    const quick = isPlain ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
     this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())
     this.id = descriptorOf(this.stream)
     this.stream.on('close', () => this.closed())
-    // what there is to say about an error, 'close' says; it follows
-    this.stream.on('error', () => {})
+    // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
+    this.stream.on('error', () => this.stream.destroy())
     if (quick === undefined) {
       this.stream.on('data', (chunk: Buffer) => this.readChunk(chunk))
       this.stream.on('end', () => this.end())
@@ -172,7 +174,8 @@ export class Connection implements Peer, Reader {
   }
 }
 
-function remoteAddress(stream: Duplex, listenAddress: string): string {
+/** Where the other end is, as `stats conns` shows it; for one that has no address of its own where it came in. */
+export function remoteAddress(stream: Duplex, listenAddress: string): string {
   if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress
   return formatAddress(stream.remoteAddress, stream.remotePort ?? 0)
 }

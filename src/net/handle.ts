@@ -5,6 +5,7 @@
 // This touches `_handle` and `_server`, which Node does not document. They are touched only here, what is found there is
 // checked before it is used, and where it is not as expected (another Node, TLS) the caller uses the stream as a stream.
 // Node 20, 22 and 24 work alike.
+import { type Socket as DatagramSocket } from 'node:dgram'
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 import { type Writer } from './writer.js'
 
@@ -133,6 +134,15 @@ export class HandleWriter implements Writer {
 export function descriptorOf(stream: unknown): number {
   const handle = (stream as Inside)._handle
   return handle?.fd !== undefined && handle.fd > 0 ? handle.fd : 0
+}
+
+/** The same for a UDP socket, which keeps its handle behind a symbol; asked for `_handle` it would print a warning. */
+export function descriptorOfUdp(socket: DatagramSocket): number {
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const state: unknown = Reflect.get(socket, symbol)
+    if (typeof state === 'object' && state !== null && 'handle' in state) return descriptorOf({ _handle: state.handle })
+  }
+  return 0
 }
 
 /** The handle of a socket, if it is what this file knows. */

@@ -1,7 +1,7 @@
 // Opens listeners: TCP on addresses and names, Unix sockets on paths. What goes wrong is said in one line.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
-import { createServer, isIPv6, type ListenOptions, type Server as Listener, type Socket } from 'node:net'
+import { createServer, isIPv6, type ListenOptions, type Server as Listener } from 'node:net'
 import { dirname } from 'node:path'
 import { MemslabError } from '../errors.js'
 
@@ -10,26 +10,24 @@ const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
 export interface TcpAddress { host: string; port: number }
 
-type Accept = (socket: Socket, listener: Listener) => void
-
-/** Opens one TCP listener; port 0 takes any free one. */
-export async function listenTcp({ host, port }: TcpAddress, backlog: number, accept: Accept): Promise<Listener> {
+/** Opens one TCP listener; port 0 takes any free one. Whoever comes is a 'connection' event, from the next turn on. */
+export async function listenTcp({ host, port }: TcpAddress, backlog: number): Promise<Listener> {
   try {
-    return await open({ host, port, backlog, ipv6Only: isIPv6(host), exclusive: true }, accept)
+    return await open({ host, port, backlog, ipv6Only: isIPv6(host), exclusive: true })
   } catch (cause) {
     throw failure(cause, `TCP port ${port}${host === '' ? '' : ` of ${host}`}`)
   }
 }
 
 /** Opens a Unix socket, in place of one that was left behind; `mask` are its permissions. */
-export async function listenUnix(path: string, mask: number, backlog: number, accept: Accept): Promise<Listener> {
+export async function listenUnix(path: string, mask: number, backlog: number): Promise<Listener> {
   try {
     // libuv says EACCES when the folder is missing
     lstatSync(dirname(path))
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
     const before = process.umask(~mask & 0o777)
     try {
-      const listener = await open({ path, backlog }, accept)
+      const listener = await open({ path, backlog })
       chmodSync(path, mask)
       return listener
     } finally { process.umask(before) }
@@ -47,10 +45,9 @@ export async function resolveName(name: string): Promise<string[]> {
   }
 }
 
-function open(options: ListenOptions, accept: Accept): Promise<Listener> {
+function open(options: ListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const listener = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true })
-    listener.on('connection', socket => accept(socket, listener))
     listener.once('error', reject)
     listener.listen(options, () => {
       listener.off('error', reject)
@@ -76,7 +73,8 @@ const WORDS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
 }
 
-function failure(cause: unknown, what: string): MemslabError {
+/** What went wrong, in one line. */
+export function failure(cause: unknown, what: string): MemslabError {
   if (cause instanceof MemslabError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
   const code = isCoded ? String(cause.code) : 'EIO'

@@ -10,24 +10,21 @@ export interface Writer {
   writeMany(parts: readonly Uint8Array[]): boolean
 }
 
-/** Writes to any stream. */
+/**
+ * Writes to any stream. A stream may keep what it is given, even though it counts it as written, so it gets a copy; the
+ * caller has to wait only where more is under way than the stream likes to hold.
+ */
 export class StreamWriter implements Writer {
   constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
 
-  write(bytes: Uint8Array): boolean {
-    // a stream may keep what it is given, though it counts it as written
-    this.stream.write(Buffer.from(bytes), this.written)
-    return this.isTaken
-  }
+  write(bytes: Uint8Array): boolean { return this.writeOwn(Buffer.from(bytes)) }
 
-  writeMany(parts: readonly Uint8Array[]): boolean {
-    this.stream.cork()
-    for (const part of parts) this.stream.write(Buffer.from(part), this.written)
-    this.stream.uncork()
-    return this.isTaken
-  }
+  writeMany(parts: readonly Uint8Array[]): boolean { return this.writeOwn(Buffer.concat(parts)) }
 
-  private get isTaken(): boolean { return this.stream.writableLength === 0 && !hasFailed(this.stream) }
+  private writeOwn(copy: Buffer): boolean {
+    this.stream.write(copy, this.written)
+    return !this.stream.writableNeedDrain && !hasFailed(this.stream)
+  }
 
   private readonly written = (): void => {
     if (this.stream.writableLength === 0) this.onWritten()

@@ -1,12 +1,10 @@
 // What is wrong with a set of options, in words: wrong types, out of bounds, contradictory, or not supported yet. The
 // same checks hold for the command line and for embedders, who hand in objects.
 import { parseAddress } from './address.js'
-import { optionName, optionRows, type OptionRow, type Value } from './rows.js'
+import { CONTRADICTIONS } from './contradictions.js'
+import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
-const PAGE_BYTES = 1024 * 1024
-/** What an item takes besides its key, value and flags, at most. */
-const HEADER_BYTES = 48
 /** What the kernel has room for in the address of a Unix socket. */
 const SOCKET_PATH_BYTES = 107
 
@@ -26,16 +24,18 @@ export function checkOptions(options: Options, nameOf: (row: OptionRow) => strin
   for (const row of optionRows) {
     if (row.value === undefined || fieldsOf(row.value).some(field => wrong.has(field))) continue
     const problem = valueProblem(row.value, options, nameOf !== fieldOrName)
-    if (problem !== undefined) wrong.set(fieldsOf(row.value)[0]!, `${nameOf(row)}: ${problem}`)
+    if (problem !== undefined) wrong.set(fieldsOf(row.value)[0], `${nameOf(row)}: ${problem}`)
   }
-  const contradictory = CONTRADICTIONS
-    .filter(({ fields, holds }) => !fields.some(field => wrong.has(field)) && holds(options))
-    .map(({ fields, problem }) => `${nameOf(rowOf(fields[0]))}: ${problem(options, field => nameOf(rowOf(field)))}`)
+  const contradictory: string[] = []
+  for (const { fields, problem } of CONTRADICTIONS) {
+    const words = !fields.some(field => wrong.has(field)) && problem(options, field => nameOf(rowOf(field)))
+    if (words !== false) contradictory.push(`${nameOf(rowOf(fields[0]))}: ${words}`)
+  }
   return [...unknown, ...wrong.values(), ...contradictory]
 }
 
 const DEFAULTS = defaultOptions()
-const OPTIONAL_TEXTS: readonly Field[] = ['socketPath', 'user', 'pidFile']
+const OPTIONAL_TEXTS: readonly Field[] = (Object.keys(DEFAULTS) as Field[]).filter(field => DEFAULTS[field] === undefined)
 
 function typeProblem(field: Field, value: unknown): string | undefined {
   if (OPTIONAL_TEXTS.includes(field)) {
@@ -72,7 +72,8 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
     case 'choice': {
       const isOne = Object.values(value.choices).some(choice =>
         Object.entries(choice).every(([field, chosen]) => options[field as Field] === chosen))
-      return isOne ? undefined : `must be one of ${Object.keys(value.choices).join(', ')}`
+      const names = inUnits ? Object.keys(value.choices) : Object.values(value.choices).flatMap(choice => Object.values(choice))
+      return isOne ? undefined : `must be one of ${names.join(', ')}`
     }
     case 'character':
       return /^[!-~]$/.test(options[value.field]) ? undefined : 'must be one printable ASCII character'
@@ -91,40 +92,6 @@ function printer(value: Value): (number: number) => string {
   return number => String(value.kind === 'whole' ? number / (value.unit ?? 1) : number)
 }
 
-/** 1048576 is 1m, 524288 is 512k. */
-export function printSize(bytes: number): string {
-  if (bytes !== 0 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)}m`
-  return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)
-}
-
-/** What no option alone is to blame for. The first field is the one that is complained about. */
-const CONTRADICTIONS: readonly {
-  fields: readonly [Field, ...Field[]]
-  holds: (options: Options) => boolean
-  problem: (options: Options, nameOf: (field: Field) => string) => string
-}[] = [
-  { fields: ['udpport'], holds: ({ udpport }) => udpport !== 0,
-    problem: () => 'UDP is not supported yet' },
-  { fields: ['threads'], holds: ({ threads }) => threads !== 1,
-    problem: () => 'more than one thread is not supported yet' },
-  { fields: ['itemSizeMax', 'maxbytes'], holds: ({ itemSizeMax, maxbytes }) => itemSizeMax > maxbytes / 2,
-    problem: ({ itemSizeMax, maxbytes }, nameOf) =>
-      `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
-  { fields: ['slabChunkMax'], holds: ({ slabChunkMax }) => PAGE_BYTES % slabChunkMax !== 0,
-    problem: ({ slabChunkMax }) => `${slabChunkMax} does not divide a page of ${PAGE_BYTES} bytes evenly` },
-  { fields: ['chunkSize', 'slabChunkMax'], holds: ({ chunkSize, slabChunkMax }) => chunkSize + HEADER_BYTES > slabChunkMax,
-    problem: ({ chunkSize, slabChunkMax }) =>
-      `${chunkSize} bytes and the header of an item do not fit the largest chunk, ${slabChunkMax} bytes` },
-  { fields: ['hotLruPct', 'warmLruPct'], holds: ({ hotLruPct, warmLruPct }) => hotLruPct + warmLruPct > 80,
-    problem: ({ hotLruPct, warmLruPct }, nameOf) =>
-      `${hotLruPct} and ${nameOf('warmLruPct')} ${warmLruPct} are more than 80 percent together` },
-]
-
-function fieldsOf(value: Value): Field[] {
-  if (value.kind !== 'choice') return [value.field]
-  return Object.keys(Object.values(value.choices)[0] ?? {}) as Field[]
-}
-
 /** The row that sets a field. */
 function rowOf(field: Field): OptionRow {
   const byValue = optionRows.find(({ value }) => value !== undefined && fieldsOf(value).includes(field))
@@ -134,5 +101,5 @@ function rowOf(field: Field): OptionRow {
 /** What an embedder calls an option. */
 function fieldOrName(row: OptionRow): string {
   const fields = row.value === undefined ? Object.keys(row.sets ?? {}) : fieldsOf(row.value)
-  return fields[0] ?? optionName(row)
+  return fields[0] ?? row.name ?? ''
 }

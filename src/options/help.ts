@@ -1,7 +1,6 @@
 // `--help` in memcached's layout, and the table of options in the README, both out of the rows.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
-import { printSize } from './check.js'
-import { optionRows, type OptionRow } from './rows.js'
+import { optionRows, printSize, type OptionRow } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
 /** Where the descriptions begin. */

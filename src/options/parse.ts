@@ -2,8 +2,8 @@
 // what follows an option that takes an argument is its argument, even `-1`. Unlike it, the whole line is read before
 // anything is said, so all problems are reported at once. Nothing is opened or printed here.
 import { parseArgs } from 'node:util'
-import { checkOptions, printSize } from './check.js'
-import { optionName, optionRows, type OptionRow, type Value } from './rows.js'
+import { checkOptions } from './check.js'
+import { optionName, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { completeOptions, type Options } from './values.js'
 
 export interface CommandLine {
@@ -25,7 +25,8 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     if (token.kind === 'positional') reader.problems.push(`unexpected argument "${token.value}"`)
     if (token.kind === 'option') reader.readOption(token.rawName, token.value)
   }
-  const options = completeOptions(reader.given)
+  const saslPwdb = env['MEMCACHED_SASL_PWDB'] || undefined
+  const options = completeOptions({ ...reader.given, saslPwdb })
   return {
     action: reader.action,
     options,
@@ -128,7 +129,6 @@ class Reader {
       case 'choice': {
         const choice = Object.hasOwn(value.choices, text) ? value.choices[text] : undefined
         if (choice !== undefined) Object.assign(given, choice)
-        else if (text === value.later) this.problems.push(`${name}: ${text} is not supported yet`)
         else this.problems.push(`${name}: must be one of ${Object.keys(value.choices).join(', ')}, not "${text}"`)
         break
       }
@@ -159,15 +159,17 @@ function whyIdle({ support, why }: OptionRow): string {
   return support === 'idle' ? `has no effect, ${why}` : `ignored for compatibility, ${why}`
 }
 
+const IDLE_WITHOUT = { lruSegmented: 'in the flat LRU', socketPath: 'without -s', sslEnabled: 'without -Z' } as const
+
 /** What the line says in vain, or only in part. */
 function uselessness(used: ReadonlySet<OptionRow>, given: Partial<Options>, options: Options): string[] {
   const useless: string[] = []
   for (const row of used) {
     if (row.needs === undefined || options[row.needs]) continue
-    useless.push(`${optionName(row)}: has no effect ${row.needs === 'socketPath' ? 'without -s' : 'in the flat LRU'}`)
+    useless.push(`${optionName(row)}: has no effect ${IDLE_WITHOUT[row.needs]}`)
   }
-  if (options.socketPath !== undefined && (given.port || given.listen !== undefined)) {
-    useless.push('-s/--unix-socket: disables network support, so -p and -l have no effect')
+  if (options.socketPath !== undefined && (given.port || given.udpport || given.listen !== undefined || options.sslEnabled)) {
+    useless.push('-s/--unix-socket: disables network support, so -p, -U, -l and -Z have no effect')
   }
   if (given.maxbytes !== undefined && given.itemSizeMax === undefined && options.itemSizeMax < 1024 * 1024) {
     useless.push(`-I/--max-item-size: lowered to half of -m, ${printSize(options.itemSizeMax)}`)
@@ -180,7 +182,7 @@ function uselessness(used: ReadonlySet<OptionRow>, given: Partial<Options>, opti
 
 function missingListener(options: Options): string[] {
   const isDeaf = options.port === 0 && options.udpport === 0 && options.socketPath === undefined
-  return isDeaf ? ['nothing to listen on: -p 0 switches TCP off, and there is no -s'] : []
+  return isDeaf ? ['nothing to listen on: -p 0 switches TCP off, and there is neither -U nor -s'] : []
 }
 
 /** memcached separates addresses by commas or semicolons, and overlooks empty ones; a list of nothing else is wrong. */

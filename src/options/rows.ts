@@ -21,7 +21,7 @@ export interface OptionRow {
   /** What the opposite name sets. */
   readonly clears?: Partial<Options>
   /** It does nothing unless this is set too. */
-  readonly needs?: 'lruSegmented' | 'socketPath'
+  readonly needs?: 'lruSegmented' | 'socketPath' | 'sslEnabled'
   /** Answered instead of serving. */
   readonly action?: 'help' | 'version' | 'license'
   /** Whether it does what memcached's does. Default 'live'. */
@@ -47,12 +47,13 @@ export type Value =
   | { readonly kind: 'fraction', readonly field: NumberField, readonly above: number, readonly below: number }
   | { readonly kind: 'octal', readonly field: 'umask', readonly min: number, readonly max: number }
   | { readonly kind: 'count', readonly field: 'verbosity', readonly min: number, readonly max: number }
-  | { readonly kind: 'text', readonly field: 'socketPath' | 'user' | 'pidFile' }
+  | { readonly kind: 'text', readonly field: TextField }
   | { readonly kind: 'character', readonly field: 'prefixDelimiter' }
   | { readonly kind: 'addresses', readonly field: 'listen' }
-  | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>>, readonly later?: string }
+  | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
 
 export type NumberField = { [Field in keyof Options]: Options[Field] extends number ? Field : never }[keyof Options]
+export type TextField = { [Field in keyof Options]: undefined extends Options[Field] ? Field : never }[keyof Options]
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -81,7 +82,7 @@ export const optionRows: readonly OptionRow[] = [
     help: ['TCP port to listen on (default: {default});', '0 is off, -1 takes any free one'] },
   { flag: 'U', long: 'udp-port', argument: 'num', value: { kind: 'whole', field: 'udpport', min: -1, max: 65535 },
     setting: 'udpport',
-    help: ['UDP port to listen on (default: {default}, off);', 'any other is not supported yet'] },
+    help: ['UDP port to listen on, at the addresses of -l', '(default: {default}, off; -1 takes any free one)'] },
   { flag: 's', long: 'unix-socket', argument: 'file', value: { kind: 'text', field: 'socketPath' },
     setting: 'domain_socket',
     help: ['UNIX socket to listen on (disables network support)'] },
@@ -95,7 +96,10 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'l', long: 'listen', argument: 'addr', value: { kind: 'addresses', field: 'listen' },
     help: ['interface to listen on (default: loopback only, 127.0.0.1 and ::1;',
       'memcached\'s is INADDR_ANY, which is -l 0.0.0.0 here);',
-      '<addr> or <addr>:<port>, several with commas or with several -l'] },
+      '<addr> or <addr>:<port>, several with commas or with several -l;',
+      'proto[ascii]:<addr>, proto[binary]: or proto[auto]: in place of -B;',
+      'with -Z also notls:<addr> for no TLS there, btls: for TLS without',
+      'and mtls: for TLS with certificates of the clients'] },
   { flag: 'd', long: 'daemon', sets: { daemonize: true },
     help: ['run as a daemon'] },
   { flag: 'r', long: 'enable-coredumps', support: 'ignored', why: NO_CALL,
@@ -159,15 +163,18 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'tcp_backlog',
     help: ['set the backlog queue limit (default: {default})'] },
   { flag: 'B', long: 'protocol', argument: 'name',
-    value: { kind: 'choice', choices: { auto: { protocol: 'auto' }, ascii: { protocol: 'ascii' } }, later: 'binary' },
-    help: ['protocol - one of ascii, binary, or auto (default: auto-negotiate);', 'binary is not supported yet'] },
+    value: { kind: 'choice', choices: {
+      auto: { protocol: 'auto' }, ascii: { protocol: 'ascii' }, binary: { protocol: 'binary' },
+    } },
+    help: ['protocol - one of ascii, binary, or auto (default: auto-negotiate)'] },
   { flag: 'I', long: 'max-item-size', argument: 'num',
     value: { kind: 'size', field: 'itemSizeMax', min: KIB, max: 1024 * MIB },
     setting: 'item_size_max',
     help: ['adjusts max item size', '(default: {default}, min: 1k, max: 1024m)'] },
-  { flag: 'S', long: 'enable-sasl', support: 'later',
-    setting: 'auth_enabled_sasl', settingValue: 'no',
-    help: ['turn on Sasl authentication'] },
+  { flag: 'S', long: 'enable-sasl', sets: { sasl: true },
+    setting: 'auth_enabled_sasl',
+    help: ['turn on Sasl authentication, for the binary protocol alone;', 'the users are those of -Y, or of the file that the',
+      'environment variable MEMCACHED_SASL_PWDB names'] },
   { flag: 'F', long: 'disable-flush-all', sets: { flushEnabled: false },
     setting: 'flush_enabled',
     help: ['disable flush_all command'] },
@@ -176,14 +183,14 @@ export const optionRows: readonly OptionRow[] = [
     help: ['disable stats cachedump and lru_crawler metadump'] },
   { flag: 'W', long: 'disable-watch', sets: { watchEnabled: false }, support: 'idle', why: NO_WATCH,
     help: ['disable watch commands (live logging)'] },
-  { flag: 'Y', long: 'auth-file', argument: 'file', support: 'later',
-    setting: 'auth_enabled_ascii', settingValue: 'no',
-    help: ['enable ASCII protocol authentication. format:', 'user:pass\\nuser2:pass2\\n'] },
+  { flag: 'Y', long: 'auth-file', argument: 'file', value: { kind: 'text', field: 'authFile' },
+    setting: 'auth_enabled_ascii',
+    help: ['enable ASCII protocol authentication, or with -S Sasl\'s.', 'format: user:pass\\nuser2:pass2\\n'] },
   { flag: 'e', long: 'memory-file', argument: 'file', support: 'later',
     setting: 'memory_file', settingValue: '(null)',
     help: ['mmap a file for item memory'] },
-  { flag: 'Z', long: 'enable-ssl', support: 'later',
-    setting: 'ssl_enabled', settingValue: 'no',
+  { flag: 'Z', long: 'enable-ssl', sets: { sslEnabled: true },
+    setting: 'ssl_enabled',
     help: ['enable TLS/SSL'] },
   { flag: 'o', long: 'extended', argument: 'list',
     help: ['comma separated list of extended options;', 'most options have a \'no_\' prefix to disable'] },
@@ -342,37 +349,38 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'ext_max_sleep', settingValue: '1000000',
     help: ['max sleep time of background threads in us (default: 1000000)'] },
 
-  { name: 'ssl_chain_cert', argument: 'file', support: 'later',
-    setting: 'ssl_chain_cert', settingValue: '(null)',
+  { name: 'ssl_chain_cert', argument: 'file', value: { kind: 'text', field: 'sslChainCert' },
+    needs: 'sslEnabled', setting: 'ssl_chain_cert',
     help: ['certificate chain file in PEM format'] },
-  { name: 'ssl_key', argument: 'file', support: 'later',
-    setting: 'ssl_key', settingValue: '(null)',
+  { name: 'ssl_key', argument: 'file', value: { kind: 'text', field: 'sslKey' },
+    needs: 'sslEnabled', setting: 'ssl_key',
     help: ['private key, if not part of the ssl_chain_cert'] },
-  { name: 'ssl_keyformat', argument: 'name', support: 'later',
-    setting: 'ssl_keyformat', settingValue: '1',
-    help: ['private key format (PEM, DER or ENGINE) (default: PEM)'] },
-  { name: 'ssl_verify_mode', argument: 'num', support: 'later',
-    setting: 'ssl_verify_mode', settingValue: '0',
-    help: ['peer certificate verification mode, default is 0(None).',
+  { name: 'ssl_keyformat', argument: 'name',
+    value: { kind: 'choice', choices: { PEM: { sslKeyFormat: 1 }, DER: { sslKeyFormat: 2 } } },
+    needs: 'sslEnabled', setting: 'ssl_keyformat',
+    help: ['private key format (PEM or DER) (default: {default})'] },
+  { name: 'ssl_verify_mode', argument: 'num', value: { kind: 'whole', field: 'sslVerifyMode', min: 0, max: 3 },
+    needs: 'sslEnabled', setting: 'ssl_verify_mode',
+    help: ['peer certificate verification mode, default is {default}(None).',
       'valid values are 0(None), 1(Request), 2(Require)', 'or 3(Once)'] },
-  { name: 'ssl_ciphers', argument: 'list', support: 'later',
-    setting: 'ssl_ciphers', settingValue: 'NULL',
+  { name: 'ssl_ciphers', argument: 'list', value: { kind: 'text', field: 'sslCiphers' },
+    needs: 'sslEnabled', setting: 'ssl_ciphers',
     help: ['specify cipher list to be used'] },
-  { name: 'ssl_ca_cert', argument: 'file', support: 'later',
-    setting: 'ssl_ca_cert', settingValue: 'NULL',
+  { name: 'ssl_ca_cert', argument: 'file', value: { kind: 'text', field: 'sslCaCert' },
+    needs: 'sslEnabled', setting: 'ssl_ca_cert',
     help: ['PEM format file of acceptable client CA\'s'] },
-  { name: 'ssl_wbuf_size', argument: 'num', support: 'later',
+  { name: 'ssl_wbuf_size', argument: 'num', support: 'ignored', why: NO_CALL,
     setting: 'ssl_wbuf_size', settingValue: '16384',
     help: ['size in kilobytes of per-connection SSL output buffer', '(default: 16)'] },
-  { name: 'ssl_session_cache', support: 'later',
-    setting: 'ssl_session_cache', settingValue: 'no',
+  { name: 'ssl_session_cache', sets: { sslSessionCache: true },
+    needs: 'sslEnabled', setting: 'ssl_session_cache',
     help: ['enable server-side SSL session cache, to support session', 'resumption'] },
-  { name: 'ssl_kernel_tls', support: 'later',
+  { name: 'ssl_kernel_tls', support: 'ignored', why: NO_CALL,
     setting: 'ssl_kernel_tls', settingValue: 'no',
     help: ['enable kernel TLS offload'] },
-  { name: 'ssl_min_version', argument: 'num', support: 'later',
-    setting: 'ssl_min_version', settingValue: 'tlsv1.2',
-    help: ['minimum protocol version to accept (default: tlsv1.2)',
+  { name: 'ssl_min_version', argument: 'num', value: { kind: 'whole', field: 'sslMinVersion', min: 0, max: 3 },
+    needs: 'sslEnabled', setting: 'ssl_min_version',
+    help: ['minimum protocol version to accept (default: {default}, tlsv1.2)',
       'valid values are 0(tlsv1.0), 1(tlsv1.1), 2(tlsv1.2), or 3(tlsv1.3).'] },
   { name: 'proxy_config', argument: 'file', support: 'later',
     help: ['run as a proxy, configured by a Lua program'] },
@@ -388,4 +396,15 @@ export const optionRows: readonly OptionRow[] = [
 export function optionName({ flag, long, name }: OptionRow): string {
   if (flag === undefined) return `-o ${name}`
   return long === undefined ? `-${flag}` : `-${flag}/--${long}`
+}
+
+/** The fields that a value sets. */
+export function fieldsOf(value: Value): [keyof Options, ...(keyof Options)[]] {
+  return value.kind === 'choice' ? Object.keys(Object.values(value.choices)[0] ?? {}) as [keyof Options] : [value.field]
+}
+
+/** 1048576 is 1m, 524288 is 512k. */
+export function printSize(bytes: number): string {
+  if (bytes !== 0 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)}m`
+  return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)
 }

@@ -1,5 +1,5 @@
 // `stats settings`: what the server is set to, in memcached's names, order and formats.
-import { optionRows, type OptionRow } from './rows.js'
+import { fieldsOf, optionRows, type OptionRow } from './rows.js'
 import { LOOPBACK, type Options } from './values.js'
 
 /** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
@@ -40,12 +40,20 @@ const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => strin
   // memcached's default, for those who compare it; ours is what one read brings
   reqs_per_event: ({ reqsPerEvent }) => String(reqsPerEvent === 0 ? 20 : reqsPerEvent),
   detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
-  binding_protocol: ({ protocol }) => protocol === 'ascii' ? 'ascii' : 'auto-negotiate',
+  binding_protocol: ({ protocol }) => protocol === 'auto' ? 'auto-negotiate' : protocol,
+  auth_enabled_ascii: ({ authFile, sasl }) => sasl ? 'no' : authFile ?? 'no',
   lru_maintainer_thread: ({ lruMaintainer }) => yesOrNo(lruMaintainer),
   lru_segmented: ({ lruSegmented }) => yesOrNo(lruSegmented),
   temp_lru: ({ tempLru }) => yesOrNo(tempLru),
+  ssl_chain_cert: ({ sslChainCert }) => sslChainCert ?? '(null)',
+  ssl_key: ({ sslKey }) => sslKey ?? '(null)',
+  ssl_verify_mode: ({ sslVerifyMode }) => String(OPENSSL_VERIFY[sslVerifyMode]),
+  ssl_min_version: ({ sslMinVersion }) => `tlsv1.${sslMinVersion}`,
   client_flags_size: () => '4',
 }
+
+/** The modes of `ssl_verify_mode` as OpenSSL's flags, which is how memcached prints them: peer 1, required 2, once 4. */
+const OPENSSL_VERIFY = [0, 1, 1 | 2, 1 | 2 | 4]
 
 const ROWS = new Map(optionRows.filter(row => row.setting !== undefined).map(row => [row.setting, row]))
 
@@ -59,7 +67,7 @@ function settingOf(row: OptionRow | undefined, options: Options): string {
   switch (value.kind) {
     case 'fraction': return options[value.field].toFixed(2)
     case 'octal': return options[value.field].toString(8)
-    case 'choice': return String(options.hashAlgorithm)
+    case 'choice': return String(options[fieldsOf(value)[0]])
     default: return String(options[value.field] ?? 'NULL')
   }
 }

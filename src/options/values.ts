@@ -7,6 +7,9 @@ export const ITEM_SIZE_MIN = 1024
 /** Where a server listens that is not told where. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 
+/** What a connection may speak; 'auto' lets its first byte decide. */
+export type ProtocolName = 'auto' | 'ascii' | 'binary'
+
 /** What a server can be told. Every field has the default of the command line. */
 export interface Options {
   /** Memory for items in bytes, `-m` gives it in MiB. Default 64 MiB. */
@@ -15,9 +18,12 @@ export interface Options {
   maxconns: number
   /** TCP port, `-p`: 0 opens none, -1 takes any free one. Default 11211. */
   port: number
-  /** UDP port, `-U`: only 0, off, for now. */
+  /** UDP port, `-U`: 0 opens none, -1 takes any free one. It listens where TCP would. Default 0. */
   udpport: number
-  /** Addresses, names or `address:port`, `-l`. Default none, meaning loopback only: 127.0.0.1 and ::1. */
+  /**
+   * Addresses, names or `address:port`, each with prefixes as `parseAddress` reads them, `-l`. Default none, meaning
+   * loopback only: 127.0.0.1 and ::1.
+   */
   listen: readonly string[]
   /** Path of a Unix socket, `-s`; there is no TCP then. */
   socketPath: string | undefined
@@ -45,8 +51,14 @@ export interface Options {
   useCas: boolean
   /** Connections the kernel queues, `-b`. Default 1024. */
   backlog: number
-  /** Protocols spoken, `-B`. Default 'auto'. */
-  protocol: 'auto' | 'ascii'
+  /** What is spoken where a listener's address says nothing else, `-B`. Default 'auto', by a connection's first byte. */
+  protocol: ProtocolName
+  /** Whether clients of the binary protocol say who they are (SASL), `-S`. Default false. */
+  sasl: boolean
+  /** File of the users and their passwords, `-Y`; without `sasl` for clients of the text protocol. */
+  authFile: string | undefined
+  /** Another such file, for `sasl` alone: the environment variable MEMCACHED_SASL_PWDB. */
+  saslPwdb: string | undefined
   /** Largest item in bytes, `-I`. Default 1 MiB. */
   itemSizeMax: number
   /** Whether a connection over the limit is told so and closed, rather than left waiting. Default true. */
@@ -105,6 +117,24 @@ export interface Options {
   workerLogbufSize: number
   /** Bytes; kept for `stats settings`. Default 0. */
   readBufMemLimit: number
+  /** Whether TCP is encrypted where a listener's address says nothing else, `-Z`. Default false. */
+  sslEnabled: boolean
+  /** File of the certificate and those that vouch for it, PEM. */
+  sslChainCert: string | undefined
+  /** File of the private key, if it is not in that of the certificate. */
+  sslKey: string | undefined
+  /** How the private key is written, in OpenSSL's numbers: 1 PEM, 2 DER. Default 1. */
+  sslKeyFormat: number
+  /** Certificates of clients: 0 not asked for, 1 asked for and checked if there is one, 2 and 3 required. Default 0. */
+  sslVerifyMode: number
+  /** Ciphers allowed, in OpenSSL's words. Default Node's. */
+  sslCiphers: string | undefined
+  /** File of who may vouch for clients, PEM. */
+  sslCaCert: string | undefined
+  /** Whether clients may resume a session. Default false. */
+  sslSessionCache: boolean
+  /** The oldest TLS: 0 is 1.0, 1 is 1.1, 2 is 1.2, 3 is 1.3. Default 2. */
+  sslMinVersion: number
   /** Command line only: leave the terminal, `-d`. Default false. */
   daemonize: boolean
   /** Command line only: the user to become once the port is open, `-u`. */
@@ -135,6 +165,9 @@ export function defaultOptions(): Options {
     useCas: true,
     backlog: 1024,
     protocol: 'auto',
+    sasl: false,
+    authFile: undefined,
+    saslPwdb: undefined,
     itemSizeMax: 1024 * 1024,
     maxconnsFast: true,
     hashpowerInit: 0,
@@ -164,6 +197,15 @@ export function defaultOptions(): Options {
     watcherLogbufSize: 256 * 1024,
     workerLogbufSize: 64 * 1024,
     readBufMemLimit: 0,
+    sslEnabled: false,
+    sslChainCert: undefined,
+    sslKey: undefined,
+    sslKeyFormat: 1,
+    sslVerifyMode: 0,
+    sslCiphers: undefined,
+    sslCaCert: undefined,
+    sslSessionCache: false,
+    sslMinVersion: 2,
     daemonize: false,
     user: undefined,
     pidFile: undefined,
@@ -172,7 +214,7 @@ export function defaultOptions(): Options {
 
 /**
  * The defaults with what was given in their place, made to fit each other: `-m 1` alone lowers the largest item to half
- * a MiB, and no chunk is larger than the largest item.
+ * a MiB, no chunk is larger than the largest item, and authentication chooses the protocol that has it.
  */
 export function completeOptions(given: Partial<Options>): Options {
   const options: Options = Object.assign(defaultOptions(), withoutUndefined(given))
@@ -182,7 +224,14 @@ export function completeOptions(given: Partial<Options>): Options {
   if (options.slabChunkMax > options.itemSizeMax) {
     options.slabChunkMax = largestPowerOfTwo(Math.max(ITEM_SIZE_MIN, options.itemSizeMax))
   }
+  if (given.protocol === undefined) options.protocol = protocolOf(options)
   return options
+}
+
+/** SASL is for the binary protocol, an authentication file without it for the text protocol. */
+function protocolOf({ sasl, authFile }: Options): ProtocolName {
+  if (sasl) return 'binary'
+  return authFile === undefined ? 'auto' : 'ascii'
 }
 
 function withoutUndefined(given: Partial<Options>): Partial<Options> {

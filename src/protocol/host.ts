@@ -8,6 +8,12 @@ import { type Output } from './output.js'
 /** The rows of a statistics report, in order. */
 export type Rows = Iterable<readonly [name: string, value: string | number]>
 
+/** Who may speak to the server. */
+export interface Authenticator {
+  /** Takes as long for a wrong name or password as for a right one. */
+  accepts(name: Uint8Array, password: Uint8Array): boolean
+}
+
 export interface Host {
   readonly store: Store
   readonly input: Input
@@ -15,6 +21,11 @@ export interface Host {
   readonly prefixes: Prefixes
   /** 0 to 3, see -v. */
   verbosity: number
+  /** Undefined: everybody may speak. */
+  readonly credentials: Authenticator | undefined
+  /** Whether the binary protocol asks for SASL; the text protocol asks where there are credentials and this is false. */
+  readonly isSaslEnabled: boolean
+  readonly isTlsEnabled: boolean
   readonly isShutdownEnabled: boolean
   readonly isFlushEnabled: boolean
   readonly isDumpEnabled: boolean
@@ -24,6 +35,8 @@ export interface Host {
   report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'conns'): Rows
   /** One line for the person who started the server. */
   log(line: string): void
+  /** Reads the TLS certificates anew, for new connections; answers what went wrong, if anything did. */
+  refreshCertificates(): string | undefined
   /** The `shutdown` command. */
   shutdown(isGraceful: boolean): void
 }

@@ -1,8 +1,8 @@
 // The read buffer of a thread. All its connections share it, because a batch is parsed before the next one is read; what
 // is left of an unfinished request is kept aside by its session and put in front of the next batch.
 //
-//   | room for what was kept aside |  the bytes of this batch  | a line end, so that every scan stops |
-//   ^ start                        ^ batchStart                ^ at the end of what was read
+//   | room for what was kept aside |  the bytes of this batch  | a line end, so that every scan stops | a decoded key |
+//   ^ start                        ^ batchStart                ^ at the end of what was read          ^ keyStart
 
 /** What one read takes at most. */
 export const READ_BYTES = 96 * 1024
@@ -10,13 +10,17 @@ export const READ_BYTES = 96 * 1024
 const SHORT_READ_BYTES = 2 * 1024
 /** The longest unfinished line: only a multi-get may grow so long. */
 export const LINE_BYTES_MAX = 1024 * 1024
+const SENTINEL_BYTES = 64
+const KEY_BYTES = 256
 /** The bytes an Input needs. */
-export const INPUT_BYTES = LINE_BYTES_MAX + READ_BYTES + 64
+export const INPUT_BYTES = LINE_BYTES_MAX + READ_BYTES + SENTINEL_BYTES + KEY_BYTES
 
 export class Input {
   /** Where a read puts its bytes. */
   readonly batchStart: number
-  /** The same place as a view to hand to a socket. */
+  /** Room for a key that does not stand in the input as it is, as one in base64. */
+  readonly keyStart: number
+  /** `batchStart` as a view to hand to a socket. */
   readonly readBuffer: Uint8Array
   readonly shortReadBuffer: Uint8Array
   /** Whether a batch is being served, so that nothing may be put here. */
@@ -25,6 +29,7 @@ export class Input {
   /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */
   constructor(readonly bytes: Uint8Array, readonly start: number) {
     this.batchStart = start + LINE_BYTES_MAX
+    this.keyStart = this.batchStart + READ_BYTES + SENTINEL_BYTES
     this.readBuffer = bytes.subarray(this.batchStart, this.batchStart + READ_BYTES)
     this.shortReadBuffer = bytes.subarray(this.batchStart, this.batchStart + SHORT_READ_BYTES)
   }

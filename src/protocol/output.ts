@@ -10,6 +10,8 @@ import { Counter, type Counters } from '../stats/counters.js'
 export const OUTPUT_BYTES = 64 * 1024
 /** How many buffers lie beside the items, where copying is quickest; any more are ordinary memory. */
 export const OUTPUT_BUFFERS = 8
+/** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
+export const COPY_MAX = 32 * 1024
 /** Lent bytes from which on a batch is written before it is complete. */
 const LENT_BYTES_MAX = 512 * 1024
 const SPARE_BUFFERS_MAX = 64

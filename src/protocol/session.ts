@@ -2,7 +2,7 @@
 // request needs that is not complete: its unfinished line, the item being filled, the item being sent. All the sessions
 // of a thread share one input and one output, so at the end of each batch a session has copied aside what it still needs.
 //
-//   Line      expects a command line
+//   Request   expects a request: a line, or a packet
 //   Value     fills a reserved item, of which `received` bytes are there, the line end included
 //   Swallow   throws away `swallowLeft` bytes of a value that is refused, then answers `pendingReply`
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
@@ -16,15 +16,11 @@ import { NO_ITEM, type ItemId } from '../store/items.js'
 import { Request } from '../store/request.js'
 import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
-import { LINE_BYTES_MAX } from './input.js'
 import { type Loan, type Sink } from './output.js'
 
-export const enum Phase { Line, Value, Swallow, Keys, Sending, Closed }
+export const enum Phase { Request, Value, Swallow, Keys, Sending, Closed }
 
-/** How long a line may be before its end is there, as in memcached. */
-const UNFINISHED_LINE_MAX = 2048
-
-/** What a line handler answers when the line is not complete. */
+/** What a protocol answers when a request is not complete. */
 export const UNFINISHED = -1
 
 /** Values from here on are worth a short first read, see Input. */
@@ -34,20 +30,26 @@ const FOLLOWING_BYTES_MAX = 4096
 
 /** What understands the bytes of a session. One serves all the sessions of a thread. */
 export interface Protocol {
-  /** Carries out the command at `at`; answers where the next bytes begin, or UNFINISHED if more must arrive first. */
-  line(session: Session, at: number, end: number): number
+  /** memcached's name for it, for logs. */
+  readonly name: string
+  /** Carries out the request at `at`; answers where the next bytes begin, or UNFINISHED if more must arrive first. */
+  request(session: Session, at: number, end: number): number
   /** Goes on with a get that waited for its output, `at` being behind the last key it served. */
-  moreKeys(session: Session, at: number): number
-  /** Stores a filled item, unless its value did not end as it must. */
-  store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void
-  /** Writes what follows a value that was sent apart from its header. */
-  endValue(): void
-  /** Writes an answer that had to wait. */
-  answerLate(line: Uint8Array): void
-  /** Whether an unfinished line may become as long as LINE_BYTES_MAX. */
-  isLongGet(at: number, end: number): boolean
-  /** Tells that a line became longer than that; the session then ends. */
-  refuseLongLine(): void
+  more(session: Session, at: number): number
+  /** Ends the session if the request at `at`, of which `end - at` bytes are there, is too long already. */
+  checkUnfinished(session: Session, at: number, end: number): void
+}
+
+/** What a value is given to that came in parts. */
+export interface Receiver {
+  /** Stores the filled item, or abandons it, and answers. The request names its key. */
+  received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void
+}
+
+/** What goes on when a value that was lent to the output has been sent. */
+export interface Sender {
+  /** Writes what follows the value, and says what the session waits for. */
+  sent(session: Session): void
 }
 
 /** The other end of a session: what a connection does for it. */
@@ -64,12 +66,14 @@ export interface Peer extends Sink {
 
 export class Session {
   readonly request: Request
-  phase: Phase = Phase.Line
+  phase: Phase = Phase.Request
   /** Whether the command at work wants no answer. */
   isQuiet = false
   /** What the get at work asks for besides the value: its cas number, a new end of its life. */
   withCas = false
   withTouch = false
+  /** Whether the client has shown that it may speak; only asked where that is needed. */
+  isAuthenticated = false
   /** Store time at which the last bytes arrived. */
   usedAt: number
   /** Whether the last value of this client was large, so that the next is best read with a short first read. */
@@ -78,7 +82,10 @@ export class Session {
   // Value
   shard: Shard | undefined
   item: ItemId = NO_ITEM
+  private receiver: Receiver | undefined
   private received = 0
+  /** How many bytes of line end follow the value. */
+  private endBytes = 2
   private isBadChunk = false
 
   // Swallow
@@ -86,6 +93,7 @@ export class Session {
   private pendingReply: Uint8Array | undefined
 
   // Sending
+  private sender: Sender | undefined
   private sentBytes = 0
   private pin: Pin | undefined
 
@@ -96,10 +104,9 @@ export class Session {
   private parked: Uint8Array | undefined
   /** Whether its batch is being served just now. */
   isWorking = false
-  /** Whether anything has come; only for logs. */
-  private hasSpoken = false
 
-  constructor(private readonly host: Host, private readonly protocol: Protocol, readonly peer: Peer) {
+  /** @param protocol the one it begins with; it may put another in its place */
+  constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
     this.usedAt = host.store.context.now
   }
@@ -167,7 +174,7 @@ export class Session {
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
-    if (this.host.verbosity > 1) this.logBegin()
+    if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
     this.isWorking = input.isInUse = true
     let at = start
     let served = 0
@@ -180,25 +187,18 @@ export class Session {
       const next = this.step(at, end)
       if (next === UNFINISHED) break
       at = next
-      if (this.phase === Phase.Line) served++
+      if (this.phase === Phase.Request) served++
     }
     this.finish(start, at, end, hasYielded)
     this.isWorking = input.isInUse = false
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
   }
 
-  private logBegin(): void {
-    const { host, peer } = this
-    if (!this.hasSpoken) host.log(`${peer.id}: Client using the ascii protocol`)
-    this.hasSpoken = true
-    if (host.verbosity > 2) host.log(`${peer.id}: going from ${this.stateName} to conn_parse_cmd`)
-  }
-
   /** What memcached calls the state of a connection, in logs and in `stats conns`. */
   get stateName(): string {
     if (this.isWorking) return 'conn_parse_cmd'
     switch (this.phase) {
-      case Phase.Line: return 'conn_read'
+      case Phase.Request: return 'conn_read'
       case Phase.Value: return 'conn_nread'
       case Phase.Swallow: return 'conn_swallow'
       case Phase.Keys:
@@ -216,8 +216,8 @@ export class Session {
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
   private step(at: number, end: number): number {
     switch (this.phase) {
-      case Phase.Line: return this.protocol.line(this, at, end)
-      case Phase.Keys: return this.protocol.moreKeys(this, at)
+      case Phase.Request: return this.protocol.request(this, at, end)
+      case Phase.Keys: return this.protocol.more(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
       case Phase.Sending:
@@ -228,8 +228,8 @@ export class Session {
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     const { output, store } = this.host
-    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Line
-    if (isUnfinished) this.checkLine(at, end)
+    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Request
+    if (isUnfinished) this.protocol.checkUnfinished(this, at, end)
     if (this.phase === Phase.Closed) {
       this.forget()
       output.flush()
@@ -249,24 +249,20 @@ export class Session {
     }
   }
 
-  /** Ends the conversation if an unfinished line is too long; only a get may pass UNFINISHED_LINE_MAX. */
-  private checkLine(at: number, end: number): void {
-    if (end - at <= UNFINISHED_LINE_MAX) return
-    const isLongGet = this.protocol.isLongGet(at, end)
-    if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (isLongGet) this.protocol.refuseLongLine()
-    this.phase = Phase.Closed
-  }
-
   // Values
 
   /** A value of so many bytes is announced. */
   expectValue(valueBytes: number): void { this.sendsLargeValues = valueBytes >= LARGE_VALUE_BYTES }
 
-  /** Fills a reserved item from the bytes that follow. */
-  beginValue(shard: Shard, item: ItemId): void {
+  /**
+   * Fills a reserved item from the bytes that follow, then gives it to `receiver`.
+   * @param endBytes 2 if a line end follows the value, 0 if nothing does
+   */
+  beginValue(shard: Shard, item: ItemId, receiver: Receiver, endBytes: 0 | 2): void {
     this.shard = shard
     this.item = item
+    this.receiver = receiver
+    this.endBytes = endBytes
     this.received = 0
     this.isBadChunk = false
     this.phase = Phase.Value
@@ -277,6 +273,7 @@ export class Session {
     this.swallowLeft = count
     this.pendingReply = reply
     this.phase = Phase.Swallow
+    if (count === 0) this.endSwallow()
   }
 
   private takeValue(at: number, end: number): number {
@@ -289,10 +286,11 @@ export class Session {
       this.received += count
       at += count
     }
-    for (; at < end && this.received >= valueBytes && this.received < valueBytes + 2; at++, this.received++) {
+    const wholeBytes = valueBytes + this.endBytes
+    for (; at < end && this.received >= valueBytes && this.received < wholeBytes; at++, this.received++) {
       if (bytes[at] !== (this.received === valueBytes ? Ascii.CarriageReturn : Ascii.LineEnd)) this.isBadChunk = true
     }
-    if (this.received === valueBytes + 2) this.endValue()
+    if (this.received === wholeBytes) this.endValue()
     return at
   }
 
@@ -301,11 +299,11 @@ export class Session {
     const item = this.item
     const { items } = shard
     this.item = NO_ITEM
-    this.phase = Phase.Line
+    this.phase = Phase.Request
     this.request.bytes = items.bytes
     this.request.keyStart = items.keyStart(item)
     this.request.keyEnd = this.request.keyStart + items.keyBytes(item)
-    this.protocol.store(this, shard, item, !this.isBadChunk)
+    this.receiver!.received(this, shard, item, !this.isBadChunk)
     this.request.bytes = this.host.input.bytes
   }
 
@@ -319,7 +317,7 @@ export class Session {
     const valueBytes = items.valueBytes(this.item)
     if (valueBytes - this.received < Size.DirectMin) return undefined
     const room = this.shard!.valueRoom(this.item, this.received)
-    const wanted = valueBytes + 2 - this.received + FOLLOWING_BYTES_MAX
+    const wanted = valueBytes + this.endBytes - this.received + FOLLOWING_BYTES_MAX
     return new Uint8Array(items.bytes.buffer, items.valueAt(this.item, this.received), Math.min(room, wanted))
   }
 
@@ -333,12 +331,13 @@ export class Session {
     store.refreshTime()
     this.usedAt = store.context.now
     this.received += count
-    if (this.received > valueBytes) this.checkSpareBytes(valueBytes)
-    if (this.received < valueBytes + 2) return
-    const followingBytes = this.received - (valueBytes + 2)
+    const wholeBytes = valueBytes + this.endBytes
+    if (this.received > valueBytes && this.endBytes > 0) this.checkSpareBytes(valueBytes)
+    if (this.received < wholeBytes) return
+    const followingBytes = this.received - wholeBytes
     assert(followingBytes <= FOLLOWING_BYTES_MAX, 'more was read than there was room for')
     if (followingBytes > 0) {
-      const at = items.valueAt(item, valueBytes + 1) + 1
+      const at = items.valueAt(item, wholeBytes - 1) + 1
       input.bytes.set(items.bytes.subarray(at, at + followingBytes), input.batchStart)
     }
     output.open(this.peer)
@@ -359,20 +358,23 @@ export class Session {
   private swallow(at: number, end: number): number {
     const count = Math.min(end - at, this.swallowLeft)
     this.swallowLeft -= count
-    if (this.swallowLeft === 0) {
-      this.phase = Phase.Line
-      if (this.pendingReply !== undefined) this.protocol.answerLate(this.pendingReply)
-      this.pendingReply = undefined
-    }
+    if (this.swallowLeft === 0) this.endSwallow()
     return at + count
+  }
+
+  private endSwallow(): void {
+    this.phase = Phase.Request
+    if (this.pendingReply !== undefined) this.host.output.text(this.pendingReply)
+    this.pendingReply = undefined
   }
 
   // Sending large items
 
-  /** Sends the value of a pinned item, in runs that lie together, as fast as the other end takes them; then its get goes on. */
-  beginSending(shard: Shard, item: ItemId): void {
+  /** Sends the value of a pinned item, in runs that lie together, as fast as the other end takes them; then tells `sender`. */
+  beginSending(shard: Shard, item: ItemId, sender: Sender): void {
     this.shard = shard
     this.item = item
+    this.sender = sender
     this.sentBytes = 0
     this.pin = new Pin(shard, item)
     this.phase = Phase.Sending
@@ -392,16 +394,15 @@ export class Session {
       pin.share()
       output.lend(Buffer.from(items.bytes.buffer, at, run), pin)
       if (this.sentBytes < valueBytes) continue
-      this.phase = Phase.Keys
       this.item = NO_ITEM
       pin.end()
-      this.protocol.endValue()
+      this.sender!.sent(this)
       return
     }
   }
 
   /** Whether it waits for a request, so that nothing is lost if it ends. */
-  get isIdle(): boolean { return this.phase === Phase.Line }
+  get isIdle(): boolean { return this.phase === Phase.Request }
 }
 
 /** One reference to an item that is being sent, shared by its session and the parts that are on their way. */

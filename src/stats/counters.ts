@@ -6,6 +6,7 @@ export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
+  SslNewSessions, SslHandshakeErrors, SslProtoErrors,
   Count = 32,
 }
 

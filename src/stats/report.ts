@@ -26,6 +26,8 @@ export interface ServerFacts {
   readonly lruMaintainer: boolean
   readonly tempLru: boolean
   readonly hasIdleTimeout: boolean
+  /** Where there is TLS. */
+  readonly tls: { readonly hasSessionCache: boolean; readonly secondsSinceRefresh: number } | undefined
 }
 
 /** A connection as `stats conns` shows it. */
@@ -148,6 +150,12 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield* LOG_ROWS
   yield ['unexpected_napi_ids', 0]
   yield ['round_robin_fallback', 0]
+  if (facts.tls !== undefined) {
+    if (facts.tls.hasSessionCache) yield ['ssl_new_sessions', counters.sum(Counter.SslNewSessions)]
+    yield ['ssl_handshake_errors', counters.sum(Counter.SslHandshakeErrors)]
+    yield ['ssl_proto_errors', counters.sum(Counter.SslProtoErrors)]
+    yield ['time_since_server_cert_refresh', facts.tls.secondsSinceRefresh]
+  }
   yield ['bytes', store.itemBytes]
   yield ['curr_items', store.itemCount]
   yield ['total_items', counters.sum(Counter.TotalItems)]
@@ -267,6 +275,7 @@ export function* sizesReport(store: Store): Iterable<Row> {
 /** `stats conns`. */
 export function* connsReport(connections: Iterable<ConnectionFacts>): Iterable<Row> {
   for (const { id, address, listenAddress, state, idleSeconds } of connections) {
+    if (address.startsWith('udp')) yield [`${id}:UDP`, 'UDP']
     yield [`${id}:addr`, address]
     if (listenAddress !== undefined) yield [`${id}:listen_addr`, listenAddress]
     yield [`${id}:state`, state]

@@ -115,9 +115,7 @@ export class Lru {
     const state = items.state(item)
     if (!this.settings.lruSegmented) {
       if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
-      if (items.usedAt(item) >= now - FLAT_UPDATE_SECONDS) return false
-      items.setUsedAt(item, now)
-      return true
+      return this.refreshFlat(item, now)
     }
     if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
     else if ((state & State.Active) === 0) {
@@ -125,6 +123,20 @@ export class Lru {
       items.setUsedAt(item, now)
     }
     return false
+  }
+
+  /** What an add of a key that is there does: as a second hit, though nobody has fetched the item. Returns as `touchBits`. */
+  promote(item: ItemId, now: number): boolean {
+    if (!this.settings.lruSegmented) return this.refreshFlat(item, now)
+    this.items.mark(item, State.Active)
+    this.items.setUsedAt(item, now)
+    return false
+  }
+
+  private refreshFlat(item: ItemId, now: number): boolean {
+    if (this.items.usedAt(item) >= now - FLAT_UPDATE_SECONDS) return false
+    this.items.setUsedAt(item, now)
+    return true
   }
 
   /** Brings HOT and WARM back to their shares, in at most `stepsMax` moves of one item. Returns the moves made. */

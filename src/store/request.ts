@@ -54,8 +54,9 @@ export class Request {
   readonly number = new Uint64()
   readonly initial = new Uint64()
   isDecrement = false
-  /** incr and decr: the item that has the result. */
+  /** incr and decr: the item that has the result, and whether it is a new one, begun by Extra.Vivify. */
   item: ItemId = NO_ITEM
+  isBegun = false
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes

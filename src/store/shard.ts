@@ -201,7 +201,7 @@ export class Shard {
         return this.replaceLocked(request, old, item)
       case Mode.Add:
         if (old === NO_ITEM) return this.replaceLocked(request, old, item)
-        this.bumpLocked(old)
+        this.promoteLocked(old)
         break
       case Mode.Replace:
         if (old !== NO_ITEM) return this.replaceLocked(request, old, item)
@@ -403,6 +403,7 @@ export class Shard {
   arithmeticLocked(request: Request): Outcome {
     const { context, items } = this
     const item = this.findLiveLocked(request)
+    request.isBegun = false
     if (item === NO_ITEM) {
       if ((request.extras & Extra.Vivify) !== 0) return this.beginNumberLocked(request)
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
@@ -438,6 +439,7 @@ export class Shard {
     this.replaceLocked(request, NO_ITEM, item)
     number.set(initial.high, initial.low)
     request.item = item
+    request.isBegun = true
     return Outcome.Number
   }
 
@@ -490,7 +492,15 @@ export class Shard {
 
   /** Marks an item as used; a get does it. */
   bumpLocked(item: ItemId): void {
-    if (!this.lru.touchBits(item, this.context.now)) return
+    if (this.lru.touchBits(item, this.context.now)) this.moveToHeadLocked(item)
+  }
+
+  /** Marks an item as one that is wanted, though nobody has fetched it. */
+  private promoteLocked(item: ItemId): void {
+    if (this.lru.promote(item, this.context.now)) this.moveToHeadLocked(item)
+  }
+
+  private moveToHeadLocked(item: ItemId): void {
     const slabClass = this.space.classOf(item)
     const lock = this.slabs.lockWord(slabClass)
     this.context.locks.take(lock)

@@ -17,6 +17,9 @@ const SHORT = 200
 
 const SEED = 1
 
+/** Needs what the block before it stored, so it cannot be played alone. */
+const NOT_ALONE = 'base64-text-after-the-padding'
+
 /** Plays a block whole, and if it is short again for each of the cuts, from an empty cache every time. */
 async function playCut(block: Block, host: Host, cuts: (sentBytes: number) => Iterable<number>): Promise<void> {
   const again = { ...block, flush: true }
@@ -30,7 +33,9 @@ function* everyPlace(sentBytes: number): Iterable<number> {
 }
 
 function repeatable(transport: Transport): ReturnType<typeof playable> {
-  return playable(transport).filter(file => file.name !== 'stats.fresh' && file.name !== 'options.shutdown')
+  return playable(transport)
+    .filter(file => file.name !== 'stats.fresh' && file.name !== 'options.shutdown')
+    .map(file => ({ ...file, blocks: file.blocks.filter(block => block.name !== NOT_ALONE) }))
 }
 
 void t.test('on a bare session, cut at every place', async t => {

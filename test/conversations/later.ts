@@ -14,8 +14,6 @@ interface Row {
 }
 
 export const waitingRows: readonly Row[] = [
-  { reason: 'the meta commands', sends: /^(mg|ms|md|ma|mn|me)[ \r]/m },
-  { reason: 'the binary protocol', sends: /^\x80[\x00-\x22]\x00/m },
   { reason: 'moving pages by command', sends: /^slabs /m },
   { reason: 'tuning the LRU by command', sends: /^lru /m },
   { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
@@ -24,7 +22,7 @@ export const waitingRows: readonly Row[] = [
   { reason: 'several threads', file: /^stats.options$/ },
 ]
 
-export type Transport = 'session' | 'tcp' | 'unix'
+export type Transport = 'session' | 'tcp' | 'tls' | 'unix'
 
 interface TransportRow extends Row {
   readonly not: readonly Transport[]
@@ -32,6 +30,7 @@ interface TransportRow extends Row {
 
 export const transportRows: readonly TransportRow[] = [
   { reason: 'shows TCP addresses', file: /^stats.fresh$/, block: /^stats-conns/, not: ['session', 'unix'] },
+  { reason: 'shows the statistics of a server without TLS', file: /^stats.general$/, not: ['tls'] },
   { reason: 'is about connections', file: /^own.idle$/, not: ['session'] },
   { reason: 'shows the settings of a TCP server', file: /^(stats.settings|own.options)$/, not: ['unix'] },
 ]

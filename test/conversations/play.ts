@@ -1,6 +1,7 @@
 // Plays every .wire file of this folder against a server that the caller starts.
 
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
@@ -32,9 +33,19 @@ export function playable(transport: Transport): readonly WireFile[] {
 
 /** What a file's `# server:` line asks for. */
 export function optionsOf(file: WireFile): Options {
-  const { options, problems } = parseArguments(file.arguments, {})
+  const { options, problems } = parseArguments(file.arguments.map(word => word.replace(/\{(\w+)\}/, (_, name: string) => pathOf(file, name))), {})
   if (problems.length > 0) throw new Error(`${file.name}.wire: ${problems.join('; ')}`)
   return options
+}
+
+/** Writes a file that the command line names, once for this process; answers where it is. */
+function pathOf(file: WireFile, name: string): string {
+  const folder = join(tmpdir(), `memslab-${process.pid}`)
+  mkdirSync(folder, { recursive: true })
+  process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
+  const path = join(folder, name)
+  writeFileSync(path, file.files.get(name) ?? '', 'latin1')
+  return path
 }
 
 /** One test a block; a fresh server for each file, and for what follows a block that stops it. */

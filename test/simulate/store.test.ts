@@ -2,7 +2,7 @@
 // allowed only where memory is short. A failure names its seed: MEMSLAB_SEED repeats it, MEMSLAB_STEPS makes it longer.
 import t, { type Test } from 'tap'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
-import { Mode } from '../../src/store/request.js'
+import { Extra, Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { type StoreOptions } from '../../src/store/store.js'
 import { Prng } from '../support/prng.js'
@@ -76,7 +76,8 @@ function simulate(t: Test, world: World, seed: number): void {
     if (roll < 750) return write(key, Mode.Add)
     if (roll < 790) return write(key, Mode.Replace)
     if (roll < 830) return write(key, random.below(2) === 0 ? Mode.Append : Mode.Prepend)
-    if (roll < 870) return remove(key)
+    if (roll < 860) return remove(key)
+    if (roll < 870) return hollow(key)
     if (roll < 900) return count(key)
     if (roll < 930) return touch(key)
     if (roll < 950) return hold(key)
@@ -108,7 +109,7 @@ function simulate(t: Test, world: World, seed: number): void {
     const exptime = random.below(5) === 0 ? random.below(20) + 1 : 0
     if (mode !== Mode.Set) read(key)   // so that the model knows what was evicted
     const old = model.get(key)
-    const outcome = subject.put(mode, key, value, flags, exptime)
+    const outcome = random.oneIn(2) ? subject.put(mode, key, value, flags, exptime) : subject.putWhole(mode, key, value, flags, exptime)
     const wants = expectation(mode, old)
     if (outcome === Outcome.NoMemory || outcome === Outcome.TooLarge) {
       if (world.isRoomy) throw new Error('out of memory')
@@ -134,11 +135,23 @@ function simulate(t: Test, world: World, seed: number): void {
     model.delete(key)
   }
 
+  /** The item stays, stale or not, and loses its value. */
+  function hollow(key: string): void {
+    read(key)
+    const exptime = random.below(2) * 10
+    const extras = Extra.RemoveValue | (random.oneIn(2) ? Extra.Invalidate : Extra.None)
+    const outcome = subject.delete(key, extras, exptime)
+    if (outcome === Outcome.NoMemory && !world.isRoomy) return
+    if (outcome !== (model.has(key) ? Outcome.Deleted : Outcome.NotFound)) throw new Error(`${key}: removing its value came to ${outcome}`)
+    if (outcome !== Outcome.Deleted) return
+    model.set(key, { value: Buffer.alloc(0), flags: 0, expiresAt: exptime === 0 ? Infinity : now() + exptime })
+  }
+
   function count(key: string): void {
     read(key)
-    const entry = model.get(key)
-    if (entry === undefined && subject.put(Mode.Set, key, Buffer.from('18446744073709551600')) === Outcome.Stored) {
-      model.set(key, { value: Buffer.from('18446744073709551600'), flags: 0, expiresAt: Infinity })
+    const initial = 18446744073709551600n
+    if (!model.has(key) && subject.add(key, 1n, initial) === initial) {
+      model.set(key, { value: Buffer.from(String(initial)), flags: 0, expiresAt: Infinity })
     }
     const delta = BigInt(random.below(100)) - 50n
     const outcome = subject.add(key, delta)

@@ -2,6 +2,7 @@
 // their notation into steps; replay.ts plays the steps against a server.
 //
 //   # server: OPTIONS      command line of the server that the file wants
+//   # file NAME: TEXT      a file whose path stands for {NAME} in it
 //   ## name [flush]        begins a block: new connections, nothing else needed
 //   > bytes                sent; neighbouring lines in one write
 //   < bytes  ? regex       the answer, its lines in one piece; a lone < is silence
@@ -21,6 +22,8 @@ export interface WireFile {
   readonly name: string
   /** The server's command line, as words. */
   readonly arguments: readonly string[]
+  /** Texts of the files that the command line names. */
+  readonly files: ReadonlyMap<string, string>
   readonly blocks: readonly Block[]
 }
 
@@ -55,6 +58,7 @@ export function readWireFile(path: string): WireFile {
 
 export function parseWireFile(name: string, text: string): WireFile {
   let serverArguments: string[] = []
+  const files = new Map<string, string>()
   const blocks: { file: string; name: string; flush: boolean; stops: boolean; steps: Step[] }[] = []
   for (const [index, line] of text.split('\n').entries()) {
     const steps = blocks.at(-1)?.steps
@@ -63,12 +67,15 @@ export function parseWireFile(name: string, text: string): WireFile {
       blocks.push({ file: name, name: blockName, flush: marks.includes('[flush]'), stops: marks.includes('[stops]'), steps: [] })
     } else if (line.startsWith('# server: ')) {
       serverArguments = line.slice('# server: '.length).trim().split(/ +/)
+    } else if (line.startsWith('# file ')) {
+      const [, fileName = '', fileText = ''] = /^# file (\w+): (.*)$/.exec(line) ?? []
+      files.set(fileName, unescape(fileText))
     } else if (line !== '' && !line.startsWith('#')) {
       if (steps === undefined) throw new Error(`${name}.wire:${index + 1}: a step outside of a block`)
       addStep(steps, line, `${name}.wire`, index + 1)
     }
   }
-  return { name, arguments: serverArguments, blocks }
+  return { name, arguments: serverArguments, files, blocks }
 }
 
 function addStep(steps: Step[], text: string, file: string, line: number): void {
@@ -114,7 +121,12 @@ export function literalOf(parts: readonly Part[], kept: Kept): string | undefine
 export function patternsOf(parts: readonly Part[], kept: Kept): string[] {
   return parts.map(part => part.isPattern
     ? `(?:${part.text.replace(/\\\{(\w+)\}/g, (_, name: string) => quote(look(kept, name)))})`
-    : quote(fill(part.text, kept)))
+    : shorten(quote(fill(part.text, kept))))
+}
+
+/** Counts what is repeated for long: a regular expression may not be as long as a value. */
+function shorten(source: string): string {
+  return source.replace(/(\w)\1{99,}/g, (run, character: string) => `${character}{${run.length}}`)
 }
 
 function look(kept: Kept, name: string): string {

@@ -7,16 +7,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { connect } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 
 import type { Options } from '../../src/options.js'
 import { Server } from '../../src/server.js'
+import { authority, writeCertificates } from './certificates.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
 
 /** Turns of the event loop after which a server in this process has accepted, read, answered and been heard. */
-const TURNS = 10
+const TURNS = 20
 
 export interface LonelyServer extends Host {
   readonly server: Server
@@ -32,8 +35,8 @@ export interface TestServer extends LonelyServer {
 }
 
 export interface StartOptions extends Partial<Options> {
-  /** What it listens on: a free port, or a socket in a folder of its own. Default 'tcp'. */
-  over?: 'tcp' | 'unix'
+  /** What it listens on: a free port, with or without TLS, or a socket in a folder of its own. Default 'tcp'. */
+  over?: 'tcp' | 'tls' | 'unix'
 }
 
 export async function startServer(t: Ends, options: StartOptions = {}): Promise<TestServer> {
@@ -44,8 +47,9 @@ export async function startServer(t: Ends, options: StartOptions = {}): Promise<
 /** The same without a client. */
 export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: StartOptions = {}): Promise<LonelyServer> {
   const clock = new ManualClock()
-  const listener = over === 'tcp' ? { port: -1, listen: ['127.0.0.1'] } : { socketPath: socketPath(t) }
-  const server = new Server({ ...options, ...listener }, { clock, log: () => {} })
+  const listener = over === 'unix' ? { socketPath: socketPath(t) } : { port: -1, listen: ['127.0.0.1'] }
+  const encryption = over === 'tls' ? writeCertificates(t).options : {}
+  const server = new Server({ ...options, ...encryption, ...listener }, { clock, log: () => {} })
   const stopped = new Promise<void>(resolve => {
     server.onShutdown = () => void server.close().then(resolve)
   })
@@ -57,10 +61,13 @@ export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: S
     }
   })
   await server.listen()
-  const endpoint = listener.socketPath === undefined ? { host: '127.0.0.1', port: server.port } : { path: listener.socketPath }
+  const tcp = { host: '127.0.0.1', port: server.port }
   return {
     server, clock, port: server.port,
-    connect: async () => await Client.connect(endpoint),
+    connect: async () => {
+      if (over === 'tls') return await connectSecurely(tcp)
+      return await Client.connect(listener.socketPath === undefined ? tcp : { path: listener.socketPath })
+    },
     settle,
     pass: async milliseconds => {
       await settle()
@@ -69,6 +76,14 @@ export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: S
     },
     stopped: async () => { await stopped },
   }
+}
+
+/** A client that speaks TLS and trusts the authority of the tests. Rejects if both sides do not agree. */
+export async function connectSecurely(options: ConnectionOptions, patienceMs?: number): Promise<Client> {
+  const stream = connect({ ca: authority, ...options })
+  const client = new Client(stream, patienceMs)
+  await new Promise<void>((resolve, reject) => stream.once('secureConnect', resolve).once('error', reject))
+  return client
 }
 
 async function settle(): Promise<void> {

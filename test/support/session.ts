@@ -6,8 +6,8 @@ import type { Options } from '../../src/options.js'
 import { READ_BYTES } from '../../src/protocol/input.js'
 import type { Batch } from '../../src/protocol/output.js'
 import { Session } from '../../src/protocol/session.js'
-import type { Peer as SessionPeer } from '../../src/protocol/session.js'
-import { TextProtocol } from '../../src/protocol/text/execute.js'
+import type { Peer as SessionPeer, Protocol } from '../../src/protocol/session.js'
+import { Protocols } from '../../src/protocols.js'
 import { Server } from '../../src/server.js'
 import { ManualClock } from './clock.js'
 import type { Peer } from './peer.js'
@@ -24,7 +24,7 @@ export interface SessionHost extends Host {
 export async function startSessions(t: Ends, options: Partial<Options> = {}, isDirect = false): Promise<SessionHost> {
   const clock = new ManualClock()
   const server = new Server({ ...options, port: 0 }, { clock, log: () => {} })
-  const text = new TextProtocol(server)
+  const protocol = new Protocols(server).for(server.options.protocol)
   let isStopped = false
   server.onShutdown = () => { isStopped = true }
   t.teardown(async () => {
@@ -37,7 +37,7 @@ export async function startSessions(t: Ends, options: Partial<Options> = {}, isD
   await server.listen()  // opens nothing, as there is no port, but starts the background steps
   return {
     server, clock,
-    connect: () => Promise.resolve(new BareSession(server, text, isDirect)),
+    connect: () => Promise.resolve(new BareSession(server, protocol, isDirect)),
     settle: () => Promise.resolve(),
     pass: milliseconds => Promise.resolve(clock.advance(milliseconds / 1000)),
     stopped: () => isStopped ? Promise.resolve() : Promise.reject(new Error('the server was not told to end')),
@@ -85,8 +85,8 @@ export class BareSession implements Peer {
   private readonly session: Session
   private readonly unread: Uint8Array[] = []
 
-  constructor(private readonly server: Server, text: TextProtocol, private readonly isDirect: boolean) {
-    this.session = new Session(server, text, this.door)
+  constructor(private readonly server: Server, protocol: Protocol, private readonly isDirect: boolean) {
+    this.session = new Session(server, protocol, this.door)
   }
 
   send(bytes: Uint8Array): Promise<void> {

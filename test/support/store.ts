@@ -2,7 +2,7 @@
 // long values are made from a short seed so that a mistake in any part of one shows.
 import { defaultOptions } from '../../src/options.js'
 import { Memory } from '../../src/memory/bytes.js'
-import { type Mode, Request } from '../../src/store/request.js'
+import { Extra, type Mode, Request } from '../../src/store/request.js'
 import { NO_ITEM } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Store, type StoreOptions } from '../../src/store/store.js'
@@ -38,6 +38,7 @@ export class StoreUnderTest {
     request.expiresAt = this.store.expiryFor(exptime)
     request.valueBytes = value.length
     request.cas.set(0, cas)
+    request.extras = Extra.None
     const isTooLarge = shard.isTooLarge(request, flags, value.length)
     const item = isTooLarge ? NO_ITEM : shard.reserve(request)
     if (item === NO_ITEM) {
@@ -47,6 +48,22 @@ export class StoreUnderTest {
     }
     shard.items.writeValue(item, 0, value, 0, value.length)
     return shard.commit(request, item)
+  }
+
+  /** As `put`, with the whole value at hand, as a short request has it: it may be written over the old one. */
+  putWhole(mode: Mode, key: string, value: Uint8Array, flags = 0, exptime = 0): Outcome {
+    const request = this.for(key)
+    const shard = this.store.shardFor(request)
+    request.mode = mode
+    request.extras = Extra.None
+    request.flags = flags
+    request.expiresAt = this.store.expiryFor(exptime)
+    request.valueBytes = value.length
+    request.bytes = Buffer.concat([request.bytes, value])
+    const isTooLarge = shard.isTooLarge(request, flags, value.length)
+    const outcome = isTooLarge ? Outcome.TooLarge : shard.put(request, request.keyEnd)
+    if (outcome === Outcome.TooLarge || outcome === Outcome.NoMemory) shard.refuse(request, outcome)
+    return outcome
   }
 
   get(key: string): { value: Buffer; flags: number; cas: number } | undefined {
@@ -72,8 +89,12 @@ export class StoreUnderTest {
     return () => shard.unpin(item)
   }
 
-  delete(key: string): Outcome {
+  /** @param extras bits of Extra; with them @param exptime of what stays of the item */
+  delete(key: string, extras: number = Extra.None, exptime = 0): Outcome {
     const request = this.for(key)
+    request.extras = extras
+    request.flags = 0
+    request.expiresAt = this.store.expiryFor(exptime)
     return this.store.shardFor(request).delete(request)
   }
 
@@ -83,9 +104,12 @@ export class StoreUnderTest {
     return this.store.shardFor(request).touch(request)
   }
 
-  /** The new number, or what came in its way. */
-  add(key: string, delta: bigint): bigint | Outcome {
+  /** The new number, or what came in its way. @param initial what a missing key begins with */
+  add(key: string, delta: bigint, initial?: bigint): bigint | Outcome {
     const request = this.for(key)
+    request.extras = initial === undefined ? Extra.None : Extra.Vivify
+    request.initial.setBigInt(initial ?? 0n)
+    request.expiresAt = 0
     request.isDecrement = delta < 0n
     request.number.setBigInt(delta < 0n ? -delta : delta)
     const outcome = this.store.shardFor(request).arithmetic(request)

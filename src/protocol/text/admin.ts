@@ -4,7 +4,7 @@ import { Counter } from '../../stats/counters.js'
 import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
-import { NOT_A_NUMBER } from './parse.js'
+import { NOT_A_NUMBER } from '../line.js'
 import { TEXT } from './reply.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -26,6 +26,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['quit', (_text, session) => { session.phase = Phase.Closed }],
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
+  ['refresh_certs', refreshCerts],
   ['stats', stats],
 ]
 
@@ -69,6 +70,13 @@ function cacheMemlimit(text: TextProtocol, session: Session): void {
     if (host.verbosity > 0) host.log(`maxbytes adjusted to ${mebibytes}m`)
     text.answer(session, TEXT.ok)
   }
+}
+
+/** As in memcached, a failure is answered in words of its own, not in those of the protocol. */
+function refreshCerts(text: TextProtocol, session: Session): void {
+  if (!text.host.isTlsEnabled) return text.answer(session, TEXT.error)
+  const failure = text.host.refreshCertificates()
+  text.answer(session, failure === undefined ? TEXT.ok : Buffer.from(`${failure}\r\n`, 'latin1'))
 }
 
 // stats

@@ -6,22 +6,34 @@ import { parseUint64 } from '../../memory/numbers.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
-import { Mode, type Request } from '../../store/request.js'
+import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
-import { type Output } from '../output.js'
-import { Phase, UNFINISHED, type Protocol, type Session } from '../session.js'
+import { COPY_MAX, type Output } from '../output.js'
+import { LINE_BYTES_MAX } from '../input.js'
+import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
-import { NOT_A_NUMBER, TextParser } from './parse.js'
-import { COPY_MAX, TEXT, TextReply } from './reply.js'
+import { NOT_A_NUMBER, type LineParser } from '../line.js'
+import { endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
+import { TEXT, TextReply } from './reply.js'
 
 /** A cas number or a delta has at most so many characters. */
 const NUMBER_CHARACTERS_MAX = 22
 /** A get that is longer than any other line may be has at most so many spaces before its name. */
 const LEADING_SPACES_MAX = 100
+/** How long a line may be before its end is there, as in memcached. */
+const UNFINISHED_LINE_MAX = 2048
 /** The shortest line that can be a command, with its line end. */
 const COMMAND_BYTES_MIN = 4
+
+/** Commands that lines may have besides the classic ones: those of two letters of which the first is an m. */
+export interface MetaLines {
+  /** Whether `m` and this letter are one. */
+  has(letter: number): boolean
+  /** Carries out the one of this letter, whose name ends at `at`; answers as Protocol.request does. */
+  request(session: Session, letter: number, at: number, end: number): number
+}
 
 /** A command whose line is split into tokens before it is called. */
 export type LineHandler = (text: TextProtocol, session: Session) => void
@@ -33,8 +45,8 @@ interface Command {
   readonly line?: LineHandler
 }
 
-export class TextProtocol implements Protocol {
-  readonly parser: TextParser
+export class TextProtocol implements Protocol, Receiver, Sender {
+  readonly name = 'ascii'
   readonly reply: TextReply
   private readonly bytes: Uint8Array
   private readonly cache: Store
@@ -43,11 +55,10 @@ export class TextProtocol implements Protocol {
   /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
   private areKeysChecked = false
 
-  constructor(readonly host: Host) {
+  constructor(readonly host: Host, readonly parser: LineParser, private readonly meta: MetaLines) {
     this.bytes = host.input.bytes
     this.cache = host.store
     this.output = host.output
-    this.parser = new TextParser(this.bytes, host.store.context.hash)
     this.reply = new TextReply(host.output)
     this.addCommands()
   }
@@ -95,7 +106,7 @@ export class TextProtocol implements Protocol {
   // Lines
 
   /** Carries out the command line at `at`; answers where the next bytes begin, or UNFINISHED if the line is. */
-  line(session: Session, at: number, end: number): number {
+  request(session: Session, at: number, end: number): number {
     const { bytes } = this
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
@@ -106,13 +117,16 @@ export class TextProtocol implements Protocol {
       if (bytes[at] === Ascii.S) return this.plainStorage(session, Mode.Set, at, stop, end)
     }
     const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
+    if (nameEnd === at + 2 && bytes[at] === Ascii.M && this.meta.has(bytes[at + 1]!)) {
+      return this.meta.request(session, bytes[at + 1]!, nameEnd, end)
+    }
     const command = this.commandAt(at, nameEnd)
     const isCommand = command !== undefined
     if (isCommand && command.inPlace !== undefined) return command.inPlace(session, at, stop, end)
     const lineEnd = this.parser.findLineEnd(stop)
     if (lineEnd >= end) return UNFINISHED
     this.parser.split(at, lineEnd)
-    session.isQuiet = this.parser.endsWithNoreply
+    session.isQuiet = endsWithNoreply(this.parser)
     if (isCommand) command.line!(this, session)
     else this.unknown(session, at, lineEnd)
     return lineEnd + 1
@@ -128,7 +142,7 @@ export class TextProtocol implements Protocol {
       session.isQuiet = false
       return this.answer(session, TEXT.badFormat)
     }
-    if (this.parser.endsWithHttp) session.phase = Phase.Closed
+    if (endsWithHttp(this.parser)) session.phase = Phase.Closed
     else this.answer(session, TEXT.error)
   }
 
@@ -151,17 +165,22 @@ export class TextProtocol implements Protocol {
     if (lineEnd < end) this.host.log(`<${session.peer.id} ${printable(this.bytes.subarray(at, lineEnd))}`)
   }
 
+  /** Only a get may be longer than UNFINISHED_LINE_MAX before its end is there. */
+  checkUnfinished(session: Session, at: number, end: number): void {
+    if (end - at <= UNFINISHED_LINE_MAX) return
+    const isLongGet = this.isLongGet(at, end)
+    if (isLongGet && end - at < LINE_BYTES_MAX) return
+    if (isLongGet) this.reply.line(TEXT.noMemoryReading)
+    session.phase = Phase.Closed
+  }
+
   /** Whether an unfinished line may be a long get: see memcached's try_read_command_ascii. */
-  isLongGet(at: number, end: number): boolean {
+  private isLongGet(at: number, end: number): boolean {
     const start = this.parser.skipSpaces(at)
     if (start - at > LEADING_SPACES_MAX || start + 5 > end) return false
     const word = this.parser.text(start, start + 5)
     return word.startsWith('get ') || word === 'gets '
   }
-
-  answerLate(line: Uint8Array): void { this.reply.line(line) }
-
-  refuseLongLine(): void { this.reply.line(TEXT.noMemoryReading) }
 
   // get, gets, gat, gats
 
@@ -202,8 +221,8 @@ export class TextProtocol implements Protocol {
   }
 
   /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
-  moreKeys(session: Session, at: number): number {
-    session.phase = Phase.Line
+  more(session: Session, at: number): number {
+    session.phase = Phase.Request
     this.output.begin()
     if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
     return this.serveKeys(session)
@@ -219,7 +238,7 @@ export class TextProtocol implements Protocol {
       // the error is the whole answer
       if (refusal !== undefined) return this.refuseKeys(session, refusal)
       const at = parser.stop
-      if (session.phase !== Phase.Line) return at
+      if (session.phase !== Phase.Request) return at
       if (bytes[at] === Ascii.LineEnd) break
       if (output.isBlocked) {
         session.phase = Phase.Keys
@@ -233,7 +252,7 @@ export class TextProtocol implements Protocol {
 
   /** An answer that has begun to go out cannot become an error: so the keys to come are looked at before. */
   private checkKeys(): boolean {
-    if (!this.areKeysChecked) this.areKeysChecked = !this.parser.hasLongKey(this.parser.stop)
+    if (!this.areKeysChecked) this.areKeysChecked = !hasLongKey(this.bytes, this.parser.stop)
     return this.areKeysChecked
   }
 
@@ -277,7 +296,7 @@ export class TextProtocol implements Protocol {
     if (isPinned) this.reply.header(shard, item, request, session.withCas)
     shard.release(request)
     if (isPinned) {
-      session.beginSending(shard, item)
+      session.beginSending(shard, item, this)
       return undefined
     }
     return isRefused ? TEXT.badFormat : TEXT.noMemoryWriting
@@ -288,8 +307,9 @@ export class TextProtocol implements Protocol {
     this.host.log(`>${session.peer.id} sending key ${printable(this.bytes.subarray(keyStart, keyEnd))}`)
   }
 
-  /** The line end behind a value that was sent apart from its header. */
-  endValue(): void {
+  /** The line end behind a value that was sent apart from its header; then the get goes on. */
+  sent(session: Session): void {
+    session.phase = Phase.Keys
     this.output.ensure(2)
     this.output.lineEnd()
   }
@@ -298,6 +318,7 @@ export class TextProtocol implements Protocol {
     request.keyStart = this.parser.keyStart
     request.keyEnd = this.parser.keyEnd
     request.hash = this.parser.hash
+    request.extras = Extra.None
   }
 
   // set, add, replace, append, prepend, cas
@@ -316,7 +337,7 @@ export class TextProtocol implements Protocol {
     if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== Ascii.Space) return this.storage(session, start, end)
     const exptime = parser.value
     if (!parser.readDigits(parser.stop + 1)) return this.storage(session, start, end)
-    let lineEnd = parser.skipNoreply(parser.stop)
+    let lineEnd = skipNoreply(bytes, parser.stop)
     session.isQuiet = lineEnd !== parser.stop
     if (bytes[lineEnd] === Ascii.CarriageReturn) lineEnd++
     if (bytes[lineEnd] !== Ascii.LineEnd) return this.storage(session, start, end)
@@ -339,7 +360,7 @@ export class TextProtocol implements Protocol {
       this.answer(session, TEXT.badFormat)
       return lineEnd + 1
     }
-    session.isQuiet = parser.endsWithNoreply
+    session.isQuiet = endsWithNoreply(parser)
     request.valueBytes = length
     if (!this.readStorage(request)) {
       session.beginSwallow(length + 2, session.isQuiet ? undefined : TEXT.badFormat)
@@ -353,9 +374,9 @@ export class TextProtocol implements Protocol {
     const { parser } = this
     if (!parser.keyFrom(1)) return false
     this.takeKey(request)
-    request.flags = parser.flags(parser.tokenStart(2), parser.tokenEnd(2))
+    request.flags = flagsOf(parser, 2)
     if (request.flags < 0) return false
-    const exptime = parser.exptime(parser.tokenStart(3), parser.tokenEnd(3))
+    const exptime = exptimeOf(parser, 3)
     if (exptime === NOT_A_NUMBER) return false
     request.expiresAt = this.cache.expiryFor(exptime)
     if (request.mode !== Mode.Cas) return true
@@ -386,7 +407,7 @@ export class TextProtocol implements Protocol {
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)
-    session.beginValue(shard, item)
+    session.beginValue(shard, item, this, 2)
     return at
   }
 
@@ -398,7 +419,7 @@ export class TextProtocol implements Protocol {
   }
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
-  store(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
+  received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
     this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
     if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
     shard.space.abandon(item)

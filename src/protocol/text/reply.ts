@@ -4,7 +4,7 @@ import { type Shard } from '../../store/shard.js'
 import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
-import { type Output } from '../output.js'
+import { COPY_MAX, type Output } from '../output.js'
 
 /** A reply line, ready to be copied. */
 function line(text: string): Uint8Array { return Buffer.from(text + '\r\n', 'latin1') }
@@ -49,8 +49,6 @@ export const TEXT = {
 
 /** A VALUE line without its value: the word, a key, three numbers, and the line ends around. */
 const HEADER_MAX = 320
-/** A value up to this is copied into the output together with its header; a larger one is lent. */
-export const COPY_MAX = 32 * 1024
 
 const VALUE = Buffer.from('VALUE ', 'latin1')
 

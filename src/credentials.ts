@@ -1,0 +1,74 @@
+// The users who may speak to a server, from a file of `name:password` lines as memcached's -Y takes it. Passwords are
+// not kept, only a digest of each pair under a key of this process. A leaf: anyone may import it.
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { MemslabError } from './errors.js'
+
+/** A file of users is read whole; more than this is another file by mistake. */
+const FILE_BYTES_MAX = 1024 * 1024
+
+/** Something that went wrong with the file, in the system's words. */
+type SystemError = Error & { readonly code: string }
+
+export class Credentials {
+  private readonly key = randomBytes(32)
+  private digests: readonly Uint8Array[]
+
+  /** Throws a MemslabError if the file cannot be read or a line of it is not `name:password`. */
+  constructor(readonly path: string) {
+    this.digests = this.read()
+  }
+
+  /** Reads the file again. If that throws, as the constructor does, the users stay who they were. */
+  reload(): void {
+    this.digests = this.read()
+  }
+
+  /** Whether there is such a user. How long the answer takes tells nothing of the users but how many there are. */
+  accepts(name: Uint8Array, password: Uint8Array): boolean {
+    const given = this.digest(name, password)
+    let isKnown = false
+    for (const digest of this.digests) isKnown = timingSafeEqual(digest, given) || isKnown
+    return isKnown
+  }
+
+  /** The length of the name keeps `a:b` with the password `c` apart from `a` with `b:c`. */
+  private digest(name: Uint8Array, password: Uint8Array): Uint8Array {
+    return createHmac('sha256', this.key).update(`${name.length}:`).update(name).update(password).digest()
+  }
+
+  /** As in memcached the name ends at the first colon and every line must have one; the last needs no line end. */
+  private read(): Uint8Array[] {
+    const lines = this.text().split('\n')
+    if (lines.at(-1) === '') lines.pop()
+    return lines.map((line, index) => {
+      const colon = line.indexOf(':')
+      if (colon < 0) throw this.malformed(`line ${index + 1}`)
+      const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+      return this.digest(bytes(line.slice(0, colon)), bytes(line.slice(colon + 1).replace(/\r.*$/, '')))
+    })
+  }
+
+  /** The file as Latin-1, a character a byte. It may be a pipe, and is not trusted to have the size it claims. */
+  private text(): string {
+    const bytes = Buffer.alloc(FILE_BYTES_MAX + 1)
+    let count = 0
+    try {
+      const file = openSync(this.path, 'r')
+      try {
+        let more
+        do count += more = readSync(file, bytes, count, bytes.length - count, null)
+        while (more > 0 && count < bytes.length)
+      } finally { closeSync(file) }
+    } catch (cause) {
+      const { code, message } = cause as SystemError
+      throw new MemslabError(code, `Could not open authfile [${this.path}] for reading, error ${message}`)
+    }
+    if (count > FILE_BYTES_MAX) throw new MemslabError('EFBIG', `Authfile [${this.path}] has more than ${FILE_BYTES_MAX} bytes`)
+    return bytes.toString('latin1', 0, count)
+  }
+
+  private malformed(where: string): MemslabError {
+    return new MemslabError('EINVAL', `Authfile [${this.path}] has a malformed entry. Should be 'user:password' (${where})`)
+  }
+}

@@ -1,0 +1,75 @@
+// The files of TLS: the server's certificate and key, and who vouches for clients. They are read when the server starts
+// and again when it is told to; what is wrong with one is said in one line, in memcached's words.
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { MemslabError } from '../errors.js'
+import { type Options } from '../options.js'
+
+/** By `ssl_min_version`. */
+const MIN_VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
+/** `ssl_keyformat` */
+const DER = 2
+const DER_TYPES = ['pkcs8', 'pkcs1', 'sec1'] as const
+/** `ssl_ciphers` is about older versions alone: those of TLS 1.3 stay allowed, where Node would take them away. */
+const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
+
+/**
+ * Reads the files and makes sure that they go together.
+ * @throws MemslabError with code 'EUSAGE' if they do not
+ */
+export function readCertificates(options: Options): SecureContextOptions {
+  const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile, sslCiphers: ciphers } = options
+  const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
+  const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
+  // an empty list is nobody; without a list Node would trust all the authorities of the web
+  const ca = caFile === undefined ? [] : attempt(`Error loading the CA certificate: ${caFile}`, () => readAuthorities(caFile))
+  const context: SecureContextOptions = {
+    cert, key, ca,
+    minVersion: MIN_VERSIONS[options.sslMinVersion] ?? 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (options.sslSessionCache ? 0 : constants.SSL_OP_NO_TICKET),
+    ...(ciphers === undefined ? {} : { ciphers: ciphers.includes('TLS_') ? ciphers : `${ciphers}:${TLS13_CIPHERS}` }),
+  }
+  attempt(`Error setting the provided cipher(s): ${ciphers}`, () => createSecureContext(context))
+  return context
+}
+
+function usable(cert: Buffer): Buffer {
+  createSecureContext({ cert, ca: [] })
+  return cert
+}
+
+/** The key as PEM, which is what Node wants; it must be that of the certificate. */
+function readKey(path: string, format: number, cert: Buffer): string {
+  const key = keyOf(readFileSync(path), format).export({ type: 'pkcs8', format: 'pem' }).toString()
+  createSecureContext({ cert, key, ca: [] })
+  return key
+}
+
+function keyOf(bytes: Buffer, format: number): ReturnType<typeof createPrivateKey> {
+  if (format !== DER) return createPrivateKey(bytes)
+  let problem: unknown
+  for (const type of DER_TYPES) {
+    try {
+      return createPrivateKey({ key: bytes, format: 'der', type })
+    } catch (error) { problem ??= error }
+  }
+  throw problem
+}
+
+/** Node takes a file without certificates for an empty list. */
+function readAuthorities(path: string): Buffer {
+  const bytes = readFileSync(path)
+  new X509Certificate(bytes)
+  return bytes
+}
+
+function attempt<Result>(what: string, action: () => Result): Result {
+  try {
+    return action()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const problem = `${what} : ${reason}`.replace(/\s+/g, ' ').trim()
+    throw new MemslabError('EUSAGE', problem, [problem])
+  }
+}

@@ -1,0 +1,324 @@
+// The binary protocol: finds out what a packet asks for and carries it out. One of these serves all the sessions of a
+// thread. A failure is always answered, even to a quiet opcode; only a success is not, and a miss of a quiet get.
+import { InvariantError } from '../../errors.js'
+import { Size } from '../../memory/layout.js'
+import { ClassCounter } from '../../stats/counters.js'
+import { NO_ITEM, type ItemId } from '../../store/items.js'
+import { Outcome } from '../../store/outcome.js'
+import { Extra, Mode, type Request } from '../../store/request.js'
+import { type Shard } from '../../store/shard.js'
+import { type Store } from '../../store/store.js'
+import { type Host } from '../host.js'
+import { COPY_MAX } from '../output.js'
+import { Phase, UNFINISHED, type Protocol, type Receiver, type Session } from '../session.js'
+import { addAdminCommands } from './admin.js'
+import { BinaryParser, FORM, HEADER_BYTES, Opcode, type Form } from './parse.js'
+import { BinaryReply, Status, statusOf, wordsOf } from './reply.js'
+import { Sasl } from './sasl.js'
+
+/** The largest body, in memcached the upper limit of -I. */
+const BODY_BYTES_MAX = 1024 * 1024 * 1024
+/** An incr or decr with this exptime does not begin a counter that is missing. */
+const NEVER_BEGIN = 0xffffffff
+
+/** Carries out a packet whose value may not be there; answers where the next bytes begin, or UNFINISHED. */
+export type ValueHandler = (session: Session, end: number) => number
+
+interface Command {
+  readonly form: Form
+  readonly isQuiet: boolean
+  /** Whether a client need not have shown who it is. */
+  readonly isOpen: boolean
+  readonly run: ValueHandler
+}
+
+export class BinaryProtocol implements Protocol {
+  readonly name = 'binary'
+  readonly parser: BinaryParser
+  readonly reply: BinaryReply
+  private readonly cache: Store
+  private readonly isSaslEnabled: boolean
+  /** By opcode. */
+  private readonly commands = new Array<Command | undefined>(256).fill(undefined)
+
+  constructor(readonly host: Host) {
+    this.cache = host.store
+    this.isSaslEnabled = host.isSaslEnabled
+    this.parser = new BinaryParser(host.input.bytes, host.store.context.hash)
+    this.reply = new BinaryReply(host.output)
+    this.addCommands()
+    addAdminCommands(this)
+    new Sasl(this).addCommands()
+  }
+
+  private addCommands(): void {
+    this.addGet(Opcode.Get, Opcode.GetQ, false, false)
+    this.addGet(Opcode.GetK, Opcode.GetKQ, true, false)
+    this.addGet(Opcode.Gat, Opcode.GatQ, false, true)
+    this.addGet(Opcode.GatK, Opcode.GatKQ, true, true)
+    this.add(Opcode.Touch, undefined, FORM.touch, session => this.touch(session))
+    this.addStorage(Opcode.Set, Opcode.SetQ, FORM.store, Mode.Set)
+    this.addStorage(Opcode.Add, Opcode.AddQ, FORM.store, Mode.Add)
+    this.addStorage(Opcode.Replace, Opcode.ReplaceQ, FORM.store, Mode.Replace)
+    this.addStorage(Opcode.Append, Opcode.AppendQ, FORM.keyAndValue, Mode.Append)
+    this.addStorage(Opcode.Prepend, Opcode.PrependQ, FORM.keyAndValue, Mode.Prepend)
+    this.add(Opcode.Delete, Opcode.DeleteQ, FORM.key, session => this.delete(session))
+    this.add(Opcode.Increment, Opcode.IncrementQ, FORM.arithmetic, session => this.arithmetic(session, false))
+    this.add(Opcode.Decrement, Opcode.DecrementQ, FORM.arithmetic, session => this.arithmetic(session, true))
+  }
+
+  private addGet(opcode: Opcode, quiet: Opcode, withKey: boolean, withTouch: boolean): void {
+    this.add(opcode, quiet, withTouch ? FORM.touch : FORM.key, session => this.get(session, withKey, withTouch))
+  }
+
+  private addStorage(opcode: Opcode, quiet: Opcode, form: Form, mode: Mode): void {
+    this.addWithValue(opcode, quiet, form, (session, end) => this.storage(session, mode, end))
+  }
+
+  /** @param quiet the opcode of the same command whose success is not answered */
+  add(opcode: Opcode, quiet: Opcode | undefined, form: Form, run: (session: Session) => void, isOpen = false): void {
+    this.addWithValue(opcode, quiet, form, session => {
+      run(session)
+      return this.parser.keyEnd
+    }, isOpen)
+  }
+
+  addWithValue(opcode: Opcode, quiet: Opcode | undefined, form: Form, run: ValueHandler, isOpen = false): void {
+    this.commands[opcode] = { form, isQuiet: false, isOpen, run }
+    if (quiet !== undefined) this.commands[quiet] = { form, isQuiet: true, isOpen, run }
+  }
+
+  // Packets
+
+  request(session: Session, at: number, end: number): number {
+    const { parser } = this
+    if (end - at < HEADER_BYTES) return UNFINISHED
+    parser.readHeader(at)
+    this.reply.answerTo(parser.opcode, parser.opaque)
+    if (this.host.verbosity > 1) this.logHeader(session, at)
+    const command = this.commands[parser.opcode]
+    if (!parser.isRequest) return this.endConversation(session, end, 'Invalid magic')
+    const refusal = this.refusal(session, command)
+    if (refusal !== Status.Success) {
+      this.error(session, refusal)
+      return this.endConversation(session, end, 'Protocol error')
+    }
+    // an unfinished packet has at most its header, its extras and a short key: nothing more is waited for here
+    if (parser.keyEnd > end) return UNFINISHED
+    if (command === undefined) return this.unknown(session)
+    session.isQuiet = command.isQuiet
+    return command.run(session, end)
+  }
+
+  /** Why a packet, by its header, ends the conversation; Success if it does not. */
+  private refusal(session: Session, command: Command | undefined): Status {
+    const { parser } = this
+    if (parser.valueBytes < 0) return Status.Unknown
+    if (parser.bodyBytes > BODY_BYTES_MAX) return Status.Invalid
+    const mayRun = !this.isSaslEnabled || session.isAuthenticated || (command !== undefined && command.isOpen)
+    if (!mayRun) return Status.AuthFailure
+    if (parser.keyBytes > Size.KeyMax) return Status.Invalid
+    return command === undefined || parser.fits(command.form) ? Status.Success : Status.Invalid
+  }
+
+  private endConversation(session: Session, end: number, why: string): number {
+    const { host, parser } = this
+    if (host.verbosity > 0) host.log(`${why} (opcode ${hex(parser.opcode)}), close connection ${session.peer.id}`)
+    session.phase = Phase.Closed
+    return end
+  }
+
+  /** An opcode that nobody knows. */
+  unknown(session: Session): number { return this.refuseValue(session, Status.Unknown) }
+
+  /** A value that is not wanted is still received, and only then answered. */
+  refuseValue(session: Session, status: Status): number {
+    session.beginSwallow(this.parser.valueBytes, this.reply.errorPacket(status))
+    if (this.host.verbosity > 1) this.logError(session, status)
+    return this.parser.keyEnd
+  }
+
+  error(session: Session, status: Status): void {
+    this.reply.error(status)
+    if (this.host.verbosity > 1) this.logError(session, status)
+  }
+
+  private logHeader(session: Session, at: number): void {
+    const { host, parser } = this
+    host.log(`<${session.peer.id} Read binary protocol data:`)
+    for (let i = at; i < at + HEADER_BYTES; i += 4) {
+      host.log(`<${session.peer.id}    ${Array.from(parser.bytes.subarray(i, i + 4), byte => ` 0x${hex(byte)}`).join('')}`)
+    }
+  }
+
+  private logError(session: Session, status: Status): void {
+    this.host.log(`>${session.peer.id} Writing an error: ${wordsOf(status)}`)
+  }
+
+  more(): number { throw new InvariantError('a packet asks for one key') }
+
+  /** What waits for its end is short, see `request`. */
+  checkUnfinished(): void {}
+
+  // GET, GETK, GAT, GATK, TOUCH, and their quiet forms
+
+  private get(session: Session, withKey: boolean, withTouch: boolean): void {
+    const { parser, reply } = this
+    const { request } = session
+    parser.takeKey(request)
+    const shard = this.cache.shardFor(request)
+    reply.ensureItem()
+    const item = withTouch ? this.acquireAndTouch(shard, request) : shard.acquire(request)
+    this.recordGet(request, item)
+    if (item === NO_ITEM) {
+      shard.release(request)
+      this.miss(session, withKey)
+    } else if (shard.items.valueBytes(item) <= COPY_MAX) {
+      reply.item(shard, item, request, withKey)
+      shard.release(request)
+    } else {
+      this.lendValue(session, shard, item, withKey)
+    }
+  }
+
+  /** Answers with a value that is not copied; releases the key's stripe. */
+  private lendValue(session: Session, shard: Shard, item: ItemId, withKey: boolean): void {
+    const { request } = session
+    const isPinned = shard.tryPinLocked(item)
+    if (isPinned) this.reply.beforeValue(shard, item, request, withKey, shard.items.valueBytes(item))
+    shard.release(request)
+    if (isPinned) session.beginSending(shard, item, this)
+    else this.error(session, Status.NoMemory)
+  }
+
+  /** Nothing follows a value. */
+  sent(session: Session): void { session.phase = Phase.Request }
+
+  private miss(session: Session, withKey: boolean): void {
+    if (session.isQuiet) return
+    if (withKey) this.reply.missingKey(session.request)
+    else this.error(session, Status.NotFound)
+  }
+
+  private touch(session: Session): void {
+    const { parser, reply } = this
+    const { request } = session
+    parser.takeKey(request)
+    const shard = this.cache.shardFor(request)
+    reply.ensureItem()
+    const item = this.acquireAndTouch(shard, request)
+    this.recordGet(request, item)
+    if (item !== NO_ITEM) reply.beforeValue(shard, item, request, false, 0)
+    shard.release(request)
+    if (item === NO_ITEM) this.error(session, Status.NotFound)
+  }
+
+  private acquireAndTouch(shard: Shard, request: Request): ItemId {
+    request.expiresAt = this.cache.expiryFor(this.parser.extrasUint32(0))
+    return shard.acquireAndTouch(request)
+  }
+
+  private recordGet(request: Request, item: ItemId): void {
+    const { prefixes } = this.host
+    if (prefixes.isOn) prefixes.recordGet(request.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
+  }
+
+  // SET, ADD, REPLACE, APPEND, PREPEND
+
+  /** Stores the value if all of it is there; reserves an item for it otherwise. */
+  private storage(session: Session, mode: Mode, end: number): number {
+    const { parser, host } = this
+    const { request } = session
+    parser.takeKey(request)
+    this.readStorage(session, mode)
+    session.expectValue(parser.valueBytes)
+    if (host.prefixes.isOn) host.prefixes.recordSet(request.bytes, request.keyStart, request.keyEnd)
+    const shard = this.cache.shardFor(request)
+    if (shard.isTooLarge(request, request.flags, parser.valueBytes)) return this.refuseStorage(session, shard, mode, Outcome.TooLarge)
+    const valueEnd = parser.keyEnd + parser.valueBytes
+    if (valueEnd <= end) {
+      const outcome = shard.put(request, parser.keyEnd)
+      if (outcome === Outcome.NoMemory) return this.refuseStorage(session, shard, mode, outcome)
+      this.answerStored(session, outcome)
+      return valueEnd
+    }
+    const item = shard.reserve(request)
+    if (item === NO_ITEM) return this.refuseStorage(session, shard, mode, Outcome.NoMemory)
+    session.beginValue(shard, item, new PendingStore(this, parser.opcode, parser.opaque), 0)
+    return parser.keyEnd
+  }
+
+  /** A cas number makes set, add and replace the same; append and prepend stay what they are. */
+  private readStorage(session: Session, mode: Mode): void {
+    const { parser } = this
+    const { request } = session
+    const hasCas = parser.readCas(request.cas)
+    const isJoin = mode === Mode.Append || mode === Mode.Prepend
+    request.mode = hasCas && !isJoin ? Mode.Cas : mode
+    request.extras = (session.isQuiet ? Extra.None : Extra.TellCas) | (hasCas && isJoin ? Extra.CompareCas : Extra.None)
+    request.casAfter.set(0, 0)
+    request.flags = isJoin ? 0 : parser.extrasUint32(0)
+    request.expiresAt = isJoin ? 0 : this.cache.expiryFor(parser.extrasUint32(4))
+    request.valueBytes = parser.valueBytes
+  }
+
+  private refuseStorage(session: Session, shard: Shard, mode: Mode, outcome: Outcome): number {
+    // a set that brought a cas number is still a set, and its key's old value outdated
+    shard.refuse(session.request, outcome, mode === Mode.Set)
+    return this.refuseValue(session, statusOf(outcome, mode))
+  }
+
+  /** Stores a filled item, whose key the request names. */
+  commit(session: Session, shard: Shard, item: ItemId): void {
+    this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
+    this.answerStored(session, shard.commit(session.request, item))
+  }
+
+  private answerStored(session: Session, outcome: Outcome): void {
+    const { mode, casAfter } = session.request
+    if (outcome !== Outcome.Stored) this.error(session, statusOf(outcome, mode))
+    else if (!session.isQuiet) this.reply.done(casAfter.high, casAfter.low)
+  }
+
+  // DELETE, INCREMENT, DECREMENT
+
+  private delete(session: Session): void {
+    const { parser, host } = this
+    const { request } = session
+    parser.takeKey(request)
+    request.extras = parser.readCas(request.cas) ? Extra.CompareCas : Extra.None
+    if (host.prefixes.isOn) host.prefixes.recordDelete(request.bytes, request.keyStart, request.keyEnd)
+    const outcome = this.cache.shardFor(request).delete(request)
+    if (outcome !== Outcome.Deleted) this.error(session, statusOf(outcome))
+    else if (!session.isQuiet) this.reply.done(0, 0)
+  }
+
+  private arithmetic(session: Session, isDecrement: boolean): void {
+    const { parser } = this
+    const { request } = session
+    const exptime = parser.extrasUint32(16)
+    parser.takeKey(request)
+    parser.extrasUint64(0, request.number)
+    parser.extrasUint64(8, request.initial)
+    request.isDecrement = isDecrement
+    request.expiresAt = exptime === NEVER_BEGIN ? 0 : this.cache.expiryFor(exptime)
+    request.casAfter.set(0, 0)
+    request.extras = Extra.TellCas | (parser.readCas(request.cas) ? Extra.CompareCas : Extra.None) |
+      (exptime === NEVER_BEGIN ? Extra.None : Extra.Vivify)
+    const outcome = this.cache.shardFor(request).arithmetic(request)
+    if (outcome !== Outcome.Number) this.error(session, statusOf(outcome))
+    else if (!session.isQuiet) this.reply.number(request)
+  }
+}
+
+/** A store whose value comes in parts: what its answer must repeat. */
+class PendingStore implements Receiver {
+  constructor(private readonly binary: BinaryProtocol, private readonly opcode: number, private readonly opaque: number) {}
+
+  received(session: Session, shard: Shard, item: ItemId): void {
+    this.binary.reply.answerTo(this.opcode, this.opaque)
+    this.binary.commit(session, shard, item)
+  }
+}
+
+function hex(byte: number): string { return byte.toString(16).padStart(2, '0') }

@@ -1,0 +1,167 @@
+// The packets a server sends: one table from Outcome to status, the errors with their words, and the answers that carry
+// something. A packet is an answer to the opcode and the opaque that were last given to `answerTo`.
+import { Memory } from '../../memory/bytes.js'
+import { type ItemId } from '../../store/items.js'
+import { Outcome } from '../../store/outcome.js'
+import { Mode, type Request } from '../../store/request.js'
+import { type Shard } from '../../store/shard.js'
+import { COPY_MAX, type Output } from '../output.js'
+import { HEADER_BYTES, Magic } from './parse.js'
+
+export const enum Status {
+  Success = 0,
+  NotFound = 1,
+  Exists = 2,
+  TooLarge = 3,
+  Invalid = 4,
+  NotStored = 5,
+  NonNumeric = 6,
+  AuthFailure = 0x20,
+  AuthContinue = 0x21,
+  Unknown = 0x81,
+  NoMemory = 0x82,
+}
+
+const WORDS: Readonly<Partial<Record<Status, string>>> = {
+  [Status.NotFound]: 'Not found',
+  [Status.Exists]: 'Data exists for key.',
+  [Status.TooLarge]: 'Too large.',
+  [Status.Invalid]: 'Invalid arguments',
+  [Status.NotStored]: 'Not stored.',
+  [Status.NonNumeric]: 'Non-numeric server-side value for incr or decr',
+  [Status.AuthFailure]: 'Auth failure.',
+  [Status.Unknown]: 'Unknown command',
+  [Status.NoMemory]: 'Out of memory',
+}
+
+const STATUSES: Record<Outcome, Status> = {
+  [Outcome.Stored]: Status.Success,
+  [Outcome.NotStored]: Status.NotStored,
+  [Outcome.Exists]: Status.Exists,
+  [Outcome.NotFound]: Status.NotFound,
+  [Outcome.Deleted]: Status.Success,
+  [Outcome.Touched]: Status.Success,
+  [Outcome.Number]: Status.Success,
+  [Outcome.NonNumeric]: Status.NonNumeric,
+  [Outcome.TooLarge]: Status.TooLarge,
+  [Outcome.NoMemory]: Status.NoMemory,
+}
+
+/** The words of a status that is an error. */
+export function wordsOf(status: Status): string { return WORDS[status] ?? '' }
+
+/** What is answered when a request came to this; add and replace, by their mode, tell why nothing was stored. */
+export function statusOf(outcome: Outcome, mode = Mode.Set): Status {
+  if (outcome !== Outcome.NotStored) return STATUSES[outcome]
+  if (mode === Mode.Add) return Status.Exists
+  return mode === Mode.Replace ? Status.NotFound : Status.NotStored
+}
+
+const FLAGS_BYTES = 4
+const NUMBER_BYTES = 8
+/** Everything before a value: header, flags, key. */
+const BEFORE_VALUE_MAX = HEADER_BYTES + FLAGS_BYTES + 250
+
+export class BinaryReply {
+  private opcode = 0
+  private opaque = 0
+
+  constructor(private readonly output: Output) {}
+
+  answerTo(opcode: number, opaque: number): void {
+    this.opcode = opcode
+    this.opaque = opaque
+  }
+
+  /** Success without a body. */
+  done(casHigh: number, casLow: number): void {
+    this.output.ensure(HEADER_BYTES)
+    this.header(Status.Success, 0, 0, 0, casHigh, casLow)
+  }
+
+  error(status: Status): void { this.body(status, Buffer.from(wordsOf(status), 'latin1')) }
+
+  /** An error to be sent later. */
+  errorPacket(status: Status): Uint8Array {
+    const words = wordsOf(status)
+    const packet = Buffer.alloc(HEADER_BYTES + words.length)
+    writeHeader(new Memory(packet), 0, this.opcode, status, 0, 0, words.length, this.opaque, 0, 0)
+    packet.write(words, HEADER_BYTES, 'latin1')
+    return packet
+  }
+
+  /** A header and ready-made bytes. */
+  body(status: Status, bytes: Uint8Array): void {
+    this.output.ensure(HEADER_BYTES)
+    this.header(status, 0, 0, bytes.length, 0, 0)
+    this.output.text(bytes)
+  }
+
+  /** A miss that tells which key it was. */
+  missingKey(request: Request): void {
+    const keyBytes = request.keyEnd - request.keyStart
+    this.output.ensure(HEADER_BYTES + keyBytes)
+    this.header(Status.NotFound, 0, keyBytes, keyBytes, 0, 0)
+    this.output.copy(request.bytes, request.keyStart, keyBytes)
+  }
+
+  /** The number of incr and decr. */
+  number(request: Request): void {
+    const { output } = this
+    const { number, casAfter } = request
+    output.ensure(HEADER_BYTES + NUMBER_BYTES)
+    this.header(Status.Success, 0, 0, NUMBER_BYTES, casAfter.high, casAfter.low)
+    output.memory.writeUint32(output.at, number.high)
+    output.memory.writeUint32(output.at + 4, number.low)
+    output.at += NUMBER_BYTES
+  }
+
+  /** A row of STAT; without name and value it is the last one. */
+  stat(name: string, value: string): void {
+    this.output.ensure(HEADER_BYTES)
+    this.header(Status.Success, 0, name.length, name.length + value.length, 0, 0)
+    this.output.text(Buffer.from(name + value, 'latin1'))
+  }
+
+  /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
+  ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + COPY_MAX) }
+
+  /** An item whose value is copied. */
+  item(shard: Shard, item: ItemId, request: Request, withKey: boolean): void {
+    const { output } = this
+    const { items } = shard
+    const valueBytes = items.valueBytes(item)
+    this.beforeValue(shard, item, request, withKey, valueBytes)
+    items.readValue(item, 0, output.memory, output.at, valueBytes)
+    output.at += valueBytes
+  }
+
+  /** What comes before a value of so many bytes; TOUCH answers this alone. */
+  beforeValue(shard: Shard, item: ItemId, request: Request, withKey: boolean, valueBytes: number): void {
+    const { output } = this
+    const { items } = shard
+    const keyBytes = withKey ? request.keyEnd - request.keyStart : 0
+    const bodyBytes = FLAGS_BYTES + keyBytes + valueBytes
+    this.header(Status.Success, FLAGS_BYTES, keyBytes, bodyBytes, items.casHigh(item), items.casLow(item))
+    output.memory.writeUint32(output.at, items.flags(item))
+    output.at += FLAGS_BYTES
+    if (withKey) output.copy(request.bytes, request.keyStart, keyBytes)
+  }
+
+  private header(status: Status, extrasBytes: number, keyBytes: number, bodyBytes: number, casHigh: number, casLow: number): void {
+    const { output } = this
+    writeHeader(output.memory, output.at, this.opcode, status, extrasBytes, keyBytes, bodyBytes, this.opaque, casHigh, casLow)
+    output.at += HEADER_BYTES
+  }
+}
+
+/** The first two words hold what is shorter than a word; data type and the high byte of the status are always 0. */
+function writeHeader(memory: Memory, at: number, opcode: number, status: Status, extrasBytes: number, keyBytes: number,
+  bodyBytes: number, opaque: number, casHigh: number, casLow: number): void {
+  memory.writeUint32(at, Magic.Response << 24 | opcode << 16 | keyBytes)
+  memory.writeUint32(at + 4, extrasBytes << 24 | status)
+  memory.writeUint32(at + 8, bodyBytes)
+  memory.writeUint32(at + 12, opaque)
+  memory.writeUint32(at + 16, casHigh)
+  memory.writeUint32(at + 20, casLow)
+}

@@ -1,0 +1,108 @@
+// SASL for the binary protocol (-S), with its one mechanism PLAIN: a client names itself in one message
+//
+//   the identity to act as, or nothing | NUL | name | NUL | password
+//
+// which comes with AUTH, or, if AUTH brings none, with STEP. What is answered when is as with memcached and Cyrus SASL:
+// also that asking for the mechanisms, or authenticating again, takes away what the client had been allowed.
+import { Ascii } from '../../memory/ascii.js'
+import { Counter } from '../../stats/counters.js'
+import { UNFINISHED, type Session } from '../session.js'
+import { type BinaryProtocol } from './execute.js'
+import { FORM, Opcode } from './parse.js'
+import { Status } from './reply.js'
+
+const MECHANISM = 'PLAIN'
+const MECHANISM_NAME_MAX = 32
+/** A message that is longer is nobody's. */
+const MESSAGE_BYTES_MAX = 16 * 1024
+
+const MECHANISMS = Buffer.from(MECHANISM)
+const AUTHENTICATED = Buffer.from('Authenticated')
+const NO_CHALLENGE = new Uint8Array(0)
+
+export class Sasl {
+  /** The sessions that were told to go on with STEP. */
+  private readonly begun = new WeakSet<Session>()
+
+  constructor(private readonly binary: BinaryProtocol) {}
+
+  addCommands(): void {
+    const { binary } = this
+    binary.add(Opcode.SaslListMechs, undefined, FORM.nothing, session => this.list(session), true)
+    binary.addWithValue(Opcode.SaslAuth, undefined, FORM.keyAndValue, (session, end) => this.take(session, false, end), true)
+    binary.addWithValue(Opcode.SaslStep, undefined, FORM.keyAndValue, (session, end) => this.take(session, true, end), true)
+  }
+
+  private list(session: Session): void {
+    const { binary } = this
+    if (!binary.host.isSaslEnabled) return binary.error(session, Status.Unknown)
+    session.isAuthenticated = false
+    binary.reply.body(Status.Success, MECHANISMS)
+  }
+
+  /** AUTH and STEP: waits for the message, and answers it. */
+  private take(session: Session, isStep: boolean, end: number): number {
+    const { binary } = this
+    const { host, parser } = binary
+    if (!host.isSaslEnabled) return binary.unknown(session)
+    if (parser.keyBytes > MECHANISM_NAME_MAX) return binary.refuseValue(session, Status.Invalid)
+    if (parser.valueBytes > MESSAGE_BYTES_MAX) {
+      this.countRefusal()
+      return binary.refuseValue(session, Status.AuthFailure)
+    }
+    const messageEnd = parser.keyEnd + parser.valueBytes
+    if (messageEnd > end) return UNFINISHED
+    session.isAuthenticated = false
+    if (isStep) this.step(session)
+    else this.authenticate(session)
+    return messageEnd
+  }
+
+  private authenticate(session: Session): void {
+    const { parser, reply } = this.binary
+    this.begun.delete(session)
+    if (parser.keyText.toUpperCase() !== MECHANISM) return this.refuse(session)
+    if (parser.valueBytes > 0) return this.judge(session)
+    this.begun.add(session)
+    reply.body(Status.AuthContinue, NO_CHALLENGE)
+  }
+
+  /** A wrong message may be followed by another. */
+  private step(session: Session): void {
+    if (this.begun.has(session)) this.judge(session)
+    else this.refuse(session)
+  }
+
+  private judge(session: Session): void {
+    const { host, parser, reply } = this.binary
+    if (!this.isUser(parser.bytes.subarray(parser.keyEnd, parser.keyEnd + parser.valueBytes))) return this.refuse(session)
+    this.begun.delete(session)
+    session.isAuthenticated = true
+    host.store.counters.add(Counter.AuthCmds)
+    reply.body(Status.Success, AUTHENTICATED)
+  }
+
+  private isUser(message: Uint8Array): boolean {
+    const nameStart = message.indexOf(Ascii.Nul) + 1
+    const nameEnd = message.indexOf(Ascii.Nul, nameStart)
+    if (nameStart === 0 || nameEnd < 0) return false
+    const identity = message.subarray(0, nameStart - 1)
+    const name = message.subarray(nameStart, nameEnd)
+    const password = message.subarray(nameEnd + 1)
+    // nobody may act as somebody else
+    if (identity.length > 0 && Buffer.compare(identity, name) !== 0) return false
+    if (password.includes(Ascii.Nul)) return false
+    return this.binary.host.credentials?.accepts(name, password) ?? false
+  }
+
+  private refuse(session: Session): void {
+    this.countRefusal()
+    this.binary.error(session, Status.AuthFailure)
+  }
+
+  private countRefusal(): void {
+    const { counters } = this.binary.host.store
+    counters.add(Counter.AuthCmds)
+    counters.add(Counter.AuthErrors)
+  }
+}
