@@ -15,7 +15,7 @@ export class Credentials {
   private digests: readonly Uint8Array[]
 
   /** Throws a MemslabError if the file cannot be read or a line of it is not `name:password`. */
-  constructor(readonly path: string) {
+  constructor(private readonly path: string) {
     this.digests = this.read()
   }
 
@@ -37,7 +37,7 @@ export class Credentials {
     return createHmac('sha256', this.key).update(`${name.length}:`).update(name).update(password).digest()
   }
 
-  /** As in memcached the name ends at the first colon and every line must have one; the last needs no line end. */
+  /** As in memcached a name ends at the first colon, which no line may lack, and a password at the line end or a \r. */
   private read(): Uint8Array[] {
     const lines = this.text().split('\n')
     if (lines.at(-1) === '') lines.pop()
@@ -45,7 +45,7 @@ export class Credentials {
       const colon = line.indexOf(':')
       if (colon < 0) throw this.malformed(`line ${index + 1}`)
       const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
-      return this.digest(bytes(line.slice(0, colon)), bytes(line.slice(colon + 1).replace(/\r.*$/, '')))
+      return this.digest(bytes(line.slice(0, colon)), bytes(line.slice(colon + 1).replace(/\r[^]*/, '')))
     })
   }
 
@@ -56,7 +56,7 @@ export class Credentials {
     try {
       const file = openSync(this.path, 'r')
       try {
-        let more
+        let more: number
         do count += more = readSync(file, bytes, count, bytes.length - count, null)
         while (more > 0 && count < bytes.length)
       } finally { closeSync(file) }

@@ -44,7 +44,7 @@ t.test('names and passwords are bytes', async t => {
 })
 
 t.test('lines may end as on Windows, and the last need not end', async t => {
-  const users = new Credentials(fileOf(t, 'a:one\r\nb:two\r\nc:three'))
+  const users = new Credentials(fileOf(t, 'a:one\r\nb:two\rx\rx\r\nc:three'))
   t.ok(accepts(users, 'a', 'one'))
   t.ok(accepts(users, 'b', 'two'))
   t.ok(accepts(users, 'c', 'three'))

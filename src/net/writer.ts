@@ -2,8 +2,8 @@
 import { type Duplex } from 'node:stream'
 
 /**
- * Takes bytes; true if the kernel has them all, false if they are needed until `onWritten` is called, or, when the other
- * end is gone, until the stream is closed.
+ * Takes bytes; true if they are not needed any more, false if they are until `onWritten` is called, or, when the other end
+ * is gone, until the stream is closed.
  */
 export interface Writer {
   write(bytes: Uint8Array): boolean

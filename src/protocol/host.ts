@@ -25,7 +25,6 @@ export interface Host {
   readonly credentials: Authenticator | undefined
   /** Whether the binary protocol asks for SASL; the text protocol asks where there are credentials and this is false. */
   readonly isSaslEnabled: boolean
-  readonly isTlsEnabled: boolean
   readonly isShutdownEnabled: boolean
   readonly isFlushEnabled: boolean
   readonly isDumpEnabled: boolean

@@ -125,10 +125,10 @@ export class Lru {
     return false
   }
 
-  /** What an add of a key that is there does: as a second hit, though nobody has fetched the item. Returns as `touchBits`. */
+  /** What incr, decr and an add of a key that is there do: the item is in use, though nobody has fetched it. Returns as `touchBits`. */
   promote(item: ItemId, now: number): boolean {
     if (!this.settings.lruSegmented) return this.refreshFlat(item, now)
-    this.items.mark(item, State.Active)
+    if (this.items.segment(item) === Segment.Cold) this.items.mark(item, State.Active)
     this.items.setUsedAt(item, now)
     return false
   }

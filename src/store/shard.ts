@@ -409,6 +409,7 @@ export class Shard {
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
       return Outcome.NotFound
     }
+    if (items.valueBytes(item) === 0) return Outcome.NonNumeric
     if (this.isRefusedByCas(request, item)) return Outcome.Exists
     const number = this.number
     if (!this.parseValue(item, number)) return Outcome.NonNumeric
@@ -423,7 +424,7 @@ export class Shard {
     this.writeDigits(item, length)
     context.stampCas(items, item)
     if (request.extras !== Extra.None) this.settleCas(request, item)
-    this.bumpLocked(item)
+    this.promoteLocked(item)
     request.item = item
     return Outcome.Number
   }

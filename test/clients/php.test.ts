@@ -3,6 +3,8 @@
 import t from 'tap'
 import { PHP, runClientProgram } from './programs.js'
 
-t.test('memcached', t => runClientProgram(t, {
-  language: PHP, libraries: ['memcached'], file: 'php_memcached.php'
-}))
+for (const protocol of ['text', 'binary']) {
+  t.test(`memcached, ${protocol} protocol`, t => runClientProgram(t, {
+    language: PHP, libraries: ['memcached'], file: 'php_memcached.php', args: [protocol]
+  }))
+}

@@ -1,16 +1,24 @@
 <?php
-// PHP's memcached extension (libmemcached), text protocol. Argument: the server's address; it is flushed.
+// PHP's memcached extension (libmemcached). Arguments: the server's address (it is flushed), and the protocol: text or binary.
 
 declare(strict_types=1);
 
-$address = $argv[1];
-$checks = 0;
+require __DIR__ . '/checks.php';
+
+[, $address, $protocol] = $argv;
+$isBinary = $protocol === 'binary';
+
+// libmemcached has different codes for the same refusals in the two protocols, and in binary a time of -1 is a date in 2106.
+define('EXISTS_ALREADY', $isBinary ? Memcached::RES_DATA_EXISTS : Memcached::RES_NOTSTORED);
+define('NOTHING_TO_REPLACE', $isBinary ? Memcached::RES_NOTFOUND : Memcached::RES_NOTSTORED);
+define('NOT_A_NUMBER', $isBinary ? Memcached::RES_UNKNOWN_READ_FAILURE : Memcached::RES_CLIENT_ERROR);
+define('ALREADY_DEAD', $isBinary ? 2592001 : -1);
 
 function connected(array $options = []): Memcached {
-    global $address;
+    global $address, $isBinary;
     $cache = new Memcached();
     $cache->setOptions($options + [
-        Memcached::OPT_BINARY_PROTOCOL => false,
+        Memcached::OPT_BINARY_PROTOCOL => $isBinary,
         Memcached::OPT_COMPRESSION => false,
         Memcached::OPT_TCP_NODELAY => true,
     ]);
@@ -19,25 +27,13 @@ function connected(array $options = []): Memcached {
     return $cache;
 }
 
-function same(mixed $got, mixed $wanted, string $behaviour): void {
-    global $checks;
-    $checks++;
-    echo $got === $wanted ? 'ok' : 'not ok', " $checks - $behaviour\n";
-    if ($got !== $wanted) echo '# got ', substr(json_encode($got, JSON_INVALID_UTF8_SUBSTITUTE), 0, 200), ', wanted ', substr(json_encode($wanted, JSON_INVALID_UTF8_SUBSTITUTE), 0, 200), "\n";
-}
-
-/** Checks an answer together with the result code behind it. */
-function answers(Memcached $cache, mixed $got, mixed $wanted, int $code, string $behaviour): void {
-    same([$got, $cache->getResultCode()], [$wanted, $code], $behaviour);
-}
-
 function storing(Memcached $cache): void {
     answers($cache, $cache->set('key', 'value'), true, Memcached::RES_SUCCESS, 'set stores a value');
     answers($cache, $cache->get('key'), 'value', Memcached::RES_SUCCESS, 'get returns it');
     answers($cache, $cache->get('missing'), false, Memcached::RES_NOTFOUND, 'get of a missing key is not found');
-    answers($cache, $cache->add('key', 'second'), false, Memcached::RES_NOTSTORED, 'add refuses a key that exists');
+    answers($cache, $cache->add('key', 'second'), false, EXISTS_ALREADY, 'add refuses a key that exists');
     answers($cache, $cache->add('new', 'first'), true, Memcached::RES_SUCCESS, 'add stores a new key');
-    answers($cache, $cache->replace('missing', 'x'), false, Memcached::RES_NOTSTORED, 'replace refuses a missing key');
+    answers($cache, $cache->replace('missing', 'x'), false, NOTHING_TO_REPLACE, 'replace refuses a missing key');
     answers($cache, $cache->replace('key', 'replaced'), true, Memcached::RES_SUCCESS, 'replace stores over a key that exists');
     answers($cache, $cache->append('key', '-end'), true, Memcached::RES_SUCCESS, 'append to a key that exists');
     answers($cache, $cache->prepend('key', 'start-'), true, Memcached::RES_SUCCESS, 'prepend to a key that exists');
@@ -102,18 +98,18 @@ function arithmetic(Memcached $cache): void {
     same($cache->decrement('number', 100), 0, 'decrement stops at zero');
     answers($cache, $cache->increment('missing'), false, Memcached::RES_NOTFOUND, 'increment of a missing key is not found');
     $cache->set('word', 'word');
-    answers($cache, $cache->increment('word'), false, Memcached::RES_CLIENT_ERROR, 'increment of a word is a client error');
+    answers($cache, $cache->increment('word'), false, NOT_A_NUMBER, 'increment of a word is refused');
     same($cache->get('word'), 'word', 'and leaves it alone');
 }
 
 function expiry(Memcached $cache): void {
     same($cache->set('soon', 'v', 100), true, 'set with a time to live');
     same($cache->get('soon'), 'v', 'it is there before its time');
-    same($cache->set('dead', 'v', -1), true, 'a negative expiry is accepted');
+    same($cache->set('dead', 'v', ALREADY_DEAD), true, 'an expiry in the past is accepted');
     answers($cache, $cache->get('dead'), false, Memcached::RES_NOTFOUND, 'and the value is never seen');
     answers($cache, $cache->touch('soon', 200), true, Memcached::RES_SUCCESS, 'touch finds the key');
     answers($cache, $cache->touch('missing', 200), false, Memcached::RES_NOTFOUND, 'touch of a missing key is refused');
-    same($cache->touch('soon', -1), true, 'touch with a negative expiry is accepted');
+    same($cache->touch('soon', ALREADY_DEAD), true, 'touch with an expiry in the past is accepted');
     answers($cache, $cache->get('soon'), false, Memcached::RES_NOTFOUND, 'and ends the value');
 }
 
@@ -153,4 +149,4 @@ noreply();
 buffering();
 administration($cache);
 $cache->quit();
-echo "1..$checks\n";
+done();

@@ -26,27 +26,36 @@ export const PHP: Language = {
   interpreters: ['php', '/usr/bin/php'],
   probe: library => ['-r', `exit(extension_loaded('${library}') ? 0 : 1);`]
 }
+export const RUBY: Language = {
+  interpreters: ['ruby', '/usr/bin/ruby'],
+  probe: library => ['-r', library, '-e', '']
+}
 
 export interface ClientProgram {
   readonly language: Language
   /** What the interpreter must be able to load, else the test is skipped. */
   readonly libraries: readonly string[]
   readonly file: string
+  /** What follows the server's address. */
   readonly args?: readonly string[]
+  /** Options of the server. */
+  readonly server?: readonly string[]
+  /** Whether it is run over TCP only. */
+  readonly tcpOnly?: boolean
 }
 
 /** Runs a program twice, against a fresh server over TCP and one over a Unix socket. */
 export async function runClientProgram(t: Test, program: ClientProgram): Promise<void> {
   const interpreter = interpreterWith(program)
-  const { libraries, file, args = [] } = program
-  for (const unix of [false, true]) {
+  const { libraries, file, args = [], server: options = [], tcpOnly = false } = program
+  for (const unix of tcpOnly ? [false] : [false, true]) {
     const name = [file, ...args, unix ? 'over a Unix socket' : 'over TCP'].join(' ')
     if (interpreter === undefined) {
       t.pass(name, { skip: `no ${program.language.interpreters[0]} with ${libraries.join(', ')} is installed` })
       continue
     }
     await t.test(name, async t => {
-      const server = await spawnServer(t, [], { unix })
+      const server = await spawnServer(t, options, { unix })
       await t.spawn(interpreter, [pathOf(file), server.address, ...args], 'every check')
     })
   }

@@ -1,5 +1,9 @@
-"""pymemcache: every operation of its Client, then its pooled and hashing clients. Argument: the server's address; it is flushed."""
+"""pymemcache: every operation of its Client, then its pooled and hashing clients.
 
+Arguments: the server's address (it is flushed), and for TLS the file of the authority that vouches for the server.
+"""
+
+import ssl
 import sys
 
 from pymemcache.client.base import Client, PooledClient
@@ -19,9 +23,16 @@ class CarelessClient(Client):
         return key.encode()
 
 
-address = sys.argv[1]
+address, *authority = sys.argv[1:]
+tls_context = ssl.create_default_context(cafile=authority[0]) if authority else None
 checks = Checks()
-client = Client(address, default_noreply=False, timeout=20)
+
+
+def connected(kind=Client, **options):
+    return kind(address, **{'default_noreply': False, 'timeout': 20, 'tls_context': tls_context, **options})
+
+
+client = connected()
 
 
 def storing():
@@ -66,11 +77,11 @@ def keys():
     checks.equal(client.set(longest, b'v'), True, 'a key of 250 bytes is stored')
     checks.equal(client.get(longest), b'v', 'a key of 250 bytes is found')
     checks.raises(MemcacheIllegalInputError, lambda: client.set('k' * 251, b'v'), 'the client refuses 251 bytes')
-    careless = CarelessClient(address, default_noreply=False)
+    careless = connected(CarelessClient)
     checks.raises(MemcacheClientError, lambda: careless.get('k' * 251), 'the server refuses 251 bytes')
     checks.equal(careless.get(longest), b'v', 'and the client goes on')
     careless.close()
-    unicode_client = Client(address, default_noreply=False, allow_unicode_keys=True)
+    unicode_client = connected(allow_unicode_keys=True)
     checks.equal(unicode_client.set('ключ-键', b'v'), True, 'a key in UTF-8 is stored')
     checks.equal(unicode_client.get_many(['ключ-键']), {'ключ-键': b'v'}, 'a key in UTF-8 is found')
     unicode_client.close()
@@ -135,7 +146,7 @@ def expiry():
 
 
 def noreply():
-    quiet = Client(address, timeout=20)  # noreply is pymemcache's default
+    quiet = connected(default_noreply=True)
     checks.equal(quiet.set('quiet', b'1'), True, 'set with noreply')
     checks.equal(quiet.add('quiet', b'2'), True, 'add with noreply is not told that it failed')
     checks.equal(quiet.append('quiet', b'0'), True, 'append with noreply')
@@ -174,7 +185,7 @@ def administration():
 
 
 def objects():
-    pickling = Client(address, default_noreply=False, serde=pickle_serde)
+    pickling = connected(serde=pickle_serde)
     original = {'list': [1, 2.5, None], 'text': 'ü', 'bytes': b'\0\xff', 'tuple': (1, 'a')}
     pickling.set('object', original)
     checks.equal(pickling.get('object'), original, 'a pickled object comes back, so flags do too')
@@ -186,11 +197,11 @@ def objects():
 
 
 def other_clients():
-    pooled = PooledClient(address, max_pool_size=4, default_noreply=False)
+    pooled = connected(PooledClient, max_pool_size=4)
     checks.equal(pooled.set('pooled', b'v'), True, 'the pooled client sets')
     checks.equal(pooled.get_many(['pooled', 'missing']), {'pooled': b'v'}, 'the pooled client gets')
     pooled.close()
-    hashing = HashClient([address], default_noreply=False, use_pooling=True)
+    hashing = HashClient([address], default_noreply=False, use_pooling=True, tls_context=tls_context)
     checks.equal(hashing.set_many({'h1': b'1', 'h2': b'2'}), [], 'the hashing client sets')
     checks.equal(hashing.get_many(['h1', 'h2', 'missing']), {'h1': b'1', 'h2': b'2'}, 'the hashing client gets')
     checks.equal(hashing.delete('h1'), True, 'the hashing client deletes')

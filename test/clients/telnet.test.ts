@@ -3,9 +3,10 @@
 import t, { type Test } from 'tap'
 import type { Client } from '../support/client.js'
 import { spawnServer } from './server.js'
+import { passwordOptions } from './users.js'
 
-async function typed(t: Test): Promise<(line: string, answer: string | RegExp) => Promise<void>> {
-  const server = await spawnServer(t)
+async function typed(t: Test, options: readonly string[] = []): Promise<(line: string, answer: string | RegExp) => Promise<void>> {
+  const server = await spawnServer(t, options)
   const client = await server.client()
   t.teardown(() => client.hangUp())
   return async (line, answer) => {
@@ -48,6 +49,44 @@ t.test('typing mistakes are answered and forgotten', async t => {
   await type('set key 0 0 3', '')
   await type('too long', 'CLIENT_ERROR bad data chunk\r\n' + 'ERROR\r\n')
   await type('get key', 'END\r\n')
+})
+
+t.test('meta commands', async t => {
+  const type = await typed(t)
+  await type('mn', 'MN\r\n')
+  await type('mg greeting v', 'EN\r\n')
+  await type('ms greeting 5 T0 F42', '')
+  await type('hello', 'HD\r\n')
+  await type('mg greeting f s t v', 'VA 5 f42 s5 t-1\r\nhello\r\n')
+  await type('mg greeting k s Oabc', 'HD kgreeting s5 Oabc\r\n')
+  await type('ms greeting 7 MA', '')
+  await type(', world', 'HD\r\n')
+  await type('get greeting', 'VALUE greeting 42 12\r\nhello, world\r\nEND\r\n')
+  await type('ms greeting 1 ME', '')
+  await type('x', 'NS\r\n')
+  await type('ma visits N0 J9', 'HD\r\n')
+  await type('ma visits D3 v', 'VA 2\r\n12\r\n')
+  await type('ma visits MD D100 v', 'VA 1\r\n0\r\n')
+  await type('ms a2V5IHdpdGggc3BhY2Vz 1 b', '')
+  await type('v', 'HD\r\n')
+  await type('mg a2V5IHdpdGggc3BhY2Vz b k v', 'VA 1 ka2V5IHdpdGggc3BhY2Vz b\r\nv\r\n')
+  await type('md greeting I T30', 'HD\r\n')
+  await type('mg greeting s v', 'VA 12 s12 X W\r\nhello, world\r\n')
+  await type('md greeting q', '')
+  await type('md greeting', 'NF\r\n')
+  await type('me greeting', 'EN\r\n')
+  await type('ms greeting five', 'CLIENT_ERROR bad command line format\r\n')
+})
+
+t.test('a server that asks for a name and a password', async t => {
+  const type = await typed(t, passwordOptions(t))
+  await type('get greeting', 'CLIENT_ERROR unauthenticated\r\n')
+  await type('set login 0 0 10', '')
+  await type('anna wrong', 'CLIENT_ERROR authentication failure\r\n')
+  await type('set login 0 0 11', '')
+  await type('anna secret', 'STORED\r\n')
+  await type('get login', 'END\r\n')
+  await type('mn', 'MN\r\n')
 })
 
 t.test('quit ends the session', async t => {

@@ -47,7 +47,8 @@ export class MetaCommands implements Sender {
   /** Carries out the command of this letter; `at` is behind its name. Answers as Protocol.request does. */
   request(session: Session, letter: number, at: number, end: number): number {
     if (letter === Ascii.S) return this.set.ms(session, at, end)
-    if (letter === Ascii.N) return this.answerLine(at, end, META.end)
+    // a line of three bytes is none to memcached, and only this command could be so short
+    if (letter === Ascii.N) return this.answerLine(at, end, this.parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
     const { flags } = this
     if (!flags.readKey(at, session.request)) return this.answerLine(at, end, META.badFormat)
     flags.readFlags(flags.keyStop, TOKENS, session.request)
@@ -72,26 +73,25 @@ export class MetaCommands implements Sender {
   private mg(session: Session): void {
     const { flags, reply } = this
     const { request } = session
-    const error = flags.error ?? flags.opaqueError
-    if (error !== undefined) return reply.line(error)
+    if (flags.error !== undefined) return reply.line(flags.error)
     const shard = this.cache.shardFor(request)
     reply.ensureValue()
     shard.take(request)
     let item = shard.findLiveLocked(request)
     const isVivified = item === NO_ITEM && flags.has(Flag.N)
     if (isVivified) item = this.vivifyLocked(shard, request)
-    shard.countGet(item, flags.has(Flag.T))
-    if (item === NO_ITEM) {
-      shard.release(request)
-      if (flags.returns.isQuiet) return
-      reply.miss()
-      return reply.repeat(request, flags.returns)
-    }
-    this.answerHitLocked(session, shard, item, isVivified)
+    if (item !== NO_ITEM) return this.answerHitLocked(session, shard, item, isVivified)
+    shard.countGet(item, false)
+    shard.release(request)
+    if (flags.opaqueError !== undefined) return reply.line(flags.opaqueError)
+    if (flags.returns.isQuiet) return
+    reply.miss()
+    reply.repeat(request, flags.returns)
   }
 
+  /** N gives it its end when its turn comes. */
   private vivifyLocked(shard: Shard, request: Request): ItemId {
-    request.expiresAt = this.flags.vivifiedUntil
+    request.expiresAt = 0
     request.extras = storeExtras(this.flags)
     return shard.vivifyLocked(request)
   }
@@ -101,29 +101,36 @@ export class MetaCommands implements Sender {
     const { flags, output, reply } = this
     const { request } = session
     const { items } = shard
+    const start = output.at
     const valueBytes = items.valueBytes(item)
     const hasValue = flags.has(Flag.v) && !(flags.has(Flag.C) && shard.hasCas(item, request.cas))
     const isLent = hasValue && valueBytes > COPY_MAX
-    if (isLent && !shard.tryPinLocked(item)) {
-      shard.release(request)
-      return reply.line(META.tooManyReaders)
-    }
     if (hasValue) reply.value(valueBytes)
     else reply.hit()
     this.showLocked(shard, item, isVivified)
+    const error = flags.opaqueError ?? (isLent && !shard.tryPinLocked(item) ? META.tooManyReaders : undefined)
+    if (error !== undefined) {
+      output.at = start
+      shard.release(request)
+      return reply.line(error)
+    }
     output.lineEnd()
     if (hasValue && !isLent) {
       items.readValue(item, 0, output.memory, output.at, valueBytes)
       output.at += valueBytes
       output.lineEnd()
     }
+    shard.countGet(item, flags.has(Flag.T))
     // what was shown is from before this use of it
     if (!flags.has(Flag.u)) shard.bumpLocked(item)
     shard.release(request)
     if (isLent) session.beginSending(shard, item, this)
   }
 
-  /** Shows what the flags ask for, and does what they say, from left to right; then whether the item is to be renewed. */
+  /**
+   * Shows what the flags ask for, and does what they say, from left to right; then whether the item is to be renewed. An
+   * opaque that is too long ends it, when its turn comes.
+   */
   private showLocked(shard: Shard, item: ItemId, isVivified: boolean): void {
     const { flags, reply } = this
     const { returns } = flags
@@ -132,6 +139,7 @@ export class MetaCommands implements Sender {
     let isWon = isVivified
     for (let i = 0; i < returns.count; i++) {
       const flag = returns.flags[i]!
+      if (flag === Flag.O && flags.opaqueError !== undefined) return
       if (flag === Flag.O) reply.opaque(returns)
       else if (flag === Flag.T) items.setExpiresAt(item, flags.expiresAt)
       else if (flag === Flag.N && isVivified) items.setExpiresAt(item, flags.vivifiedUntil)
@@ -209,7 +217,7 @@ export class MetaCommands implements Sender {
     request.isDecrement = !isIncrement
     if (!flags.has(Flag.D)) request.number.set(0, 1)
     if (!flags.has(Flag.J)) request.initial.set(0, 0)
-    request.expiresAt = flags.vivifiedUntil
+    request.expiresAt = 0
     request.extras = storeExtras(flags) | (flags.has(Flag.N) ? Extra.Vivify : 0) |
       (flags.has(Flag.C) && !request.cas.isZero ? Extra.CompareCas : 0)
     return undefined

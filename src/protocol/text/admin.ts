@@ -74,7 +74,6 @@ function cacheMemlimit(text: TextProtocol, session: Session): void {
 
 /** As in memcached, a failure is answered in words of its own, not in those of the protocol. */
 function refreshCerts(text: TextProtocol, session: Session): void {
-  if (!text.host.isTlsEnabled) return text.answer(session, TEXT.error)
   const failure = text.host.refreshCertificates()
   text.answer(session, failure === undefined ? TEXT.ok : Buffer.from(`${failure}\r\n`, 'latin1'))
 }
