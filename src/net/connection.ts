@@ -127,6 +127,8 @@ export class Connection implements Peer, Reader {
   }
 
   private unpause(): void {
+    // the other end has read in the middle of somebody's batch: a stream within this process can do that
+    if (this.host.input.isInUse) return this.yield()
     this.isPaused = false
     this.session.resume()
     if (!this.isPaused && !this.isOver) this.stream.resume()

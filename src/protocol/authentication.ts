@@ -12,8 +12,8 @@ import { Phase, UNFINISHED, type Protocol, type Session } from './session.js'
 const UNFINISHED_LINE_MAX = 2048
 /** A line that is shorter, its \r included and its \n not, ends the conversation: `quit` is one. */
 const LINE_BYTES_MIN = 6
-/** What name, password and line end may have together: in memcached they must fit into its read buffer. */
-const TOKEN_BYTES_MAX = 16 * 1024
+/** What a line may have, and what name, password and line end may have: in memcached they must fit into its read buffer. */
+const BUFFER_BYTES = 16 * 1024
 
 /** The command that is a `set`, however it goes on, with four more words, the last a number. Others may follow. */
 const SET = /^set[^ ]*(?: +[^ ]+){3} +(\d{1,11})(?: |\r?$)/
@@ -40,11 +40,12 @@ export class AsciiAuthentication implements Protocol {
     const lineEnd = bytes.indexOf(Ascii.LineEnd, at)
     if (lineEnd >= end) return UNFINISHED
     const tokenStart = lineEnd + 1
+    if (lineEnd - at > BUFFER_BYTES) return this.answer(UNAUTHENTICATED, tokenStart)
     if (lineEnd - at < LINE_BYTES_MIN) return this.end(session, tokenStart)
     const tokenBytes = this.tokenBytes(at, lineEnd)
     if (tokenBytes < 0) return this.answer(UNAUTHENTICATED, tokenStart)
     const tokenEnd = tokenStart + tokenBytes
-    if (tokenBytes + 2 > TOKEN_BYTES_MAX) return this.end(session, tokenStart)
+    if (tokenBytes + 2 > BUFFER_BYTES) return this.end(session, tokenStart)
     if (tokenEnd + 2 > end) return UNFINISHED
     return this.answer(this.judge(session, tokenStart, tokenEnd), tokenEnd + 2)
   }

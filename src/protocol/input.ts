@@ -23,7 +23,7 @@ export class Input {
   /** `batchStart` as a view to hand to a socket. */
   readonly readBuffer: Uint8Array
   readonly shortReadBuffer: Uint8Array
-  /** Whether a batch is being served, so that nothing may be put here. */
+  /** Whether a batch is being served: then nothing may be put here, and no other session may begin. */
   isInUse = false
 
   /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */

@@ -113,12 +113,12 @@ export class Session {
 
   /** Takes `count` bytes that lie at the start of the thread's input. */
   receive(count: number): void {
-    const { input, store, output } = this.host
+    const { input, store } = this.host
     store.refreshTime()
     this.usedAt = store.context.now
     store.counters.add(Counter.BytesRead, count)
     this.sendsLargeValues = false
-    output.open(this.peer)
+    this.begin()
     const start = input.batchStart - this.savedBytes
     this.restore(start)
     this.run(start, input.batchStart + count)
@@ -127,11 +127,19 @@ export class Session {
   /** Goes on where the session stopped, because it yielded or because its output has been taken. */
   resume(): void {
     if (this.phase === Phase.Closed) return
-    const { input, output } = this.host
-    this.host.store.refreshTime()
-    output.open(this.peer)
+    const { input, store } = this.host
+    store.refreshTime()
+    this.begin()
     this.restore(input.start)
     this.run(input.start, input.start + this.savedBytes)
+  }
+
+  /** Takes input and output of the thread, until `run` has written what there is to say. */
+  private begin(): void {
+    const { input, output } = this.host
+    assert(!input.isInUse, 'a batch begins in the middle of another')
+    this.isWorking = input.isInUse = true
+    output.open(this.peer)
   }
 
   /** Puts what was kept aside back into the input, at `start`. */
@@ -175,7 +183,6 @@ export class Session {
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
-    this.isWorking = input.isInUse = true
     let at = start
     let served = 0
     let hasYielded = false
@@ -323,7 +330,7 @@ export class Session {
 
   /** `count` bytes were read to `directTarget`: of the value, its line end, and perhaps of what follows it. */
   receivedDirect(count: number): void {
-    const { store, output, input } = this.host
+    const { store, input } = this.host
     const { items } = this.shard!
     const item = this.item
     const valueBytes = items.valueBytes(item)
@@ -336,11 +343,11 @@ export class Session {
     if (this.received < wholeBytes) return
     const followingBytes = this.received - wholeBytes
     assert(followingBytes <= FOLLOWING_BYTES_MAX, 'more was read than there was room for')
+    this.begin()
     if (followingBytes > 0) {
       const at = items.valueAt(item, wholeBytes - 1) + 1
       input.bytes.set(items.bytes.subarray(at, at + followingBytes), input.batchStart)
     }
-    output.open(this.peer)
     this.unpark()
     this.endValue()
     this.run(input.batchStart, input.batchStart + followingBytes)

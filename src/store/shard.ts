@@ -268,6 +268,7 @@ export class Shard {
   }
 
   private isNewerThan(item: ItemId, cas: Uint64): boolean {
+    if (cas.isZero) return false
     const high = this.items.casHigh(item)
     return high > cas.high || (high === cas.high && this.items.casLow(item) > cas.low)
   }

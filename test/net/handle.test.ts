@@ -2,7 +2,7 @@
 import { Duplex, PassThrough } from 'node:stream'
 import t from 'tap'
 import { Client } from '../support/client.js'
-import { createServer } from '../../src/index.js'
+import { createServer, type Server } from '../../src/index.js'
 
 t.test('a pair of streams in one process holds a conversation', async t => {
   const { client } = conversation(t)
@@ -36,6 +36,32 @@ t.test('two conversations of one process may answer each other in the middle of 
   first.push('set k 0 0 1\r\nv\r\nget k\r\n')
   while (answers.length < 2) await new Promise(setImmediate)
   t.same(answers.sort(), ['STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n'].sort())
+  server.verify()
+})
+
+t.test('a client that is read in the middle of another one\'s batch gets its own bytes alone', async t => {
+  const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
+  t.teardown(() => server.close())
+  const [first, second] = [pairWith(server), pairWith(server)]
+  const big = 'x'.repeat(3 * 1024 * 1024)
+  const got = { first: '', second: '' }
+  let readsSecond = false
+  first.on('data', (chunk: Buffer) => {
+    got.first += chunk.toString()
+    for (let more; readsSecond && (more = second.read() as Buffer | null) !== null;) got.second += more.toString()
+  })
+  first.write(`set big 0 0 ${big.length}\r\n${big}\r\nset secret 0 0 6\r\nsecret\r\n`)
+  await until(() => got.first === 'STORED\r\nSTORED\r\n')
+  second.write('get big\r\n')   // and does not read what it is sent
+  await until(() => second.readableLength > 0)
+  readsSecond = true
+  got.first = ''
+  first.write('get secret\r\n')
+  await until(() => got.first.endsWith('END\r\n'))
+  second.on('data', (chunk: Buffer) => { got.second += chunk.toString() })
+  await until(() => got.second.endsWith('END\r\n'))
+  t.equal(got.first, 'VALUE secret 0 6\r\nsecret\r\nEND\r\n')
+  t.ok(got.second === `VALUE big 0 ${big.length}\r\n${big}\r\nEND\r\n`, 'the large value, and nothing else')
   server.verify()
 })
 
@@ -76,4 +102,33 @@ function pair(): [Duplex, Duplex] {
   const there = new PassThrough()
   const back = new PassThrough()
   return [Duplex.from({ readable: back, writable: there }), Duplex.from({ readable: there, writable: back })]
+}
+
+/** One end of a conversation whose other end the server has. What is written here counts as written when it is read there. */
+class Paired extends Duplex {
+  other: Paired | undefined
+  private written: (() => void) | undefined
+
+  override _read(): void {
+    const { written } = this
+    this.written = undefined
+    written?.()
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.other!.written = done
+    this.other!.push(chunk)
+  }
+}
+
+function pairWith(server: Server): Duplex {
+  const [near, far] = [new Paired(), new Paired()]
+  near.other = far
+  far.other = near
+  server.handle(far)
+  return near
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(setImmediate)
 }

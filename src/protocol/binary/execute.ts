@@ -152,7 +152,7 @@ export class BinaryProtocol implements Protocol {
   }
 
   private logError(session: Session, status: Status): void {
-    this.host.log(`>${session.peer.id} Writing an error: ${wordsOf(status)}`)
+    this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(wordsOf(status)).toString('latin1')}`)
   }
 
   more(): number { throw new InvariantError('a packet asks for one key') }

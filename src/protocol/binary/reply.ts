@@ -47,8 +47,10 @@ const STATUSES: Record<Outcome, Status> = {
   [Outcome.NoMemory]: Status.NoMemory,
 }
 
+const BYTES = Array.from({ length: Status.NoMemory + 1 }, (_, status) => Buffer.from(WORDS[status as Status] ?? '', 'latin1'))
+
 /** The words of a status that is an error. */
-export function wordsOf(status: Status): string { return WORDS[status] ?? '' }
+export function wordsOf(status: Status): Uint8Array { return BYTES[status]! }
 
 /** What is answered when a request came to this; add and replace, by their mode, tell why nothing was stored. */
 export function statusOf(outcome: Outcome, mode = Mode.Set): Status {
@@ -79,14 +81,14 @@ export class BinaryReply {
     this.header(Status.Success, 0, 0, 0, casHigh, casLow)
   }
 
-  error(status: Status): void { this.body(status, Buffer.from(wordsOf(status), 'latin1')) }
+  error(status: Status): void { this.body(status, wordsOf(status)) }
 
   /** An error to be sent later. */
   errorPacket(status: Status): Uint8Array {
     const words = wordsOf(status)
     const packet = Buffer.alloc(HEADER_BYTES + words.length)
     writeHeader(new Memory(packet), 0, this.opcode, status, 0, 0, words.length, this.opaque, 0, 0)
-    packet.write(words, HEADER_BYTES, 'latin1')
+    packet.set(words, HEADER_BYTES)
     return packet
   }
 

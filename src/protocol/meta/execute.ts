@@ -255,7 +255,7 @@ export class MetaCommands implements Sender {
     const { flags, reply } = this
     this.cache.counters.add(Counter.CmdMeta)
     // it obeys no flag but b, and knows no others
-    if (flags.isMalformed || flags.error === META.badKey) return reply.line(META.badFormat)
+    if (flags.isMalformed || flags.isKeyWrong) return reply.line(META.badFormat)
     const shard = this.cache.shardFor(request)
     shard.take(request)
     const item = shard.findLiveLocked(request)

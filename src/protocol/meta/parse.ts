@@ -55,6 +55,8 @@ export class MetaParser {
   lineEnd = 0
   /** What cannot be read as flags at all: then memcached does not know the command, nor the value that follows. */
   isMalformed = false
+  /** Whether the key was to be base64, and is not. */
+  isKeyWrong = false
   /** What is wrong with the flags. */
   error: Uint8Array | undefined
   private small = 0
@@ -107,7 +109,7 @@ export class MetaParser {
   private reset(tokens: number): void {
     this.small = this.capitals = 0
     this.expiresAt = this.vivifiedUntil = this.recacheBefore = this.clientFlags = this.mode = 0
-    this.isMalformed = this.isRefused = false
+    this.isMalformed = this.isRefused = this.isKeyWrong = false
     this.error = this.opaqueError = undefined
     this.tokens = tokens
     const { returns } = this
@@ -151,6 +153,7 @@ export class MetaParser {
       case Flag.J: this.check(parseUint64(line.bytes, at, end, request.initial)); break
       case Flag.F:
         this.clientFlags = line.uint32(at, end)
+        // of several wrong arguments the last is told of, but this one has no words of its own
         if (this.clientFlags < 0) this.error ??= META.badFormat
     }
   }
@@ -175,7 +178,8 @@ export class MetaParser {
     const { line, input } = this
     this.returns.isBinaryKey = true
     const length = decodeBase64(line.bytes, request.keyStart, request.keyEnd, input.bytes, input.keyStart)
-    if (length === 0) {
+    this.isKeyWrong = length === 0
+    if (this.isKeyWrong) {
       this.error = META.badKey
       return
     }
