@@ -7,7 +7,7 @@ export interface Arguments {
   readonly help: boolean
   readonly quick: boolean
   readonly json: boolean
-  readonly only: RegExp
+  readonly only: RegExp | undefined
   readonly seconds: number
   readonly rounds: number
   readonly servers: readonly ServerCommand[]   // the first is compared with the second, if there is one
@@ -16,7 +16,7 @@ export interface Arguments {
 
 export const helpText = `npm run bench -- [options]    measures memslab beside memcached, one server thread each
 
-  --quick             a run of seconds: are the answers right? (the figures mean little)
+  --quick             half a minute for most of the rows: are the answers right? (the figures mean little)
   --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|held'
   --rounds N          measurements of a row on each server, in alternation (5)
   --seconds N         length of one measurement (1)
@@ -32,7 +32,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       help: { type: 'boolean', short: 'h', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
+      only: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       server: { type: 'string', default: 'both' },
@@ -48,7 +48,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
     ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
   ]
-  return { help, quick, json, only: new RegExp(only, 'i'), seconds, rounds, servers: pickServers(server, command), problems }
+  return { help, quick, json, only: only === undefined ? undefined : new RegExp(only, 'i'), seconds, rounds, servers: pickServers(server, command), problems }
 }
 
 function pickServers(server: string, commands: readonly string[]): ServerCommand[] {

@@ -2,7 +2,7 @@
 // of a thread read into one buffer; nothing is parsed. Used by the load threads, and by the main thread to fill a server.
 
 import { connect, type Socket } from 'node:net'
-import type { Batch } from './feeds.js'
+import { adoptCas, type Batch } from './feeds.js'
 import type { Histogram } from './histogram.js'
 
 const READ_BYTES = 256 * 1024
@@ -67,6 +67,7 @@ export class Connection {
     if (this.batch?.mayBeRefused === true) return this.receiveLines(this.batch, buffer.toString('latin1', 0, length))
     const answer = this.batch?.answer
     const upTo = this.received + length
+    if (this.batch !== undefined) adoptCas(this.batch, buffer, length, this.received)
     if (answer === undefined || upTo > answer.length || buffer.compare(answer, this.received, upTo, 0, length) !== 0) {
       this.refuse(buffer.subarray(0, length))
       return false

@@ -1,6 +1,7 @@
 // What the connections of a workload send and what they must get back, byte for byte, rendered before the clock runs.
 // A connection asks its feed for one batch after the other; a batch is written whole and its answer compared whole.
 
+import { CAS_BYTES, classicGet, classicMiss, phrasings, STORED, type Exchange } from './exchanges.js'
 import { Prng, shuffle } from './random.js'
 import type { SpeedWorkload } from './workloads.js'
 
@@ -8,6 +9,7 @@ export interface Batch {
   readonly request: Buffer
   readonly answer: Buffer
   readonly requests: number
+  readonly casAt?: readonly number[]   // where the answer holds cas numbers, which only the server knows
   readonly mayBeRefused?: boolean   // memcached refuses a set now and then while it evicts as fast as it can
 }
 
@@ -16,17 +18,11 @@ export interface Feed {
   next(): Batch
 }
 
-interface Exchange {
-  readonly request: Buffer
-  readonly answer: Buffer
-}
-
 const SEED = 20
 const GETS_PER_SET = 10
 export const KEYS_PER_GET = 50
 const COUNTER_START = 1_000_000_000   // ten digits, and so it stays for nine billion increments
 const SEQUENCE_DIGITS = 9
-const STORED = Buffer.from('STORED\r\n')
 
 // The feeds of all connections of one workload; `round` keeps the keys of one measurement apart from another's.
 export function makeFeeds(workload: SpeedWorkload, round: number): (connection: number) => Feed {
@@ -44,7 +40,7 @@ export function makeFeeds(workload: SpeedWorkload, round: number): (connection: 
 export function preload(workload: SpeedWorkload): Batch[] {
   if (workload.command === 'miss' || workload.command === 'incr' || workload.command === 'churn') return []
   const batchSize = Math.max(1, Math.min(100, Math.floor(2 ** 20 / workload.valueBytes)))
-  return gather(keysOf(workload).map(index => set(index, workload.valueBytes)), batchSize)
+  return gather(keysOf(workload).map(index => phrasings.classic.set(index, workload.valueBytes)), batchSize)
 }
 
 function keysOf(workload: SpeedWorkload): number[] {
@@ -53,50 +49,20 @@ function keysOf(workload: SpeedWorkload): number[] {
 
 function exchangesOf(workload: SpeedWorkload): Exchange[] {
   const { keys, valueBytes } = workload
+  const { get, set } = phrasings[workload.protocol ?? 'classic']
   const prng = new Prng(SEED)
   const order = shuffle(keysOf(workload), prng)
   switch (workload.command) {
-    case 'get': return order.map(index => get([index], valueBytes))
+    case 'get': return order.map(index => get(index, valueBytes))
     case 'set': return order.map(index => set(index, valueBytes))
-    case 'miss': return order.map(miss)
-    case 'multi-get': return order.map(() => get(Array.from({ length: KEYS_PER_GET }, () => prng.below(keys)), valueBytes))
+    case 'miss': return order.map(classicMiss)
+    case 'multi-get': return order.map(() => classicGet(Array.from({ length: KEYS_PER_GET }, () => prng.below(keys)), valueBytes))
     case 'mixed': return order.flatMap(index => [
       set(index, valueBytes),
-      ...Array.from({ length: GETS_PER_SET }, () => get([prng.below(keys)], valueBytes)),
+      ...Array.from({ length: GETS_PER_SET }, () => get(prng.below(keys), valueBytes)),
     ])
     default: throw new Error(`${workload.command} has no fixed exchanges`)
   }
-}
-
-// Sixteen bytes, as keys often are: a word and an id.
-function key(index: number): string {
-  return `bench:${String(index).padStart(10, '0')}`
-}
-
-// Tells by its bytes to which key it belongs.
-function valueOf(index: number, valueBytes: number): Buffer {
-  return Buffer.alloc(valueBytes, `${index} `)
-}
-
-function set(index: number, valueBytes: number): Exchange {
-  return {
-    request: Buffer.concat([Buffer.from(`set ${key(index)} 0 0 ${valueBytes}\r\n`), valueOf(index, valueBytes), Buffer.from('\r\n')]),
-    answer: STORED,
-  }
-}
-
-function get(indexes: readonly number[], valueBytes: number): Exchange {
-  const parts = indexes.flatMap(index => [
-    Buffer.from(`VALUE ${key(index)} 0 ${valueBytes}\r\n`), valueOf(index, valueBytes), Buffer.from('\r\n'),
-  ])
-  return {
-    request: Buffer.from(`get ${indexes.map(key).join(' ')}\r\n`),
-    answer: Buffer.concat([...parts, Buffer.from('END\r\n')]),
-  }
-}
-
-function miss(index: number): Exchange {
-  return { request: Buffer.from(`get absent:${key(index)}\r\n`), answer: Buffer.from('END\r\n') }
 }
 
 // Batches of `depth` exchanges each; the last may be shorter.
@@ -104,13 +70,34 @@ function gather(exchanges: readonly Exchange[], depth: number): Batch[] {
   const batches: Batch[] = []
   for (let start = 0; start < exchanges.length; start += depth) {
     const some = exchanges.slice(start, start + depth)
+    const casAt = casPlaces(some)
     batches.push({
       request: Buffer.concat(some.map(exchange => exchange.request)),
       answer: Buffer.concat(some.map(exchange => exchange.answer)),
       requests: some.length,
+      ...(casAt.length === 0 ? {} : { casAt }),
     })
   }
   return batches
+}
+
+function casPlaces(exchanges: readonly Exchange[]): number[] {
+  const places: number[] = []
+  let start = 0
+  for (const { answer, casAt } of exchanges) {
+    if (casAt !== undefined) places.push(start + casAt)
+    start += answer.length
+  }
+  return places
+}
+
+// Takes over the cas numbers in a piece of a server's answer, which begins at byte `start` of it: all else is compared.
+export function adoptCas({ answer, casAt }: Batch, piece: Uint8Array, length: number, start: number): void {
+  if (casAt === undefined) return
+  for (const at of casAt) {
+    const end = Math.min(at + CAS_BYTES, start + length)
+    for (let index = Math.max(at, start); index < end; index++) answer[index] = piece[index - start]!
+  }
 }
 
 // The same batches over and over, every connection starting at another one.

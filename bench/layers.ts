@@ -6,12 +6,12 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Memory } from '../dist/memory/bytes.js'
 import { Session, type Peer } from '../dist/protocol/session.js'
-import { TextProtocol } from '../dist/protocol/text/execute.js'
+import { Protocols } from '../dist/protocols.js'
 import { Server } from '../dist/server.js'
 import { NO_ITEM } from '../dist/store/items.js'
 import { Request } from '../dist/store/request.js'
 import type { Store } from '../dist/store/store.js'
-import { KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'
+import { adoptCas, KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'
 import { median } from './numbers.js'
 import type { SpeedWorkload } from './workloads.js'
 
@@ -135,7 +135,6 @@ function getOne(store: Store, request: Request, turn: number): void {
 // Whole batches through a session whose other end takes everything at once. Times are those of one request, or of one key
 // where a request has many.
 function sessionLayers(server: Server): Layer[] {
-  const bare = new BareSession(server)
   const row = { kind: 'speed', connections: 1, keys: KEYS, valueBytes: VALUE_BYTES, megabytes: 64 } as const
   const workloads: SpeedWorkload[] = [
     { ...row, name: 'session set', command: 'set', depth: 100 },
@@ -143,9 +142,15 @@ function sessionLayers(server: Server): Layer[] {
     { ...row, name: 'session get x 1', command: 'get', depth: 1 },
     { ...row, name: 'session get of 50', command: 'multi-get', depth: 1 },
     { ...row, name: 'session incr', command: 'incr', depth: 100 },
+    { ...row, name: 'session meta set', protocol: 'meta', command: 'set', depth: 100 },
+    { ...row, name: 'session meta get', protocol: 'meta', command: 'get', depth: 100 },
+    { ...row, name: 'session binary set', protocol: 'binary', command: 'set', depth: 100 },
+    { ...row, name: 'session binary get', protocol: 'binary', command: 'get', depth: 100 },
   ]
-  for (const batch of preload(workloads[0]!)) bare.exchange(batch)
+  const filling = new BareSession(server)
+  for (const batch of preload(workloads[0]!)) filling.exchange(batch)
   return workloads.map(workload => {
+    const bare = new BareSession(server)
     const feed = makeFeeds(workload, 0)(0)
     const share = workload.command === 'multi-get' ? KEYS_PER_GET : workload.depth
     const work = (times: number): number => {
@@ -160,7 +165,7 @@ function sessionLayers(server: Server): Layer[] {
 class BareSession {
   private readonly session: Session
   private received = 0
-  private answer = Buffer.alloc(0)
+  private batch: Batch = { request: Buffer.alloc(0), answer: Buffer.alloc(0), requests: 0 }
   private isWrong = false
 
   constructor(private readonly server: Server) {
@@ -173,13 +178,13 @@ class BareSession {
       pause: () => {},
       end: () => {},
     }
-    this.session = new Session(server, new TextProtocol(server), peer)
+    this.session = new Session(server, new Protocols(server).for('auto'), peer)
   }
 
   // Returns the length of the answer; every byte of it is compared.
   exchange(batch: Batch): number {
     this.received = 0
-    this.answer = batch.answer as Buffer<ArrayBuffer>
+    this.batch = batch
     this.server.input.readBuffer.set(batch.request)
     this.session.receive(batch.request.length)
     if (this.isWrong || this.received !== batch.answer.length) throw new Error('a session answered wrongly')
@@ -189,7 +194,8 @@ class BareSession {
   private take(parts: readonly Uint8Array[]): boolean {
     for (const part of parts) {
       const end = this.received + part.length
-      if (this.answer.compare(part, 0, part.length, this.received, end) !== 0) this.isWrong = true
+      adoptCas(this.batch, part, part.length, this.received)
+      if (this.batch.answer.compare(part, 0, part.length, this.received, end) !== 0) this.isWrong = true
       this.received = end
     }
     return true

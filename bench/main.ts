@@ -8,7 +8,7 @@ import { Load } from './load.js'
 import { measure, type Result } from './measure.js'
 import { heading, linesOf, targetLine, targetsOf } from './report.js'
 import { leaveServerCore, memcachedVersion, RunningServer } from './servers.js'
-import { workloads } from './workloads.js'
+import { pickRows } from './workloads.js'
 
 const EX_USAGE = 64
 const startedAt = performance.now()
@@ -50,7 +50,7 @@ async function measureAll(given: Arguments, print: (text: string) => void): Prom
   const results: Result[] = []
   const failures: string[] = []
   const load = new Load()
-  for (const workload of workloads.filter(workload => given.only.test(workload.name))) {
+  for (const workload of pickRows(given.only, given.quick)) {
     try {
       const result = await measure(workload, given, load)
       results.push(result)
@@ -63,7 +63,7 @@ async function measureAll(given: Arguments, print: (text: string) => void): Prom
   return { results, failures }
 }
 
-function describe({ servers, rounds, seconds }: Arguments): Record<string, string> {
+function describe({ servers, rounds, seconds, only, quick }: Arguments): Record<string, string> {
   const processors = cpus()
   const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
   const pinned = leaveServerCore() ? 'servers on core 0, load on the others' : 'nothing pinned'
@@ -73,6 +73,7 @@ function describe({ servers, rounds, seconds }: Arguments): Record<string, strin
     node: process.version,
     memcached: memcachedVersion() ?? 'not installed',
     machine: `${processors.length} x ${processors[0]?.model.trim()}, ${pinned}`,
+    rows: pickRows(only, quick).map(({ name }) => name).join('; '),
     rounds: `${rounds} x ${seconds} s`,
     date: new Date().toISOString(),
   }

@@ -17,7 +17,7 @@ export interface Target {
 const HITS_LOST_MAX = 0.005
 const COLLECTIONS_MAX = 10     // of a million requests
 const HEAP_GROWTH_MAX = 1      // MiB
-const NAME_WIDTH = 28
+const NAME_WIDTH = 29
 const columns = ['server', 'req/s', 'CPU µs/req', 'busy', 'p50 µs', 'p99 µs', 'p99.9 µs', 'RSS MiB', 'answers'] as const
 
 export function heading(): string {
@@ -104,7 +104,7 @@ function garbageLinesOf({ server, served, heap }: GarbageResult): string[] {
 function layerLines({ layers }: LayerResults): string[] {
   return layers.map(({ name, ns, collectionsPerMillion, checksum }, index) =>
     line(index === 0 ? 'layers' : '', ['']) +
-    `  ${name.padEnd(16)} ${ns.toFixed(1).padStart(9)} ns, ${collectionsPerMillion.toFixed(1)} collections a million, checksum ${checksum}`)
+    `  ${name.padEnd(18)} ${ns.toFixed(1).padStart(9)} ns, ${collectionsPerMillion.toFixed(1)} collections a million, checksum ${checksum}`)
 }
 
 function speedTargets(result: SpeedResult): Target[] {
