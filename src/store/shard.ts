@@ -410,7 +410,7 @@ export class Shard {
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
       return Outcome.NotFound
     }
-    if (items.valueBytes(item) === 0) return Outcome.NonNumeric
+    if (items.valueBytes(item) === 0 || items.has(item, State.Large)) return Outcome.NonNumeric
     if (this.isRefusedByCas(request, item)) return Outcome.Exists
     const number = this.number
     if (!this.parseValue(item, number)) return Outcome.NonNumeric
@@ -466,7 +466,6 @@ export class Shard {
 
   /** Reads a value as C's strtoull does: white space, a plus sign, digits, and then white space, a NUL or the end. */
   private parseValue(item: ItemId, into: Uint64): boolean {
-    if (this.items.has(item, State.Large)) return false
     const { bytes } = this.items
     let start = this.items.valueStart(item)
     const end = start + this.items.valueBytes(item)

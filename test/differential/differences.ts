@@ -1,84 +1,21 @@
 // How memcached 1.6.18, which can be installed, differs from 1.6.45, which
-// memslab is compatible with, in the classic protocol. Nearly every row follows
-// from a recorded conversation (test/conversations) that 1.6.18 does not pass.
+// memslab is compatible with, in the text protocols: the rows of the classic one,
+// and those of meta-differences.ts. Nearly every row follows from a recorded
+// conversation (test/conversations) that 1.6.18 does not pass. The binary
+// protocol needs no rows: binary.ts does not make what differs.
 
-import { CAS } from './request.js'
+import { BAD_LINE, isInteger, Line } from './line.js'
+import type { Difference } from './line.js'
+import { metaDifferences } from './meta-differences.js'
 import type { Request } from './request.js'
-
-export interface Difference {
-  /** A recorded block that 1.6.18 does not pass because of it; none where 1.6.18 gets such a block right only by chance. */
-  readonly block?: string
-  readonly reason: string
-  readonly covers: (line: Line) => boolean
-  /** The answer of 1.6.45, given that of 1.6.18. Without it such lines are not sent, as what they do differs too. */
-  readonly answer?: (older: string) => string
-}
-
-/** A command line, taken apart. */
-class Line {
-  readonly text: string
-  readonly words: readonly string[]
-  readonly command: string
-  readonly hasNoreply: boolean
-
-  constructor(private readonly request: Request) {
-    this.text = request.line.replaceAll(CAS, '1')
-    this.words = this.text.replace(/\r$/, '').split(' ').filter(word => word !== '')
-    this.command = this.words[0] ?? ''
-    this.hasNoreply = this.words.at(-1) === 'noreply'
-  }
-
-  get leftover(): string {
-    return this.request.leftover ?? ''
-  }
-
-  word(index: number): string {
-    return this.words[index] ?? ''
-  }
-
-  get isStore(): boolean {
-    return ['set', 'add', 'replace', 'append', 'prepend'].includes(this.command)
-  }
-
-  get isCas(): boolean {
-    return this.command === 'cas'
-  }
-
-  /** Words that the command needs, its name included; undefined for commands without arguments and unknown ones. */
-  get wordsMin(): number | undefined {
-    if (this.isStore) return 5
-    return { cas: 6, get: 2, gets: 2, gat: 3, gats: 3, delete: 2, incr: 3, decr: 3, touch: 3, verbosity: 2 }[this.command]
-  }
-
-  /** A storage command with all its arguments, whose length says how many bytes belong to it. */
-  get hasData(): boolean {
-    return (this.isStore || this.isCas) && this.words.length >= (this.wordsMin ?? 0) && isInteger(this.word(4), 31)
-  }
-
-  /** The data block could be read as one more command line, an unknown one. */
-  get isFollowedByALine(): boolean {
-    return this.request.isWhole === true && Number(this.word(4)) < 1000
-  }
-
-  get hasBadArgument(): boolean {
-    return this.word(1).length > 250 || !isInteger(this.word(2), 64) || this.word(2).startsWith('-') || !isInteger(this.word(3), 63)
-      || this.isCas && !/^\d{1,22}$/.test(this.word(5)) || this.isCas && !isInteger(this.word(5), 64)
-  }
-}
-
-/** Whether it reads as a whole number of at most so many bits, whatever its sign. */
-function isInteger(word: string, bits: number): boolean {
-  return /^[+-]?\d+$/.test(word) && BigInt(word.replace(/^[+-]/, '')) < 2n ** BigInt(bits)
-}
 
 /** The version that the table is about. */
 export const OLDER_VERSION = '1.6.18'
 
 const ERROR = 'ERROR\r\n'
-const BAD_LINE = 'CLIENT_ERROR bad command line format\r\n'
 const KNOWN = /^(set|add|replace|append|prepend|cas|gets?|gats?|delete|incr|decr|touch|flush_all|verbosity|version|stats|quit|shutdown|cache_memlimit)$/
 
-export const differences: readonly Difference[] = [
+const classicDifferences: readonly Difference[] = [
   // any line
   {
     block: 'command-line-ends-with-two-carriage-returns', reason: 'only one \\r belongs to the line end',
@@ -108,7 +45,7 @@ export const differences: readonly Difference[] = [
   },
   {
     block: 'unknown-command-with-noreply', reason: 'noreply silences an unknown command',
-    covers: line => line.hasNoreply && !KNOWN.test(line.command),
+    covers: line => line.hasNoreply && !KNOWN.test(line.command) && !line.isMeta,
     answer: () => '',
   },
 
@@ -183,9 +120,12 @@ export const differences: readonly Difference[] = [
   },
 ]
 
+export const differences: readonly Difference[] = [...classicDifferences, ...metaDifferences]
+
 /** The row that a request falls under, if any; one that keeps it from being sent goes first. */
 export function differenceOf(request: Request): Difference | undefined {
-  const line = new Line(request)
+  if (request.line === undefined) return undefined
+  const line = new Line(request, request.line)
   const rows = differences.filter(row => row.covers(line))
   return rows.find(row => row.answer === undefined) ?? rows[0]
 }

@@ -1,4 +1,4 @@
-// The same random commands to the memcached of this machine and to memslab.
+// The same random requests of all protocols to the memcached of this machine and to memslab.
 // MEMSLAB_SEED chooses the stream, MEMSLAB_DIFF_SECONDS how long it goes on.
 
 import t from 'tap'
@@ -8,16 +8,17 @@ import { Prng } from '../support/prng.js'
 import { realVersion, startReal } from '../support/real.js'
 import { replay } from '../support/replay.js'
 import { startLonelyServer } from '../support/server.js'
-import { describe, disagree, nextBatch, shrink, Side } from './compare.js'
-import type { Batch, Disagreement } from './compare.js'
+import { shrink } from '../support/shrink.js'
+import { describe, disagree, Side } from './compare.js'
+import type { Disagreement } from './compare.js'
 import { differences, OLDER_VERSION } from './differences.js'
-import { Generator } from './generator.js'
+import { Stream } from './stream.js'
+import type { Batch } from './stream.js'
 
 const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20260115)
 const SECONDS = Number(process.env['MEMSLAB_DIFF_SECONDS'] ?? 5)
-const BATCH_MAX = 20
 const MEMORY_MIB = 512
-/** Without threads of its own that hold on to items for a moment, memcached answers the same stream the same way every time. */
+/** Without threads that hold on to items for a moment, memcached answers the same stream the same way every time. */
 const ALONE = 'no_lru_crawler,no_lru_maintainer,no_slab_reassign'
 
 const skip = realVersion === OLDER_VERSION ? false : `needs memcached ${OLDER_VERSION}, installed is ${realVersion ?? 'none'}`
@@ -32,8 +33,8 @@ t.test('memcached does not pass the conversations that show how it differs', { s
   }
 })
 
-t.test('memslab answers random commands as memcached does', { skip, timeout: (SECONDS + 120) * 1000 }, async t => {
-  const real = await startReal(t, ['-m', String(MEMORY_MIB), '-o', ALONE])
+t.test('memslab answers random requests as memcached does', { skip, timeout: (SECONDS + 120) * 1000 }, async t => {
+  const real = await startReal(t, ['-t', '1', '-m', String(MEMORY_MIB), '-o', ALONE])
   const memslab = await startLonelyServer(t, { maxbytes: MEMORY_MIB * 2 ** 20 })
 
   /** Plays batches from an empty cache; the last disagreement counts. */
@@ -53,21 +54,21 @@ t.test('memslab answers random commands as memcached does', { skip, timeout: (SE
   }
 
   const history: Batch[] = []
-  const generator = new Generator(new Prng(SEED))
+  const generator = new Stream(new Prng(SEED))
   const deadline = performance.now() + SECONDS * 1000
   function* stream(): Iterable<Batch> {
     while (performance.now() < deadline) {
-      const batch = nextBatch(generator.prng, () => generator.next(), BATCH_MAX)
+      const batch = generator.next()
       history.push(batch)
       yield batch
     }
   }
   const disagreement = await play(stream(), SEED)
-  t.comment(`seed ${SEED}: ${history.length} batches, ${history.flat().length} requests`)
+  t.comment(`seed ${SEED}: ${history.length} batches, ${history.reduce((sum, { requests }) => sum + requests.length, 0)} requests`)
   if (disagreement === undefined) return
   const fails = async (batches: readonly Batch[]): Promise<boolean> => await play(batches, SEED) !== undefined
   const shortest = await shrink(history, fails)
   throw describe(SEED, shortest, await play(shortest, SEED) ?? disagreement)
 })
 
-const FLUSH: Batch = [{ line: 'flush_all\r', text: 'flush_all\r\n' }]
+const FLUSH: Batch = { connection: 0, requests: [{ line: 'flush_all\r', text: 'flush_all\r\n' }] }
