@@ -1,7 +1,7 @@
 // The users who may speak to a server, from a file of `name:password` lines as memcached's -Y takes it. Passwords are
 // not kept, only a digest of each pair under a key of this process. A leaf: anyone may import it.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { MemslabError } from './errors.js'
 
 /** A file of users is read whole; more than this is another file by mistake. */
@@ -12,41 +12,50 @@ type SystemError = Error & { readonly code: string }
 
 export class Credentials {
   private readonly key = randomBytes(32)
-  private digests: readonly Uint8Array[]
+  /** Digests by their first word, so that no more than one or two need be looked at. */
+  private users: ReadonlyMap<number, readonly Buffer[]>
 
   /** Throws a MemslabError if the file cannot be read or a line of it is not `name:password`. */
   constructor(private readonly path: string) {
-    this.digests = this.read()
+    this.users = this.read()
   }
 
-  /** Reads the file again. If that throws, as the constructor does, the users stay who they were. */
+  /** Reads the file again. If that throws, as the constructor does, the users stay who they were; also if it names nobody. */
   reload(): void {
-    this.digests = this.read()
+    // a pipe has been read already, and to wait for what else comes would stop the server
+    if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) throw this.wrong('cannot be read again, it is no file')
+    const users = this.read()
+    if (users.size === 0) throw this.wrong('names nobody')
+    this.users = users
   }
 
-  /** Whether there is such a user. How long the answer takes tells nothing of the users but how many there are. */
+  /** Whether there is such a user. Nobody else knows the key of the digests, so how long the answer takes tells nothing. */
   accepts(name: Uint8Array, password: Uint8Array): boolean {
     const given = this.digest(name, password)
     let isKnown = false
-    for (const digest of this.digests) isKnown = timingSafeEqual(digest, given) || isKnown
+    for (const digest of this.users.get(given.readUInt32BE(0)) ?? []) isKnown = timingSafeEqual(digest, given) || isKnown
     return isKnown
   }
 
   /** The length of the name keeps `a:b` with the password `c` apart from `a` with `b:c`. */
-  private digest(name: Uint8Array, password: Uint8Array): Uint8Array {
+  private digest(name: Uint8Array, password: Uint8Array): Buffer {
     return createHmac('sha256', this.key).update(`${name.length}:`).update(name).update(password).digest()
   }
 
   /** As in memcached a name ends at the first colon, which no line may lack, and a password at the line end or a \r. */
-  private read(): Uint8Array[] {
+  private read(): Map<number, Buffer[]> {
+    const users = new Map<number, Buffer[]>()
     const lines = this.text().split('\n')
     if (lines.at(-1) === '') lines.pop()
-    return lines.map((line, index) => {
+    for (const [index, line] of lines.entries()) {
       const colon = line.indexOf(':')
-      if (colon < 0) throw this.malformed(`line ${index + 1}`)
+      if (colon < 0) throw this.wrong(`has a malformed entry. Should be 'user:password' (line ${index + 1})`)
       const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
-      return this.digest(bytes(line.slice(0, colon)), bytes(line.slice(colon + 1).replace(/\r[^]*/, '')))
-    })
+      const digest = this.digest(bytes(line.slice(0, colon)), bytes(line.slice(colon + 1).replace(/\r[^]*/, '')))
+      const word = digest.readUInt32BE(0)
+      users.set(word, [...users.get(word) ?? [], digest])
+    }
+    return users
   }
 
   /** The file as Latin-1, a character a byte. It may be a pipe, and is not trusted to have the size it claims. */
@@ -64,11 +73,9 @@ export class Credentials {
       const { code, message } = cause as SystemError
       throw new MemslabError(code, `Could not open authfile [${this.path}] for reading, error ${message}`)
     }
-    if (count > FILE_BYTES_MAX) throw new MemslabError('EFBIG', `Authfile [${this.path}] has more than ${FILE_BYTES_MAX} bytes`)
+    if (count > FILE_BYTES_MAX) throw this.wrong(`has more than ${FILE_BYTES_MAX} bytes`, 'EFBIG')
     return bytes.toString('latin1', 0, count)
   }
 
-  private malformed(where: string): MemslabError {
-    return new MemslabError('EINVAL', `Authfile [${this.path}] has a malformed entry. Should be 'user:password' (${where})`)
-  }
+  private wrong(what: string, code = 'EINVAL'): MemslabError { return new MemslabError(code, `Authfile [${this.path}] ${what}`) }
 }

@@ -13,11 +13,12 @@ import { becomeUser } from './user.js'
  */
 export async function serve({ options: given, portFile: givenPortFile }: CommandLine,
   complain: (line: string) => void): Promise<void> {
-  // As memcached does it, the user changes before anything is opened: socket, pid file and port file are the user's.
-  if (given.user !== undefined) becomeUser(given.user, complain)
   const options = withLastingPaths(given)
   const portFile = lasting(givenPortFile)
+  // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
+  // socket, pid file and port file are the user's.
   const server = new Server(options, { log: complain })
+  if (options.user !== undefined) becomeUser(options.user, complain)
   const stopped = untilStopped(server)
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
   await server.listen()

@@ -68,7 +68,10 @@ export class Server implements Host {
   private readonly startedAt: number
   private state: 'new' | 'listening' | 'closed' = 'new'
 
-  /** @throws MemslabError with code 'EUSAGE' if an option is wrong, or a file that it names */
+  /**
+   * @throws MemslabError with code 'EUSAGE' if an option is wrong or a certificate that it names, and with the code of the
+   * system if the file of users cannot be read
+   */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}) {
     this.options = completeOptions(options)
     const problems = checkOptions(this.options)
@@ -273,6 +276,7 @@ export class Server implements Host {
     const note = (problem: string | undefined) => { if (problem !== undefined) problems.push(problem) }
     note(this.reloadCredentials())
     if (this.tls !== undefined) note(this.tls.refresh())
+    if (problems.length === 0 && this.verbosity > 0) this.log('read users and certificates again')
     return problems
   }
 

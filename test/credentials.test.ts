@@ -1,5 +1,5 @@
 // The file of users: what it may look like, who is let in, and what is said of one that will not do.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -85,6 +85,18 @@ t.test('a file that cannot be read is refused', async t => {
 
 t.test('a file that never ends is refused', { skip: process.platform === 'win32' && 'there is no /dev/zero' }, async t => {
   t.throws(() => new Credentials('/dev/zero'), { code: 'EFBIG' })
+})
+
+t.test('a reload that would leave nobody, or would wait, leaves the users as they were', async t => {
+  const path = fileOf(t, 'anna:secret\n')
+  const users = new Credentials(path)
+  writeFileSync(path, '')
+  t.throws(() => users.reload(), /names nobody$/)
+  rmSync(path)
+  t.throws(() => users.reload(), { code: 'ENOENT' })
+  mkdirSync(path)
+  t.throws(() => users.reload(), /cannot be read again, it is no file$/)
+  t.ok(accepts(users, 'anna', 'secret'))
 })
 
 t.test('reload takes the users of the file as it is now', async t => {

@@ -1,16 +1,21 @@
 // The files of TLS: the server's certificate and key, and who vouches for clients. They are read when the server starts
 // and again when it is told to; what is wrong with one is said in one line, in memcached's words.
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { MemslabError } from '../errors.js'
 import { type Options } from '../options.js'
 
 /** By `ssl_min_version`. */
 const MIN_VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
+const TLS12 = 2
+/** OpenSSL 3 refuses older versions unless its security level is lowered. */
+const OLD_CIPHERS = 'DEFAULT@SECLEVEL=0'
 /** `ssl_keyformat` */
 const DER = 2
 const DER_TYPES = ['pkcs8', 'pkcs1', 'sec1'] as const
+/** What Node or OpenSSL calls it when a key is encrypted. */
+const NEEDS_PASSPHRASE = new Set(['ERR_MISSING_PASSPHRASE', 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED'])
 /** `ssl_ciphers` is about older versions alone: those of TLS 1.3 stay allowed, where Node would take them away. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
@@ -19,11 +24,12 @@ const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_A
  * @throws MemslabError with code 'EUSAGE' if they do not
  */
 export function readCertificates(options: Options): SecureContextOptions {
-  const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile, sslCiphers: ciphers } = options
+  const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile } = options
   const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
   const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
   // an empty list is nobody; without a list Node would trust all the authorities of the web
   const ca = caFile === undefined ? [] : attempt(`Error loading the CA certificate: ${caFile}`, () => readAuthorities(caFile))
+  const ciphers = options.sslCiphers ?? (options.sslMinVersion < TLS12 ? OLD_CIPHERS : undefined)
   const context: SecureContextOptions = {
     cert, key, ca,
     minVersion: MIN_VERSIONS[options.sslMinVersion] ?? 'TLSv1.3',
@@ -34,6 +40,20 @@ export function readCertificates(options: Options): SecureContextOptions {
   return context
 }
 
+/** Changes whenever one of the files does. What is no file, a pipe for one, cannot be read again and does not change. */
+export function stampOf({ sslChainCert, sslKey, sslCaCert }: Options): string {
+  return [sslChainCert, sslKey, sslCaCert].map(path => path === undefined ? '' : stampOfFile(path)).join()
+}
+
+function stampOfFile(path: string): string {
+  try {
+    const facts = statSync(path)
+    return facts.isFile() ? [facts.ino, facts.size, facts.mtimeMs, facts.ctimeMs].join(' ') : ''
+  } catch (cause) {
+    return String(cause)
+  }
+}
+
 function usable(cert: Buffer): Buffer {
   createSecureContext({ cert, ca: [] })
   return cert
@@ -41,9 +61,10 @@ function usable(cert: Buffer): Buffer {
 
 /** The key as PEM, which is what Node wants; it must be that of the certificate. */
 function readKey(path: string, format: number, cert: Buffer): string {
-  const key = keyOf(readFileSync(path), format).export({ type: 'pkcs8', format: 'pem' }).toString()
-  createSecureContext({ cert, key, ca: [] })
-  return key
+  const key = keyOf(readFileSync(path), format)
+  // OpenSSL itself would take a key of another type, and then fail each handshake
+  if (!new X509Certificate(cert).checkPrivateKey(key)) throw new Error('it is not the key of the certificate')
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 function keyOf(bytes: Buffer, format: number): ReturnType<typeof createPrivateKey> {
@@ -68,8 +89,13 @@ function attempt<Result>(what: string, action: () => Result): Result {
   try {
     return action()
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = cause instanceof Error ? reasonOf(cause) : String(cause)
     const problem = `${what} : ${reason}`.replace(/\s+/g, ' ').trim()
     throw new MemslabError('EUSAGE', problem, [problem])
   }
+}
+
+function reasonOf(cause: Error): string {
+  const needsPassphrase = 'code' in cause && NEEDS_PASSPHRASE.has(String(cause.code))
+  return needsPassphrase ? 'it needs a passphrase, which cannot be given' : cause.message
 }

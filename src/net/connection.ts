@@ -22,6 +22,8 @@ export class Connection implements Peer, Reader {
   private lastTarget: Uint8Array | undefined
   private isYielding = false
   private isPaused = false
+  /** Whether the other end has said that it sends no more. */
+  private hasEnded = false
   private isOver = false
   private readonly writer: Writer
 
@@ -44,10 +46,14 @@ export class Connection implements Peer, Reader {
     this.stream.on('error', () => this.stream.destroy())
     if (quick === undefined) {
       this.stream.on('data', (chunk: Buffer) => this.readChunk(chunk))
-      this.stream.on('end', () => this.end())
+      // it is still to get what it asked for, so the way back must stay open
+      this.stream.allowHalfOpen = true
+      this.stream.on('end', () => this.ended())
     }
     this.stream.resume()
   }
+
+  get lentBytesMax(): number { return this.writer.lentBytesMax }
 
   // Reading
 
@@ -132,6 +138,13 @@ export class Connection implements Peer, Reader {
     this.isPaused = false
     this.session.resume()
     if (!this.isPaused && !this.isOver) this.stream.resume()
+    if (this.hasEnded) this.ended()
+  }
+
+  /** No more comes: ends, unless there is something left to send. */
+  private ended(): void {
+    this.hasEnded = true
+    if (!this.isPaused && this.pending.length === 0) this.end()
   }
 
   end(): void {

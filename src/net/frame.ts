@@ -33,6 +33,7 @@ export function isRequest(datagram: Buffer): boolean {
 
 /** The answer to one request, gathered from what its session writes. */
 export class Answer implements Peer {
+  readonly lentBytesMax = 64 * 1024
   /** Whether more was written than an answer may hold. */
   isTooLong = false
   private readonly requestId: number

@@ -66,6 +66,7 @@ export function readInto(accepted: Socket, reader: Reader): Socket | undefined {
 
 /** Writes to the handle of a socket. Its first write goes through the socket, to learn what a write request is. */
 export class HandleWriter implements Writer {
+  readonly lentBytesMax = 512 * 1024
   private static requestClass: WriteRequestClass | undefined
   private request: WriteRequest | undefined
   /** Writes that are not complete. */

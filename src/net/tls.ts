@@ -11,7 +11,7 @@ import { type Options } from '../options.js'
 import { type Address } from '../options/address.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
-import { readCertificates } from './certificates.js'
+import { readCertificates, stampOf } from './certificates.js'
 import { remoteAddress } from './connection.js'
 import { descriptorOf } from './handle.js'
 
@@ -45,6 +45,9 @@ export class Tls {
   private readonly handshakes = new Map<string, Handshake>()
   private certificates: SecureContextOptions
   private readAt: number
+  /** What the files were like when they were last read, and what was wrong with them then. */
+  private stamp: string
+  private problem: string | undefined
 
   /**
    * @param complain takes a line for each client that failed
@@ -53,18 +56,29 @@ export class Tls {
   constructor(private readonly options: Options, private readonly clock: Clock, private readonly counters: Counters,
     private readonly complain: (line: string) => void) {
     this.certificates = readCertificates(options)
+    this.stamp = stampOf(options)
     this.readAt = clock.milliseconds()
   }
 
-  /** Reads the files again, for new connections. If that fails everything stays as it was, and the answer says why. */
+  /**
+   * Reads the files again, for new connections. If that fails everything stays as it was, and the answer says why. Files
+   * that have not changed are not read, as any client may ask for this, and reading them takes milliseconds.
+   */
   refresh(): string | undefined {
+    const stamp = stampOf(this.options)
+    if (stamp !== this.stamp) this.problem = this.read()
+    this.stamp = stamp
+    if (this.problem === undefined) this.readAt = this.clock.milliseconds()
+    return this.problem
+  }
+
+  private read(): string | undefined {
     try {
       this.certificates = readCertificates(this.options)
     } catch (error) {
       if (error instanceof MemslabError) return error.message
       throw error
     }
-    this.readAt = this.clock.milliseconds()
     for (const [verify, server] of this.servers) server.setSecureContext(this.contextFor(verify))
     return undefined
   }

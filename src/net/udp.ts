@@ -35,6 +35,9 @@ import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 /** While so many bytes wait for the network, nobody is served: clients take silence for a loss. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
 
+/** What is answered in one turn of the event loop; what comes after that in the same turn is dropped, for the sake of others. */
+const TURN_BYTES_MAX = 256 * 1024
+
 const TOO_LONG = Buffer.from('SERVER_ERROR out of memory writing get response\r\n')
 
 /** All the UDP sockets of a server. */
@@ -50,8 +53,8 @@ export class Udp {
 
   /** Opens what -U asks for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
   async open(): Promise<void> {
-    const { listen, udpport } = this.options
-    if (udpport === 0) return
+    const { listen, udpport, socketPath } = this.options
+    if (udpport === 0 || socketPath !== undefined) return
     await openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
   }
 
@@ -86,6 +89,7 @@ class UdpSocket {
   /** Whose datagram is being served. */
   private client: RemoteInfo | undefined
   private usedAt: number
+  private turnBytes = 0
 
   constructor(private readonly host: Host, private readonly protocol: Protocol, private readonly socket: Socket) {
     const { address, port, family } = socket.address()
@@ -98,14 +102,21 @@ class UdpSocket {
 
   private received(datagram: Buffer, client: RemoteInfo): void {
     const { counters } = this.host.store
-    const isServed = isRequest(datagram) && client.port !== 0 && this.socket.getSendQueueSize() <= WAITING_BYTES_MAX
+    const isServed = isRequest(datagram) && client.port !== 0 && this.turnBytes < TURN_BYTES_MAX &&
+      this.socket.getSendQueueSize() <= WAITING_BYTES_MAX
     counters.add(Counter.BytesRead, isServed ? HEADER_BYTES : datagram.length)
     if (!isServed) return
     this.client = client
     const answer = this.serve(datagram).finish()
     this.client = undefined
     counters.add(Counter.BytesWritten, answer.length * HEADER_BYTES)
-    for (const part of answer) this.socket.send(part, client.port, client.address)
+    for (const part of answer) this.send(part, client)
+  }
+
+  private send(datagram: Buffer, { port, address }: RemoteInfo): void {
+    if (this.turnBytes === 0) setImmediate(() => { this.turnBytes = 0 })
+    this.turnBytes += datagram.length
+    this.socket.send(datagram, port, address)
   }
 
   private serve(datagram: Buffer): Answer {
@@ -150,7 +161,10 @@ function bind(host: string, port: number): Promise<Socket> {
     lookup: (address, _options, done) => done(null, address, family),
   })
   return new Promise((resolve, reject) => {
-    socket.once('error', cause => reject(failure(cause, `UDP port ${port} of ${host}`)))
+    socket.once('error', cause => {
+      socket.close()
+      reject(failure(cause, `UDP port ${port} of ${host}`))
+    })
     socket.bind({ address: host, port, exclusive: true }, () => {
       socket.removeAllListeners('error')
       // a datagram that cannot be sent is lost, as datagrams are

@@ -6,6 +6,8 @@ import { type Duplex } from 'node:stream'
  * is gone, until the stream is closed.
  */
 export interface Writer {
+  /** How much of large values it likes to be lent at once. */
+  readonly lentBytesMax: number
   write(bytes: Uint8Array): boolean
   writeMany(parts: readonly Uint8Array[]): boolean
 }
@@ -15,6 +17,9 @@ export interface Writer {
  * caller has to wait only where more is under way than the stream likes to hold.
  */
 export class StreamWriter implements Writer {
+  /** What is lent is copied, and a client that does not read keeps the copy, so it is little. */
+  readonly lentBytesMax = 64 * 1024
+
   constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
 
   write(bytes: Uint8Array): boolean { return this.writeOwn(Buffer.from(bytes)) }

@@ -171,6 +171,9 @@ function uselessness(used: ReadonlySet<OptionRow>, given: Partial<Options>, opti
   if (options.socketPath !== undefined && (given.port || given.udpport || given.listen !== undefined || options.sslEnabled)) {
     useless.push('-s/--unix-socket: disables network support, so -p, -U, -l and -Z have no effect')
   }
+  if (options.sslCaCert !== undefined && options.sslVerifyMode === 0 && !options.listen.some(address => /(^|:)mtls:/.test(address))) {
+    useless.push('-o ssl_ca_cert: has no effect without -o ssl_verify_mode or a listener with mtls:')
+  }
   if (given.maxbytes !== undefined && given.itemSizeMax === undefined && options.itemSizeMax < 1024 * 1024) {
     useless.push(`-I/--max-item-size: lowered to half of -m, ${printSize(options.itemSizeMax)}`)
   }

@@ -12,13 +12,13 @@ export const OUTPUT_BYTES = 64 * 1024
 export const OUTPUT_BUFFERS = 8
 /** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
 export const COPY_MAX = 32 * 1024
-/** Lent bytes from which on a batch is written before it is complete. */
-const LENT_BYTES_MAX = 512 * 1024
 const SPARE_BUFFERS_MAX = 64
 const KEPT_VIEW_BYTES = 1024
 
 /** Where replies go: a socket, or a test. */
 export interface Sink {
+  /** Lent bytes from which on a batch is written before it is complete. */
+  readonly lentBytesMax: number
   /** Takes bytes. True: they are gone and their memory may be used again. False: it is still needed, see `hold`. */
   write(bytes: Uint8Array): boolean
   /** Takes several parts in order, as one write. */
@@ -118,7 +118,7 @@ export class Output {
   lend(view: Uint8Array, loan: Loan): void {
     this.lent.push({ at: this.at, view, loan })
     this.lentBytes += view.length
-    if (this.lentBytes >= LENT_BYTES_MAX) this.flush()
+    if (this.sink === undefined || this.lentBytes >= this.sink.lentBytesMax) this.flush()
   }
 
   /** Writes everything gathered so far. */

@@ -395,7 +395,7 @@ export class Session {
     const pin = this.pin!
     const valueBytes = items.valueBytes(item)
     while (!output.isBlocked) {
-      const run = Math.min(items.valueRun(item, this.sentBytes), valueBytes - this.sentBytes)
+      const run = Math.min(items.valueRun(item, this.sentBytes), valueBytes - this.sentBytes, this.peer.lentBytesMax)
       const at = items.valueAt(item, this.sentBytes)
       this.sentBytes += run
       pin.share()

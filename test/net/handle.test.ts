@@ -65,6 +65,18 @@ t.test('a client that is read in the middle of another one\'s batch gets its own
   server.verify()
 })
 
+t.test('a client that has no more to say hears all that it asked for', async t => {
+  const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
+  t.teardown(() => server.close())
+  const near = pairWith(server)
+  const big = 'x'.repeat(1024 * 1024)
+  let got = ''
+  near.end(`set big 0 0 ${big.length}\r\n${big}\r\n${'get big\r\n'.repeat(5)}`)
+  near.on('data', (chunk: Buffer) => { got += chunk.toString() })
+  await new Promise(resolve => near.once('end', resolve))
+  t.ok(got === 'STORED\r\n' + `VALUE big 0 ${big.length}\r\n${big}\r\nEND\r\n`.repeat(5), 'all of it')
+})
+
 t.test('a stream that is over already is left alone', async t => {
   const server = createServer()
   const stream = new PassThrough()
@@ -118,6 +130,11 @@ class Paired extends Duplex {
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.other!.written = done
     this.other!.push(chunk)
+  }
+
+  override _final(done: () => void): void {
+    this.other!.push(null)
+    done()
   }
 }
 

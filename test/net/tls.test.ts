@@ -1,5 +1,5 @@
 // TLS listeners: who is let in, what they are shown, and what becomes of those who do not behave.
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
@@ -193,10 +193,22 @@ t.test('certificates that are wrong change nothing', async t => {
   clock.advance(10)
   writeFileSync(files.key, renewed.key)
   const client = await tls.secure()
-  await client.says('refresh_certs\r\n', /Error loading the key: .*server\.key : .*key values mismatch\r\n/)
+  await client.says('refresh_certs\r\n', /Error loading the key: .*server\.key : .*it is not the key of the certificate\r\n/)
   t.same(server.reload(), [server.refreshCertificates()])
   t.equal(statistics(server).get('time_since_server_cert_refresh'), 10)
   t.equal(subjectOf(await tls.secure()), 'CN=first.memslab.test')
+})
+
+t.test('a key of another kind than the certificate is refused, at the start and later', async t => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const rsa = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const files = writeCertificates(t)
+  const tls = await start(t, {}, files)
+  writeFileSync(files.key, rsa)
+  const client = await tls.secure()
+  await client.says('refresh_certs\r\n', /Error loading the key: .* it is not the key of the certificate\r\n/)
+  t.equal(await isServed(tls, {}), true)
+  t.throws(() => createServer({ port: 0, ...files.options }), { code: 'EUSAGE', message: /it is not the key of the certificate/ })
 })
 
 t.test('SIGHUP has a server read its certificates again', async t => {
@@ -251,7 +263,7 @@ t.test('what is wrong with a file is said before anything is opened', t => {
   renew({ ...first, cert: 'nonsense' })
   refused({}, /^Error loading the certificate chain: .*server\.pem : /)
   renew({ ...first, key: renewed.key })
-  refused({}, /^Error loading the key: .*key values mismatch/)
+  refused({}, /^Error loading the key: .* it is not the key of the certificate/)
   writeFileSync(authorityFile, '')
   renew(first)
   refused({}, /^Error loading the CA certificate: /)
@@ -387,6 +399,16 @@ t.test('a client that has no more to say hears what it asked for', async t => {
   const client = await secure()
   client.stream.end('set k 0 0 1\r\nv\r\nget k\r\n')
   await client.expect('STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+  await client.expectClosed()
+})
+
+t.test('also when that is more than is sent at once', async t => {
+  const { secure } = await start(t)
+  const value = 'x'.repeat(20_000)
+  const client = await secure()
+  await client.says(`set k 0 0 ${value.length}\r\n${value}\r\n`, 'STORED\r\n')
+  client.stream.end('get k\r\n'.repeat(50))
+  await client.expect(`VALUE k 0 ${value.length}\r\n${value}\r\nEND\r\n`.repeat(50))
   await client.expectClosed()
 })
 

@@ -2,8 +2,9 @@
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { writePortFile } from '../../src/files.js'
 import { createServer } from '../../src/index.js'
@@ -265,6 +266,26 @@ t.test('a port in use is one clear line, and leaves nothing open', async t => {
   const second = createServer({ port: -1, udpport: udpPort, listen: ['127.0.0.1'] })
   await t.rejects(second.listen(), { code: 'EADDRINUSE', message: `failed to listen on UDP port ${udpPort} of 127.0.0.1: Address already in use` })
   t.same(second.addresses, [])
+})
+
+t.test('what could not be opened holds no descriptor', { skip: process.platform !== 'linux' && 'there is no /proc' }, async t => {
+  const { server: { udpPort } } = await startUdpServer(t)
+  const attempt = async (): Promise<void> => {
+    await t.rejects(createServer({ port: 0, udpport: udpPort, listen: ['127.0.0.1'] }).listen(), { code: 'EADDRINUSE' })
+  }
+  await attempt()
+  const before = readdirSync('/proc/self/fd').length
+  for (let count = 0; count < 5; count++) await attempt()
+  t.equal(readdirSync('/proc/self/fd').length, before)
+})
+
+t.test('beside a Unix socket no port is opened', async t => {
+  const socketPath = join(mkdtempSync(join(tmpdir(), 'memslab-')), 'socket')
+  t.teardown(() => { rmSync(dirname(socketPath), { recursive: true, force: true }) })
+  const server = createServer({ socketPath, udpport: -1 })
+  t.teardown(() => server.close())
+  await server.listen()
+  t.equal(server.udpPort, 0)
 })
 
 t.test('close frees the port', async () => {

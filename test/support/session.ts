@@ -46,6 +46,7 @@ export async function startSessions(t: Ends, options: Partial<Options> = {}, isD
 
 /** What a session sees of its connection. */
 class Door implements SessionPeer {
+  readonly lentBytesMax = 512 * 1024
   readonly id = 0
   readonly answered: Buffer[] = []
   /** Written, but not read by the client yet. */
