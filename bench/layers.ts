@@ -171,6 +171,7 @@ class BareSession {
   constructor(private readonly server: Server) {
     const peer: Peer = {
       id: 0,
+      lentBytesMax: 512 * 1024,
       write: bytes => this.take([bytes]),
       writeMany: parts => this.take(parts),
       hold: () => {},
