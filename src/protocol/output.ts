@@ -10,8 +10,10 @@ import { Counter, type Counters } from '../stats/counters.js'
 export const OUTPUT_BYTES = 64 * 1024
 /** How many buffers lie beside the items, where copying is quickest; any more are ordinary memory. */
 export const OUTPUT_BUFFERS = 8
-/** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
-export const COPY_MAX = 32 * 1024
+export const enum Copy {
+  /** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
+  BytesMax = 32 * 1024,
+}
 const SPARE_BUFFERS_MAX = 64
 const KEPT_VIEW_BYTES = 1024
 

@@ -9,7 +9,7 @@ import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
-import { COPY_MAX } from '../output.js'
+import { Copy } from '../output.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Session } from '../session.js'
 import { addAdminCommands } from './admin.js'
 import { BinaryParser, FORM, HEADER_BYTES, Opcode, type Form } from './parse.js'
@@ -173,7 +173,7 @@ export class BinaryProtocol implements Protocol {
     if (item === NO_ITEM) {
       shard.release(request)
       this.miss(session, withKey)
-    } else if (shard.items.valueBytes(item) <= COPY_MAX) {
+    } else if (shard.items.valueBytes(item) <= Copy.BytesMax) {
       reply.item(shard, item, request, withKey)
       shard.release(request)
     } else {

@@ -5,7 +5,7 @@ import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
-import { COPY_MAX, type Output } from '../output.js'
+import { Copy, type Output } from '../output.js'
 import { HEADER_BYTES, Magic } from './parse.js'
 
 export const enum Status {
@@ -126,7 +126,7 @@ export class BinaryReply {
   }
 
   /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
-  ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + COPY_MAX) }
+  ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.BytesMax) }
 
   /** An item whose value is copied. */
   item(shard: Shard, item: ItemId, request: Request, withKey: boolean): void {

@@ -11,7 +11,7 @@ import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
-import { COPY_MAX, type Output } from '../output.js'
+import { Copy, type Output } from '../output.js'
 import { Phase, UNFINISHED, type Sender, type Session } from '../session.js'
 import { Flag, MetaParser, storeExtras } from './parse.js'
 import { META, MetaReply } from './reply.js'
@@ -104,7 +104,7 @@ export class MetaCommands implements Sender {
     const start = output.at
     const valueBytes = items.valueBytes(item)
     const hasValue = flags.has(Flag.v) && !(flags.has(Flag.C) && shard.hasCas(item, request.cas))
-    const isLent = hasValue && valueBytes > COPY_MAX
+    const isLent = hasValue && valueBytes > Copy.BytesMax
     if (hasValue) reply.value(valueBytes)
     else reply.hit()
     this.showLocked(shard, item, isVivified)

@@ -4,7 +4,7 @@ import { State } from '../../memory/layout.js'
 import { type ItemId, type Items } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
-import { COPY_MAX, type Output } from '../output.js'
+import { Copy, type Output } from '../output.js'
 import { encodeBase64 } from './base64.js'
 import { Flag, type Returns } from './parse.js'
 
@@ -56,7 +56,7 @@ export class MetaReply {
   }
 
   /** Makes room for a first line and a value that is copied, so that nothing is written while an item is locked. */
-  ensureValue(): void { this.output.ensure(HEADER_MAX + COPY_MAX) }
+  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.BytesMax) }
 
   ensureLine(): void { this.output.ensure(HEADER_MAX) }
 

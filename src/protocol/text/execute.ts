@@ -10,7 +10,7 @@ import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
-import { COPY_MAX, type Output } from '../output.js'
+import { Copy, type Output } from '../output.js'
 import { LINE_BYTES_MAX } from '../input.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
@@ -280,7 +280,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
       return undefined
     }
     if (this.host.verbosity > 1) this.logSending(session)
-    if (shard.items.valueBytes(item) <= COPY_MAX) {
+    if (shard.items.valueBytes(item) <= Copy.BytesMax) {
       this.reply.value(shard, item, request, session.withCas)
       shard.release(request)
       return undefined

@@ -4,7 +4,7 @@ import { type Shard } from '../../store/shard.js'
 import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
-import { COPY_MAX, type Output } from '../output.js'
+import { Copy, type Output } from '../output.js'
 
 /** A reply line, ready to be copied. */
 function line(text: string): Uint8Array { return Buffer.from(text + '\r\n', 'latin1') }
@@ -70,10 +70,10 @@ export class TextReply {
     this.output.lineEnd()
   }
 
-  get hasRoomForValue(): boolean { return this.output.hasRoom(HEADER_MAX + COPY_MAX) }
+  get hasRoomForValue(): boolean { return this.output.hasRoom(HEADER_MAX + Copy.BytesMax) }
 
   /** Makes room for the block of any item that is copied, so that nothing is written while an item is locked. */
-  ensureValue(): void { this.output.ensure(HEADER_MAX + COPY_MAX) }
+  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.BytesMax) }
 
   /** The VALUE block of an item whose value is copied. */
   value(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
