@@ -19,12 +19,16 @@ export const enum Flag {
 const KNOWN_CAPITALS = bits([Flag.C, Flag.D, Flag.E, Flag.F, Flag.I, Flag.J, Flag.L, Flag.M, Flag.N, Flag.O, Flag.P, Flag.R, Flag.T])
 const KNOWN_SMALL = bits([Flag.b, Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.q, Flag.s, Flag.t, Flag.u, Flag.v, Flag.x])
 
+/** Those that an answer shows, or that work where they stand among these. */
+const SHOWN_CAPITALS = bits([Flag.N, Flag.O, Flag.R, Flag.T])
+const SHOWN_SMALL = bits([Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.s, Flag.t])
+
 /** Tokens that a line may have, the command included. */
 const TOKENS_MAX = 20
 /** Bytes of an opaque, the letter included. */
 const OPAQUE_MAX = 32
 
-/** What the answer of a command repeats or shows: its flags in their order, and its opaque. */
+/** What the answer of a command repeats or shows: the flags for that in their order, and its opaque. */
 export class Returns {
   readonly flags = new Uint8Array(TOKENS_MAX)
   count = 0
@@ -126,14 +130,19 @@ export class MetaParser {
       if ((KNOWN_SMALL & bit) === 0) return this.refuse(META.invalidFlag)
       if ((this.small & bit) !== 0) return this.refuse(META.duplicateFlag)
       this.small |= bit
+      if ((SHOWN_SMALL & bit) !== 0) this.show(flag)
     } else {
       if (flag < FIRST_CAPITAL || (KNOWN_CAPITALS & bit) === 0) return this.refuse(META.invalidFlag)
       if ((this.capitals & bit) !== 0) return this.refuse(META.duplicateFlag)
       this.capitals |= bit
+      if ((SHOWN_CAPITALS & bit) !== 0) this.show(flag)
     }
+    this.readArgument(flag, start, end, request)
+  }
+
+  private show(flag: Flag): void {
     const { returns } = this
     returns.flags[returns.count++] = flag
-    this.readArgument(flag, start, end, request)
   }
 
   private readArgument(flag: Flag, start: number, end: number, request: Request): void {
