@@ -1,6 +1,7 @@
 // Puts the parts together: a store, one thread's buffers and protocols, the listeners and their connections, the timers.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
+import { Background } from './background.js'
 import { SystemClock, type Clock } from './clock.js'
 import { Credentials } from './credentials.js'
 import { assert, MemslabError } from './errors.js'
@@ -30,8 +31,6 @@ export interface ServerParts {
 
 export { type ServerAddress } from './net/listeners.js'
 
-/** How often the lists are put in order and a part of the memory is walked, in ms. */
-const BACKGROUND_MS = 100
 const IDLE_CHECK_MS = 1000
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
@@ -62,6 +61,7 @@ export class Server implements Host {
   /** Accepted sockets that wait until a connection ends; only with -o no_maxconns_fast. */
   private readonly waiting: { socket: Socket; listening: Listening }[] = []
   private waitingSince = 0
+  private readonly background: Background
   private readonly timers: (() => void)[] = []
   /** Who waits for the last connection to be gone. */
   private readonly whenEmpty: (() => void)[] = []
@@ -83,6 +83,7 @@ export class Server implements Host {
     const { memory } = this.store.shards[0]!.items
     this.input = new Input(memory.bytes, this.store.ioStart)
     this.output = new Output(memory, this.store.ioStart + INPUT_BYTES, this.store.counters)
+    this.background = new Background(this.store, this.clock, this.options.lruCrawler)
     this.prefixes = new Prefixes(this.options.prefixDelimiter, this.options.detailEnabled)
     this.verbosity = this.options.verbosity
     this.credentials = credentialsFor(this.options)
@@ -116,11 +117,6 @@ export class Server implements Host {
     this.startTimers()
   }
 
-  private backgroundStep(): void {
-    this.store.balanceStep()
-    if (this.options.lruCrawler) this.store.sweepStep()
-  }
-
   /** The table of classes, as memcached prints it with -vv. */
   private logClasses(): void {
     const { chunkBytes, chunksPerPage, largest } = this.store.classes
@@ -134,7 +130,8 @@ export class Server implements Host {
 
   private startTimers(): void {
     const { idleTimeout } = this.options
-    this.timers.push(this.clock.every(BACKGROUND_MS, () => this.backgroundStep()))
+    this.background.start()
+    this.timers.push(() => this.background.stop())
     if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.closeIdle(idleTimeout)))
     const { tls } = this
     if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 const LEAVES = ['clock', 'errors', 'options', 'version', 'credentials']
 /** These put the parts together. */
-const TOP = ['server', 'protocols', 'serve', 'cli', 'index', 'daemon', 'files', 'user']
+const TOP = ['server', 'background', 'protocols', 'serve', 'cli', 'index', 'daemon', 'files', 'user']
 
 t.test('every file imports only from the parts below it', async t => {
   const wrong: string[] = []
