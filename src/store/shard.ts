@@ -1,12 +1,12 @@
 // A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key says in which
 // shard it lives; a store of up to 2 GiB has one. Public operations take the lock of the key's stripe, those named
 // ...Locked need it held.
-import { Ascii } from '../memory/ascii.js'
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, Size, State } from '../memory/layout.js'
-import { parseUint64, writeUint64, Uint64 } from '../memory/numbers.js'
+import { writeUint64, Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
+import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { Outcome } from './outcome.js'
@@ -413,7 +413,7 @@ export class Shard {
     if (items.valueBytes(item) === 0 || items.has(item, State.Large)) return Outcome.NonNumeric
     if (this.isRefusedByCas(request, item)) return Outcome.Exists
     const number = this.number
-    if (!this.parseValue(item, number)) return Outcome.NonNumeric
+    if (!readNumber(items, item, number)) return Outcome.NonNumeric
     context.counters.addClass(this.space.classOf(item), request.isDecrement ? ClassCounter.DecrHits : ClassCounter.IncrHits)
     if (request.isDecrement) number.subtract(request.number.high, request.number.low)
     else number.add(request.number.high, request.number.low)
@@ -422,7 +422,7 @@ export class Shard {
     const room = items.valueBytes(item)
     if (length > room || items.refs(item) > 0) return this.rewriteLocked(request, item, length)
     // in place; a shorter number is padded with spaces, as protocol.txt says of decr
-    this.writeDigits(item, length)
+    writeDigits(items, item, this.digits, length)
     context.stampCas(items, item)
     if (request.extras !== Extra.None) this.settleCas(request, item)
     this.promoteLocked(item)
@@ -437,7 +437,7 @@ export class Shard {
     request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
-    this.writeDigits(item, request.valueBytes)
+    writeDigits(this.items, item, this.digits, request.valueBytes)
     this.replaceLocked(request, NO_ITEM, item)
     number.set(initial.high, initial.low)
     request.item = item
@@ -451,30 +451,10 @@ export class Shard {
     const heir = this.allocateBesideLocked(request, item, items.flags(item), items.expiresAt(item),
       Math.max(length, items.valueBytes(item)))
     if (heir === NO_ITEM) return Outcome.NoMemory
-    this.writeDigits(heir, length)
+    writeDigits(items, heir, this.digits, length)
     this.replaceLocked(request, item, heir)
     request.item = heir
     return Outcome.Number
-  }
-
-  private writeDigits(item: ItemId, length: number): void {
-    const start = this.items.valueStart(item)
-    const end = start + this.items.valueBytes(item)
-    for (let i = 0; i < length; i++) this.items.bytes[start + i] = this.digits[i]!
-    if (start + length < end) this.items.bytes.fill(Ascii.Space, start + length, end)
-  }
-
-  /** Reads a value as C's strtoull does: white space, a plus sign, digits, and then white space, a NUL or the end. */
-  private parseValue(item: ItemId, into: Uint64): boolean {
-    const { bytes } = this.items
-    let start = this.items.valueStart(item)
-    const end = start + this.items.valueBytes(item)
-    while (start < end && isSpace(bytes[start]!)) start++
-    if (start < end && bytes[start] === Ascii.Plus) start++
-    let stop = start
-    while (stop < end && bytes[stop]! >= Ascii.Zero && bytes[stop]! <= Ascii.Nine) stop++
-    if (stop < end && bytes[stop] !== Ascii.Nul && !isSpace(bytes[stop]!)) return false
-    return parseUint64(bytes, start, stop, into)
   }
 
   // Finding
@@ -508,8 +488,4 @@ export class Shard {
     this.lru.move(slabClass, item, Segment.Cold)
     this.context.locks.release(lock)
   }
-}
-
-function isSpace(byte: number): boolean {
-  return byte === Ascii.Space || (byte >= Ascii.Tab && byte <= Ascii.CarriageReturn)
 }
