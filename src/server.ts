@@ -273,7 +273,8 @@ export class Server implements Host {
     const note = (problem: string | undefined) => { if (problem !== undefined) problems.push(problem) }
     note(this.reloadCredentials())
     if (this.tls !== undefined) note(this.tls.refresh())
-    if (problems.length === 0 && this.verbosity > 0) this.log('read users and certificates again')
+    const hasFiles = this.credentials !== undefined || this.tls !== undefined
+    if (hasFiles && problems.length === 0 && this.verbosity > 0) this.log('read users and certificates again')
     return problems
   }
 
