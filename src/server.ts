@@ -88,7 +88,7 @@ export class Server implements Host {
     this.verbosity = this.options.verbosity
     this.credentials = credentialsFor(this.options)
     this.protocols = new Protocols(this)
-    this.tls = this.isTlsEnabled ? this.makeTls() : undefined
+    this.tls = this.options.sslEnabled ? this.makeTls() : undefined
     this.listeners = new Listeners(this.options, (socket, listening) => this.accept(socket, listening),
       ({ id, protocol }) => this.logListening(id, LISTENER_TEXT[protocol]))
     this.udp = new Udp(this, this.options, name => this.protocols.for(name), id => this.logListening(id, 'udp'))
@@ -252,7 +252,6 @@ export class Server implements Host {
   // Host
 
   get isSaslEnabled(): boolean { return this.options.sasl }
-  get isTlsEnabled(): boolean { return this.options.sslEnabled }
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }

@@ -6,10 +6,10 @@ import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
 import { type Authenticator, type Host } from './host.js'
+import { UNFINISHED_LINE_MAX } from './line.js'
 import { Phase, UNFINISHED, type Protocol, type Session } from './session.js'
+import { line } from './words.js'
 
-/** How long a line may be before its end is there. */
-const UNFINISHED_LINE_MAX = 2048
 /** A line that is shorter, its \r included and its \n not, ends the conversation: `quit` is one. */
 const LINE_BYTES_MIN = 6
 /** What a line may have, and what name, password and line end may have: in memcached they must fit into its read buffer. */
@@ -90,5 +90,3 @@ export class AsciiAuthentication implements Protocol {
     if (isLine && end - at > UNFINISHED_LINE_MAX) session.phase = Phase.Closed
   }
 }
-
-function line(text: string): Uint8Array { return Buffer.from(`${text}\r\n`, 'latin1') }

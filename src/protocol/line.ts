@@ -11,6 +11,9 @@ const TOKENS_MAX = 24
 /** Numbers of exptimes and lengths are answered as this when they are none. */
 export const NOT_A_NUMBER = -(2 ** 40)
 
+/** How long a line may be before its end is there, as in memcached. */
+export const UNFINISHED_LINE_MAX = 2048
+
 /** The longest value a line may announce: its line end must fit 31 bits too. */
 export const VALUE_BYTES_MAX = 0x7fffffff - 2
 
@@ -88,6 +91,13 @@ export class LineParser {
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     return bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
+  }
+
+  /** Whether a value of so many bytes at `at` is all there, before `end`, with the right line end behind it. */
+  hasValue(at: number, valueBytes: number, end: number): boolean {
+    const { bytes } = this
+    const stop = at + valueBytes
+    return stop + 2 <= end && bytes[stop] === Ascii.CarriageReturn && bytes[stop + 1] === Ascii.LineEnd
   }
 
   skipSpaces(at: number): number {

@@ -31,11 +31,13 @@ export class Prefixes {
     if (tally !== undefined) tally.del++
   }
 
-  /** The lines of `stats detail dump`. */
-  *lines(): Iterable<string> {
+  /** The lines of `stats detail dump`, in Latin-1. */
+  dump(): string {
+    let lines = ''
     for (const [prefix, { get, hit, set, del }] of this.tallies) {
-      yield `PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}`
+      lines += `PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}\r\n`
     }
+    return `${lines}END\r\n`
   }
 
   reset(): void { this.tallies.clear() }

@@ -1,7 +1,7 @@
 // The opcodes that are not about one item.
 import { Counter } from '../../stats/counters.js'
 import { PROTOCOL_VERSION } from '../../version.js'
-import { type Host, type Rows } from '../host.js'
+import { type Rows } from '../host.js'
 import { Phase, type Session } from '../session.js'
 import { type BinaryProtocol } from './execute.js'
 import { FORM, Opcode } from './parse.js'
@@ -48,7 +48,6 @@ function stat(binary: BinaryProtocol, session: Session): void {
 }
 
 function rowsFor(binary: BinaryProtocol, key: string): Rows | undefined {
-  if (key.startsWith('detail') && !binary.host.isDumpEnabled) return undefined
   if (key === '' || key === 'items' || key === 'slabs' || key === 'sizes') return binary.host.report(key)
   return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](binary, key)
 }
@@ -59,18 +58,12 @@ function resetCounts({ host }: BinaryProtocol): Rows {
   return []
 }
 
+/** memcached sends the lines of the text protocol as one row. */
 function detail({ host }: BinaryProtocol, key: string): Rows | undefined {
   if (!host.isDumpEnabled) return undefined
-  if (key.startsWith('detail dump')) return [['detailed', detailLines(host)]]
+  if (key.startsWith('detail dump')) return [['detailed', host.prefixes.dump()]]
   const isOn = key.startsWith('detail on')
   if (!isOn && !key.startsWith('detail off')) return undefined
   host.prefixes.isOn = isOn
   return []
-}
-
-/** What the text protocol answers, in one row. */
-function detailLines(host: Host): string {
-  let lines = ''
-  for (const line of host.prefixes.lines()) lines += `${line}\r\n`
-  return `${lines}END\r\n`
 }

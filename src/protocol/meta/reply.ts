@@ -5,18 +5,16 @@ import { type ItemId, type Items } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'
+import { line, WORDS } from '../words.js'
 import { encodeBase64 } from './base64.js'
 import { Flag, type Returns } from './parse.js'
 
-function line(text: string): Uint8Array { return Buffer.from(text + '\r\n', 'latin1') }
-
 export const META = {
+  ...WORDS,
   end: line('MN'),
   miss: line('EN'),
-  badFormat: line('CLIENT_ERROR bad command line format'),
   badToken: line('CLIENT_ERROR bad token in command line format'),
   badKey: line('CLIENT_ERROR error decoding key'),
-  badDataChunk: line('CLIENT_ERROR bad data chunk'),
   badSetMode: line('CLIENT_ERROR invalid mode for ms M token'),
   badArithmeticMode: line('CLIENT_ERROR invalid mode for ma M token'),
   badArithmeticFlag: line('CLIENT_ERROR invalid or duplicate flag'),
@@ -24,11 +22,7 @@ export const META = {
   duplicateFlag: line('CLIENT_ERROR duplicate flag'),
   tooManyFlags: line('CLIENT_ERROR options flags are too long'),
   opaqueTooLong: line('CLIENT_ERROR opaque token too long'),
-  nonNumeric: line('CLIENT_ERROR cannot increment or decrement non-numeric value'),
-  tooLarge: line('SERVER_ERROR object too large for cache'),
-  noMemoryStoring: line('SERVER_ERROR out of memory storing object'),
   noMemoryItem: line('SERVER_ERROR Out of memory allocating new item'),
-  noMemory: line('SERVER_ERROR out of memory'),
   tooManyReaders: line('SERVER_ERROR refcount overflow during fetch'),
 } as const
 

@@ -1,5 +1,4 @@
 // ms: its line, and the value that follows it, at once or in parts.
-import { Ascii } from '../../memory/ascii.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
@@ -77,19 +76,17 @@ export class MetaSet {
 
   /** Stores the value at `at` if all of it is there; reserves an item for it otherwise. */
   private takeValue(session: Session, valueBytes: number, at: number, end: number): number {
-    const { bytes } = this.parser
     const { request } = session
     request.valueBytes = valueBytes
     request.casAfter.set(0, 0)
     session.expectValue(valueBytes)
     const shard = this.cache.shardFor(request)
     if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
-    const valueEnd = at + valueBytes
-    if (valueEnd + 2 <= end && bytes[valueEnd] === Ascii.CarriageReturn && bytes[valueEnd + 1] === Ascii.LineEnd) {
+    if (this.parser.hasValue(at, valueBytes, end)) {
       const outcome = shard.put(request, at)
       if (outcome === Outcome.NoMemory) return this.refuseValue(session, shard, outcome, at)
       this.answer(request, outcome, this.flags.returns)
-      return valueEnd + 2
+      return at + valueBytes + 2
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)

@@ -124,9 +124,7 @@ function statsDetail(text: TextProtocol, session: Session): void {
     return text.answer(session, TEXT.ok)
   }
   if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
-  let lines = ''
-  for (const line of host.prefixes.lines()) lines += line + '\r\n'
-  host.output.text(Buffer.from(lines + 'END\r\n', 'latin1'))
+  host.output.text(Buffer.from(host.prefixes.dump(), 'latin1'))
 }
 
 /** Listing keys is not there yet; what memcached refuses is refused in its words. */

@@ -14,7 +14,7 @@ import { Copy, type Output } from '../output.js'
 import { LINE_BYTES_MAX } from '../input.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
-import { NOT_A_NUMBER, type LineParser } from '../line.js'
+import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
 
@@ -22,8 +22,6 @@ import { TEXT, TextReply } from './reply.js'
 const NUMBER_CHARACTERS_MAX = 22
 /** A get that is longer than any other line may be has at most so many spaces before its name. */
 const LEADING_SPACES_MAX = 100
-/** How long a line may be before its end is there, as in memcached. */
-const UNFINISHED_LINE_MAX = 2048
 /** The shortest line that can be a command, with its line end. */
 const COMMAND_BYTES_MIN = 4
 
@@ -391,19 +389,18 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** Stores the value at `at` if all of it is there; reserves an item for it otherwise. */
   private takeValue(session: Session, at: number, end: number): number {
-    const { bytes } = this
+    const { bytes, parser } = this
     const { request } = session
     const { valueBytes } = request
     session.expectValue(valueBytes)
     if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
     const shard = this.cache.shardFor(request)
     if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
-    const valueEnd = at + valueBytes
-    if (valueEnd + 2 <= end && bytes[valueEnd] === Ascii.CarriageReturn && bytes[valueEnd + 1] === Ascii.LineEnd) {
+    if (parser.hasValue(at, valueBytes, end)) {
       const outcome = shard.put(request, at)
       if (outcome === Outcome.NoMemory) return this.refuseValue(session, shard, outcome, at)
       this.answerOutcome(session, outcome)
-      return valueEnd + 2
+      return at + valueBytes + 2
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)

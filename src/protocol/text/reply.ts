@@ -5,9 +5,7 @@ import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'
-
-/** A reply line, ready to be copied. */
-function line(text: string): Uint8Array { return Buffer.from(text + '\r\n', 'latin1') }
+import { line, WORDS } from '../words.js'
 
 const OUTCOMES: Record<Outcome, Uint8Array> = {
   [Outcome.Stored]: line('STORED'),
@@ -17,20 +15,19 @@ const OUTCOMES: Record<Outcome, Uint8Array> = {
   [Outcome.Deleted]: line('DELETED'),
   [Outcome.Touched]: line('TOUCHED'),
   [Outcome.Number]: line(''),
-  [Outcome.NonNumeric]: line('CLIENT_ERROR cannot increment or decrement non-numeric value'),
-  [Outcome.TooLarge]: line('SERVER_ERROR object too large for cache'),
-  [Outcome.NoMemory]: line('SERVER_ERROR out of memory storing object'),
+  [Outcome.NonNumeric]: WORDS.nonNumeric,
+  [Outcome.TooLarge]: WORDS.tooLarge,
+  [Outcome.NoMemory]: WORDS.noMemoryStoring,
 }
 const BY_OUTCOME = Object.values(OUTCOMES)
 
 export const TEXT = {
+  ...WORDS,
   ok: line('OK'),
   end: line('END'),
   error: line('ERROR'),
   reset: line('RESET'),
-  badFormat: line('CLIENT_ERROR bad command line format'),
   badLine: line('CLIENT_ERROR bad command line'),
-  badDataChunk: line('CLIENT_ERROR bad data chunk'),
   badDelta: line('CLIENT_ERROR invalid numeric delta argument'),
   badExptime: line('CLIENT_ERROR invalid exptime argument'),
   badShutdownMode: line('CLIENT_ERROR invalid shutdown mode'),
@@ -39,7 +36,6 @@ export const TEXT = {
   dumpNotAllowed: line('CLIENT_ERROR stats cachedump not allowed'),
   detailUsage: line('CLIENT_ERROR usage: stats detail on|off|dump'),
   shutdownDisabled: line('SERVER_ERROR: shutdown not enabled'),
-  noMemory: line('SERVER_ERROR out of memory'),
   noMemoryReading: line('SERVER_ERROR out of memory reading request'),
   noMemoryWriting: line('SERVER_ERROR out of memory writing get response'),
   limitTooSmall: line('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m'),

@@ -1,0 +1,13 @@
+// The lines that more than one of the protocols of lines answers.
+
+/** A reply line, ready to be copied. */
+export function line(text: string): Uint8Array { return Buffer.from(`${text}\r\n`, 'latin1') }
+
+export const WORDS = {
+  badFormat: line('CLIENT_ERROR bad command line format'),
+  badDataChunk: line('CLIENT_ERROR bad data chunk'),
+  nonNumeric: line('CLIENT_ERROR cannot increment or decrement non-numeric value'),
+  tooLarge: line('SERVER_ERROR object too large for cache'),
+  noMemoryStoring: line('SERVER_ERROR out of memory storing object'),
+  noMemory: line('SERVER_ERROR out of memory'),
+} as const
