@@ -9,7 +9,11 @@ import { helpText, parseArguments, versionText } from './options.js'
 const EX_OK = 0
 const EX_USAGE = 64
 const EX_NOUSER = 67
+const EX_SOFTWARE = 70
 const EX_OSERR = 71
+
+/** By the code of an error. */
+const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
 
 process.stderr.on('error', () => { /* nobody reads it any more: a daemon, or a closed pipe */ })
 process.exitCode = await main(process.argv.slice(2))
@@ -32,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!(error instanceof MemslabError)) throw error
     if (error.problems.length > 0) return refuse(error.problems)
     complain(error.message)
-    return error.code === 'ENOUSER' ? EX_NOUSER : EX_OSERR
+    return EXIT_CODES[error.code] ?? EX_OSERR
   }
 }
 

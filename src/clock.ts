@@ -21,3 +21,39 @@ export class SystemClock implements Clock {
     return () => clearInterval(timer)
   }
 }
+
+/** How old the time of a mirrored clock may be. */
+const MIRROR_MS = 10
+
+/** Writes down the time of a clock for other threads, which cannot be handed it; until the returned function is called. */
+export function mirror(clock: Clock, time: Float64Array): () => void {
+  const write = (): void => { time[0] = clock.milliseconds() }
+  write()
+  return clock.every(MIRROR_MS, write)
+}
+
+/** The clock of another thread, as that thread writes it down. Its timers are the machine's. */
+export class MirroredClock implements Clock {
+  private readonly timers = new SystemClock()
+
+  constructor(private readonly time: Float64Array) {}
+
+  milliseconds(): number { return this.time[0]! }
+
+  every(intervalMs: number, task: () => void): () => void { return this.timers.every(intervalMs, task) }
+}
+
+/** A clock whose tasks may fail: what one of them throws is told, rather than thrown at whoever moves the clock. */
+export class GuardedClock implements Clock {
+  constructor(private readonly clock: Clock, private readonly failed: (error: unknown) => void) {}
+
+  milliseconds(): number { return this.clock.milliseconds() }
+
+  every(intervalMs: number, task: () => void): () => void {
+    return this.clock.every(intervalMs, () => {
+      try {
+        task()
+      } catch (error) { this.failed(error) }
+    })
+  }
+}

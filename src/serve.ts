@@ -2,13 +2,18 @@
 // it read its files again.
 import { resolve } from 'node:path'
 import { isDaemon, leaveTerminal } from './daemon.js'
+import { MemslabError } from './errors.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
 import { type CommandLine, type Options } from './options.js'
 import { Server } from './server.js'
 import { becomeUser } from './user.js'
 
+/** Why a server ends. */
+type End = 'normal' | 'graceful' | 'failed'
+
 /**
- * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin.
+ * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin, or if it had to
+ * end because of a bug, with code 'EDIED'; what that was has been printed then.
  * @param complain prints a line on stderr
  */
 export async function serve({ options: given, portFile: givenPortFile }: CommandLine,
@@ -17,20 +22,22 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   const portFile = lasting(givenPortFile)
   // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
   // socket, pid file and port file are the user's.
-  const server = new Server(options, { log: complain })
+  let fail: () => void = () => {}
+  const server = new Server(options, { log: complain, failed: () => fail() })
   if (options.user !== undefined) becomeUser(options.user, complain)
-  const stopped = untilStopped(server)
+  const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
   await server.listen()
   if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
   if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
   if (isDaemon) leaveTerminal()
 
-  const isGraceful = await stopped
-  if (isGraceful) complain('Gracefully stopping')
-  else if (options.verbosity > 0) complain('Exiting normally')
+  const end = await stopped
+  if (end === 'graceful') complain('Gracefully stopping')
+  if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
   await server.close()
   if (options.pidFile !== undefined) removePidFile(options.pidFile)
+  if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
 }
 
 /** A daemon may read its files again long after it has moved away. */
@@ -53,18 +60,22 @@ function lasting(path: string | undefined): string | undefined {
   return path === undefined || !isDaemon ? path : resolve(path)
 }
 
-/** Resolves when it is time to end: to true if by SIGUSR1 or `shutdown graceful`. A second signal does not wait. */
-function untilStopped(server: Server): Promise<boolean> {
+/**
+ * Resolves when it is time to end. A second signal does not wait.
+ * @param onFailing is handed what to call when the server has failed
+ */
+function untilStopped(server: Server, onFailing: (failing: () => void) => void): Promise<End> {
   return new Promise(resolve => {
     let isStopping = false
-    const stop = (graceful: boolean) => {
+    const stop = (end: End) => {
       if (isStopping) process.exit(0)
       isStopping = true
-      resolve(graceful)
+      resolve(end)
     }
-    server.onShutdown = stop
-    process.on('SIGINT', () => stop(false))
-    process.on('SIGTERM', () => stop(false))
-    process.on('SIGUSR1', () => stop(true))
+    onFailing(() => resolve('failed'))
+    server.onShutdown = isGraceful => stop(isGraceful ? 'graceful' : 'normal')
+    process.on('SIGINT', () => stop('normal'))
+    process.on('SIGTERM', () => stop('normal'))
+    process.on('SIGUSR1', () => stop('graceful'))
   })
 }

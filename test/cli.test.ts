@@ -86,9 +86,9 @@ t.test('help comes at once', async t => {
 
 t.test('everything wrong is said in words on stderr, with exit code 64 and nothing opened', async t => {
   const path = join(folder(t), 'socket')
-  const { code, stdout, stderr } = run('-s', path, '-z', '-m', 'x', '-t', '4', '-o', 'nope,hot_lru_pct=0', '-k')
+  const { code, stdout, stderr } = run('-s', path, '-z', '-m', 'x', '-t', '0', '-o', 'nope,hot_lru_pct=0', '-k')
   t.same([code, stdout], [64, ''])
-  for (const part of ['-z', '"x"', 'more than one thread is not supported yet', 'nope', 'hot_lru_pct']) t.match(stderr, part)
+  for (const part of ['-z', '"x"', '-t/--threads: must be from 1 to 256, not 0', 'nope', 'hot_lru_pct']) t.match(stderr, part)
   t.notMatch(stderr, '-k')
   t.notOk(existsSync(path))
 })

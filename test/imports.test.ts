@@ -11,18 +11,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: [],
   store: ['memory', 'stats/counters'],
   'stats/counters': [],
-  'stats/prefixes': [],
+  'stats/prefixes': ['memory'],
   'stats/report': ['memory', 'store', 'stats/counters'],
   protocol: ['memory', 'store', 'stats/counters', 'stats/prefixes', 'stats/report', 'protocol'],
   'protocol/text': ['memory', 'store', 'stats/counters', 'protocol'],
   'protocol/meta': ['memory', 'store', 'stats/counters', 'protocol'],
   'protocol/binary': ['memory', 'store', 'stats/counters', 'protocol'],
-  net: ['protocol', 'stats/counters', 'stats/report'],
+  net: ['memory', 'protocol', 'stats/counters', 'stats/report'],
+  workers: ['net', 'store', 'stats/prefixes', 'thread'],
   options: [],
 }
-const LEAVES = ['clock', 'errors', 'options', 'version', 'credentials']
+const LEAVES = ['clock', 'errors', 'options', 'version', 'credentials', 'live']
 /** These put the parts together. */
-const TOP = ['server', 'background', 'protocols', 'serve', 'cli', 'index', 'daemon', 'files', 'user']
+const TOP = ['server', 'thread', 'background', 'protocols', 'serve', 'cli', 'index', 'daemon', 'files', 'user']
 
 t.test('every file imports only from the parts below it', async t => {
   const wrong: string[] = []

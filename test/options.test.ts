@@ -51,7 +51,9 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-f 1.08 -n 16', { factor: 1.08, chunkSize: 16 }],
   ['-f 2', { factor: 2 }],
   ['-D /', { prefixDelimiter: '/', detailEnabled: true }],
-  ['-t 1', {}],
+  ['-t 1', { threads: 1 }],
+  ['-t 4', {}],
+  ['--threads=256', { threads: 256 }],
   ['-R 10 -b 512', { reqsPerEvent: 10, backlog: 512 }],
   ['-B ascii', { protocol: 'ascii' }],
   ['-B binary', { protocol: 'binary' }],
@@ -102,7 +104,7 @@ t.test('good command lines', async t => {
   for (const [line, changed] of GOOD) {
     const { action, options, problems, warnings } = parse(line)
     t.same({ action, problems }, { action: 'serve', problems: [] }, line)
-    t.same(options, { ...defaultOptions(), ...changed }, line)
+    t.same(options, { ...defaultOptions(), threads: 4, ...changed }, line)
     const isLowered = line === '-m 1'
     t.equal(warnings.length, isLowered ? 1 : 0, `${line}: ${warnings.join()}`)
   }
@@ -192,7 +194,7 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-n 1000 -I 1k', /1000 bytes and the header of an item do not fit the largest chunk, 1024 bytes/],
   ['-D ab', /-D: must be one printable ASCII character/],
   ['-t 0', /-t.*not 0/],
-  ['-t 4', /-t.*more than one thread is not supported yet/],
+  ['-t 257', /-t.*not 257/],
   ['-b 0', /-b.*not 0/],
   ['-B foo', /-B.*must be one of auto, ascii, binary, not "foo"/],
   ['-B toString', /-B.*must be one of/],
@@ -387,15 +389,15 @@ function recordedSettings(path: string): RegExp[] {
     .map(([, kind, line = '']) => new RegExp(`^${kind === '<' ? escape(line) : line}$`))
 }
 
-for (const [path, line, patched] of [
-  ['./conversations/stats.settings.wire', '-m 64', {}],
-  ['./conversations/stats.options.wire', '-m 100 -c 200 -f 1.50 -n 80 -C -M -R 10 -b 512 -I 2m -F -X -D / ' +
-    '-o no_lru_crawler,idle_timeout=30,track_sizes,no_maxconns_fast,hash_algorithm=jenkins', { threads: 2 }],
+for (const [path, line] of [
+  ['./conversations/stats.settings.wire', '-m 64'],
+  ['./conversations/stats.options.wire', '-m 100 -c 200 -t 2 -f 1.50 -n 80 -C -M -R 10 -b 512 -I 2m -F -X -D / ' +
+    '-o no_lru_crawler,idle_timeout=30,track_sizes,no_maxconns_fast,hash_algorithm=jenkins'],
 ] as const) {
   t.test(`stats settings are as recorded with ${line}`, async t => {
     const { options, problems } = parse(line)
     t.same(problems, [])
-    const report = settingsReport({ ...options, ...patched }, { tcpPort: 11211, oldest: 0 })
+    const report = settingsReport(options, { tcpPort: 11211, oldest: 0 })
     const recorded = recordedSettings(path)
     t.equal(report.length, recorded.length)
     for (const [index, [name, value]] of report.entries()) t.match(`STAT ${name} ${value}`, recorded[index], name)

@@ -20,12 +20,17 @@ export class Arena {
   /** Word 0 is nothing, so that 0 can mean that. */
   private cutAt = CACHE_LINE
 
-  /** @param fixedBytes what `cut` may hand out; @param pageCount pages behind it; @param shared between threads */
-  constructor(fixedBytes: number, pageCount: number, shared: boolean) {
+  /**
+   * @param fixedBytes what `cut` may hand out
+   * @param pageCount pages behind it
+   * @param shared between threads
+   * @param buffer of an arena like this one, that another thread has made
+   */
+  constructor(fixedBytes: number, pageCount: number, shared: boolean, buffer?: SharedArrayBuffer) {
     this.firstPage = Math.ceil((CACHE_LINE + fixedBytes) / Size.Page)
     this.pageEnd = this.firstPage + pageCount
     assert(this.pageEnd <= ARENA_PAGES_MAX, 'arena beyond its largest size')
-    this.buffer = allocate(this.pageEnd * Size.Page, shared)
+    this.buffer = buffer ?? allocate(this.pageEnd * Size.Page, shared)
     this.words = new Int32Array(this.buffer)
     this.memory = new Memory(new Uint8Array(this.buffer))
   }

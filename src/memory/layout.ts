@@ -17,7 +17,11 @@
 //            owner (word 0) and state (PIECE), and then value bytes.
 //
 // A free chunk has state 0 and its neighbours of the free list in `next` and `prev`. A reserved one has refs 1 and is not
-// linked.
+// linked, from the moment it leaves the free list on.
+//
+// Which lock a word of a linked item needs: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next
+// and prev the class of its lists; valueBytes both, as the lists count bytes. The bits of state have either the one
+// (segment) or the other (most), and active and fetched are cleared with either, so state is changed atomically.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -71,7 +75,13 @@ export const enum ClassWord {
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
 /** The words kept once for each arena. */
-export const enum ShardWord { PageLock, PagesCarved, PagesUsed, PageLimit, EmptyPages, ItemCount, End = 16 }
+export const enum ShardWord { PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax, EmptyPages, End = 16 }
+
+/** The words of a sequence of numbers: see sequence.ts. */
+export const enum SequenceWord { Low, Crossings, End }
 
 /** The words kept once for a store, in its first arena. */
-export const enum StoreWord { CasLow, CasHigh, Generation, FlushAt, SweptGeneration, End = 16 }
+export const enum StoreWord {
+  Lock, Alarm, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
+  End = 16,
+}

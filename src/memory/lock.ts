@@ -1,18 +1,31 @@
 // Locks on words of shared memory, and the one place where their order is written:
 //
-//   1. stripe of the hash table   whoever changes or reads an item of a key holds the stripe of its hash
-//   2. class                      free chunks and the four lists of one slab class of one arena
-//   3. pages                      which class owns which page of an arena
+//   1. store                      flush_all and what else concerns all items
+//   2. stripe of the hash table   whoever changes or reads an item of a key holds the stripe of its hash
+//   3. class                      free chunks and the four lists of one slab class of one arena
+//   4. pages                      which class owns which page of an arena
+//   5. places, prefixes           tables beside the store; nothing is locked in their hands
 //
 // Locks are taken downwards. Upwards, and sideways from class to class, a thread only tries: an evictor that holds a
-// class lock skips an item whose stripe is taken. A word is 0 when free, 1 when held, 2 when held and waited for.
-// A store of one thread has no locks to take: `shared` is false and every call returns at once.
+// class lock skips an item whose stripe is taken. Two exceptions, which cannot close a circle: a flush takes all stripes,
+// in their order; and who holds the class of the large items waits for the classes of their pieces.
+//
+// A word is 0 when free, 1 when held, 2 when held and waited for. A store of one thread has no locks to take: `shared` is
+// false and every call returns at once.
+import { InvariantError } from '../errors.js'
 
 const SPINS_MAX = 200
+/** How often one who sleeps looks whether the others are still alive. */
+const ALARM_MS = 500
 
 export class Locks {
-  constructor(private readonly words: Int32Array, private readonly shared: boolean) {}
+  /**
+   * @param words where the locks lie, all 0 at the start
+   * @param alarm a word that is set when a thread has died, perhaps with a lock in its hands; none: nobody dies
+   */
+  constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly alarm?: Int32Array) {}
 
+  /** @throws InvariantError if the alarm goes off meanwhile */
   take(word: number): void {
     if (this.shared && Atomics.compareExchange(this.words, word, 0, 1) !== 0) this.wait(word)
   }
@@ -28,8 +41,11 @@ export class Locks {
   /** Spins briefly, then sleeps; a sleeper leaves 2 behind so that the holder wakes one when it releases. */
   private wait(word: number): void {
     for (let spin = 0; spin < SPINS_MAX; spin++) {
-      if (Atomics.compareExchange(this.words, word, 0, 1) === 0) return
+      if (Atomics.load(this.words, word) === 0 && Atomics.compareExchange(this.words, word, 0, 1) === 0) return
     }
-    while (Atomics.exchange(this.words, word, 2) !== 0) Atomics.wait(this.words, word, 2)
+    while (Atomics.exchange(this.words, word, 2) !== 0) {
+      Atomics.wait(this.words, word, 2, ALARM_MS)
+      if (this.alarm !== undefined && Atomics.load(this.alarm, 0) !== 0) throw new InvariantError('another thread has died')
+    }
   }
 }

@@ -1,10 +1,40 @@
 // The files of TLS: the server's certificate and key, and who vouches for clients. They are read when the server starts
-// and again when it is told to; what is wrong with one is said in one line, in memcached's words.
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+// and again when it is told to; what is wrong with one is said in one line, in memcached's words. One thread reads them,
+// and what it has read is handed to the others as it is.
+import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { MemslabError } from '../errors.js'
 import { type Options } from '../options.js'
+import { type Address } from '../options/address.js'
+
+/** Certificates of clients: not asked for; asked for, and good if there is one; required. */
+export type Verify = 'none' | 'request' | 'require'
+
+/** What has been read. It may be posted to a thread. */
+export interface Certificates {
+  readonly context: SecureContextOptions
+  /**
+   * What the tickets of sessions are encrypted with: a session goes on in whichever thread its client comes back to. A
+   * session begun where no certificate was asked for must not go on where one is, nor one begun with an authority that has
+   * since been taken away, so each way to treat clients has its own key, and each reading new ones.
+   */
+  readonly ticketKeys: Readonly<Record<Verify, Uint8Array>>
+  /** Changes whenever one of the files does. */
+  readonly stamp: string
+}
+
+/** By `ssl_verify_mode`. The last two differ only in what happens when a connection is renegotiated, which none is. */
+const VERIFY_MODES: readonly Verify[] = ['none', 'request', 'require', 'require']
+/** What Node wants. */
+const TICKET_KEY_BYTES = 48
+
+/** How a listener treats certificates of clients; undefined if it does not encrypt. */
+export function verifyOf({ sslEnabled, sslVerifyMode }: Options, tls: Address['tls']): Verify | undefined {
+  if (!sslEnabled || tls === 'none') return undefined
+  if (tls === 'basic') return 'none'
+  return tls === 'mutual' ? 'require' : VERIFY_MODES[sslVerifyMode] ?? 'require'
+}
 
 /** By `ssl_min_version`. */
 const MIN_VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
@@ -23,7 +53,13 @@ const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_A
  * Reads the files and makes sure that they go together.
  * @throws MemslabError with code 'EUSAGE' if they do not
  */
-export function readCertificates(options: Options): SecureContextOptions {
+export function readCertificates(options: Options): Certificates {
+  const stamp = stampOf(options)
+  const newKey = (): Uint8Array => randomBytes(TICKET_KEY_BYTES)
+  return { context: readContext(options), ticketKeys: { none: newKey(), request: newKey(), require: newKey() }, stamp }
+}
+
+function readContext(options: Options): SecureContextOptions {
   const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile } = options
   const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
   const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
@@ -40,7 +76,7 @@ export function readCertificates(options: Options): SecureContextOptions {
   return context
 }
 
-/** Changes whenever one of the files does. What is no file, a pipe for one, cannot be read again and does not change. */
+/** See Certificates. What is no file, a pipe for one, cannot be read again and does not change. */
 export function stampOf({ sslChainCert, sslKey, sslCaCert }: Options): string {
   return [sslChainCert, sslKey, sslCaCert].map(path => path === undefined ? '' : stampOfFile(path)).join()
 }

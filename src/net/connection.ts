@@ -3,13 +3,33 @@
 import { Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { type ConnectionFacts } from '../stats/report.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Batch } from '../protocol/output.js'
-import { Session, type Peer, type Protocol } from '../protocol/session.js'
+import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
 import { descriptorOf, HandleWriter, readInto, type Reader } from './handle.js'
+import { PlaceState, type Places } from './places.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
+
+/** Where a connection comes from. */
+export interface Entry {
+  /** Where it was accepted, as `stats conns` shows it. */
+  readonly listenAddress: string
+  /** Whether it comes from a listener: only such a one, that nobody has touched, is used without its stream. */
+  readonly isAccepted: boolean
+  /** The place it has among those of all threads. */
+  readonly place: number
+}
+
+/** By the phase of a session. */
+const PLACE_STATES: Readonly<Record<Phase, PlaceState>> = {
+  [Phase.Request]: PlaceState.Read,
+  [Phase.Value]: PlaceState.Nread,
+  [Phase.Swallow]: PlaceState.Swallow,
+  [Phase.Keys]: PlaceState.Mwrite,
+  [Phase.Sending]: PlaceState.Mwrite,
+  [Phase.Closed]: PlaceState.Closing,
+}
 
 export class Connection implements Peer, Reader {
   /** The file descriptor; 0 for a stream that has none. */
@@ -29,23 +49,21 @@ export class Connection implements Peer, Reader {
 
   /**
    * @param accepted a stream nobody reads yet
-   * @param listenAddress where it was accepted, as `stats conns` shows it
-   * @param isAccepted whether it comes from a listener: only such a one, that nobody has touched, is used without its stream
    * @param onClose called once, when the connection is gone
    */
-  constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex,
-    private readonly listenAddress: string, readonly isAccepted: boolean, private readonly onClose: (connection: Connection) => void) {
+  constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex, readonly entry: Entry,
+    private readonly places: Places, private readonly onClose: (connection: Connection) => void) {
     this.session = new Session(host, protocol, this)
-    const isPlain = isAccepted && accepted instanceof Socket && !(accepted instanceof TLSSocket)
+    const isPlain = entry.isAccepted && accepted instanceof Socket && !(accepted instanceof TLSSocket)
     const quick = isPlain ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
-    this.writer = (quick && HandleWriter.on(quick, () => this.drained())) ?? new StreamWriter(this.stream, () => this.drained())
+    this.writer = (quick && HandleWriter.on(quick, this.drained)) ?? new StreamWriter(this.stream, this.drained)
     this.id = descriptorOf(this.stream)
     this.stream.on('close', () => this.closed())
     // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
     this.stream.on('error', () => this.stream.destroy())
     if (quick === undefined) {
-      this.stream.on('data', (chunk: Buffer) => this.readChunk(chunk))
+      this.stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
       // it is still to get what it asked for, so the way back must stay open
       this.stream.allowHalfOpen = true
       this.stream.on('end', () => this.ended())
@@ -53,11 +71,38 @@ export class Connection implements Peer, Reader {
     this.stream.resume()
   }
 
+  /** Does something with the session. Where that breaks an invariant, it is for the host to know. */
+  private guard(action: () => void): void {
+    try {
+      action()
+      this.note()
+    } catch (error) { this.host.failed(error) }
+  }
+
+  /** Says who it is, for `stats conns`. */
+  describe(): void {
+    const { place, listenAddress } = this.entry
+    this.note()
+    this.places.describe(place, this.id, remoteAddress(this.stream, listenAddress), listenAddress)
+  }
+
+  /** Notes what the connection does, for `stats conns` of any thread. */
+  note(): void { this.places.note(this.entry.place, this.state, this.session.usedAt) }
+
   get lentBytesMax(): number { return this.writer.lentBytesMax }
 
   // Reading
 
   target(): Uint8Array | undefined {
+    try {
+      return this.nextTarget()
+    } catch (error) {
+      this.host.failed(error)
+      return undefined
+    }
+  }
+
+  private nextTarget(): Uint8Array | undefined {
     const { session, host } = this
     const direct = this.isPaused ? undefined : session.directTarget
     const shared = session.sendsLargeValues ? host.input.shortReadBuffer : host.input.readBuffer
@@ -70,8 +115,11 @@ export class Connection implements Peer, Reader {
 
   read(count: number): void {
     if (this.isOver) return
-    if (this.isReadingDirect) this.session.receivedDirect(count)
-    else this.session.receive(count)
+    try {
+      if (this.isReadingDirect) this.session.receivedDirect(count)
+      else this.session.receive(count)
+      this.note()
+    } catch (error) { this.host.failed(error) }
   }
 
   private readChunk(chunk: Buffer): void {
@@ -109,10 +157,12 @@ export class Connection implements Peer, Reader {
   private get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
 
   /** Everything that was not taken at once has been. */
-  private drained(): void {
+  private readonly drained = (): void => {
     if (this.pending.length === 0 || this.isBroken) return
-    this.settle()
-    if (!this.isOver && !this.isYielding) this.unpause()
+    this.guard(() => {
+      this.settle()
+      if (!this.isOver && !this.isYielding) this.unpause()
+    })
   }
 
   private settle(): void {
@@ -128,7 +178,7 @@ export class Connection implements Peer, Reader {
     this.isYielding = true
     setImmediate(() => {
       this.isYielding = false
-      if (!this.isOver && !this.isBroken && this.pending.length === 0) this.unpause()
+      if (!this.isOver && !this.isBroken && this.pending.length === 0) this.guard(() => this.unpause())
     })
   }
 
@@ -162,8 +212,10 @@ export class Connection implements Peer, Reader {
 
   private closed(): void {
     this.isOver = true
-    this.settle()
-    this.session.close()
+    this.guard(() => {
+      this.settle()
+      this.session.close()
+    })
     this.onClose(this)
   }
 
@@ -172,20 +224,10 @@ export class Connection implements Peer, Reader {
   /** Whether it waits for a request and has nothing more to send. */
   get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
 
-  /** What `stats conns` shows. */
-  facts(now: number): ConnectionFacts {
-    return {
-      id: this.id,
-      address: remoteAddress(this.stream, this.listenAddress),
-      listenAddress: this.listenAddress,
-      state: this.state(),
-      idleSeconds: now - this.session.usedAt,
-    }
-  }
-
-  private state(): string {
-    if (this.isOver) return 'conn_closing'
-    return this.pending.length > 0 ? 'conn_mwrite' : this.session.stateName
+  private get state(): PlaceState {
+    if (this.isOver) return PlaceState.Closing
+    if (this.pending.length > 0) return PlaceState.Mwrite
+    return this.session.isWorking ? PlaceState.ParseCmd : PLACE_STATES[this.session.phase]
   }
 }
 

@@ -3,19 +3,45 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 import { createServer, isIPv6, type ListenOptions, type Server as Listener } from 'node:net'
 import { dirname } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { MemslabError } from '../errors.js'
 
 /** What the kernel and Node call an address that this machine does not have. */
 const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
+/**
+ * Whether several threads may listen on one port, each with a socket of its own, so that the kernel shares out who comes.
+ * Where they may not, they listen by one file descriptor, and whoever is quickest accepts.
+ */
+export const canSharePorts = process.platform === 'linux' && hasReusePort(process.versions.node)
+
+/** Since 23.1, and on the branch before it since 22.12. */
+function hasReusePort(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 23 || major === 23 && minor >= 1 || major === 22 && minor >= 12
+}
+
 export interface TcpAddress { host: string; port: number }
 
-/** Opens one TCP listener; port 0 takes any free one. Whoever comes is a 'connection' event, from the next turn on. */
-export async function listenTcp({ host, port }: TcpAddress, backlog: number): Promise<Listener> {
+/**
+ * Opens one TCP listener; port 0 takes any free one. Whoever comes is a 'connection' event, from the next turn on.
+ * @param isShared whether others may listen on the same port who say so too
+ */
+export async function listenTcp({ host, port }: TcpAddress, backlog: number, isShared = false): Promise<Listener> {
+  const options = { host, port, backlog, ipv6Only: isIPv6(host), exclusive: true, reusePort: isShared }
   try {
-    return await open({ host, port, backlog, ipv6Only: isIPv6(host), exclusive: true })
+    return await open(options)
   } catch (cause) {
     throw failure(cause, `TCP port ${port}${host === '' ? '' : ` of ${host}`}`)
+  }
+}
+
+/** Listens by a file descriptor by which another thread listens already. */
+export async function listenAlong(fd: number, backlog: number): Promise<Listener> {
+  try {
+    return await open({ fd, backlog, exclusive: true })
+  } catch (cause) {
+    throw failure(cause, `file descriptor ${fd}`)
   }
 }
 
@@ -25,15 +51,25 @@ export async function listenUnix(path: string, mask: number, backlog: number): P
     // libuv says EACCES when the folder is missing
     lstatSync(dirname(path))
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
-    const before = process.umask(~mask & 0o777)
-    try {
-      const listener = await open({ path, backlog })
-      chmodSync(path, mask)
-      return listener
-    } finally { process.umask(before) }
+    const resetUmask = maskFiles(mask)
+    const opening = open({ path, backlog })
+    resetUmask()
+    const listener = await opening
+    chmodSync(path, mask)
+    return listener
   } catch (cause) {
     throw failure(cause, `UNIX socket ${path}`)
   }
+}
+
+/**
+ * Has files come into being with no more permissions than `mask`, until the returned function is called. The process has
+ * one such mask, and only its main thread may set it; so a worker leaves that to whoever tells it to open a socket.
+ */
+export function maskFiles(mask: number): () => void {
+  if (!isMainThread) return () => {}
+  const before = process.umask(~mask & 0o777)
+  return () => { process.umask(before) }
 }
 
 /** Every address of a name. */
@@ -45,7 +81,10 @@ export async function resolveName(name: string): Promise<string[]> {
   }
 }
 
-function open(options: ListenOptions): Promise<Listener> {
+/** Node's types do not know all of them. */
+type AllListenOptions = ListenOptions & { fd?: number, reusePort?: boolean }
+
+function open(options: AllListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const listener = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true })
     listener.once('error', reject)

@@ -1,24 +1,27 @@
 // Where a server listens: all its TCP addresses, or its Unix socket. What it knows of a listener goes along with every
-// socket that is accepted there.
-import { type Server as Listener, type Socket } from 'node:net'
+// socket that is accepted there. Of several threads one opens the listeners, and the others follow.
+import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
 import { assert, MemslabError } from '../errors.js'
 import { LOOPBACK, type Options, type ProtocolName } from '../options.js'
 import { parseAddress, type Address } from '../options/address.js'
+import { verifyOf, type Verify } from './certificates.js'
 import { formatAddress } from './connection.js'
+import { SharedDescriptor, withHighNumber } from './descriptor.js'
 import { descriptorOf } from './handle.js'
-import { isAbsent, listenTcp, listenUnix, resolveName } from './listen.js'
-import { verifyOf, type Verify } from './tls.js'
+import { canSharePorts, isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
 
 /** Where a server listens. */
 export type ServerAddress =
   | { readonly transport: 'TCP' | 'UDP'; readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
   | { readonly family: 'Unix'; readonly path: string }
 
-/** What is spoken where. */
+/** What is spoken where. It may be posted to a thread. */
 export interface Listening {
   /** The file descriptor. */
   readonly id: number
   readonly address: ServerAddress
+  /** The host as it was asked for; nothing for a Unix socket. */
+  readonly host: string
   /** The address as `stats conns` shows it. */
   readonly name: string
   readonly protocol: ProtocolName
@@ -29,12 +32,24 @@ export interface Listening {
 /** How often a free port is tried that must be free on several addresses. */
 const PORT_TRIES = 10
 
+/** A listener of this thread; or what is known of one that only other threads have. */
+interface Open {
+  readonly listening: Listening
+  readonly listener: Listener | undefined
+  /** Where other threads listen by the same one. */
+  readonly descriptor: SharedDescriptor | undefined
+}
+
 export class Listeners {
-  private readonly all: { listener: Listener; listening: Listening }[] = []
+  private readonly all: Open[] = []
+  /** The ends of those that are closed. */
+  private readonly ends: Promise<unknown>[] = []
+  /** Whether a listener had to stay, see SharedDescriptor. */
+  hasLeftovers = false
 
   /**
    * @param accept takes a socket that nobody reads yet
-   * @param opened called for each listener
+   * @param opened called for each listener that is opened
    */
   constructor(private readonly options: Options, private readonly accept: (socket: Socket, listening: Listening) => void,
     private readonly opened: (listening: Listening) => void) {}
@@ -43,29 +58,66 @@ export class Listeners {
   async open(): Promise<void> {
     const { socketPath, port, listen, umask, backlog, protocol } = this.options
     if (socketPath !== undefined) {
-      const listener = await listenUnix(socketPath, umask, backlog)
-      return this.add(listener, { family: 'Unix', path: socketPath }, protocol, undefined)
+      const listener = await this.openHigh(() => listenUnix(socketPath, umask, backlog))
+      const address = { family: 'Unix', path: socketPath } as const
+      return this.opened(this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined }))
     }
     if (port === 0) return
     await openAddresses(listen, port, (address, port) => this.openOn(address, port), () => void this.close())
   }
 
   private async openOn({ host, protocol, tls }: Address, port: number): Promise<number> {
-    const listener = await listenTcp({ host, port }, this.options.backlog)
-    const bound = listener.address()
-    assert(bound !== null && typeof bound !== 'string', 'a TCP listener has a port')
+    const listener = await this.openTcp(host, port)
+    const bound = boundAddress(listener)
     const family = bound.family === 'IPv6' ? 'IPv6' : 'IPv4'
-    const address: ServerAddress = { transport: 'TCP', family, address: bound.address, port: bound.port }
-    this.add(listener, address, protocol ?? this.options.protocol, verifyOf(this.options, tls))
+    const listening = {
+      address: { transport: 'TCP', family, address: bound.address, port: bound.port },
+      host,
+      name: formatAddress(bound.address, bound.port),
+      protocol: protocol ?? this.options.protocol,
+      verify: verifyOf(this.options, tls),
+    } as const
+    this.opened(this.add(listener, listening))
     return bound.port
   }
 
-  private add(listener: Listener, address: ServerAddress, protocol: ProtocolName, verify: Verify | undefined): void {
-    const name = address.family === 'Unix' ? `unix:${address.path}` : formatAddress(address.address, address.port)
-    const listening = { id: descriptorOf(listener), address, name, protocol, verify }
+  /** A port that is to be shared is opened unshared first, since otherwise it might be shared with another server. */
+  private async openTcp(host: string, port: number): Promise<Listener> {
+    const { backlog, threads } = this.options
+    if (threads === 1 || !canSharePorts) return await this.openHigh(() => listenTcp({ host, port }, backlog))
+    const listener = await listenTcp({ host, port }, backlog)
+    const bound = boundAddress(listener)
+    await new Promise(resolve => listener.close(resolve))
+    return await listenTcp({ host, port: bound.port }, backlog, true)
+  }
+
+  /** Opens what may have to be shared by its descriptor. */
+  private openHigh(open: () => Promise<Listener>): Promise<Listener> {
+    return this.options.threads === 1 ? open() : withHighNumber(open)
+  }
+
+  /** Listens where another thread does. */
+  async follow(others: readonly Listening[]): Promise<void> {
+    const { backlog } = this.options
+    for (const { id, ...listening } of others) {
+      const { address, host } = listening
+      const isByPort = canSharePorts && address.family !== 'Unix'
+      const listener = isByPort ? await listenTcp({ host, port: address.port }, backlog, true) : await listenAlong(id, backlog)
+      this.add(listener, listening)
+    }
+  }
+
+  /** Takes note of where other threads listen. */
+  know(others: readonly Listening[]): void {
+    for (const listening of others) this.all.push({ listening, listener: undefined, descriptor: undefined })
+  }
+
+  private add(listener: Listener, what: Omit<Listening, 'id'>): Listening {
+    const listening = { ...what, id: descriptorOf(listener) }
+    const isShared = this.options.threads > 1 && (what.address.family === 'Unix' || !canSharePorts)
     listener.on('connection', socket => this.accept(socket, listening))
-    this.all.push({ listener, listening })
-    this.opened(listening)
+    this.all.push({ listening, listener, descriptor: isShared ? new SharedDescriptor(listening.id) : undefined })
+    return listening
   }
 
   /** What is open. */
@@ -77,10 +129,30 @@ export class Listeners {
     return 0
   }
 
-  /** Takes nobody in any more; resolves when the connections that came from here are gone too. */
-  async close(): Promise<void> {
-    await Promise.all(this.all.splice(0).map(({ listener }) => new Promise(resolve => listener.close(resolve))))
+  /** Takes nobody in any more, from this moment on. */
+  drop(): void {
+    for (const { listener, descriptor } of this.all.splice(0)) {
+      if (listener === undefined) continue
+      if (descriptor?.mayBeClosed === false) {
+        this.hasLeftovers = true
+        listener.unref()
+      } else {
+        this.ends.push(new Promise(resolve => listener.close(resolve)))
+      }
+    }
   }
+
+  /** The same; resolves when the connections that came from here are gone too. */
+  async close(): Promise<void> {
+    this.drop()
+    await Promise.all(this.ends.splice(0))
+  }
+}
+
+function boundAddress(listener: Listener): AddressInfo {
+  const bound = listener.address()
+  assert(bound !== null && typeof bound !== 'string', 'a TCP listener has a port')
+  return bound
 }
 
 /** Opens one address, on any port if that is 0; answers the port. */

@@ -1,39 +1,23 @@
 // TLS, with Node's own `tls`: an accepted socket goes in, and once both sides have agreed an encrypted stream comes out
-// that is served like any other. Until then the socket counts as a connection, but has none; it has a bounded time.
+// that is served like any other. Until then the socket holds a connection's place, but is none; it has a bounded time.
 //
 // Node's TLS servers are used without listening themselves: one for each way to treat certificates of clients, which
 // keeps their sessions apart. A session begun where no certificate was asked for cannot be resumed where one is.
 import { type Socket } from 'node:net'
-import { createServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from 'node:tls'
+import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { type Clock } from '../clock.js'
 import { MemslabError } from '../errors.js'
+import { type Live } from '../live.js'
 import { type Options } from '../options.js'
-import { type Address } from '../options/address.js'
 import { Counter, type Counters } from '../stats/counters.js'
-import { type ConnectionFacts } from '../stats/report.js'
-import { readCertificates, stampOf } from './certificates.js'
-import { remoteAddress } from './connection.js'
-import { descriptorOf } from './handle.js'
+import { readCertificates, stampOf, type Certificates, type Verify } from './certificates.js'
 
-/** Certificates of clients: not asked for; asked for, and good if there is one; required. */
-export type Verify = 'none' | 'request' | 'require'
-
-/** By `ssl_verify_mode`. The last two differ only in what happens when a connection is renegotiated, which none is. */
-const VERIFY_MODES: readonly Verify[] = ['none', 'request', 'require', 'require']
 /** How long both sides may take to agree. */
 const HANDSHAKE_SECONDS = 30
-
-/** How a listener treats certificates of clients; undefined if it does not encrypt. */
-export function verifyOf({ sslEnabled, sslVerifyMode }: Options, tls: Address['tls']): Verify | undefined {
-  if (!sslEnabled || tls === 'none') return undefined
-  if (tls === 'basic') return 'none'
-  return tls === 'mutual' ? 'require' : VERIFY_MODES[sslVerifyMode] ?? 'require'
-}
 
 /** A socket that has no agreement yet. */
 interface Handshake {
   readonly socket: Socket
-  readonly listenAddress: string
   /** Unix time in milliseconds. */
   readonly beganAt: number
   readonly secured: (stream: TLSSocket) => void
@@ -43,21 +27,19 @@ export class Tls {
   private readonly servers = new Map<Verify, TlsServer>()
   /** By the two ends of the connection: a socket and the encrypted stream over it have these in common. */
   private readonly handshakes = new Map<string, Handshake>()
-  private certificates: SecureContextOptions
-  private readAt: number
-  /** What the files were like when they were last read, and what was wrong with them then. */
-  private stamp: string
+  /** What was wrong with the files when they were last read. */
   private problem: string | undefined
+  /** What the files were like then. */
+  private stamp: string
 
   /**
    * @param complain takes a line for each client that failed
-   * @throws MemslabError with code 'EUSAGE' if a file is missing or wrong
+   * @param onRead told of certificates that `refresh` has read
    */
-  constructor(private readonly options: Options, private readonly clock: Clock, private readonly counters: Counters,
-    private readonly complain: (line: string) => void) {
-    this.certificates = readCertificates(options)
-    this.stamp = stampOf(options)
-    this.readAt = clock.milliseconds()
+  constructor(private readonly options: Options, private certificates: Certificates, private readonly clock: Clock,
+    private readonly live: Live, private readonly counters: Counters, private readonly complain: (line: string) => void,
+    private readonly onRead: (certificates: Certificates) => void) {
+    this.stamp = certificates.stamp
   }
 
   /**
@@ -68,37 +50,45 @@ export class Tls {
     const stamp = stampOf(this.options)
     if (stamp !== this.stamp) this.problem = this.read()
     this.stamp = stamp
-    if (this.problem === undefined) this.readAt = this.clock.milliseconds()
+    if (this.problem === undefined) this.live.certificatesReadAt = this.clock.milliseconds()
     return this.problem
   }
 
   private read(): string | undefined {
     try {
-      this.certificates = readCertificates(this.options)
+      const certificates = readCertificates(this.options)
+      this.use(certificates)
+      this.onRead(certificates)
+      return undefined
     } catch (error) {
       if (error instanceof MemslabError) return error.message
       throw error
     }
-    for (const [verify, server] of this.servers) server.setSecureContext(this.contextFor(verify))
-    return undefined
   }
 
-  get secondsSinceRefresh(): number { return Math.floor((this.clock.milliseconds() - this.readAt) / 1000) }
+  /** Goes by these for new connections. */
+  use(certificates: Certificates): void {
+    this.certificates = certificates
+    this.stamp = certificates.stamp
+    this.problem = undefined
+    for (const [verify, server] of this.servers) server.setSecureContext(this.contextFor(verify))
+  }
 
-  /** How many sockets have no agreement yet. */
-  get pendingCount(): number { return this.handshakes.size }
+  get secondsSinceRefresh(): number { return Math.floor((this.clock.milliseconds() - this.live.certificatesReadAt) / 1000) }
 
   /**
    * Takes an accepted socket that nobody has read.
-   * @param listenAddress where it was accepted
    * @param secured called with the encrypted stream, which nobody has read either ...
    * @param failed ... or when there will be none
    */
-  begin(socket: Socket, verify: Verify, listenAddress: string, secured: (stream: TLSSocket) => void, failed: () => void): void {
+  begin(socket: Socket, verify: Verify, secured: (stream: TLSSocket) => void, failed: () => void): void {
     // gone before it was looked at; it has no ends any more
-    if (socket.remoteAddress === undefined) return void socket.destroy()
+    if (socket.remoteAddress === undefined) {
+      socket.destroy()
+      return failed()
+    }
     const ends = endsOf(socket)
-    const handshake = { socket, listenAddress, beganAt: this.clock.milliseconds(), secured }
+    const handshake = { socket, beganAt: this.clock.milliseconds(), secured }
     this.handshakes.set(ends, handshake)
     socket.on('error', () => {})
     socket.on('close', () => {
@@ -123,8 +113,9 @@ export class Tls {
     return server
   }
 
-  private contextFor(verify: Verify): SecureContextOptions {
-    return { ...this.certificates, sessionIdContext: `memslab ${verify}` }
+  private contextFor(verify: Verify): TlsOptions {
+    const { context, ticketKeys } = this.certificates
+    return { ...context, sessionIdContext: `memslab ${verify}`, ticketKeys: Buffer.from(ticketKeys[verify]) }
   }
 
   private agreed(stream: TLSSocket, verify: Verify): void {
@@ -168,15 +159,6 @@ export class Tls {
       if (now - beganAt <= seconds * 1000) continue
       this.count(socket, 'it took too long')
       socket.destroy()
-    }
-  }
-
-  /** What `stats conns` shows of those who have no agreement yet. */
-  *facts(): Iterable<ConnectionFacts> {
-    const now = this.clock.milliseconds()
-    for (const { socket, listenAddress, beganAt } of this.handshakes.values()) {
-      const address = remoteAddress(socket, listenAddress)
-      yield { id: descriptorOf(socket), address, listenAddress, state: 'conn_read', idleSeconds: Math.floor((now - beganAt) / 1000) }
     }
   }
 

@@ -18,7 +18,7 @@
 //
 // A client's address may be forged, so whoever reaches this port can have others sent more than he sends himself. It is
 // therefore off by default, and then on loopback.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { createSocket, type BindOptions, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { type Options, type ProtocolName } from '../options.js'
 import { type Address } from '../options/address.js'
@@ -27,8 +27,9 @@ import { Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress } from './connection.js'
+import { SharedDescriptor, withHighNumber } from './descriptor.js'
 import { descriptorOfUdp } from './handle.js'
-import { failure } from './listen.js'
+import { canSharePorts, failure } from './listen.js'
 import { openAddresses, type ServerAddress } from './listeners.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 
@@ -40,13 +41,27 @@ const TURN_BYTES_MAX = 256 * 1024
 
 const TOO_LONG = Buffer.from('SERVER_ERROR out of memory writing get response\r\n')
 
-/** All the UDP sockets of a server. */
+/** An open UDP socket. It may be posted to a thread. */
+export interface UdpBound {
+  /** The file descriptor. */
+  readonly id: number
+  readonly address: ServerAddress & { readonly port: number }
+  /** The host as it was asked for. */
+  readonly host: string
+  readonly protocol: ProtocolName
+}
+
+/** The UDP sockets of a thread. Of several threads one opens them, and the others follow. */
 export class Udp {
   private readonly sockets: UdpSocket[] = []
+  /** What is open: here or, in a thread that serves none of it, in the others. */
+  private readonly all: UdpBound[] = []
+  /** Whether a socket had to stay, see SharedDescriptor. */
+  hasLeftovers = false
 
   /**
    * @param protocolFor what a conversation begins with
-   * @param opened called for each socket with its file descriptor
+   * @param opened called for each socket that is opened, with its file descriptor
    */
   constructor(private readonly host: Host, private readonly options: Options,
     private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void) {}
@@ -59,26 +74,60 @@ export class Udp {
   }
 
   private async openOn({ host, protocol }: Address, port: number): Promise<number> {
-    const socket = await bind(host, port)
-    const served = new UdpSocket(this.host, this.protocolFor(protocol ?? this.options.protocol), socket)
+    const { address, id } = this.add(await this.openSocket(host, port), host, protocol ?? this.options.protocol)
     this.host.store.counters.add(Counter.TotalConnections)
-    this.sockets.push(served)
-    this.opened(served.id)
-    return served.address.port
+    this.opened(id)
+    return address.port
   }
 
-  /** How many sockets there are; memcached counts them as connections. */
-  get count(): number { return this.sockets.length }
+  /** As with TCP, a port that is to be shared is opened unshared first. */
+  private async openSocket(host: string, port: number): Promise<Socket> {
+    if (this.options.threads === 1) return await bind(host, port)
+    if (!canSharePorts) return await withHighNumber(() => bind(host, port))
+    const socket = await bind(host, port)
+    const bound = socket.address()
+    await new Promise<void>(resolve => socket.close(() => resolve()))
+    return await bind(host, bound.port, true)
+  }
 
-  get addresses(): readonly ServerAddress[] { return this.sockets.map(({ address }) => address) }
+  /** Opens what another thread has opened. */
+  async follow(others: readonly UdpBound[]): Promise<void> {
+    for (const { id, address, host, protocol } of others) {
+      this.add(canSharePorts ? await bind(host, address.port, true) : await bindAlong(host, id), host, protocol)
+    }
+  }
+
+  /** Takes note of what other threads have opened. */
+  know(others: readonly UdpBound[]): void { this.all.push(...others) }
+
+  private add(socket: Socket, host: string, protocol: ProtocolName): UdpSocket {
+    const isShared = this.options.threads > 1 && !canSharePorts
+    const served = new UdpSocket(this.host, this.protocolFor(protocol), socket, isShared)
+    this.sockets.push(served)
+    this.all.push({ id: served.id, address: served.address, host, protocol })
+    return served
+  }
+
+  /** What is open. */
+  get bound(): readonly UdpBound[] { return this.all }
+
+  /** How many sockets there are; memcached counts them as connections. */
+  get count(): number { return this.all.length }
+
+  get addresses(): readonly ServerAddress[] { return this.all.map(({ address }) => address) }
 
   /** The first port, 0 if there is none. */
-  get port(): number { return this.sockets[0]?.address.port ?? 0 }
+  get port(): number { return this.all[0]?.address.port ?? 0 }
 
   /** What `stats conns` shows. */
   facts(now: number): readonly ConnectionFacts[] { return this.sockets.map(socket => socket.facts(now)) }
 
-  async close(): Promise<void> { await Promise.all(this.sockets.splice(0).map(socket => socket.close())) }
+  async close(): Promise<void> {
+    this.all.length = 0
+    const ends = this.sockets.splice(0).map(socket => socket.close())
+    if (ends.includes(undefined)) this.hasLeftovers = true
+    await Promise.all(ends)
+  }
 }
 
 class UdpSocket {
@@ -90,14 +139,22 @@ class UdpSocket {
   private client: RemoteInfo | undefined
   private usedAt: number
   private turnBytes = 0
+  /** Where other threads have it too. */
+  private readonly descriptor: SharedDescriptor | undefined
 
-  constructor(private readonly host: Host, private readonly protocol: Protocol, private readonly socket: Socket) {
+  constructor(private readonly host: Host, private readonly protocol: Protocol, private readonly socket: Socket,
+    isShared: boolean) {
     const { address, port, family } = socket.address()
     this.address = { transport: 'UDP', family: family === 'IPv6' ? 'IPv6' : 'IPv4', address, port }
     this.id = descriptorOfUdp(socket)
     this.name = formatUdpAddress(this.address)
+    this.descriptor = isShared ? new SharedDescriptor(this.id) : undefined
     this.usedAt = host.store.context.now
-    socket.on('message', (datagram, client) => this.received(datagram, client))
+    socket.on('message', (datagram, client) => {
+      try {
+        this.received(datagram, client)
+      } catch (error) { host.failed(error) }
+    })
   }
 
   private received(datagram: Buffer, client: RemoteInfo): void {
@@ -142,7 +199,14 @@ class UdpSocket {
     }
   }
 
-  close(): Promise<void> { return new Promise(resolve => { this.socket.close(() => resolve()) }) }
+  /** Undefined: it has to stay, and is only silent. */
+  close(): Promise<void> | undefined {
+    if (this.descriptor?.mayBeClosed === false) {
+      this.socket.removeAllListeners('message').unref()
+      return undefined
+    }
+    return new Promise(resolve => { this.socket.close(() => resolve()) })
+  }
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -151,21 +215,35 @@ function formatUdpAddress({ address, port }: { address: string, port: number }):
   return formatAddress(address, port).replace(/^tcp/, 'udp')
 }
 
-/** Opens one UDP socket; port 0 takes any free one. */
-function bind(host: string, port: number): Promise<Socket> {
+/** Opens one UDP socket; port 0 takes any free one. `isShared`: others may have the same port who say so too. */
+function bind(host: string, port: number, isShared = false): Promise<Socket> {
+  return bound(makeSocket(host, isShared), { address: host, port, exclusive: true }, `UDP port ${port} of ${host}`)
+}
+
+/** Opens a socket that another thread has opened, by its file descriptor. */
+function bindAlong(host: string, fd: number): Promise<Socket> {
+  return bound(makeSocket(host, false), { fd, exclusive: true }, `file descriptor ${fd}`)
+}
+
+function makeSocket(host: string, isShared: boolean): Socket {
   const family = isIPv6(host) ? 6 : 4
-  const socket = createSocket({
+  const options: SocketOptions & { reusePort: boolean } = {
     type: `udp${family}`,
     ipv6Only: family === 6,
+    reusePort: isShared,
     // every address here is a number already: without this each answer would wait for a turn to learn that
     lookup: (address, _options, done) => done(null, address, family),
-  })
+  }
+  return createSocket(options)
+}
+
+function bound(socket: Socket, options: BindOptions, what: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     socket.once('error', cause => {
       socket.close()
-      reject(failure(cause, `UDP port ${port} of ${host}`))
+      reject(failure(cause, what))
     })
-    socket.bind({ address: host, port, exclusive: true }, () => {
+    socket.bind(options, () => {
       socket.removeAllListeners('error')
       // a datagram that cannot be sent is lost, as datagrams are
       socket.on('error', () => {})

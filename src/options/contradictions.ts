@@ -19,8 +19,6 @@ const HEADER_BYTES = 48
 const DER = 2
 
 const MEMORY: readonly Contradiction[] = [
-  { fields: ['threads'], problem: ({ threads }) =>
-    threads !== 1 && 'more than one thread is not supported yet' },
   { fields: ['itemSizeMax', 'maxbytes'], problem: ({ itemSizeMax, maxbytes }, nameOf) =>
     itemSizeMax > maxbytes / 2 && `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
   { fields: ['slabChunkMax'], problem: ({ slabChunkMax }) =>

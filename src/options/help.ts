@@ -1,7 +1,7 @@
 // `--help` in memcached's layout, and the table of options in the README, both out of the rows.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
 import { optionRows, printSize, type OptionRow } from './rows.js'
-import { defaultOptions, type Options } from './values.js'
+import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js'
 
 /** Where the descriptions begin. */
 const COLUMN = 26
@@ -74,7 +74,7 @@ function defaultOf({ value, sets }: OptionRow): string {
   }
 }
 
-const DEFAULTS = defaultOptions()
+const DEFAULTS: Options = { ...defaultOptions(), ...COMMAND_LINE_DEFAULTS }
 
 function isDefault(sets: Partial<Options>): boolean {
   return (Object.keys(sets) as (keyof Options)[]).every(field => sets[field] === DEFAULTS[field])

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util'
 import { checkOptions } from './check.js'
 import { optionName, optionRows, printSize, type OptionRow, type Value } from './rows.js'
-import { completeOptions, type Options } from './values.js'
+import { COMMAND_LINE_DEFAULTS, completeOptions, type Options } from './values.js'
 
 export interface CommandLine {
   /** What to do: everything but 'serve' prints something and ends, whatever else the line says. */
@@ -26,7 +26,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     if (token.kind === 'option') reader.readOption(token.rawName, token.value)
   }
   const saslPwdb = env['MEMCACHED_SASL_PWDB'] || undefined
-  const options = completeOptions({ ...reader.given, saslPwdb })
+  const options = completeOptions({ ...COMMAND_LINE_DEFAULTS, ...reader.given, saslPwdb })
   return {
     action: reader.action,
     options,

@@ -10,7 +10,7 @@ export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 /** What a connection may speak; 'auto' lets its first byte decide. */
 export type ProtocolName = 'auto' | 'ascii' | 'binary'
 
-/** What a server can be told. Every field has the default of the command line. */
+/** What a server can be told. Every field but `threads` has the default of the command line. */
 export interface Options {
   /** Memory for items in bytes, `-m` gives it in MiB. Default 64 MiB. */
   maxbytes: number
@@ -39,7 +39,7 @@ export interface Options {
   factor: number
   /** Least space for key, value and flags in bytes, `-n`. Default 48. */
   chunkSize: number
-  /** Threads, `-t`: only 1 for now. */
+  /** Threads that serve, `-t`: 1 is the one that makes the server. Default 1, on the command line 4. */
   threads: number
   /** What ends the prefix of a key in `stats detail`, `-D`. Default ':'. */
   prefixDelimiter: string
@@ -211,6 +211,9 @@ export function defaultOptions(): Options {
     pidFile: undefined,
   }
 }
+
+/** What the command line has in place of some of these, as memcached does. */
+export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
 
 /**
  * The defaults with what was given in their place, made to fit each other: `-m 1` alone lowers the largest item to half

@@ -1,13 +1,16 @@
-// Counters: a row of numbers for each thread, summed when asked. One table here names every counter; `stats`, `stats
-// items` and `stats slabs` are made from it. Rows are doubles, exact up to 2^53.
+// Counters: a row of numbers for each thread, which nobody else writes, summed when asked. One table here names every
+// counter; `stats`, `stats items` and `stats slabs` are made from it. Rows are doubles, exact up to 2^53. `stats reset`
+// does not touch the rows, as their threads go on counting: it notes in a row of its own what they had come to.
 
 /** What a thread counts once. The order is the order of the row. */
 export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
-  SslNewSessions, SslHandshakeErrors, SslProtoErrors,
-  Count = 32,
+  SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts,
+  /** References to items that sessions hold, reserved ones and ones being sent: see `held`. */
+  RefsHeld,
+  Count = 40,
 }
 
 /** What a thread counts for each slab class. */
@@ -22,12 +25,18 @@ const CLASSES = 64
 const ROW = Counter.Count + CLASSES * ClassCounter.Count
 
 export class Counters {
-  static readonly ROW_BYTES = ROW * 8
+  private readonly rows: Float64Array
   private readonly row: Float64Array
+  /** What the rows had come to when they were last reset. */
+  private readonly before: Float64Array
 
-  /** @param rows one row for each thread; @param own the number of this thread's row */
-  constructor(private readonly rows: Float64Array, own: number) {
-    this.row = rows.subarray(own * ROW, (own + 1) * ROW)
+  static bytesFor(threads: number): number { return (threads + 1) * ROW * 8 }
+
+  /** @param at byte index of `bytesFor(threads)` in `buffer`; @param own the number of this thread, from 0 */
+  constructor(buffer: ArrayBuffer | SharedArrayBuffer, at: number, threads: number, own: number) {
+    this.rows = new Float64Array(buffer, at, threads * ROW)
+    this.row = this.rows.subarray(own * ROW, (own + 1) * ROW)
+    this.before = new Float64Array(buffer, at + threads * ROW * 8, ROW)
   }
 
   add(counter: Counter, amount = 1): void { this.row[counter]! += amount }
@@ -36,11 +45,15 @@ export class Counters {
     this.row[Counter.Count + slabClass * ClassCounter.Count + counter]!++
   }
 
-  sum(counter: Counter): number { return this.total(counter) }
+  sum(counter: Counter): number { return this.total(counter) - this.before[counter]! }
 
   sumClass(slabClass: number, counter: ClassCounter): number {
-    return this.total(Counter.Count + slabClass * ClassCounter.Count + counter)
+    const index = Counter.Count + slabClass * ClassCounter.Count + counter
+    return this.total(index) - this.before[index]!
   }
+
+  /** The references to items that all sessions hold. */
+  get held(): number { return this.total(Counter.RefsHeld) }
 
   /** The sum over all classes. */
   sumClasses(counter: ClassCounter): number {
@@ -50,7 +63,9 @@ export class Counters {
   }
 
   /** `stats reset`: everything back to 0. */
-  reset(): void { this.rows.fill(0) }
+  reset(): void {
+    for (let index = 0; index < ROW; index++) this.before[index] = this.total(index)
+  }
 
   private total(index: number): number {
     let sum = 0

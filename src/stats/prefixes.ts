@@ -1,57 +1,161 @@
-// `stats detail`: gets, hits, sets and deletes counted by the part of a key before the first delimiter.
+// `stats detail`: gets, hits, sets and deletes counted by the part of a key before the first delimiter. The counts lie in
+// memory that may be shared between threads; zeroed, it is empty and counting is off.
+//
+//   | control |         index          | row | row | row ...        row   get  hit  set  delete  bytes  prefix
+//      16 words  a word a slot: 0, or       in the order                 8    8    8    8       1     up to 250
+//                the row's number + 1       they came
+//
+// Everything but `isOn` is read and changed under one lock, which is held for one key at a time, and for as long as it
+// takes to copy the rows that are used. Whoever holds it takes no other. Nothing is touched before it is needed.
+import { randomInt } from 'node:crypto'
+import { assert } from '../errors.js'
+import { Memory } from '../memory/bytes.js'
+import { Size } from '../memory/layout.js'
+import { Locks } from '../memory/lock.js'
 
 /** More prefixes than this are not counted apart: clients choose keys, and this memory is beside the cache. */
-const PREFIXES_MAX = 10_000
+export const PREFIXES_MAX = 10_000
 
-interface Tally { get: number; hit: number; set: number; del: number }
+/** A power of two, so much larger than the number of prefixes that nearly all are found at the first or second slot. */
+const SLOTS = 32_768
+/** Where so many slots in a row belong to others, a prefix is not counted. By chance that does not happen. */
+const PROBES_MAX = 64
+/** From the 32-bit FNV-1a hash. */
+const HASH_PRIME = 0x01000193
+
+/** Where everything lies, in words. */
+export const enum PrefixWord {
+  Lock, IsOn, Count,
+  /** Random, so that nobody can choose prefixes that fall into one slot; 0 until the first is counted. */
+  Seed,
+  Index = 16,
+  Rows = Index + SLOTS,
+}
+
+/** A row: four doubles, a byte for the length, the prefix. */
+const enum RowByte { Length = 32, Prefix = 33, Stride = 288 }
+
+const enum Tally { Get, Hit, Set, Delete, Count }
+
+const ROW_DOUBLES = RowByte.Stride / 8
+const ROWS_AT = PrefixWord.Rows * 4
+const NO_ROW = -1
 
 export class Prefixes {
-  private readonly tallies = new Map<string, Tally>()
-  private readonly delimiter: number
+  /** The bytes of memory that this needs. */
+  static readonly BYTES = ROWS_AT + PREFIXES_MAX * RowByte.Stride
 
-  /** @param delimiter one character, see -D; @param isOn whether to count from the start */
-  constructor(delimiter: string, public isOn: boolean) {
+  private readonly delimiter: number
+  private readonly locks: Locks
+  private readonly words: Int32Array
+  private readonly tallies: Float64Array
+  private readonly memory: Memory
+
+  /** @param memory `BYTES` of it; @param delimiter one character, see -D */
+  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string) {
     this.delimiter = delimiter.charCodeAt(0)
+    this.words = new Int32Array(memory)
+    this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer)
+    this.tallies = new Float64Array(memory, ROWS_AT)
+    this.memory = new Memory(new Uint8Array(memory, ROWS_AT))
   }
+
+  /** Whether to count. */
+  get isOn(): boolean { return this.words[PrefixWord.IsOn] !== 0 }
+  set isOn(isOn: boolean) { this.words[PrefixWord.IsOn] = isOn ? 1 : 0 }
 
   recordGet(key: Uint8Array, start: number, end: number, isHit: boolean): void {
-    const tally = this.find(key, start, end)
-    if (tally === undefined) return
-    tally.get++
-    if (isHit) tally.hit++
+    this.record(key, start, end, Tally.Get, isHit)
   }
 
-  recordSet(key: Uint8Array, start: number, end: number): void {
-    const tally = this.find(key, start, end)
-    if (tally !== undefined) tally.set++
-  }
+  recordSet(key: Uint8Array, start: number, end: number): void { this.record(key, start, end, Tally.Set, false) }
 
-  recordDelete(key: Uint8Array, start: number, end: number): void {
-    const tally = this.find(key, start, end)
-    if (tally !== undefined) tally.del++
-  }
+  recordDelete(key: Uint8Array, start: number, end: number): void { this.record(key, start, end, Tally.Delete, false) }
 
   /** The lines of `stats detail dump`, in Latin-1. */
   dump(): string {
+    const rows = this.copyRows()
+    const tallies = new Float64Array(rows.buffer)
     let lines = ''
-    for (const [prefix, { get, hit, set, del }] of this.tallies) {
+    for (let row = 0; row * RowByte.Stride < rows.length; row++) {
+      const at = row * RowByte.Stride + RowByte.Prefix
+      const prefix = rows.toString('latin1', at, at + rows[at - 1]!)
+      const [get, hit, set, del] = tallies.subarray(row * ROW_DOUBLES)
       lines += `PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}\r\n`
     }
     return `${lines}END\r\n`
   }
 
-  reset(): void { this.tallies.clear() }
-
-  private find(key: Uint8Array, start: number, end: number): Tally | undefined {
-    let stop = start
-    while (stop < end && key[stop] !== this.delimiter) stop++
-    if (stop === end) return undefined
-    const prefix = Buffer.from(key.subarray(start, stop)).toString('latin1')
-    let tally = this.tallies.get(prefix)
-    if (tally === undefined && this.tallies.size < PREFIXES_MAX) {
-      tally = { get: 0, hit: 0, set: 0, del: 0 }
-      this.tallies.set(prefix, tally)
+  reset(): void {
+    this.locks.take(PrefixWord.Lock)
+    try {
+      if (this.words[PrefixWord.Count] === 0) return
+      this.words.fill(0, PrefixWord.Index, PrefixWord.Rows)
+      this.words[PrefixWord.Count] = 0
+    } finally {
+      this.locks.release(PrefixWord.Lock)
     }
-    return tally
+  }
+
+  private record(key: Uint8Array, start: number, end: number, tally: Tally, isHit: boolean): void {
+    let hash = this.words[PrefixWord.Seed]!
+    if (hash === 0) hash = this.makeSeed()
+    let stop = start
+    for (; stop < end && key[stop] !== this.delimiter; stop++) hash = Math.imul(hash ^ key[stop]!, HASH_PRIME)
+    if (stop === end) return
+    assert(stop - start <= Size.KeyMax, 'a prefix longer than any key')
+    this.locks.take(PrefixWord.Lock)
+    try {
+      const row = this.findLocked(key, start, stop - start, hash)
+      if (row === NO_ROW) return
+      this.tallies[row * ROW_DOUBLES + tally]!++
+      if (isHit) this.tallies[row * ROW_DOUBLES + Tally.Hit]!++
+    } finally {
+      this.locks.release(PrefixWord.Lock)
+    }
+  }
+
+  /** The first thread to come here decides. */
+  private makeSeed(): number {
+    Atomics.compareExchange(this.words, PrefixWord.Seed, 0, randomInt(1, 2 ** 31))
+    return this.words[PrefixWord.Seed]!
+  }
+
+  /** The row of a prefix; a new one if it has none yet and there is room. */
+  private findLocked(key: Uint8Array, start: number, length: number, hash: number): number {
+    // the low bits have seen only the low bits of each byte
+    let slot = hash ^ (hash >>> 15)
+    for (let probe = 0; probe < PROBES_MAX; probe++, slot++) {
+      const word = PrefixWord.Index + (slot & (SLOTS - 1))
+      const row = this.words[word]! - 1
+      if (row === NO_ROW) return this.addLocked(key, start, length, word)
+      const at = row * RowByte.Stride
+      const isSame = this.memory.bytes[at + RowByte.Length] === length &&
+        this.memory.equals(at + RowByte.Prefix, key, start, length)
+      if (isSame) return row
+    }
+    return NO_ROW
+  }
+
+  private addLocked(key: Uint8Array, start: number, length: number, word: number): number {
+    const row = this.words[PrefixWord.Count]!
+    if (row === PREFIXES_MAX) return NO_ROW
+    this.words[PrefixWord.Count] = row + 1
+    this.words[word] = row + 1
+    this.tallies.fill(0, row * ROW_DOUBLES, row * ROW_DOUBLES + Tally.Count)
+    const at = row * RowByte.Stride
+    this.memory.bytes[at + RowByte.Length] = length
+    this.memory.copyFrom(key, start, at + RowByte.Prefix, length)
+    return row
+  }
+
+  /** Copied, so that making text of them keeps nobody waiting. */
+  private copyRows(): Buffer {
+    this.locks.take(PrefixWord.Lock)
+    try {
+      return Buffer.from(this.memory.bytes.slice(0, this.words[PrefixWord.Count]! * RowByte.Stride).buffer)
+    } finally {
+      this.locks.release(PrefixWord.Lock)
+    }
   }
 }

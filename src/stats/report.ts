@@ -1,6 +1,6 @@
 // The tables of `stats`: names and order are memcached's, the values are those of this store and server. A row is a name
 // and a way to its value.
-import { ClassWord, ListWord, Size } from '../memory/layout.js'
+import { ClassWord, ListWord } from '../memory/layout.js'
 import { NO_ITEM, Segment } from '../store/items.js'
 import { type Store } from '../store/store.js'
 import { PROTOCOL_VERSION } from '../version.js'
@@ -144,9 +144,9 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   }
   if (facts.lruCrawler) {
     yield ['lru_crawler_running', 0]
-    yield ['lru_crawler_starts', store.sweepCount]
+    yield ['lru_crawler_starts', counters.sum(Counter.CrawlerStarts)]
   }
-  if (facts.lruMaintainer) yield ['lru_maintainer_juggles', store.balanceCount]
+  if (facts.lruMaintainer) yield ['lru_maintainer_juggles', counters.sum(Counter.LruJuggles)]
   yield* LOG_ROWS
   yield ['unexpected_napi_ids', 0]
   yield ['round_robin_fallback', 0]
@@ -230,22 +230,21 @@ export function* itemsReport(store: Store, facts: ServerFacts): Iterable<Row> {
 /** `stats slabs`: the classes that own pages. */
 export function* slabsReport(store: Store): Iterable<Row> {
   let active = 0
-  let malloced = 0
   for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
     const pages = sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.PageCount))
     if (pages === 0) continue
     active++
-    const chunksPerPage = store.classes.chunksPerPage[slabClass]!
+    const chunks = sumShards(store, shard => shard.slabs.chunkCount(slabClass))
     const used = sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.UsedCount))
     const counted = (counter: ClassCounter) => store.counters.sumClass(slabClass, counter)
-    malloced += pages * Size.Page
     const name = (word: string) => `${slabClass}:${word}`
-    yield [name('chunk_size'), store.classes.chunkBytes[slabClass]!]
-    yield [name('chunks_per_page'), chunksPerPage]
+    // memcached's size of a chunk, which says what goes into it; here it takes a little less
+    yield [name('chunk_size'), store.classes.nominalBytes[slabClass]!]
+    yield [name('chunks_per_page'), store.classes.chunksPerPage[slabClass]!]
     yield [name('total_pages'), pages]
-    yield [name('total_chunks'), pages * chunksPerPage]
+    yield [name('total_chunks'), chunks]
     yield [name('used_chunks'), used]
-    yield [name('free_chunks'), pages * chunksPerPage - used]
+    yield [name('free_chunks'), chunks - used]
     yield [name('free_chunks_end'), 0]
     yield [name('get_hits'), HIT_COUNTERS.reduce((sum, counter) => sum + counted(counter), 0)]
     yield [name('cmd_set'), counted(ClassCounter.CmdSet)]
@@ -257,7 +256,7 @@ export function* slabsReport(store: Store): Iterable<Row> {
     yield [name('touch_hits'), counted(ClassCounter.TouchHits)]
   }
   yield ['active_slabs', active]
-  yield ['total_malloced', malloced]
+  yield ['total_malloced', sumShards(store, shard => shard.slabs.bytesUsed)]
 }
 
 /** `stats sizes`: how many items there are by memcached's size of them, in steps of 32 bytes. */

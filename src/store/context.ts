@@ -1,11 +1,12 @@
 // What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
-// stripes of locks, the settings that can change at run time, and this thread's counters.
-import { type Locks } from '../memory/lock.js'
+// stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
 import { State, StoreWord } from '../memory/layout.js'
+import { Sequence } from '../memory/sequence.js'
 import { type Counters } from '../stats/counters.js'
 import { type Hash } from './hash.js'
 import { type ItemId, type Items } from './items.js'
 import { type LruSettings } from './lru.js'
+import { type Stripes } from './stripes.js'
 
 /** What of a store is set at its start or by a command. */
 export interface StoreSettings extends LruSettings {
@@ -26,20 +27,21 @@ const CAS_BYTES = 8
 export class StoreContext {
   /** Seconds since the store began, plus 2; read once for each batch of requests. */
   now = 2
-  /** `stats sizes`: items by their size in steps of 32 bytes; only with -o track_sizes. */
-  sizes: Int32Array | undefined
+  private readonly cas: Sequence
 
-  /** @param words where the StoreWords lie, at `at`; @param stripes word index of the first of `stripeCount` locks */
-  constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly locks: Locks, readonly counters: Counters,
-    private readonly words: Int32Array, private readonly at: number,
-    private readonly stripes: number, private readonly stripeCount: number) {}
-
-  /** The lock of the stripe of a hash; `stripeCount` is a power of two. */
-  stripe(hash: number): number { return this.stripes + (hash & (this.stripeCount - 1)) }
+  /**
+   * @param words where the StoreWords lie, at `at`
+   * @param sizes `stats sizes`: items by their size in steps of 32 bytes; only with -o track_sizes
+   */
+  constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
+    private readonly words: Int32Array, private readonly at: number, shared: boolean,
+    readonly sizes: Int32Array | undefined) {
+    this.cas = new Sequence(words, at + StoreWord.Cas, shared)
+  }
 
   get generation(): number { return this.words[this.at + StoreWord.Generation]! }
 
-  /** Makes every item stored so far a flushed one. */
+  /** Makes every item stored so far a flushed one. Nobody may be in the middle of storing: see Stripes.takeAll. */
   nextGeneration(): void {
     this.words[this.at + StoreWord.Generation] = (this.generation + 1) & State.GenerationMask
   }
@@ -52,13 +54,25 @@ export class StoreContext {
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
   set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
 
+  /** The generation in which the current walk over the memory began: when it ends, nothing older is left. */
+  get sweepGeneration(): number { return this.words[this.at + StoreWord.SweepGeneration]! }
+  set sweepGeneration(generation: number) { this.words[this.at + StoreWord.SweepGeneration] = generation }
+
+  /** The memory limit in bytes, up to 2^53. */
+  get maxbytes(): number {
+    return this.words[this.at + StoreWord.MaxbytesHigh]! * 0x100000000 + (this.words[this.at + StoreWord.MaxbytesLow]! >>> 0)
+  }
+
+  set maxbytes(bytes: number) {
+    this.words[this.at + StoreWord.MaxbytesHigh] = Math.floor(bytes / 0x100000000)
+    this.words[this.at + StoreWord.MaxbytesLow] = bytes >>> 0
+  }
+
   /** Gives an item the next cas number of the store. */
   stampCas(items: Items, item: ItemId): void {
     if (!this.settings.useCas) return items.setCas(item, 0, 0)
-    const low = (this.words[this.at + StoreWord.CasLow]! + 1) | 0
-    this.words[this.at + StoreWord.CasLow] = low
-    if (low === 0) this.words[this.at + StoreWord.CasHigh]!++
-    items.setCas(item, this.words[this.at + StoreWord.CasHigh]!, low)
+    this.cas.advance()
+    items.setCas(item, this.cas.high, this.cas.low)
   }
 
   /** The size of an item as memcached counts it for -I and `stats sizes`: its header is larger than ours. */
@@ -72,6 +86,6 @@ export class StoreContext {
     if (sizes === undefined) return
     const bytes = this.nominalBytes(items.keyBytes(item), items.flags(item), items.valueBytes(item))
     const bucket = Math.min(Math.ceil(bytes / 32), sizes.length - 1)
-    sizes[bucket]! += change
+    Atomics.add(sizes, bucket, change)
   }
 }

@@ -3,6 +3,7 @@
 import { type Arena } from '../memory/arena.js'
 import { type Memory } from '../memory/bytes.js'
 import { ItemWord, PieceWord, Size, State } from '../memory/layout.js'
+import { Counter, type Counters } from '../stats/counters.js'
 
 /** The index of an item's first word; NO_ITEM (0) is none. */
 export type ItemId = number & { readonly kind: 'item' }
@@ -15,11 +16,9 @@ export class Items {
   private readonly words: Int32Array
   readonly bytes: Uint8Array
   readonly memory: Memory
-  /** References to items of this arena that this thread's sessions hold: reserved ones, and ones being sent. */
-  refCount = 0
 
   /** @param pieceBytes the value bytes that one piece of a large item holds, all but the last */
-  constructor(arena: Arena, readonly pieceBytes: number) {
+  constructor(arena: Arena, readonly pieceBytes: number, private readonly counters: Counters) {
     this.words = arena.words
     this.memory = arena.memory
     this.bytes = arena.memory.bytes
@@ -37,6 +36,7 @@ export class Items {
   expiresAt(item: ItemId): number { return this.words[item + ItemWord.ExpiresAt]! }
   setExpiresAt(item: ItemId, second: number): void { this.words[item + ItemWord.ExpiresAt] = second }
   valueBytes(item: ItemId): number { return this.words[item + ItemWord.ValueBytes]! }
+  setValueBytes(item: ItemId, count: number): void { this.words[item + ItemWord.ValueBytes] = count }
 
   casLow(item: ItemId): number { return this.words[item + ItemWord.CasLow]! >>> 0 }
   casHigh(item: ItemId): number { return this.words[item + ItemWord.CasHigh]! >>> 0 }
@@ -47,18 +47,26 @@ export class Items {
 
   state(item: ItemId): number { return this.words[item + ItemWord.State]! }
   has(item: ItemId, bits: number): boolean { return (this.words[item + ItemWord.State]! & bits) !== 0 }
-  mark(item: ItemId, bits: number): void { this.words[item + ItemWord.State]! |= bits }
-  unmark(item: ItemId, bits: number): void { this.words[item + ItemWord.State]! &= ~bits }
+
+  // An atomic operation costs ten times a plain one, so bits that are as they should be are left alone.
+
+  mark(item: ItemId, bits: number): void {
+    if ((this.words[item + ItemWord.State]! & bits) !== bits) Atomics.or(this.words, item + ItemWord.State, bits)
+  }
+
+  unmark(item: ItemId, bits: number): void {
+    if ((this.words[item + ItemWord.State]! & bits) !== 0) Atomics.and(this.words, item + ItemWord.State, ~bits)
+  }
 
   refs(item: ItemId): number { return this.words[item + ItemWord.State]! & State.Refs }
   addRef(item: ItemId): void {
-    this.words[item + ItemWord.State]!++
-    this.refCount++
+    Atomics.add(this.words, item + ItemWord.State, 1)
+    this.counters.add(Counter.RefsHeld)
   }
 
   dropRef(item: ItemId): void {
-    this.words[item + ItemWord.State]!--
-    this.refCount--
+    Atomics.sub(this.words, item + ItemWord.State, 1)
+    this.counters.add(Counter.RefsHeld, -1)
   }
 
   segment(item: ItemId): Segment {
@@ -66,18 +74,19 @@ export class Items {
   }
 
   setSegment(item: ItemId, segment: Segment): void {
-    const word = item + ItemWord.State
-    this.words[word] = (this.words[word]! & ~(State.SegmentMask << State.SegmentShift)) | (segment << State.SegmentShift)
+    const difference = this.segment(item) ^ segment
+    if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.SegmentShift)
   }
 
   generation(item: ItemId): number {
     return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
   }
 
-  setGeneration(item: ItemId, generation: number): void {
-    const word = item + ItemWord.State
-    const cleared = this.words[word]! & ~(State.GenerationMask << State.GenerationShift)
-    this.words[word] = cleared | (generation << State.GenerationShift)
+  /** Makes a reserved item, which nobody else knows yet, a linked one. */
+  link(item: ItemId, generation: number): void {
+    const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)
+    this.words[item + ItemWord.State] = (state - 1) | State.Linked | (generation << State.GenerationShift)
+    this.counters.add(Counter.RefsHeld, -1)
   }
 
   keyBytes(item: ItemId): number {
@@ -118,21 +127,21 @@ export class Items {
     words[item + ItemWord.ExpiresAt] = expiresAt
     words[item + ItemWord.ValueBytes] = valueBytes
     words[item + ItemWord.State] = state
-    this.refCount++
+    this.counters.add(Counter.RefsHeld)
     this.memory.copyFrom(key, keyStart, this.keyStart(item), keyBytes)
   }
 
-  /** Gives a stored item, of the same key, another value length and other flags; its header keeps its form. */
-  rewrite(item: ItemId, flags: number, expiresAt: number, valueBytes: number): void {
+  /** Gives a stored item, of the same key, other flags and another end; its header keeps its form. */
+  rewrite(item: ItemId, flags: number, expiresAt: number): void {
     if (flags !== 0) this.words[item + ItemWord.Header] = flags
     this.words[item + ItemWord.ExpiresAt] = expiresAt
-    this.words[item + ItemWord.ValueBytes] = valueBytes
   }
 
   /** Makes a chunk a piece of a large item. */
   reservePiece(piece: ItemId, owner: ItemId): void {
     this.words[piece + PieceWord.Owner] = owner
-    this.words[piece + ItemWord.State] = State.Piece
+    // atomically: whoever sees that it is a piece sees its owner
+    Atomics.store(this.words, piece + ItemWord.State, State.Piece)
   }
 
   piece(item: ItemId, index: number): ItemId { return this.words[this.pieceWord(item) + index]! as ItemId }

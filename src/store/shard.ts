@@ -21,9 +21,9 @@ export class Shard {
   private readonly number = new Uint64()
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, private readonly context: StoreContext, private readonly itemCountWord: number) {}
+    readonly space: Space, private readonly context: StoreContext) {}
 
-  get itemCount(): number { return this.arena.words[this.itemCountWord]! }
+  get itemCount(): number { return this.space.itemCount }
 
   // Reading
 
@@ -34,7 +34,7 @@ export class Shard {
   acquire(request: Request): ItemId {
     const { context } = this
     const counters = context.counters
-    context.locks.take(context.stripe(request.hash))
+    context.stripes.take(request.hash)
     counters.add(Counter.CmdGet)
     const item = this.findLiveLocked(request)
     if (item === NO_ITEM) {
@@ -67,7 +67,7 @@ export class Shard {
   }
 
   /** Locks the stripe of a key, for the operations named ...Locked; until `release`. */
-  take(request: Request): void { this.context.locks.take(this.context.stripe(request.hash)) }
+  take(request: Request): void { this.context.stripes.take(request.hash) }
 
   /** As `acquire`, for gat: the item's end becomes that of the request. It counts as a touch alone, as in memcached. */
   acquireAndTouch(request: Request): ItemId {
@@ -76,7 +76,7 @@ export class Shard {
   }
 
   release(request: Request): void {
-    this.context.locks.release(this.context.stripe(request.hash))
+    this.context.stripes.release(request.hash)
   }
 
   /**
@@ -91,9 +91,9 @@ export class Shard {
 
   unpin(item: ItemId): void {
     const { context } = this
-    const stripe = context.stripe(this.space.hashOf(item))
-    context.locks.take(stripe)
-    try { this.space.dropRefLocked(item) } finally { context.locks.release(stripe) }
+    const hash = this.space.hashOf(item)
+    context.stripes.take(hash)
+    try { this.space.dropRefLocked(item) } finally { context.stripes.release(hash) }
   }
 
   // Storing
@@ -127,9 +127,8 @@ export class Shard {
   /** Stores a reserved and filled item as the request's mode says; the item is gone if the outcome is not Stored. */
   commit(request: Request, item: ItemId): Outcome {
     const { context } = this
-    const stripe = context.stripe(request.hash)
-    context.locks.take(stripe)
-    try { return this.commitLocked(request, item) } finally { context.locks.release(stripe) }
+    context.stripes.take(request.hash)
+    try { return this.commitLocked(request, item) } finally { context.stripes.release(request.hash) }
   }
 
   /**
@@ -139,15 +138,14 @@ export class Shard {
   put(request: Request, valueAt: number): Outcome {
     const { context } = this
     if (request.mode === Mode.Set && (request.extras & ~(Extra.TellCas | Extra.NewCas)) === 0) {
-      const stripe = context.stripe(request.hash)
-      context.locks.take(stripe)
+      context.stripes.take(request.hash)
       try {
         const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
         if (old !== NO_ITEM && this.isWritable(old, request)) {
           this.overwriteLocked(old, request, valueAt)
           return Outcome.Stored
         }
-      } finally { context.locks.release(stripe) }
+      } finally { context.stripes.release(request.hash) }
     }
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
@@ -172,9 +170,9 @@ export class Shard {
   private overwriteLocked(item: ItemId, request: Request, valueAt: number): void {
     const { context, items, slabs } = this
     const slabClass = slabs.classAt(item)
-    const bytesBefore = items.bytesOf(item)
     context.countSize(items, item, -1)
-    items.rewrite(item, request.flags, request.expiresAt, request.valueBytes)
+    if (items.valueBytes(item) !== request.valueBytes) this.resizeLocked(slabClass, item, request.valueBytes)
+    items.rewrite(item, request.flags, request.expiresAt)
     items.memory.copyFrom(request.bytes, valueAt, items.valueStart(item), request.valueBytes)
     items.mark(item, State.Active)
     items.unmark(item, State.Fetched)
@@ -184,13 +182,17 @@ export class Shard {
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
+  }
+
+  private resizeLocked(slabClass: number, item: ItemId, valueBytes: number): void {
+    const { items, slabs } = this
+    slabs.lock(slabClass)
+    const bytesBefore = items.bytesOf(item)
+    items.setValueBytes(item, valueBytes)
     const change = items.bytesOf(item) - bytesBefore
-    if (change === 0) return
-    const lock = slabs.lockWord(slabClass)
-    context.locks.take(lock)
     this.lru.resize(slabClass, items.segment(item), change)
     slabs.add(slabClass, ClassWord.RequestedBytes, change)
-    context.locks.release(lock)
+    slabs.unlock(slabClass)
   }
 
   private commitLocked(request: Request, item: ItemId): Outcome {
@@ -304,20 +306,18 @@ export class Shard {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
     if (!dropsOld) return
-    const stripe = context.stripe(request.hash)
-    context.locks.take(stripe)
+    context.stripes.take(request.hash)
     try {
       const old = this.findLiveLocked(request)
       if (old !== NO_ITEM) this.space.unlinkLocked(request.hash, old)
-    } finally { context.locks.release(stripe) }
+    } finally { context.stripes.release(request.hash) }
   }
 
   // Changing
 
   delete(request: Request): Outcome {
     const { context } = this
-    const stripe = context.stripe(request.hash)
-    context.locks.take(stripe)
+    context.stripes.take(request.hash)
     try {
       const item = this.findLiveLocked(request)
       if (item === NO_ITEM) {
@@ -330,7 +330,7 @@ export class Shard {
       context.counters.addClass(this.space.classOf(item), ClassCounter.DeleteHits)
       this.space.unlinkLocked(request.hash, item)
       return Outcome.Deleted
-    } finally { context.locks.release(stripe) }
+    } finally { context.stripes.release(request.hash) }
   }
 
   /** Puts an item without a value in place of another, of which it keeps the cas number unless the request has one. */
@@ -371,11 +371,10 @@ export class Shard {
 
   touch(request: Request): Outcome {
     const { context } = this
-    const stripe = context.stripe(request.hash)
-    context.locks.take(stripe)
+    context.stripes.take(request.hash)
     try {
       return this.touchLocked(request) === NO_ITEM ? Outcome.NotFound : Outcome.Touched
-    } finally { context.locks.release(stripe) }
+    } finally { context.stripes.release(request.hash) }
   }
 
   private touchLocked(request: Request): ItemId {
@@ -395,9 +394,8 @@ export class Shard {
   /** incr and decr: adds `request.number`, leaves the new number there. */
   arithmetic(request: Request): Outcome {
     const { context } = this
-    const stripe = context.stripe(request.hash)
-    context.locks.take(stripe)
-    try { return this.arithmeticLocked(request) } finally { context.locks.release(stripe) }
+    context.stripes.take(request.hash)
+    try { return this.arithmeticLocked(request) } finally { context.stripes.release(request.hash) }
   }
 
   /** As `arithmetic`; the result is in `request.item`. */
@@ -483,9 +481,8 @@ export class Shard {
 
   private moveToHeadLocked(item: ItemId): void {
     const slabClass = this.space.classOf(item)
-    const lock = this.slabs.lockWord(slabClass)
-    this.context.locks.take(lock)
+    this.slabs.lock(slabClass)
     this.lru.move(slabClass, item, Segment.Cold)
-    this.context.locks.release(lock)
+    this.slabs.unlock(slabClass)
   }
 }

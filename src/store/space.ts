@@ -20,8 +20,7 @@ const STALE_SECONDS_MIN = 2
 
 export class Space {
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext,
-    private readonly itemCountWord: number) {}
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext) {}
 
   /** Gives a reserved item back. */
   abandon(item: ItemId): void {
@@ -53,39 +52,33 @@ export class Space {
   linkLocked(hash: number, old: ItemId, item: ItemId): void {
     const { context, items } = this
     const slabClass = this.classOf(item)
-    items.dropRef(item)
-    items.mark(item, State.Linked)
-    items.setGeneration(item, context.generation)
+    items.link(item, context.generation)
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
     context.counters.add(Counter.TotalItems)
-    if (old === NO_ITEM) {
-      this.table.insert(hash, item)
-      this.arena.words[this.itemCountWord]!++
-    } else {
+    if (old === NO_ITEM) this.table.insert(hash, item)
+    else {
       this.table.replace(hash, old, item)
       this.unlist(old)
     }
-    const lock = this.slabs.lockWord(slabClass)
-    context.locks.take(lock)
+    this.slabs.lock(slabClass)
     this.lru.link(slabClass, item, this.lru.segmentFor(item, context.now))
     this.slabs.add(slabClass, ClassWord.RequestedBytes, items.bytesOf(item))
-    context.locks.release(lock)
+    this.slabs.unlock(slabClass)
     context.countSize(items, item, 1)
   }
 
   /** Takes an item out of the table and the lists. */
   unlinkLocked(hash: number, item: ItemId): void {
     this.table.remove(hash, item)
-    this.arena.words[this.itemCountWord]!--
     this.unlist(item)
   }
 
   private unlist(item: ItemId): void {
-    const lock = this.slabs.lockWord(this.classOf(item))
-    this.context.locks.take(lock)
+    const slabClass = this.classOf(item)
+    this.slabs.lock(slabClass)
     this.unlistLocked(item)
-    this.context.locks.release(lock)
+    this.slabs.unlock(slabClass)
     if (this.items.refs(item) === 0) this.free(item)
   }
 
@@ -114,10 +107,9 @@ export class Space {
 
   private giveBack(chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
-    const lock = this.slabs.lockWord(slabClass)
-    this.context.locks.take(lock)
+    this.slabs.lock(slabClass)
     this.slabs.giveBackLocked(slabClass, chunk)
-    this.context.locks.release(lock)
+    this.slabs.unlock(slabClass)
   }
 
   allocate(key: Uint8Array, keyStart: number, keyBytes: number, flags: number, expiresAt: number,
@@ -159,14 +151,13 @@ export class Space {
   /** A chunk of a class, by making room if need be; NO_ITEM if there is none. */
   private takeChunk(slabClass: number): ItemId {
     const { context, slabs } = this
-    const lock = slabs.lockWord(slabClass)
-    context.locks.take(lock)
+    slabs.lock(slabClass)
     try {
       let chunk = slabs.takeLocked(slabClass)
       while (chunk === NO_ITEM && this.makeRoomLocked(slabClass)) chunk = slabs.takeLocked(slabClass)
       if (chunk === NO_ITEM) context.counters.addClass(slabClass, ClassCounter.OutOfMemory)
       return chunk
-    } finally { context.locks.release(lock) }
+    } finally { slabs.unlock(slabClass) }
   }
 
   /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
@@ -203,17 +194,19 @@ export class Space {
     const isDead = this.isDead(item)
     if (!isDead && !context.settings.evictions) return false
     const hash = this.hashOf(item)
-    const stripe = context.stripe(hash)
-    if (items.refs(item) > 0 || !context.locks.tryTake(stripe)) return false
-    if (isDead) this.countReclaimed(slabClass, item)
-    else {
-      this.countEvicted(slabClass, item)
-      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
-      this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+    if (!context.stripes.tryTake(hash)) return false
+    const isIdle = items.refs(item) === 0
+    if (isIdle) {
+      if (isDead) this.countReclaimed(slabClass, item)
+      else {
+        this.countEvicted(slabClass, item)
+        context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
+        this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+      }
+      this.dropListedLocked(slabClass, slabClass, hash, item)
     }
-    this.dropListedLocked(slabClass, slabClass, hash, item)
-    context.locks.release(stripe)
-    return true
+    context.stripes.release(hash)
+    return isIdle
   }
 
   private countReclaimed(slabClass: number, item: ItemId): void {
@@ -237,7 +230,6 @@ export class Space {
   private dropListedLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
     const { items } = this
     this.table.remove(hash, item)
-    this.arena.words[this.itemCountWord]!--
     this.unlistLocked(item)
     if (items.has(item, State.Large)) {
       const count = items.pieceCount(item)
@@ -257,14 +249,15 @@ export class Space {
 
   /** Gives a class, whose lock is held, a page of another class in which nothing is stored. */
   private takeEmptyPageLocked(slabClass: number): boolean {
-    const { context, slabs } = this
+    const { slabs } = this
     const page = slabs.findEmptyPage(slabClass)
     if (page === 0) return false
     const owner = slabs.classOfPage(page)
-    if (!context.locks.tryTake(slabs.lockWord(owner))) return false
-    const isEmpty = slabs.isEmptyPage(page)
+    if (!slabs.tryLock(owner)) return false
+    // it may have another owner by now
+    const isEmpty = slabs.classOfPage(page) === owner && slabs.isEmptyPage(page)
     if (isEmpty) this.movePageLocked(page, slabClass)
-    context.locks.release(slabs.lockWord(owner))
+    slabs.unlock(owner)
     return isEmpty
   }
 
@@ -273,8 +266,8 @@ export class Space {
    * has no chunk left.
    */
   private stealPageLocked(victim: number, slabClass: number): boolean {
-    const { context, slabs } = this
-    if (victim === 0 || !context.locks.tryTake(slabs.lockWord(victim))) return false
+    const { slabs } = this
+    if (victim === 0 || !slabs.tryLock(victim)) return false
     try {
       const oldest = this.oldest(victim)
       if (oldest === NO_ITEM) return false
@@ -287,7 +280,7 @@ export class Space {
         return true
       }
       return false
-    } finally { context.locks.release(slabs.lockWord(victim)) }
+    } finally { slabs.unlock(victim) }
   }
 
   private movePageLocked(page: number, slabClass: number): void {
@@ -311,10 +304,9 @@ export class Space {
     if (hungry === 0 || !context.settings.evictions) return
     const victim = this.stalestClass(hungry)
     if (victim === 0 || this.ageOf(victim) < 2 * this.ageOf(hungry) + STALE_SECONDS_MIN) return
-    const lock = slabs.lockWord(hungry)
-    if (!context.locks.tryTake(lock)) return
+    if (!slabs.tryLock(hungry)) return
     if (slabs.get(hungry, ClassWord.CarveLeft) === 0) this.stealPageLocked(victim, hungry)
-    context.locks.release(lock)
+    slabs.unlock(hungry)
   }
 
   private hungriestClass(): number {
@@ -392,10 +384,14 @@ export class Space {
     for (const chunk of this.usedChunks(page, slabClass)) {
       const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
       const hash = this.hashOf(item)
-      if (!context.locks.tryTake(context.stripe(hash))) return false
-      this.countEvicted(slabClass, item)
-      this.dropListedLocked(slabClass, alsoHeld, hash, item)
-      context.locks.release(context.stripe(hash))
+      if (!context.stripes.tryTake(hash)) return false
+      const isIdle = this.table.holds(hash, item) && items.refs(item) === 0
+      if (isIdle) {
+        this.countEvicted(slabClass, item)
+        this.dropListedLocked(slabClass, alsoHeld, hash, item)
+      }
+      context.stripes.release(hash)
+      if (!isIdle) return false
     }
     return true
   }
@@ -408,17 +404,26 @@ export class Space {
     }
   }
 
-  /** Drops an item found dead by a walk over the memory. */
+  /** Drops an item that a walk over the memory, which holds no lock, has found dead; if that is what it is. */
   reclaim(item: ItemId): void {
     const { context } = this
+    // rubbish, perhaps, if the chunk has become something else in this moment; then no table holds it
     const hash = this.hashOf(item)
-    const stripe = context.stripe(hash)
-    if (!context.locks.tryTake(stripe)) return
-    const slabClass = this.classOf(item)
-    context.counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
-    if (!this.items.has(item, State.Fetched)) context.counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
-    this.unlinkLocked(hash, item)
-    context.locks.release(stripe)
+    context.stripes.take(hash)
+    if (this.table.holds(hash, item) && this.isDead(item)) {
+      const slabClass = this.classOf(item)
+      context.counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
+      if (!this.items.has(item, State.Fetched)) context.counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
+      this.unlinkLocked(hash, item)
+    }
+    context.stripes.release(hash)
+  }
+
+  /** How many items there are. */
+  get itemCount(): number {
+    let sum = 0
+    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) sum += this.classItems(slabClass)
+    return sum
   }
 
   /** How many items a class has in all its lists. */

@@ -15,6 +15,8 @@ import { SlabClasses, Slabs } from './slabs.js'
 import { Space } from './space.js'
 import { Sweep } from './sweep.js'
 import { Table } from './table.js'
+import { Stripes } from './stripes.js'
+import { assert } from '../errors.js'
 import { verifyShard } from './verify.js'
 
 /** How a store is made. */
@@ -30,10 +32,21 @@ export interface StoreOptions extends StoreSettings {
   lruMaintainer: boolean
   /** 0: pages move only when a class has nothing to evict; otherwise `balanceStep` moves them too. */
   slabAutomove: number
-  /** Bytes wanted beside the items in the first arena, so that copies between the two stay inside one buffer. */
+  /** Bytes that each thread wants beside the items in the first arena, so that copies between the two stay inside one buffer. */
   ioBytes: number
   /** Whether other threads will work on the store. */
   shared: boolean
+  /** How many do, this one included. */
+  threads: number
+  /** Locks of the hash table; a power of two, for tests. */
+  stripes?: number
+}
+
+/** What another thread needs to work on the same store. It can be posted. */
+export interface SharedStore {
+  readonly options: StoreOptions
+  readonly buffers: readonly SharedArrayBuffer[]
+  readonly epoch: number
 }
 
 const STRIPES = 1024
@@ -60,39 +73,63 @@ export class Store {
   private readonly first: Shard
   private readonly sweeps: readonly Sweep[]
   private sweepAt = 0
-  /** The generation in which the current walk began: when the walk ends, nothing older is left. */
-  private sweepGeneration = 0
-  /** How often the lists were put in order, and how often the whole memory was walked. */
-  balanceCount = 0
-  sweepCount = 0
   private storedAtBalance = 0
   /** Unix seconds at which store time was 0. */
   readonly epoch: number
+  private readonly locks: Locks
+  private readonly lock: number
+  private readonly alarm: Int32Array
+  private readonly buffers: readonly (ArrayBuffer | SharedArrayBuffer)[]
 
-  constructor(readonly options: StoreOptions, private readonly clock: Clock) {
+  /**
+   * Makes a store; this thread is its thread 0.
+   * @param attached the store that another thread has made, and the number of this one: see `attach`
+   */
+  constructor(readonly options: StoreOptions, private readonly clock: Clock, attached?: SharedStore, readonly thread = 0) {
     // time begins at 2, so that 0 can mean "never" and 1 "long ago"
-    this.epoch = Math.floor(clock.milliseconds() / 1000) - 2
+    this.epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
     this.classes = new SlabClasses(options.chunkSize, options.factor, options.slabChunkMax)
-    const arenas = makeArenas(options, this.classes.largest)
+    const arenas = makeArenas(options, this.classes, attached?.buffers)
+    this.buffers = arenas.map(({ buffer }) => buffer)
     const first = arenas[0]!
-    const counterStart = first.cut(Counters.ROW_BYTES)
-    this.counters = new Counters(new Float64Array(first.buffer, counterStart, Counters.ROW_BYTES / 8), 0)
+    this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
     const hash = new Hash(new Int32Array(first.buffer, first.cut(Hash.WORDS * 4), Hash.WORDS))
-    hash.randomize()
-    const stripes = first.cut(STRIPES * 4) >> 2
+    const stripeCount = options.stripes ?? STRIPES
+    const stripesAt = first.cut(stripeCount * 4) >> 2
     const stateAt = first.cut(StoreWord.End * 4) >> 2
-    this.context = new StoreContext(options, hash, new Locks(first.words, options.shared), this.counters,
-      first.words, stateAt, stripes, STRIPES)
-    if (options.trackSizes) this.context.sizes = new Int32Array(Math.floor(options.itemSizeMax / 32) + 2)
-    this.ioStart = first.cut(options.ioBytes)
-    this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context))
+    this.alarm = first.words.subarray(stateAt + StoreWord.Alarm, stateAt + StoreWord.Alarm + 1)
+    this.locks = new Locks(first.words, options.shared, this.alarm)
+    this.lock = stateAt + StoreWord.Lock
+    const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
+    this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
+      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined)
+    this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
+    this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.alarm))
     this.first = this.shards[0]!
     this.sweeps = this.shards.map(shard => new Sweep(shard, this.context))
-    this.limitPages(Math.floor(options.maxbytes / Size.Page))
+    if (attached !== undefined) return
+    hash.randomize()
+    this.limitBytes(options.maxbytes)
   }
 
+  /** Works on a store that another thread has made, as its thread number `thread`, from 1 on. */
+  static attach(shared: SharedStore, thread: number, clock: Clock): Store {
+    assert(thread > 0 && thread < shared.options.threads, `there is no room for thread ${thread}`)
+    return new Store(shared.options, clock, shared, thread)
+  }
+
+  /** What other threads need for `attach`. */
+  share(): SharedStore {
+    const { options, epoch } = this
+    assert(options.shared, 'a store of one thread is not shared')
+    return { options, epoch, buffers: this.buffers as readonly SharedArrayBuffer[] }
+  }
+
+  /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
+  fail(): void { Atomics.store(this.alarm, 0, 1) }
+
   /** The memory limit in bytes; see `setMemoryLimit`. */
-  get maxbytes(): number { return this.options.maxbytes }
+  get maxbytes(): number { return this.context.maxbytes }
 
   /** The shard of a key. The low bits of a hash choose the bucket, the high ones the shard. */
   shardFor(request: Request): Shard {
@@ -106,7 +143,14 @@ export class Store {
   refreshTime(): void {
     const { context } = this
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
-    if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushNow()
+    if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
+  }
+
+  private flushDue(): void {
+    this.locks.take(this.lock)
+    // another thread may have been quicker
+    if (this.context.flushAt !== 0 && this.context.now >= this.context.flushAt) this.flushLocked()
+    this.locks.release(this.lock)
   }
 
   /** An exptime of a protocol, of 32 bits with or without sign, in store time: 0 never, negative at once, large a date. */
@@ -119,46 +163,44 @@ export class Store {
 
   /** `flush_all`: every item of now is gone, at once or, with a delay or a date, then; a date in the past does nothing. */
   flush(exptime: number): void {
+    const { context } = this
     this.refreshTime()
-    this.context.flushAt = 0
-    if (exptime <= 0) return this.flushNow()
-    const at = this.expiryFor(exptime)
-    if (at > this.context.now) this.context.flushAt = at
+    this.locks.take(this.lock)
+    context.flushAt = 0
+    const at = exptime > 0 ? this.expiryFor(exptime) : 0
+    if (exptime <= 0) this.flushLocked()
+    else if (at > context.now) context.flushAt = at
+    this.locks.release(this.lock)
   }
 
   /** The items of an older generation are dead; they are dropped when they are met. */
-  private flushNow(): void {
+  private flushLocked(): void {
     const { context } = this
     context.flushAt = 0
     // a generation number comes again after 32 flushes: by then the walk must have been everywhere
     if (((context.generation + 1) & State.GenerationMask) === context.sweptGeneration) {
-      if (this.itemCount > 0) this.sweepAll()
-      else this.restartSweep()
+      if (this.isEmpty) this.restartSweepLocked()
+      else this.sweepAllLocked()
     }
+    context.stripes.takeAll()
     context.nextGeneration()
+    context.stripes.releaseAll()
     // as memcached, which drops what is recent at once, so that a small cache shows its emptiness
-    if (this.itemCount > 0 && this.carvedCount <= SWEEP_CHUNKS_MAX) this.sweepAll()
+    if (this.itemCount > 0 && this.carvedCount <= SWEEP_CHUNKS_MAX) this.sweepAllLocked()
   }
 
   // Memory
 
   /** Sets the limit in bytes, up to the memory reserved at the start; false beyond that. */
   setMemoryLimit(bytes: number): boolean {
-    const pages = Math.floor(bytes / Size.Page)
-    if (pages > this.reservedPages) return false
-    this.options.maxbytes = bytes
-    this.limitPages(pages)
+    if (bytes > this.options.maxbytes) return false
+    this.limitBytes(bytes)
     return true
   }
 
-  private get reservedPages(): number {
-    return this.shards.reduce((sum, shard) => sum + shard.slabs.pageCount - this.classes.largest, 0)
-  }
-
-  private limitPages(pages: number): void {
-    this.shards.forEach((shard, index) => {
-      shard.slabs.pageLimit = Math.floor(pages / this.shards.length) + (index < pages % this.shards.length ? 1 : 0)
-    })
+  private limitBytes(bytes: number): void {
+    this.context.maxbytes = bytes
+    for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(bytes / this.shards.length)
   }
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
@@ -183,7 +225,7 @@ export class Store {
     const stored = this.counters.sum(Counter.TotalItems)
     if (stored === this.storedAtBalance) return
     this.storedAtBalance = stored
-    this.balanceCount++
+    this.counters.add(Counter.LruJuggles)
     const { lruMaintainer, slabReassign, slabAutomove } = this.options
     for (const shard of this.shards) {
       if (lruMaintainer) this.balance(shard)
@@ -194,89 +236,116 @@ export class Store {
   private balance(shard: Shard): void {
     for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
       if (shard.slabs.get(slabClass, ClassWord.PageCount) === 0) continue
-      const lock = shard.slabs.lockWord(slabClass)
-      if (!this.context.locks.tryTake(lock)) continue
+      if (!shard.slabs.tryLock(slabClass)) continue
       shard.lru.balance(slabClass, this.context.now, BALANCE_STEPS)
-      this.context.locks.release(lock)
+      shard.slabs.unlock(slabClass)
     }
   }
 
   /** Reclaims dead items, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls. */
   sweepStep(): void {
     this.refreshTime()
-    const generation = this.context.generation
-    if (this.itemCount === 0) return this.restartSweep()
+    const { context } = this
+    const generation = context.generation
+    if (this.isEmpty) return this.restartSweep(generation)
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const isDone = this.sweeps[this.sweepAt]!.step(Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX))
     if (!isDone) return
     this.sweepAt = (this.sweepAt + 1) % this.sweeps.length
     if (this.sweepAt !== 0) return
-    this.sweepCount++
-    this.context.sweptGeneration = this.sweepGeneration
-    this.sweepGeneration = generation
+    this.counters.add(Counter.CrawlerStarts)
+    this.locks.take(this.lock)
+    context.sweptGeneration = context.sweepGeneration
+    context.sweepGeneration = generation
+    this.locks.release(this.lock)
+  }
+
+  /** Nothing was stored when `generation` was the current one, so there was nothing older: the walk under way is as good as done. */
+  private restartSweep(generation: number): void {
+    this.locks.take(this.lock)
+    if (generation === this.context.generation) this.restartSweepLocked()
+    this.locks.release(this.lock)
   }
 
   /** Reclaims every dead item now. Takes as long as there is memory in use. */
   sweepAll(): void {
+    this.locks.take(this.lock)
+    this.sweepAllLocked()
+    this.locks.release(this.lock)
+  }
+
+  private sweepAllLocked(): void {
     for (const shard of this.shards) {
       const sweep = new Sweep(shard, this.context)
       while (!sweep.step(SWEEP_CHUNKS_MAX));
     }
-    this.restartSweep()
+    this.restartSweepLocked()
   }
 
   /** There is nothing of an older generation: the walk that is under way has nothing to find. */
-  private restartSweep(): void {
+  private restartSweepLocked(): void {
     this.context.sweptGeneration = this.context.generation
-    this.sweepGeneration = this.context.generation
+    this.context.sweepGeneration = this.context.generation
   }
+
+  /** Unlike the items, which move between lists that are counted one after the other, chunks in use are not overlooked. */
+  private get isEmpty(): boolean { return this.shards.every(({ slabs }) => slabs.usedCount === 0) }
 
   private get carvedCount(): number { return this.shards.reduce((sum, shard) => sum + shard.slabs.carvedCount, 0) }
 
   /** `stats reset`. */
   resetCounts(): void {
     this.counters.reset()
-    this.balanceCount = this.sweepCount = 0
   }
 
   /** Items in the hands of sessions: being filled, or being sent. */
-  get refCount(): number { return this.shards.reduce((sum, shard) => sum + shard.items.refCount, 0) }
+  get refCount(): number { return this.counters.held }
 
-  /** Walks everything and throws at the first inconsistency. */
+  /** Walks everything and throws at the first inconsistency. Nobody else may be at work. */
   verify(): void {
-    for (const shard of this.shards) verifyShard(shard)
+    const refs = this.shards.reduce((sum, shard) => sum + verifyShard(shard), 0)
+    assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
   }
 }
 
-/** As many arenas as the memory needs, of about the same size, each with a page to spare for every class. */
-function makeArenas(options: StoreOptions, classCount: number): Arena[] {
-  const pages = Math.max(1, Math.floor(options.maxbytes / Size.Page))
-  const storeBytes = Counters.ROW_BYTES + Hash.WORDS * 4 + STRIPES * 4 + options.ioBytes + Size.Page
-  const room = ARENA_PAGES_MAX - classCount - Math.ceil((storeBytes + shardBytes(ARENA_PAGES_MAX)) / Size.Page) - 1
+/** The buckets of `stats sizes`, in steps of 32 bytes; none without -o track_sizes. */
+function sizeBuckets({ trackSizes, itemSizeMax }: StoreOptions): number {
+  return trackSizes ? Math.floor(itemSizeMax / 32) + 2 : 0
+}
+
+/**
+ * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
+ * reserved for the smallest pages there may be; memory is only taken as it is touched.
+ */
+function makeArenas(options: StoreOptions, classes: SlabClasses, buffers: readonly SharedArrayBuffer[] = []): Arena[] {
+  const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
+  const storeBytes = Counters.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
+    sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
+  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(ARENA_PAGES_MAX)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   return Array.from({ length: count }, (_, index) => {
-    const own = Math.ceil(pages / count) + classCount
-    return new Arena((index === 0 ? storeBytes : 0) + shardBytes(own), own, options.shared)
+    const own = Math.ceil(pages / count) + classes.largest
+    return new Arena((index === 0 ? storeBytes : 0) + shardBytes(own), own, options.shared, buffers[index])
   })
 }
 
 /** The fixed regions of a shard whose arena has that many pages. */
 function shardBytes(pages: number): number {
   const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + Table.bucketCountFor(pages * Size.Page) * 4 + (ARENA_PAGES_MAX + 1) * 8 + REGION_SLACK
+  return classes + ShardWord.End * 4 + Table.bucketCountFor(pages * Size.Page) * 4 + (ARENA_PAGES_MAX + 1) * Slabs.PAGE_BYTES + REGION_SLACK
 }
 
-function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, context: StoreContext): Shard {
+function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, context: StoreContext,
+  alarm: Int32Array): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const bucketCount = Table.bucketCountFor((arena.pageEnd - arena.firstPage - classes.largest) * Size.Page)
   const tableAt = arena.cut(bucketCount * 4)
-  const pageTablesAt = arena.cut(arena.pageEnd * 8)
-  const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt)
+  const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
+  const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.counters)
+  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm))
   const lru = new Lru(arena, items, slabs, options, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
-  const itemCountWord = shardWords + ShardWord.ItemCount
-  const space = new Space(arena, items, table, slabs, lru, context, itemCountWord)
-  return new Shard(arena, items, table, slabs, lru, space, context, itemCountWord)
+  const space = new Space(arena, items, table, slabs, lru, context)
+  return new Shard(arena, items, table, slabs, lru, space, context)
 }

@@ -33,6 +33,13 @@ export class Table {
     return item
   }
 
+  /** Whether an item is in the table under its hash. Of a chunk that is something else by now the answer is no. */
+  holds(hash: number, item: ItemId): boolean {
+    let at = this.words[this.heads + (hash & this.mask)]! as ItemId
+    while (at !== NO_ITEM && at !== item) at = this.items.chain(at)
+    return at === item
+  }
+
   insert(hash: number, item: ItemId): void {
     const head = this.heads + (hash & this.mask)
     this.items.setChain(item, this.words[head]! as ItemId)

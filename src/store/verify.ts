@@ -9,29 +9,33 @@ import { type Shard } from './shard.js'
 /** What a walk over the pages of one class found. */
 interface ClassTally { pages: number; used: number; free: Set<number>; requestedBytes: number }
 
-export function verifyShard(shard: Shard): void {
+/** @returns the references that are held to its items */
+export function verifyShard(shard: Shard): number {
   const linked = new Set<ItemId>()
-  const tallies = walkPages(shard, linked)
+  const { tallies, refs } = walkPages(shard, linked)
   checkTable(shard, linked)
   for (let slabClass = 1; slabClass <= shard.slabs.classes.largest; slabClass++) {
     checkFreeChunks(shard, slabClass, tallies[slabClass]!)
     checkLists(shard, slabClass, linked, tallies[slabClass]!.requestedBytes)
   }
   assert(linked.size === 0, `${linked.size} linked items are in no list`)
+  return refs
 }
 
-function walkPages(shard: Shard, linked: Set<ItemId>): ClassTally[] {
+function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], refs: number } {
   const { items, slabs } = shard
   const tallies = Array.from({ length: slabs.classes.largest + 1 },
     (): ClassTally => ({ pages: 0, used: 0, free: new Set(), requestedBytes: 0 }))
   const pieces: ItemId[] = []
   let refs = 0
   let pagesUsed = 0
+  let bytesUsed = 0
   let emptyPages = 0
   for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
     const slabClass = slabs.classOfPage(page)
     if (slabClass <= 0) continue
     pagesUsed++
+    bytesUsed += slabs.sizeOfPage(page)
     const tally = tallies[slabClass]!
     tally.pages++
     const usedBefore = tally.used
@@ -56,11 +60,11 @@ function walkPages(shard: Shard, linked: Set<ItemId>): ClassTally[] {
     assert(slabs.isEmptyPage(page) === (used === 0), `page ${page} with ${used} used chunks counts them wrongly`)
     if (used === 0) emptyPages++
   }
-  assert(refs === items.refCount, `${refs} references in items, ${items.refCount} are held`)
   assert(emptyPages === slabs.emptyPages, `${emptyPages} pages are empty, ${slabs.emptyPages} are counted`)
   assert(pagesUsed === slabs.pagesUsed, `${pagesUsed} pages have a class, ${slabs.pagesUsed} are counted`)
+  assert(bytesUsed === slabs.bytesUsed, `pages take ${bytesUsed} bytes, ${slabs.bytesUsed} are counted`)
   for (const piece of pieces) checkPiece(shard, piece)
-  return tallies
+  return { tallies, refs }
 }
 
 function checkPiece(shard: Shard, piece: ItemId): void {

@@ -9,7 +9,7 @@ import { replay } from '../support/replay.js'
 import type { Host } from '../support/replay.js'
 import { startLonelyServer } from '../support/server.js'
 import { startSessions } from '../support/session.js'
-import { optionsOf, playable } from './play.js'
+import { optionsOfOne, playable } from './play.js'
 import type { Transport } from './later.js'
 
 /** Bytes that a block sends, at most. */
@@ -41,7 +41,7 @@ function repeatable(transport: Transport): ReturnType<typeof playable> {
 void t.test('on a bare session, cut at every place', async t => {
   for (const file of repeatable('session')) {
     await t.test(file.name, async t => {
-      const host = await startSessions(t, optionsOf(file))
+      const host = await startSessions(t, optionsOfOne(file))
       for (const block of file.blocks) await t.test(block.name, async () => { await playCut(block, host, everyPlace) })
     })
   }
@@ -51,7 +51,7 @@ void t.test('over TCP, cut at one place', async t => {
   const prng = new Prng(SEED)
   for (const file of repeatable('tcp')) {
     await t.test(file.name, async t => {
-      const host = await startLonelyServer(t, optionsOf(file))
+      const host = await startLonelyServer(t, optionsOfOne(file))
       for (const block of file.blocks) {
         await t.test(block.name, async () => { await playCut(block, host, sentBytes => [prng.between(1, sentBytes - 1)]) })
       }

@@ -19,10 +19,9 @@ export const waitingRows: readonly Row[] = [
   { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
   { reason: 'watching', sends: /^watch /m },
   { reason: 'listing keys', sends: /^stats (cachedump|c[\r ])/m },
-  { reason: 'several threads', file: /^stats.options$/ },
 ]
 
-export type Transport = 'session' | 'tcp' | 'tls' | 'unix'
+export type Transport = 'session' | 'tcp' | 'tls' | 'unix' | 'threads'
 
 interface TransportRow extends Row {
   readonly not: readonly Transport[]
@@ -32,6 +31,8 @@ export const transportRows: readonly TransportRow[] = [
   { reason: 'shows TCP addresses', file: /^stats.fresh$/, block: /^stats-conns/, not: ['session', 'unix'] },
   { reason: 'shows the statistics of a server without TLS', file: /^stats.general$/, not: ['tls'] },
   { reason: 'is about connections', file: /^own.idle$/, not: ['session'] },
+  { reason: 'shows the settings of a server with two threads', file: /^stats.options$/, not: ['session', 'tcp', 'tls', 'unix'] },
+  { reason: 'shows the settings of a server with one thread', file: /^own.options$/, not: ['threads'] },
   { reason: 'shows the settings of a TCP server', file: /^(stats.settings|own.options)$/, not: ['unix'] },
 ]
 

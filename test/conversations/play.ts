@@ -38,6 +38,11 @@ export function optionsOf(file: WireFile): Options {
   return options
 }
 
+/** The same with one thread, whatever it says: the other transports have a server in this process alone. */
+export function optionsOfOne(file: WireFile): Options {
+  return { ...optionsOf(file), threads: 1 }
+}
+
 /** Writes a file that the command line names, once for this process; answers where it is. */
 function pathOf(file: WireFile, name: string): string {
   const folder = join(tmpdir(), `memslab-${process.pid}`)

@@ -1,6 +1,6 @@
 import t from 'tap'
 
 import { startLonelyServer } from '../support/server.js'
-import { optionsOf, playable, playAll } from './play.js'
+import { optionsOfOne, playable, playAll } from './play.js'
 
-playAll(t, playable('tcp'), async (t, file) => await startLonelyServer(t, { ...optionsOf(file), over: 'tcp' }))
+playAll(t, playable('tcp'), async (t, file) => await startLonelyServer(t, { ...optionsOfOne(file), over: 'tcp' }))

@@ -6,7 +6,7 @@ import { unescape } from '../support/bytes.js'
 import type { Block, Part } from '../support/conversation.js'
 import { DatagramClient } from '../support/datagram.js'
 import { startLonelyServer } from '../support/server.js'
-import { optionsOf, playable, playAll } from './play.js'
+import { optionsOfOne, playable, playAll } from './play.js'
 
 /** What fits a datagram, and the receive buffer of a client that reads an answer only when it is there. */
 const BYTES_MAX = 60_000
@@ -32,7 +32,7 @@ const files = playable('tcp')
   .filter(file => file.blocks.length > 0)
 
 playAll(t, files, async (t, file) => {
-  const host = await startLonelyServer(t, { ...optionsOf(file), udpport: -1 })
+  const host = await startLonelyServer(t, { ...optionsOfOne(file), udpport: -1 })
   return { ...host, connect: async () => await DatagramClient.open(host.server.udpPort) }
 })
 

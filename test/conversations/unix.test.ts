@@ -1,6 +1,6 @@
 import t from 'tap'
 
 import { startLonelyServer } from '../support/server.js'
-import { optionsOf, playable, playAll } from './play.js'
+import { optionsOfOne, playable, playAll } from './play.js'
 
-playAll(t, playable('unix'), async (t, file) => await startLonelyServer(t, { ...optionsOf(file), over: 'unix' }))
+playAll(t, playable('unix'), async (t, file) => await startLonelyServer(t, { ...optionsOfOne(file), over: 'unix' }))

@@ -54,7 +54,7 @@ function plain(port: number): Socket {
 /** Resolves when the server has closed the connection. */
 function gone(socket: Socket): Promise<unknown> { return new Promise(resolve => socket.resume().once('close', resolve)) }
 
-function statistics(server: Server): Map<string, string | number> { return new Map(server.report('')) }
+function statistics(server: Server): Map<string, string | number> { return new Map(server.host.report('')) }
 
 function handshakeErrors(server: Server): unknown { return statistics(server).get('ssl_handshake_errors') }
 
@@ -194,7 +194,7 @@ t.test('certificates that are wrong change nothing', async t => {
   writeFileSync(files.key, renewed.key)
   const client = await tls.secure()
   await client.says('refresh_certs\r\n', /Error loading the key: .*server\.key : .*it is not the key of the certificate\r\n/)
-  t.same(server.reload(), [server.refreshCertificates()])
+  t.same(server.reload(), [server.host.refreshCertificates()])
   t.equal(statistics(server).get('time_since_server_cert_refresh'), 10)
   t.equal(subjectOf(await tls.secure()), 'CN=first.memslab.test')
 })
@@ -232,7 +232,7 @@ t.test('SIGHUP has a server read its certificates again', async t => {
 
 t.test('where there is no TLS no certificate is read', async t => {
   const server = createServer({ port: 0 })
-  t.equal(server.refreshCertificates(), 'Error TLS not enabled')
+  t.equal(server.host.refreshCertificates(), 'Error TLS not enabled')
   t.same(server.reload(), [])
   t.equal(statistics(server).has('ssl_handshake_errors'), false)
 })
@@ -351,12 +351,12 @@ t.test('stats conns shows them all', async t => {
   await client.says('version\r\n', VERSION)
   const silent = plain(server.port)
   await until(() => statistics(server).get('curr_connections') === 2)
-  const rows = [...server.report('conns')].map(([name, value]) => `${name.replace(/^\d+/, '')} ${value}`)
+  const rows = [...server.host.report('conns')].map(([name, value]) => `${name.replace(/^\d+/, '')} ${value}`)
   const own = `tcp:${HOST}:${server.port}`
-  const ports = [silent, client.stream as TLSSocket].map(socket => `tcp:${HOST}:${socket.localPort}`)
+  const ports = [client.stream as TLSSocket, silent].map(socket => `tcp:${HOST}:${socket.localPort}`)
   t.same(rows, [`:addr ${own}`, ':state conn_listening', `:secs_since_last_cmd ${server.store.context.now}`,
     ...ports.flatMap(port => [`:addr ${port}`, `:listen_addr ${own}`, ':state conn_read', ':secs_since_last_cmd 0'])])
-  const ids = new Set([...server.report('conns')].map(([name]) => name.split(':')[0]))
+  const ids = new Set([...server.host.report('conns')].map(([name]) => name.split(':')[0]))
   t.equal(ids.size, 3)
   t.notOk(ids.has('0'))
   silent.destroy()

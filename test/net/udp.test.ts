@@ -307,7 +307,7 @@ t.test('the port file tells of both', async t => {
 
 t.test('bytes are counted with their headers', async t => {
   const { client, server } = await startUdpServer(t)
-  const count = (name: string): number => Number([...server.report('')].find(row => row[0] === name)?.[1])
+  const count = (name: string): number => Number([...server.host.report('')].find(row => row[0] === name)?.[1])
   await client.says('version\r\n', VERSION)
   t.equal(count('bytes_read'), 17)
   t.equal(count('bytes_written'), 24)
@@ -320,10 +320,10 @@ t.test('bytes are counted with their headers', async t => {
 
 t.test('a UDP socket counts as a connection', async t => {
   const { client, server } = await startUdpServer(t)
-  const rows = new Map(server.report(''))
+  const rows = new Map(server.host.report(''))
   t.equal(rows.get('curr_connections'), 1)
   t.equal(rows.get('total_connections'), 1)
-  const conns = [...server.report('conns')].filter(([name]) => !name.endsWith('secs_since_last_cmd')).map(row => row.join(' ').replace(/^\d+:/, ''))
+  const conns = [...server.host.report('conns')].filter(([name]) => !name.endsWith('secs_since_last_cmd')).map(row => row.join(' ').replace(/^\d+:/, ''))
   t.same(conns, [
     `addr tcp:127.0.0.1:${server.port}`, 'state conn_listening',
     'UDP UDP', `addr udp:127.0.0.1:${server.udpPort}`, `listen_addr udp:127.0.0.1:${server.udpPort}`, 'state conn_read',
@@ -332,5 +332,5 @@ t.test('a UDP socket counts as a connection', async t => {
   const answer = (await client.anything()).toString()
   t.match(answer, /^STAT \d+:state conn_parse_cmd\r$/m)
   t.match(answer, new RegExp(`^STAT \\d+:addr udp:127.0.0.1:(?!${server.udpPort})\\d+\r$`, 'm'))
-  t.equal(new Map(server.report('settings')).get('udpport'), String(server.udpPort))
+  t.equal(new Map(server.host.report('settings')).get('udpport'), String(server.udpPort))
 })

@@ -1,8 +1,7 @@
 // What memory is for: large items, other sizes than yesterday's, many arenas, no objects.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import t from 'tap'
-import { ClassWord } from '../../src/memory/layout.js'
+import t, { type Test } from 'tap'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
@@ -18,7 +17,7 @@ t.test('an item of many pages comes back as it was', async t => {
   const found = subject.get('huge')
   t.equal(found?.flags, 7)
   t.ok(found?.value.equals(value))
-  const wasted = pagesUsed(subject) * MIB - value.length
+  const wasted = pageBytes(subject) - value.length
   t.ok(wasted < 3 * MIB, `${wasted} bytes of its pages are empty`)
   t.equal(subject.put(Mode.Set, 'larger', Buffer.alloc(128 * MIB)), Outcome.TooLarge)
   subject.verify()
@@ -44,8 +43,8 @@ t.test('a memory full of one size takes items of every other size', async t => {
     t.ok(subject.get(`k${bytes}`)?.value.equals(bytesOf(1, bytes)))
   }
   subject.verify()
-  const limit = 24 + subject.store.classes.largest
-  t.ok(pagesUsed(subject) <= limit, `${pagesUsed(subject)} pages, at most one more than -m for each class`)
+  const limit = (24 + subject.store.classes.largest) * MIB
+  t.ok(pageBytes(subject) <= limit, `${pageBytes(subject)} bytes, at most a page more than -m for each class`)
 })
 
 t.test('without evictions a full memory refuses, and what was there stays', async t => {
@@ -78,10 +77,10 @@ t.test('the memory limit can be lowered and raised again, but not beyond what wa
   const subject = new StoreUnderTest({ maxbytes: 32 * MIB })
   t.ok(subject.store.setMemoryLimit(8 * MIB))
   for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
-  t.equal(pagesUsed(subject), 8)
+  isFilled(t, subject, 8 * MIB)
   t.ok(subject.store.setMemoryLimit(32 * MIB))
   for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
-  t.equal(pagesUsed(subject), 32)
+  isFilled(t, subject, 32 * MIB)
   t.notOk(subject.store.setMemoryLimit(100_000 * MIB))
   subject.verify()
 })
@@ -108,14 +107,15 @@ function heapAfterCollection(): number {
   return process.memoryUsage().heapUsed
 }
 
-function pagesUsed(subject: StoreUnderTest): number {
-  let pages = 0
-  for (const shard of subject.store.shards) {
-    for (let slabClass = 1; slabClass <= subject.store.classes.largest; slabClass++) {
-      pages += shard.slabs.get(slabClass, ClassWord.PageCount)
-    }
-  }
-  return pages
+/** The bytes of all pages in use. */
+function pageBytes(subject: StoreUnderTest): number {
+  return subject.store.shards.reduce((sum, shard) => sum + shard.slabs.bytesUsed, 0)
+}
+
+/** The pages in use take no more than `limit`, and leave no room for another one. */
+function isFilled(t: Test, subject: StoreUnderTest, limit: number): void {
+  const used = pageBytes(subject)
+  t.ok(used <= limit && used > limit - MIB, `${used} bytes of ${limit}`)
 }
 
 t.test('memory in which nothing is stored any more serves any size', async t => {
@@ -181,7 +181,7 @@ t.test('two sizes in turn do not pump the memory past its limit', async t => {
     subject.put(Mode.Set, 'large', bytesOf(1, 9000))
     subject.delete('large')
   }
-  t.ok(pagesUsed(subject) <= 10, `${pagesUsed(subject)} pages: -m and the first of each class`)
+  t.ok(pageBytes(subject) <= 10 * MIB, `${pageBytes(subject)} bytes: -m and the first page of each class`)
   subject.verify()
 })
 

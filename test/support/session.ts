@@ -24,7 +24,7 @@ export interface SessionHost extends Host {
 export async function startSessions(t: Ends, options: Partial<Options> = {}, isDirect = false): Promise<SessionHost> {
   const clock = new ManualClock()
   const server = new Server({ ...options, port: 0 }, { clock, log: () => {} })
-  const protocol = new Protocols(server).for(server.options.protocol)
+  const protocol = new Protocols(server.host).for(server.options.protocol)
   let isStopped = false
   server.onShutdown = () => { isStopped = true }
   t.teardown(async () => {
@@ -87,7 +87,7 @@ export class BareSession implements Peer {
   private readonly unread: Uint8Array[] = []
 
   constructor(private readonly server: Server, protocol: Protocol, private readonly isDirect: boolean) {
-    this.session = new Session(server, protocol, this.door)
+    this.session = new Session(server.host, protocol, this.door)
   }
 
   send(bytes: Uint8Array): Promise<void> {
@@ -149,7 +149,7 @@ export class BareSession implements Peer {
   private deliver(): boolean {
     const bytes = this.unread.shift()
     if (bytes === undefined) return false
-    const { input } = this.server
+    const { input } = this.server.host
     const target = this.isDirect ? this.session.directTarget : undefined
     const count = Math.min(bytes.length, target?.length ?? READ_BYTES)
     if (count < bytes.length) this.unread.unshift(bytes.subarray(count))

@@ -5,7 +5,7 @@ import { Memory } from '../../src/memory/bytes.js'
 import { Extra, type Mode, Request } from '../../src/store/request.js'
 import { NO_ITEM } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
-import { Store, type StoreOptions } from '../../src/store/store.js'
+import { Store, type SharedStore, type StoreOptions } from '../../src/store/store.js'
 import { ManualClock } from './clock.js'
 
 export class StoreUnderTest {
@@ -13,9 +13,15 @@ export class StoreUnderTest {
   readonly store: Store
   private readonly request: Request
 
-  constructor(options: Partial<StoreOptions> = {}) {
-    this.store = new Store({ ...defaultOptions(), ioBytes: 0, shared: false, ...options }, this.clock)
+  constructor(options: Partial<StoreOptions> | Store = {}) {
+    const full = { ...defaultOptions(), ioBytes: 0, shared: false, threads: 1, ...options }
+    this.store = options instanceof Store ? options : new Store(full, this.clock)
     this.request = new Request(new Uint8Array(0))
+  }
+
+  /** What another thread has made. @param thread the number of this one, from 1 */
+  static attach(shared: SharedStore, thread: number): StoreUnderTest {
+    return new StoreUnderTest(Store.attach(shared, thread, new ManualClock()))
   }
 
   /** The request for a key, with the rest of it as it was. */
@@ -80,13 +86,25 @@ export class StoreUnderTest {
 
   /** Pins the item of a key, as a slow reader does; returns what unpins it. */
   pin(key: string): () => void {
+    const pinned = this.borrow(key)
+    if (pinned === undefined) throw new Error(`no item for ${key}, or too many pins`)
+    return pinned.end
+  }
+
+  /** As `pin`; the value can be read until the end. */
+  borrow(key: string): { read: () => Buffer, end: () => void } | undefined {
     const request = this.for(key)
     const shard = this.store.shardFor(request)
     const item = shard.acquire(request)
-    if (item === NO_ITEM) throw new Error(`no item for ${key}`)
-    if (!shard.tryPinLocked(item)) throw new Error(`too many pins of ${key}`)
+    const isPinned = item !== NO_ITEM && shard.tryPinLocked(item)
     shard.release(request)
-    return () => shard.unpin(item)
+    if (!isPinned) return undefined
+    const read = () => {
+      const value = Buffer.alloc(shard.items.valueBytes(item))
+      shard.items.readValue(item, 0, new Memory(value), 0, value.length)
+      return value
+    }
+    return { read, end: () => shard.unpin(item) }
   }
 
   /** @param extras bits of Extra; with them @param exptime of what stays of the item */

@@ -1,0 +1,165 @@
+// The connections of one thread: those its listeners accept, and the streams it is handed. Each has a place, of which all
+// threads together have as many as -c allows. Who finds none is told so and closed, or waits (-o no_maxconns_fast) until
+// a connection ends, in whichever thread that is.
+import { type Socket } from 'node:net'
+import { type Duplex } from 'node:stream'
+import { type Clock } from '../clock.js'
+import { assert } from '../errors.js'
+import { type Options, type ProtocolName } from '../options.js'
+import { type Host } from '../protocol/host.js'
+import { type Protocol } from '../protocol/session.js'
+import { Counter } from '../stats/counters.js'
+import { Connection, remoteAddress } from './connection.js'
+import { descriptorOf } from './handle.js'
+import { type Listening } from './listeners.js'
+import { PlaceState, type Places } from './places.js'
+import { type Shares } from './shares.js'
+import { type Tls } from './tls.js'
+
+const TOO_MANY = 'ERROR Too many open connections\r\n'
+/** What `Places.take` answers when there is none. */
+const NO_PLACE = -1
+
+/** What memcached says with -vv of who came. */
+const NEW_TEXT = {
+  auto: 'auto-negotiating client connection', ascii: 'ascii client connection.', binary: 'binary client connection.',
+} as const
+
+export class Connections {
+  private readonly all = new Set<Connection>()
+  /** Accepted sockets without a place; only with -o no_maxconns_fast. */
+  private readonly waiting: { socket: Socket; listening: Listening }[] = []
+  private waitingSince = 0
+  /** Who waits for the last connection to be gone. */
+  private readonly whenEmpty: (() => void)[] = []
+  private isClosed = false
+
+  /**
+   * @param shares where several threads accept whoever comes
+   * @param protocolFor what a conversation begins with
+   * @param roomMade called when a place is free that a socket in another thread waits for
+   */
+  constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
+    private readonly places: Places, private readonly shares: Shares | undefined, private readonly tls: Tls | undefined,
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly roomMade: () => void) {}
+
+  /** Serves one conversation on any stream. */
+  handle(stream: Duplex): void {
+    if (this.isClosed) stream.destroy()
+    if (stream.destroyed) return
+    const place = this.places.take()
+    if (place === NO_PLACE) return this.refuse(stream)
+    this.host.store.counters.add(Counter.TotalConnections)
+    this.open(stream, 'stream', this.options.protocol, false, place)
+  }
+
+  /** Takes a socket from a listener, that nobody reads yet. */
+  accept(socket: Socket, listening: Listening): void {
+    if (this.isClosed) return void socket.destroy()
+    const place = this.places.take()
+    if (place !== NO_PLACE) this.admit(socket, listening, place)
+    else if (this.options.maxconnsFast) this.refuse(socket)
+    else this.wait(socket, listening)
+    this.shares?.leaveSome()
+  }
+
+  private refuse(stream: Duplex): void {
+    this.host.store.counters.add(Counter.RejectedConnections)
+    stream.on('error', () => {})
+    stream.end(TOO_MANY, () => stream.destroy())
+  }
+
+  private wait(socket: Socket, listening: Listening): void {
+    const { places, waiting } = this
+    if (places.waiting >= this.options.backlog) return void socket.destroy()
+    if (places.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
+    if (waiting.length === 0) this.waitingSince = this.clock.milliseconds()
+    socket.on('error', () => {})
+    waiting.push({ socket, listening })
+    places.addWaiting(1)
+    // a thread that has given back a place before it could know that somebody waits tells nobody
+    this.admitWaiting()
+  }
+
+  /** Lets those in who wait, as far as there are places. */
+  admitWaiting(): void {
+    const { places, waiting } = this
+    if (waiting.length === 0) return
+    while (waiting.length > 0) {
+      const isGone = waiting[0]!.socket.destroyed
+      const place = isGone ? NO_PLACE : places.take()
+      if (!isGone && place === NO_PLACE) return
+      const { socket, listening } = waiting.shift()!
+      places.addWaiting(-1)
+      if (!isGone) this.admit(socket, listening, place)
+    }
+    this.host.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
+  }
+
+  private admit(socket: Socket, { name, protocol, verify }: Listening, place: number): void {
+    this.host.store.counters.add(Counter.TotalConnections)
+    this.shares?.add(1)
+    if (verify === undefined) return this.open(socket, name, protocol, true, place)
+    assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
+    this.places.note(place, PlaceState.Read, this.host.store.context.now)
+    this.places.describe(place, descriptorOf(socket), remoteAddress(socket, name), name)
+    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place), () => this.release(place, true))
+  }
+
+  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, place: number): void {
+    const entry = { listenAddress, isAccepted, place }
+    const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.places, gone => this.closed(gone))
+    this.all.add(connection)
+    // a single thread has the time to do so when it is asked
+    if (this.options.threads > 1) connection.describe()
+    if (this.host.verbosity > 1) this.host.log(`<${connection.id} new ${NEW_TEXT[protocol]}`)
+  }
+
+  private closed(connection: Connection): void {
+    this.all.delete(connection)
+    if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
+    this.release(connection.entry.place, connection.entry.isAccepted)
+    if (this.all.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
+  }
+
+  private release(place: number, isAccepted: boolean): void {
+    this.places.release(place)
+    if (isAccepted) this.shares?.add(-1)
+    this.admitWaiting()
+    if (this.waiting.length === 0 && this.places.waiting > 0) this.roomMade()
+  }
+
+  /** Ends those who have asked for nothing in so many seconds. */
+  closeIdle(seconds: number): void {
+    const { store } = this.host
+    store.refreshTime()
+    for (const connection of this.all) {
+      if (!connection.isIdle || store.context.now - connection.usedAt <= seconds) continue
+      store.counters.add(Counter.IdleKicks)
+      connection.destroy()
+    }
+  }
+
+  /** Says of each who it is and what it is doing at this moment; otherwise that is noted after each of its batches. */
+  describe(): void {
+    for (const connection of this.all) connection.describe()
+  }
+
+  /** Ends those that listeners have accepted. */
+  closeAccepted(): void {
+    const waiting = this.waiting.splice(0)
+    this.places.addWaiting(-waiting.length)
+    for (const { socket } of waiting) socket.destroy()
+    for (const connection of this.all) if (connection.entry.isAccepted) connection.destroy()
+  }
+
+  /** Ends all of them, for good; resolves when the last is gone. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    this.closeAccepted()
+    if (this.all.size === 0) return
+    const empty = new Promise<void>(resolve => { this.whenEmpty.push(resolve) })
+    for (const connection of this.all) connection.destroy()
+    await empty
+  }
+}

@@ -1,0 +1,287 @@
+// What serves in one thread: input, output and protocols, where it listens, its connections. A server has one in the
+// thread that made it and, with -t 2 or more, one in each of its workers; then the first serves only the streams that it
+// is handed. What they share is memory; whatever else one wants of the others goes through its Outside.
+import { type Socket } from 'node:net'
+import { type Duplex } from 'node:stream'
+import { type Clock } from './clock.js'
+import { Credentials, type Users } from './credentials.js'
+import { type Live } from './live.js'
+import { type Certificates } from './net/certificates.js'
+import { Connections } from './net/connections.js'
+import { Listeners, type Listening } from './net/listeners.js'
+import { type Places } from './net/places.js'
+import { type Shares } from './net/shares.js'
+import { Tls } from './net/tls.js'
+import { Udp, type UdpBound } from './net/udp.js'
+import { settingsReport, type Options } from './options.js'
+import { type Host, type Rows } from './protocol/host.js'
+import { Input, INPUT_BYTES } from './protocol/input.js'
+import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from './protocol/output.js'
+import { Protocols } from './protocols.js'
+import { type Prefixes } from './stats/prefixes.js'
+import { ageOfTail, connsReport, generalReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
+  type ServerFacts } from './stats/report.js'
+import { Segment } from './store/items.js'
+import { type Store } from './store/store.js'
+
+/** What a thread wants of the rest of the server. */
+export interface Outside {
+  /** One line for the person who started the server. */
+  log(line: string): void
+  /** The `shutdown` command. */
+  shutdown(isGraceful: boolean): void
+  /** The certificates have been read anew. */
+  certificatesRead(certificates: Certificates): void
+  /** There is a place that a socket in another thread waits for. */
+  roomMade(): void
+  /** Memory may be half written: nobody may go on. */
+  failed(error: unknown): void
+}
+
+/** What a thread is made of. */
+export interface ThreadParts {
+  readonly options: Options
+  readonly store: Store
+  readonly clock: Clock
+  readonly live: Live
+  readonly places: Places
+  /** Where several threads listen by one descriptor. */
+  readonly shares: Shares | undefined
+  readonly prefixes: Prefixes
+  /** Who may speak to it; undefined: everybody. */
+  readonly users: Users | undefined
+  /** Where there is TLS. */
+  readonly certificates: Certificates | undefined
+  /** Unix time in milliseconds at which the server was made. */
+  readonly startedAt: number
+  readonly outside: Outside
+}
+
+/** Where a thread listens. It may be posted to another. */
+export interface Opened {
+  readonly listening: readonly Listening[]
+  readonly udp: readonly UdpBound[]
+}
+
+const OUTPUT_TOTAL_BYTES = OUTPUT_BUFFERS * OUTPUT_BYTES
+/** What a thread needs for itself beside the items. */
+export const IO_BYTES = INPUT_BYTES + OUTPUT_TOTAL_BYTES
+
+const IDLE_CHECK_MS = 1000
+
+/** What memcached calls a listener with -vv. */
+const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
+
+export class Thread implements Host {
+  readonly store: Store
+  readonly input: Input
+  readonly output: Output
+  readonly prefixes: Prefixes
+  readonly credentials: Credentials | undefined
+  private readonly options: Options
+  private readonly clock: Clock
+  private readonly live: Live
+  private readonly places: Places
+  private readonly tls: Tls | undefined
+  private readonly listeners: Listeners
+  private readonly udp: Udp
+  private readonly connections: Connections
+  private readonly timers: (() => void)[] = []
+
+  constructor(private readonly parts: ThreadParts) {
+    const { options, store, clock, live, places, shares, prefixes, users, outside } = parts
+    this.options = options
+    this.store = store
+    this.clock = clock
+    this.live = live
+    this.places = places
+    this.prefixes = prefixes
+    const { memory } = store.shards[0]!.items
+    this.input = new Input(memory.bytes, store.ioStart)
+    this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
+    const usersFile = usersFileOf(options)
+    this.credentials = usersFile === undefined ? undefined : new Credentials(usersFile, users)
+    const protocols = new Protocols(this)
+    this.tls = this.makeTls()
+    this.connections = new Connections(this, options, clock, places, shares, this.tls, name => protocols.for(name),
+      () => outside.roomMade())
+    this.listeners = new Listeners(options, (socket, listening) => this.accept(socket, listening),
+      ({ id, protocol }) => this.logListening(id, LISTENER_TEXT[protocol]))
+    this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
+  }
+
+  private makeTls(): Tls | undefined {
+    const { certificates, options, clock, live, store, outside } = this.parts
+    if (certificates === undefined) return undefined
+    return new Tls(options, certificates, clock, live, store.counters, line => { if (this.verbosity > 0) this.log(line) },
+      read => outside.certificatesRead(read))
+  }
+
+  // Its life
+
+  /** Opens every listener. Rejects with a MemslabError whose message is one clear line; then `undoOpen` undoes the rest. */
+  async open(): Promise<void> {
+    await this.listeners.open()
+    await this.udp.open()
+  }
+
+  /** Listens where another thread does. */
+  async follow({ listening, udp }: Opened): Promise<void> {
+    await this.listeners.follow(listening)
+    await this.udp.follow(udp)
+  }
+
+  /** Takes note of where other threads listen. */
+  know({ listening, udp }: Opened): void {
+    this.listeners.know(listening)
+    this.udp.know(udp)
+  }
+
+  /** Where it listens, or knows that others do. */
+  get opened(): Opened { return { listening: this.listeners.listening, udp: this.udp.bound } }
+
+  startTimers(): void {
+    const { idleTimeout } = this.options
+    if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.connections.closeIdle(idleTimeout)))
+    const { tls } = this
+    if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))
+  }
+
+  private logListening(id: number, protocol: string): void {
+    if (this.verbosity > 1) this.log(`<${id} server listening (${protocol})`)
+  }
+
+  /** The first TCP port, 0 if there is none. */
+  get port(): number { return this.listeners.port }
+
+  /** The first UDP port, 0 if there is none. */
+  get udpPort(): number { return this.udp.port }
+
+  /**
+   * Takes nobody in any more, from this moment on. Where threads listen by one descriptor they must do this together.
+   * @returns whether something had to stay, so that the thread must too; see SharedDescriptor
+   */
+  drop(): boolean {
+    this.listeners.drop()
+    void this.udp.close()
+    return this.listeners.hasLeftovers || this.udp.hasLeftovers
+  }
+
+  /** Closes the listeners and what came from them; conversations handed in go on. */
+  async undoOpen(): Promise<void> {
+    const gone = [this.listeners.close(), this.udp.close()]
+    this.tls?.close()
+    this.connections.closeAccepted()
+    await Promise.all(gone)
+  }
+
+  /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
+  async close(): Promise<void> {
+    for (const stop of this.timers.splice(0)) stop()
+    await Promise.all([this.undoOpen(), this.connections.close()])
+  }
+
+  // Connections
+
+  /** Serves one conversation on any stream. */
+  handle(stream: Duplex): void { this.connections.handle(stream) }
+
+  private accept(socket: Socket, listening: Listening): void {
+    try {
+      this.connections.accept(socket, listening)
+    } catch (error) { this.failed(error) }
+  }
+
+  /** Another thread has made room for those who wait here. */
+  admitWaiting(): void { this.connections.admitWaiting() }
+
+  // What is read again while it serves
+
+  refreshCertificates(): string | undefined { return this.tls === undefined ? 'Error TLS not enabled' : this.tls.refresh() }
+
+  /** Goes by what another thread has read. */
+  useCertificates(certificates: Certificates): void { this.tls?.use(certificates) }
+
+  useUsers(users: Users): void { this.credentials?.use(users) }
+
+  // Host
+
+  get verbosity(): number { return this.live.verbosity }
+  set verbosity(level: number) { this.live.verbosity = level }
+  get isSaslEnabled(): boolean { return this.options.sasl }
+  get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
+  get isFlushEnabled(): boolean { return this.options.flushEnabled }
+  get isDumpEnabled(): boolean { return this.options.dumpEnabled }
+  get requestsPerTurn(): number { return this.options.reqsPerEvent }
+
+  log(line: string): void { this.parts.outside.log(line) }
+
+  shutdown(isGraceful: boolean): void { this.parts.outside.shutdown(isGraceful) }
+
+  failed(error: unknown): void { this.parts.outside.failed(error) }
+
+  report(name: Parameters<Host['report']>[0]): Rows {
+    switch (name) {
+      case '': return generalReport(this.store, this.facts)
+      case 'settings': return this.settings()
+      case 'items': return itemsReport(this.store, this.facts)
+      case 'slabs': return slabsReport(this.store)
+      case 'sizes': return sizesReport(this.store)
+      case 'conns': return connsReport(this.connectionFacts())
+    }
+  }
+
+  private settings(): Rows {
+    const { now } = this.store.context
+    let oldest = 0
+    for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
+      oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
+    }
+    return settingsReport(this.options, {
+      tcpPort: this.port,
+      udpport: this.udpPort,
+      oldest,
+      maxbytes: this.store.maxbytes,
+      verbosity: this.verbosity,
+      detailEnabled: this.prefixes.isOn,
+    })
+  }
+
+  private get facts(): ServerFacts {
+    const { options, places } = this
+    const milliseconds = this.clock.milliseconds()
+    return {
+      pid: process.pid,
+      time: Math.floor(milliseconds / 1000),
+      uptime: Math.floor((milliseconds - this.parts.startedAt) / 1000),
+      connectionsMax: options.maxconns,
+      connections: places.taken + this.udp.count,
+      reservedFds: this.listeners.listening.length,
+      isAccepting: places.waiting === 0,
+      threads: options.threads,
+      readBufferBytes: INPUT_BYTES * options.threads,
+      outputBufferBytes: OUTPUT_TOTAL_BYTES * options.threads,
+      slabReassign: options.slabReassign,
+      lruCrawler: options.lruCrawler,
+      lruMaintainer: options.lruMaintainer,
+      tempLru: options.tempLru,
+      hasIdleTimeout: options.idleTimeout > 0,
+      tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
+    }
+  }
+
+  private *connectionFacts(): Iterable<ConnectionFacts> {
+    const { now } = this.store.context
+    for (const { id, name } of this.listeners.listening) {
+      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
+    }
+    yield* this.udp.facts(now)
+    this.connections.describe()
+    yield* this.places.facts(now)
+  }
+}
+
+/** -S takes its users from the file of -Y, or where there is none from that of the environment. */
+export function usersFileOf({ sasl, authFile, saslPwdb }: Options): string | undefined {
+  return authFile ?? (sasl ? saslPwdb : undefined)
+}

@@ -1,0 +1,69 @@
+// What the main thread and its workers tell each other, and what a worker starts from. Everything else that they have in
+// common lies in memory that they share.
+import { type Users } from '../credentials.js'
+import { type Certificates } from '../net/certificates.js'
+import { type Options } from '../options.js'
+import { type SharedStore } from '../store/store.js'
+import { type Opened } from '../thread.js'
+
+/** What all workers start from. */
+export interface SharedParts {
+  readonly options: Options
+  readonly store: SharedStore
+  readonly live: SharedArrayBuffer
+  readonly places: SharedArrayBuffer
+  /** Where threads listen by one descriptor. */
+  readonly shares: SharedArrayBuffer | undefined
+  readonly prefixes: SharedArrayBuffer
+  /** The time of the server's own clock, see `mirror`; undefined: it goes by the machine's. */
+  readonly time: SharedArrayBuffer | undefined
+  /** Unix time in milliseconds. */
+  readonly startedAt: number
+  readonly users: Users | undefined
+  readonly certificates: Certificates | undefined
+}
+
+/** The data of one worker; `thread` counts from 1. */
+export interface WorkerParts extends SharedParts { readonly thread: number }
+
+/** What the main thread asks of a worker; each is answered, with its number. */
+export type Task =
+  /** Open what the options ask for. */
+  | { readonly do: 'open' }
+  /** Listen where another worker does. */
+  | { readonly do: 'follow'; readonly opened: Opened }
+  /** Take nobody in any more. */
+  | { readonly do: 'drop' }
+  /** Close all connections. */
+  | { readonly do: 'close' }
+
+export type NumberedTask = Task & { readonly task: number }
+
+/** What the main thread lets a worker know. */
+export type Notice =
+  /** There is room for a connection that waits. */
+  | { readonly do: 'admit' }
+  | { readonly do: 'use certificates'; readonly certificates: Certificates }
+  | { readonly do: 'use users'; readonly users: Users }
+
+/** The answer to a task. */
+export interface Done {
+  readonly tell: 'done'
+  readonly task: number
+  /** open: where it listens now. */
+  readonly opened?: Opened
+  /** drop: the thread must not end, see SharedDescriptor. */
+  readonly mustStay?: boolean
+  /** It could not be done: a MemslabError. */
+  readonly problem?: { readonly code: string; readonly message: string }
+}
+
+/** What a worker tells the main thread of its own accord. */
+export type News =
+  /** It has started. */
+  | { readonly tell: 'ready' }
+  | { readonly tell: 'line'; readonly line: string }
+  | { readonly tell: 'shutdown'; readonly isGraceful: boolean }
+  | { readonly tell: 'certificates'; readonly certificates: Certificates }
+  /** It has given back a place that somebody in another thread waits for. */
+  | { readonly tell: 'room' }

@@ -1,0 +1,187 @@
+// The workers of a server, as its main thread sees them. It starts them, has one of them open what the options ask for
+// and the others listen there too, passes on what concerns all of them, and notices when one of them dies. They end
+// together.
+import { Worker } from 'node:worker_threads'
+import { type Users } from '../credentials.js'
+import { MemslabError } from '../errors.js'
+import { type Certificates } from '../net/certificates.js'
+import { maskFiles } from '../net/listen.js'
+import { type Opened } from '../thread.js'
+import { type Done, type News, type Notice, type SharedParts, type Task } from './messages.js'
+
+/** How long a worker may take to take nobody in any more, and then to close its connections. Whoever does not is ended. */
+const PATIENCE_MS = 3000
+/** The same where another one has died: it may be waiting for what that one has locked. */
+const SHORT_PATIENCE_MS = 200
+
+/** What a pool tells the server. */
+export interface Above {
+  log(line: string): void
+  shutdown(isGraceful: boolean): void
+  /** A thread has read certificates, for all of them. */
+  certificatesRead(certificates: Certificates): void
+  /** A thread has died; the others must not go on. */
+  died(thread: number, error: unknown): void
+}
+
+export class Pool {
+  private readonly workers: readonly ServingThread[]
+  /** Whether they are meant to end. */
+  private isEnding = false
+  private opening: Promise<Opened> | undefined
+  private ended: Promise<void> | undefined
+
+  constructor(private readonly parts: SharedParts, private readonly above: Above) {
+    const { threads } = parts.options
+    this.workers = Array.from({ length: threads }, (_, index) => this.start(index + 1))
+  }
+
+  private start(thread: number): ServingThread {
+    const worker: ServingThread = new ServingThread(this.parts, thread, news => this.hear(worker, news), error => {
+      if (!this.isEnding) this.above.died(thread, error)
+    })
+    return worker
+  }
+
+  private hear(from: ServingThread, news: News): void {
+    switch (news.tell) {
+      case 'ready': return
+      case 'line': return this.above.log(news.line)
+      case 'shutdown': return this.above.shutdown(news.isGraceful)
+      case 'certificates': return this.above.certificatesRead(news.certificates)
+      case 'room': return this.admitWaiting(from)
+    }
+  }
+
+  /** Opens what the options ask for, in all threads. Rejects with a MemslabError whose message is one clear line. */
+  open(): Promise<Opened> { return this.opening = this.openAll() }
+
+  private async openAll(): Promise<Opened> {
+    const [first, ...others] = this.workers
+    const opened = await this.openIn(first!)
+    if (this.isEnding) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
+    await Promise.all(others.map(worker => worker.ask({ do: 'follow', opened })))
+    return opened
+  }
+
+  private async openIn(worker: ServingThread): Promise<Opened> {
+    const { socketPath, umask } = this.parts.options
+    // so that the mask, which is that of the whole process, holds only for as long as it takes to open
+    await worker.ready
+    const resetUmask = socketPath === undefined ? () => {} : maskFiles(umask)
+    try {
+      const { opened } = await worker.ask({ do: 'open' })
+      return opened!
+    } finally { resetUmask() }
+  }
+
+  // Notices
+
+  /** There is a place for somebody who waits, in any thread but `from`. */
+  admitWaiting(from?: unknown): void { this.notify({ do: 'admit' }, from) }
+
+  useCertificates(certificates: Certificates): void { this.notify({ do: 'use certificates', certificates }) }
+
+  useUsers(users: Users): void { this.notify({ do: 'use users', users }) }
+
+  private notify(notice: Notice, except?: unknown): void {
+    for (const worker of this.workers) if (worker !== except) worker.notify(notice)
+  }
+
+  // Their end
+
+  /** Ends all of them, once their connections are closed. May be called twice. */
+  close(): Promise<void> { return this.ended ??= this.end(PATIENCE_MS, true) }
+
+  /** Ends all of them, since one has died, whatever they are doing. */
+  abandon(): Promise<void> { return this.ended ??= this.end(SHORT_PATIENCE_MS, false) }
+
+  private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
+    this.isEnding = true
+    await inTime(this.opening, patienceMs)
+    // all of them, before any is ended: see SharedDescriptor
+    const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))
+    await Promise.all(this.workers.map(async (worker, index) => {
+      const answer = dropped[index]
+      if (answer !== undefined && isOrderly) await worker.askInTime({ do: 'close' }, patienceMs)
+      if (answer?.mustStay === true) worker.leaveAlone()
+      else await worker.end()
+    }))
+  }
+}
+
+/** What comes of something; undefined if it fails, or takes longer than this. */
+async function inTime<Result>(result: Promise<Result> | undefined, patienceMs: number): Promise<Result | undefined> {
+  if (result === undefined) return undefined
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), patienceMs) })
+  try {
+    return await Promise.race([result.catch(() => undefined), late])
+  } finally { clearTimeout(timer) }
+}
+
+/** One worker. */
+class ServingThread {
+  /** Resolves when it has started. */
+  readonly ready: Promise<void>
+  private readonly worker: Worker
+  private taskCount = 0
+  /** What it has been asked and not answered. */
+  private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
+  private isDead = false
+
+  /** @param died called once, when it has ended, for whatever reason */
+  constructor(parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
+    private readonly died: (error: unknown) => void) {
+    // what was said to the process, a loader for one, is not for it
+    this.worker = new Worker(new URL('./worker.js', import.meta.url),
+      { workerData: { ...parts, thread }, execArgv: [], name: `memslab ${thread}` })
+    let isReady: () => void
+    this.ready = new Promise(resolve => { isReady = resolve })
+    this.worker.on('message', (message: News | Done) => {
+      if (message.tell === 'done') return this.answered(message)
+      if (message.tell === 'ready') isReady()
+      hear(message)
+    })
+    this.worker.on('error', error => this.hasDied(error))
+    this.worker.on('exit', code => {
+      this.hasDied(new Error(`it has ended by itself, with code ${code}`))
+      isReady()
+    })
+  }
+
+  private answered({ problem, ...done }: Done): void {
+    const asked = this.open.get(done.task)
+    this.open.delete(done.task)
+    if (problem === undefined) asked?.resolve(done)
+    else asked?.reject(new MemslabError(problem.code, problem.message))
+  }
+
+  private hasDied(error: unknown): void {
+    if (this.isDead) return
+    this.isDead = true
+    for (const { reject } of this.open.values()) reject(this.loss())
+    this.open.clear()
+    this.died(error)
+  }
+
+  private loss(): MemslabError { return new MemslabError('EDIED', `thread ${this.thread} has died`) }
+
+  /** Rejects with a MemslabError if it cannot do this. */
+  ask(task: Task): Promise<Done> {
+    if (this.isDead) return Promise.reject(this.loss())
+    const number = ++this.taskCount
+    this.worker.postMessage({ ...task, task: number })
+    return new Promise((resolve, reject) => { this.open.set(number, { resolve, reject }) })
+  }
+
+  /** The same; undefined if it cannot, or has not by then. */
+  askInTime(task: Task, patienceMs: number): Promise<Done | undefined> { return inTime(this.ask(task), patienceMs) }
+
+  notify(notice: Notice): void { this.worker.postMessage(notice) }
+
+  /** It does nothing any more and keeps nobody from ending. */
+  leaveAlone(): void { this.worker.unref() }
+
+  async end(): Promise<void> { await this.worker.terminate() }
+}

@@ -1,0 +1,91 @@
+// The entry of a worker: a thread that serves, beside others, over the memory that it is given. It does what the main
+// thread tells it, and lives until that ends it. Whatever is thrown here and not caught ends it too, and then the server.
+import { setImmediate as turn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { GuardedClock, MirroredClock, SystemClock } from '../clock.js'
+import { assert, InvariantError, MemslabError } from '../errors.js'
+import { Live } from '../live.js'
+import { Places } from '../net/places.js'
+import { Shares } from '../net/shares.js'
+import { Prefixes } from '../stats/prefixes.js'
+import { Store } from '../store/store.js'
+import { Thread, type Outside } from '../thread.js'
+import { type Done, type News, type Notice, type NumberedTask, type Task, type WorkerParts } from './messages.js'
+
+assert(parentPort !== null, 'a worker has somebody to work for')
+const port = parentPort
+const tell = (news: News | Done): void => port.postMessage(news)
+const outside: Outside = {
+  log: line => tell({ tell: 'line', line }),
+  shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
+  certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
+  roomMade: () => tell({ tell: 'room' }),
+  failed: error => { throw error },
+}
+const thread = makeThread(workerData as WorkerParts)
+port.on('message', (message: NumberedTask | Notice) => {
+  if ('task' in message) void perform(message)
+  else take(message)
+})
+thread.startTimers()
+tell({ tell: 'ready' })
+
+function makeThread(parts: WorkerParts): Thread {
+  const { options, store, live, places, shares, prefixes, time } = parts
+  const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
+  const clock = new GuardedClock(ownClock, outside.failed)
+  return new Thread({
+    ...parts, clock, outside,
+    store: Store.attach(store, parts.thread, clock),
+    live: new Live(live),
+    places: new Places(places, options.maxconns),
+    shares: shares && new Shares(shares, parts.thread),
+    prefixes: new Prefixes(prefixes, options.prefixDelimiter),
+  })
+}
+
+async function perform(message: NumberedTask): Promise<void> {
+  const { task } = message
+  try {
+    tell({ tell: 'done', task, ...await carryOut(message) })
+  } catch (error) {
+    if (!(error instanceof MemslabError)) throw error
+    tell({ tell: 'done', task, problem: { code: error.code, message: error.message } })
+  }
+}
+
+async function carryOut(task: Task): Promise<Partial<Done>> {
+  switch (task.do) {
+    case 'open':
+      await thread.open()
+      await untilPolled()
+      return { opened: thread.opened }
+    case 'follow':
+      await thread.follow(task.opened)
+      await untilPolled()
+      return {}
+    case 'drop':
+      return { mustStay: thread.drop() }
+    case 'close':
+      await thread.close()
+      return {}
+  }
+}
+
+/**
+ * Until the event loop has told the kernel of what has been opened. If another thread closed a descriptor before that,
+ * the loop could not, and would abort the process. It does so when it waits for events, which is before the second turn.
+ */
+async function untilPolled(): Promise<void> {
+  await turn()
+  await turn()
+}
+
+function take(notice: Notice): void {
+  switch (notice.do) {
+    case 'admit': return thread.admitWaiting()
+    case 'use certificates': return thread.useCertificates(notice.certificates)
+    case 'use users': return thread.useUsers(notice.users)
+    default: throw new InvariantError(`a worker is told what it does not know: ${JSON.stringify(notice)}`)
+  }
+}

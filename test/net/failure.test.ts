@@ -1,0 +1,82 @@
+// A broken invariant in a server with one thread: the server ends, and says why; the process that it runs in goes on.
+import { duplexPair } from 'node:stream'
+import t, { type Test } from 'tap'
+import { createServer, type Options, type Server } from '../../src/index.js'
+import { InvariantError } from '../../src/errors.js'
+import { Client } from '../support/client.js'
+import { ManualClock } from '../support/clock.js'
+import { DatagramClient } from '../support/datagram.js'
+
+const HOST = '127.0.0.1'
+
+interface Fragile {
+  readonly server: Server
+  readonly clock: ManualClock
+  readonly lines: string[]
+  readonly failures: Error[]
+  /** From now on whatever asks for the time finds the store broken. */
+  breakIt(): void
+}
+
+async function start(t: Test, options: Partial<Options> = {}): Promise<Fragile> {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const failures: Error[] = []
+  const server = createServer({ port: -1, listen: [HOST], ...options },
+    { clock, log: line => lines.push(line), failed: error => failures.push(error) })
+  t.teardown(() => server.close())
+  await server.listen()
+  const breakIt = (): void => {
+    server.store.refreshTime = () => { throw new InvariantError('broken for a test') }
+  }
+  return { server, clock, lines, failures, breakIt }
+}
+
+function checkEnd(t: Test, { lines, failures }: Fragile): void {
+  t.match(failures, [new InvariantError('broken for a test')])
+  t.equal(failures.length, 1)
+  t.equal(lines[0], 'the server has died: broken invariant: broken for a test')
+  t.match(lines[1], /^ +at /)
+}
+
+t.test('in a request', async t => {
+  const fragile = await start(t)
+  const clients = await Promise.all([1, 2, 3].map(() => Client.connect({ host: HOST, port: fragile.server.port })))
+  await clients[0]!.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+  fragile.breakIt()
+  void clients[0]!.send('get k\r\n')
+  for (const client of clients) await client.expectClosed()
+  checkEnd(t, fragile)
+  await fragile.server.close()
+  t.same(fragile.server.addresses, [])
+})
+
+t.test('in a request on a stream that was handed in', async t => {
+  const fragile = await start(t)
+  const [here, there] = duplexPair()
+  fragile.server.handle(there)
+  fragile.breakIt()
+  here.write('version\r\n')
+  await new Promise(resolve => there.once('close', resolve))
+  checkEnd(t, fragile)
+})
+
+t.test('in the background', async t => {
+  const fragile = await start(t)
+  const client = await Client.connect({ host: HOST, port: fragile.server.port })
+  fragile.breakIt()
+  fragile.clock.advance(1)
+  await client.expectClosed()
+  checkEnd(t, fragile)
+})
+
+t.test('in a datagram', async t => {
+  const fragile = await start(t, { udpport: -1 })
+  const client = await DatagramClient.open(fragile.server.udpPort)
+  const neighbour = await Client.connect({ host: HOST, port: fragile.server.port })
+  fragile.breakIt()
+  await client.send('get k\r\n')
+  await neighbour.expectClosed()
+  checkEnd(t, fragile)
+  await client.hangUp()
+})

@@ -1,0 +1,42 @@
+// Which thread leaves the next connection to another, and that it does not wait for long.
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import t from 'tap'
+import { Shares } from '../../src/net/shares.js'
+
+t.test('who is not ahead waits for nobody', t => {
+  const memory = new SharedArrayBuffer(Shares.bytesFor(3))
+  const [first, second, third] = [1, 2, 3].map(thread => new Shares(memory, thread))
+  for (const [shares, count] of [[first, 40], [second, 42], [third, 47]] as const) shares?.add(count)
+  const before = performance.now()
+  for (let count = 0; count < 10_000; count++) {
+    first?.leaveSome()
+    second?.leaveSome()
+    third?.leaveSome()
+  }
+  t.ok(performance.now() - before < 5000, 'where each waited a millisecond this took 30 seconds')
+  t.end()
+})
+
+t.test('who is ahead goes on when nobody comes, and when somebody has', async t => {
+  const memory = new SharedArrayBuffer(Shares.bytesFor(2))
+  const shares = new Shares(memory, 1)
+  shares.add(10)
+  shares.leaveSome()
+  // the other thread accepts as many, as fast as it can
+  const other = new Worker(`
+    const { workerData, parentPort } = require('node:worker_threads')
+    const words = new Int32Array(workerData)
+    for (let count = 0; count < 10; count++) {
+      words[2]++
+      Atomics.add(words, 0, 1)
+      Atomics.notify(words, 0)
+    }
+    parentPort.postMessage('done')`, { eval: true, execArgv: [], workerData: memory })
+  const done = once(other, 'message')
+  shares.leaveSome()
+  await done
+  shares.leaveSome()
+  t.equal(new Int32Array(memory)[2], 10)
+  await other.terminate()
+})

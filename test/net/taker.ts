@@ -1,0 +1,53 @@
+// One of several threads that take and release places at once, see places.test.ts.
+import { workerData } from 'node:worker_threads'
+import { PlaceState, Places } from '../../src/net/places.js'
+import { Prng } from '../support/prng.js'
+import { meet } from '../support/threads.js'
+
+/** What a taker works with. */
+export interface TakerData {
+  readonly memory: SharedArrayBuffer
+  readonly count: number
+  /** A word for each place: who holds it, 0 for nobody. */
+  readonly holders: Int32Array
+  /** How often a place was handed out that somebody held. */
+  readonly clashes: Int32Array
+  readonly gate: Int32Array
+  readonly threads: number
+  /** The number of this one, from 1. */
+  readonly thread: number
+  readonly rounds: number
+  /** It holds so many at most, and so many in the end. */
+  readonly heldMax: number
+  readonly kept: number
+}
+
+const { memory, count, holders, clashes, gate, threads, thread, rounds, heldMax, kept } = workerData as TakerData
+const places = new Places(memory, count)
+const prng = new Prng(thread)
+const held: number[] = []
+
+function take(): void {
+  const place = places.take()
+  if (place === -1) return
+  if (Atomics.compareExchange(holders, place, 0, thread) !== 0) Atomics.add(clashes, 0, 1)
+  places.note(place, PlaceState.Read, 0)
+  places.describe(place, thread, `address of ${thread}`, 'x'.repeat(thread))
+  held.push(place)
+}
+
+function release(): void {
+  const [place = -1] = held.splice(prng.below(held.length), 1)
+  Atomics.store(holders, place, 0)
+  places.release(place)
+}
+
+meet(gate, threads)
+for (let round = 0; round < rounds; round++) {
+  if (held.length === 0 || (held.length < heldMax && prng.below(2) === 0)) take()
+  else release()
+  places.addWaiting(1)
+  if (round % 2 === 0) places.addWaiting(-1)
+}
+while (held.length > kept) release()
+while (held.length < kept) take()

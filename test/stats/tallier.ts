@@ -1,0 +1,26 @@
+// One of several threads that count prefixes at once, see prefixes.test.ts.
+import { workerData } from 'node:worker_threads'
+import { Prefixes } from '../../src/stats/prefixes.js'
+import { meet } from '../support/threads.js'
+
+/** What a tallier works with. */
+export interface TallierData {
+  readonly memory: SharedArrayBuffer
+  readonly gate: Int32Array
+  readonly threads: number
+  /** Counts a get, a hit for every second one, a set and a delete of each of the prefixes, so often. */
+  readonly rounds: number
+  readonly prefixes: number
+}
+
+const { memory, gate, threads, rounds, prefixes: count } = workerData as TallierData
+const prefixes = new Prefixes(memory, ':')
+const keys = Array.from({ length: count }, (_, index) => Buffer.from(`prefix${index}:key`))
+meet(gate, threads)
+for (let round = 0; round < rounds; round++) {
+  for (const key of keys) {
+    prefixes.recordGet(key, 0, key.length, round % 2 === 0)
+    prefixes.recordSet(key, 0, key.length)
+    prefixes.recordDelete(key, 0, key.length)
+  }
+}

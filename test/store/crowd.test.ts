@@ -1,0 +1,68 @@
+// Several threads on one store, over tables and stripes so small that every lock is waited for: whatever they do to each
+// other, no value is torn or foreign, and at the end every chunk, list and counter agrees with every other.
+import { randomInt } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { runThreads } from '../support/threads.js'
+import { StoreUnderTest } from '../support/store.js'
+import { type StoreOptions } from '../../src/store/store.js'
+import { type MemberData } from './crowd.js'
+
+const MIB = 1024 * 1024
+const THREADS = 3
+const SEED = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 30))
+/** More for a longer trial. */
+const OPERATIONS = Number(process.env['MEMSLAB_CROWD_OPERATIONS'] ?? 5000)
+
+type Work = Pick<MemberData, 'keys' | 'sizes' | 'flushes'> & { readonly share?: number }
+
+/** @returns how many increments the threads were told of */
+async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promise<{ subject: StoreUnderTest, added: number }> {
+  t.comment(`seed ${SEED}`)
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, shared: true, threads: THREADS + 1, ...options })
+  const gate = new Int32Array(new SharedArrayBuffer(8))
+  const shared = subject.store.share()
+  const members = Array.from({ length: THREADS }, (_, index): MemberData =>
+    ({ shared, gate, threads: THREADS, thread: index + 1, seed: SEED, operations: OPERATIONS * (work.share ?? 1), ...work }))
+  await runThreads(new URL('crowd.ts', import.meta.url), members, () => {
+    subject.store.balanceStep()
+    subject.store.sweepStep()
+  })
+  subject.verify()
+  return { subject, added: Atomics.load(gate, 1) }
+}
+
+t.test('few keys, two stripes: no value is torn, no increment is lost', async t => {
+  const { subject, added } = await crowd(t, { stripes: 2 }, { keys: 6, sizes: [40, 300, 9000], flushes: 0 })
+  let sum = 0n
+  for (let key = 0; key < 6; key++) {
+    const count = subject.get(`key-${key}-count`)?.value.toString()
+    if (count !== undefined) sum += BigInt(count.trim())
+  }
+  t.equal(sum, BigInt(added), 'nothing was evicted, so all increments are there')
+})
+
+t.test('small items in a full memory: everybody evicts what the others read', async t => {
+  const { subject } = await crowd(t, { stripes: 2, maxbytes: 2 * MIB }, { keys: 250, sizes: [200, 8000, 60_000], flushes: 1 })
+  t.ok(subject.store.itemCount > 0)
+})
+
+t.test('items of many pieces are replaced, evicted and read at once', async t => {
+  await crowd(t, { stripes: 4, maxbytes: 8 * MIB, itemSizeMax: 4 * MIB },
+    { keys: 12, sizes: [100, 1_500_000, 700_000], flushes: 1, share: 1 / 50 })
+})
+
+t.test('pages go from class to class while everybody stores', async t => {
+  await crowd(t, { stripes: 2, maxbytes: 3 * MIB, slabAutomove: 1 },
+    { keys: 200, sizes: [100, 1000, 4000, 16_000, 40_000, 120_000], flushes: 2 })
+})
+
+t.test('flushes, sweeps and stores cross each other, and nothing flushed comes back', async t => {
+  const { subject } = await crowd(t, { stripes: 2 }, { keys: 60, sizes: [500], flushes: 300 })
+  subject.store.flush(0)
+  t.same(Array.from({ length: 60 }, (_, key) => subject.get(`key-${key}`)).filter(found => found !== undefined), [])
+  subject.verify()
+})
+
+t.test('the list of old, where every hit moves its item, bears many readers', async t => {
+  await crowd(t, { stripes: 2, maxbytes: 2 * MIB, lruSegmented: false }, { keys: 100, sizes: [200, 9000, 50_000], flushes: 0 })
+})

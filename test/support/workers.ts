@@ -1,0 +1,101 @@
+// A server with several threads, for a test: the built one, as workers are started from what is built. Its clock stands
+// still until the test moves it, and when the test ends its store is verified.
+
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
+import type { NetConnectOpts, Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+import { Server } from '../../dist/server.js'
+import type { Options } from '../../src/options.js'
+import type { Bytes } from './bytes.js'
+import { Client } from './client.js'
+import { ManualClock } from './clock.js'
+import type { Ends } from './real.js'
+import type { Host } from './replay.js'
+
+if (!existsSync(fileURLToPath(new URL('../../dist/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
+
+/** What a server that has not read everything by then is not going to read. */
+const PATIENCE_MS = 300
+/** Turns of this event loop after which what the server has answered has been heard. */
+const TURNS = 20
+
+const HOST = '127.0.0.1'
+
+export interface ThreadedServer extends Host {
+  readonly server: Server
+  readonly clock: ManualClock
+  readonly lines: string[]
+  /** Errors it was told of. */
+  readonly failures: Error[]
+  connect(): Promise<Client>
+}
+
+/** On 127.0.0.1, with two threads unless the options say otherwise. */
+export async function startThreads(t: Ends, options: Partial<Options> = {}): Promise<ThreadedServer> {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const failures: Error[] = []
+  const server = new Server({ threads: 2, port: -1, listen: [HOST], ...options },
+    { clock, log: line => lines.push(line), failed: error => failures.push(error) })
+  const stopped = new Promise<void>(resolve => {
+    server.onShutdown = () => void server.close().then(resolve)
+  })
+  t.teardown(async () => {
+    await server.close()
+    if (failures.length === 0) server.verify()
+  })
+  await server.listen()
+  const progress = new Progress(server)
+  const to = options.socketPath === undefined ? { host: HOST, port: server.port } : { path: options.socketPath }
+  return {
+    server, clock, lines, failures,
+    connect: async () => await CountedClient.open(to, progress),
+    settle: async () => { await progress.settle() },
+    pass: async milliseconds => {
+      await progress.settle()
+      clock.advance(milliseconds / 1000)
+      await progress.settle()
+    },
+    stopped: async () => { await stopped },
+  }
+}
+
+/** How much the clients have sent, and the server read, in whichever thread. */
+class Progress {
+  private sentBytes = 0
+
+  constructor(private readonly server: Server) {}
+
+  sent(bytes: number): void { this.sentBytes += bytes }
+
+  private get readBytes(): number { return Number(new Map(this.server.host.report('')).get('bytes_read')) }
+
+  /** Until everything has been read that was sent; the answers are written in the same breath. */
+  async settle(): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS
+    while (this.readBytes < this.sentBytes && performance.now() < deadline) await turn()
+    // what is not read now never will be, of who is gone or not listened to, or its count has been reset
+    this.sentBytes = this.readBytes
+    for (let count = 0; count < TURNS; count++) await turn()
+  }
+}
+
+class CountedClient extends Client {
+  private constructor(socket: Socket, private readonly progress: Progress) { super(socket) }
+
+  static async open(to: NetConnectOpts, progress: Progress): Promise<CountedClient> {
+    const socket = connect(to)
+    await once(socket, 'connect')
+    socket.setNoDelay(true)
+    return new CountedClient(socket, progress)
+  }
+
+  override send(bytes: Bytes): Promise<void> {
+    this.progress.sent(bytes.length)
+    return super.send(bytes)
+  }
+}
