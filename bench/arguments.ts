@@ -7,17 +7,22 @@ export interface Arguments {
   readonly help: boolean
   readonly quick: boolean
   readonly json: boolean
+  readonly table: boolean
   readonly only: RegExp | undefined
+  readonly threads: readonly number[]          // none: the rows say with how many
   readonly seconds: number
   readonly rounds: number
   readonly servers: readonly ServerCommand[]   // the first is compared with the second, if there is one
   readonly problems: readonly string[]
 }
 
-export const helpText = `npm run bench -- [options]    measures memslab beside memcached, one server thread each
+export const helpText = `npm run bench -- [options]    measures memslab beside memcached, both with the same number of threads
 
   --quick             half a minute for most of the rows: are the answers right? (the figures mean little)
-  --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|held'
+  --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|memory'
+  --memory            only the rows about memory and start-up: the same as --only memory
+  --threads LIST      rows with -t as the list says, for example 1,2,4: a few of the rows, or those of --only
+  --table             also as a Markdown table, with the servers side by side
   --rounds N          measurements of a row on each server, in alternation (5)
   --seconds N         length of one measurement (1)
   --server NAME       memslab, memcached or both (both, as far as installed)
@@ -32,23 +37,33 @@ export function readArguments(argv: readonly string[]): Arguments {
       help: { type: 'boolean', short: 'h', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      table: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
       only: { type: 'string' },
+      threads: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       server: { type: 'string', default: 'both' },
       command: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { help, quick, json, only, server, command } = values
+  const { help, quick, json, table, memory, server, command } = values
   const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
   const rounds = Number(values.rounds ?? (quick ? 1 : 5))
+  const threads = values.threads === undefined ? [] : values.threads.split(',').map(Number)
+  const only = values.only ?? (memory ? '^memory' : undefined)
   const problems = [
     ...(seconds > 0 ? [] : ['--seconds must be above 0']),
     ...(Number.isInteger(rounds) && rounds > 0 ? [] : ['--rounds must be a whole number above 0']),
+    ...(threads.every(count => Number.isInteger(count) && count > 0) ? [] : ['--threads is a list of whole numbers above 0']),
+    ...(memory && (threads.length > 0 || values.only !== undefined) ? ['--memory goes with neither --threads nor --only'] : []),
     ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
     ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
   ]
-  return { help, quick, json, only: only === undefined ? undefined : new RegExp(only, 'i'), seconds, rounds, servers: pickServers(server, command), problems }
+  return {
+    help, quick, json, table, only: only === undefined ? undefined : new RegExp(only, 'i'), threads, seconds, rounds,
+    servers: pickServers(server, command), problems,
+  }
 }
 
 function pickServers(server: string, commands: readonly string[]): ServerCommand[] {

@@ -1,5 +1,6 @@
 // One client connection that keeps exactly one batch under way and compares every byte of the answers. All connections
 // of a thread read into one buffer; nothing is parsed. Used by the load threads, and by the main thread to fill a server.
+// What is asked only once, and how a socket is opened, is here too.
 
 import { connect, type Socket } from 'node:net'
 import { adoptCas, type Batch } from './feeds.js'
@@ -32,17 +33,12 @@ export class Connection {
   private fail: (reason: Error) => void = () => {}
 
   constructor(port: number, private readonly next: () => Batch | undefined, private readonly tally: Tally) {
-    this.socket = connect({
-      host: '127.0.0.1', port, noDelay: true,
-      onread: { buffer: readBuffer, callback: (length, buffer) => this.receive(length, buffer as Buffer) },
-    })
+    this.socket = open(port, (length, buffer) => this.receive(length, buffer))
     const broken = new Promise<never>((_, reject) => { this.fail = reject })
     this.opened = Promise.race([broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
     this.ended = Promise.race([broken, new Promise<void>(resolve => { this.end = resolve })])
     this.ended.catch(() => {})
-    this.socket.on('error', error => this.fail(error))
-    this.socket.setTimeout(SILENCE_MS_MAX, () => this.fail(new Error('no answer')))
-    this.socket.on('close', () => this.fail(new Error('the server closed a connection')))
+    failWith(this.socket, error => this.fail(error))
   }
 
   start(): void {
@@ -104,9 +100,7 @@ export class Connection {
   }
 
   private refuse(bytes: Buffer): void {
-    const expected = this.batch?.answer.subarray(this.received, this.received + bytes.length) ?? Buffer.alloc(0)
-    const at = bytes.findIndex((byte, index) => byte !== expected[index])
-    this.fail(new Error(`wrong answer: ${excerpt(bytes, at)} instead of ${excerpt(expected, at)}`))
+    this.fail(wrongAnswer(bytes, this.batch?.answer.subarray(this.received, this.received + bytes.length) ?? Buffer.alloc(0)))
     this.socket.destroy()
   }
 
@@ -114,6 +108,26 @@ export class Connection {
     this.end()
     this.socket.destroy()
   }
+}
+
+// A socket whose bytes go to `receive`, in a buffer that is valid until it returns. False: it wants no more.
+export function open(port: number, receive: (length: number, buffer: Buffer) => boolean): Socket {
+  return connect({
+    host: '127.0.0.1', port, noDelay: true,
+    onread: { buffer: readBuffer, callback: (length, buffer) => receive(length, buffer as Buffer) },
+  })
+}
+
+// Whatever ends a socket that nobody here has ended.
+export function failWith(socket: Socket, fail: (reason: Error) => void): void {
+  socket.on('error', fail)
+  socket.setTimeout(SILENCE_MS_MAX, () => fail(new Error('no answer')))
+  socket.on('close', () => fail(new Error('the server closed a connection')))
+}
+
+export function wrongAnswer(bytes: Buffer, expected: Buffer): Error {
+  const at = bytes.findIndex((byte, index) => byte !== expected[index])
+  return new Error(`wrong answer: ${excerpt(bytes, at)} instead of ${excerpt(expected, at)}`)
 }
 
 function excerpt(bytes: Buffer, at: number): string {

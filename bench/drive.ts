@@ -2,13 +2,15 @@
 // rather than a time is wanted. Batches are compared byte for byte here too.
 
 import { askStats, Connection } from './connection.js'
-import { FreshFeed, type Batch, type Feed } from './feeds.js'
+import { FreshFeed, mixedSizes, sameSizes, type Batch, type Feed } from './feeds.js'
 import { Histogram } from './histogram.js'
 
 export const FILL_ROUND = 99        // keeps the keys of filling apart from those of the measurements
 const FILL_STEP_BYTES = 2 ** 23
-const FILL_CONNECTIONS = 8
+const FILL_CONNECTIONS = 16         // so that every thread of a server has some
 const FILL_DEPTH = 100
+
+export type Stats = ReadonlyMap<string, number>
 
 // Every batch once, over one connection.
 export async function sendAll(port: number, batches: readonly Batch[]): Promise<void> {
@@ -30,9 +32,12 @@ export async function sendCount(port: number, feeds: readonly Feed[], requests: 
 }
 
 // Sets ever new keys until the statistics satisfy the caller; returns those.
-export async function fillUntil(port: number, valueBytes: number, isEnough: (stats: Map<string, number>) => boolean): Promise<Map<string, number>> {
-  const feeds = Array.from({ length: FILL_CONNECTIONS }, (_, index) => new FreshFeed(FILL_ROUND, index, FILL_DEPTH, valueBytes))
-  const requests = FILL_STEP_BYTES / (valueBytes + 64)
+export async function fillUntil(port: number, valueBytes: number | 'mixed', isEnough: (stats: Stats) => boolean): Promise<Stats> {
+  const sizes = Array.from({ length: FILL_CONNECTIONS }, (_, connection) =>
+    valueBytes === 'mixed' ? mixedSizes(FILL_DEPTH, connection) : sameSizes(FILL_DEPTH, valueBytes))
+  const feeds = sizes.map((some, connection) => new FreshFeed(FILL_ROUND, connection, some))
+  const meanBytes = sizes.flat().reduce((sum, size) => sum + size, 0) / (FILL_CONNECTIONS * FILL_DEPTH)
+  const requests = FILL_STEP_BYTES / (meanBytes + 64)
   for (;;) {
     await sendCount(port, feeds, requests)
     const stats = await askStats(port)

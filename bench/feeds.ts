@@ -23,12 +23,14 @@ const GETS_PER_SET = 10
 export const KEYS_PER_GET = 50
 const COUNTER_START = 1_000_000_000   // ten digits, and so it stays for nine billion increments
 const SEQUENCE_DIGITS = 9
+const MIXED_BYTES_MIN = 10
+const MIXED_BYTES_MAX = 8192
 
 // The feeds of all connections of one workload; `round` keeps the keys of one measurement apart from another's.
 export function makeFeeds(workload: SpeedWorkload, round: number): (connection: number) => Feed {
   switch (workload.command) {
     case 'incr': return connection => new CounterFeed(connection, workload.depth)
-    case 'churn': return connection => new FreshFeed(round, connection, workload.depth, workload.valueBytes)
+    case 'churn': return connection => new FreshFeed(round, connection, sameSizes(workload.depth, workload.valueBytes))
     default: {
       const batches = gather(exchangesOf(workload), workload.depth)
       return connection => new CycleFeed(batches, connection * 7919)
@@ -115,22 +117,28 @@ class CycleFeed implements Feed {
   }
 }
 
-// Sets of keys never used before: 20 bytes each, the digits of the last nine written anew into the one request buffer.
+// Sets of keys never used before, one for each of the sizes: the keys have 20 bytes, the digits of the last nine written anew into the one
+// request buffer.
 export class FreshFeed implements Feed {
   private readonly batch: Batch
   private readonly digitsAt: number[] = []
   private sequence = 0
 
-  constructor(round: number, connection: number, depth: number, valueBytes: number) {
-    const prefix = `key:${String(round % 100).padStart(2, '0')}:${String(connection).padStart(4, '0')}`
-    const start = `set ${prefix}`
-    const line = `${start}${'0'.repeat(SEQUENCE_DIGITS)} 0 0 ${valueBytes}\r\n`
-    const one = Buffer.concat([Buffer.from(line), Buffer.alloc(valueBytes, 'abcdefgh'), Buffer.from('\r\n')])
-    for (let step = 0; step < depth; step++) this.digitsAt.push(step * one.length + start.length)
+  constructor(round: number, connection: number, sizes: readonly number[]) {
+    const start = `set key:${String(round % 100).padStart(2, '0')}:${String(connection).padStart(4, '0')}`
+    const digits = '0'.repeat(SEQUENCE_DIGITS)
+    let at = 0
+    const sets = sizes.map(valueBytes => {
+      const line = Buffer.from(`${start}${digits} 0 0 ${valueBytes}\r\n`)
+      const set = Buffer.concat([line, Buffer.alloc(valueBytes, 'abcdefgh'), Buffer.from('\r\n')])
+      this.digitsAt.push(at + start.length)
+      at += set.length
+      return set
+    })
     this.batch = {
-      request: Buffer.concat(Array.from({ length: depth }, () => one)),
-      answer: Buffer.concat(Array.from({ length: depth }, () => STORED)),
-      requests: depth,
+      request: Buffer.concat(sets),
+      answer: Buffer.concat(sizes.map(() => STORED)),
+      requests: sizes.length,
       mayBeRefused: true,
     }
   }
@@ -139,6 +147,16 @@ export class FreshFeed implements Feed {
     for (const at of this.digitsAt) writeDigits(this.batch.request, at, SEQUENCE_DIGITS, this.sequence++)
     return this.batch
   }
+}
+
+export function sameSizes(count: number, valueBytes: number): number[] {
+  return Array.from({ length: count }, () => valueBytes)
+}
+
+// From 10 B to 8 KiB, as many of each doubling, others for each seed.
+export function mixedSizes(count: number, seed: number): number[] {
+  const prng = new Prng(seed)
+  return Array.from({ length: count }, () => Math.round(MIXED_BYTES_MIN * (MIXED_BYTES_MAX / MIXED_BYTES_MIN) ** prng.next()))
 }
 
 // Every connection counts `depth` counters of its own up together, so it knows each answer: the first batch sets them.

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { askStats } from './connection.js'
 import { sendAll, sendCount } from './drive.js'
-import { FreshFeed, makeFeeds, preload } from './feeds.js'
+import { FreshFeed, makeFeeds, preload, sameSizes } from './feeds.js'
 import type { ProbeReport } from './probe.js'
 import { RunningServer, type ServerCommand } from './servers.js'
 import type { SpeedWorkload } from './workloads.js'
@@ -42,7 +42,7 @@ export async function measureGarbage(command: ServerCommand, requests: number): 
   if (node !== process.execPath && node !== 'node') return undefined
   const probe = new URL('./probe.js', import.meta.url).href
   const argv = [node, '--expose-gc', '--import', probe, ...rest]
-  const server = await RunningServer.start({ name: command.name, argv }, MEGABYTES, true)
+  const server = await RunningServer.start({ name: command.name, argv }, { megabytes: MEGABYTES, ipc: true })
   try {
     const served: Served[] = []
     for (const workload of workloads) served.push(await serve(server, workload, requests))
@@ -67,7 +67,7 @@ async function serve(server: RunningServer, workload: SpeedWorkload, requests: n
 
 async function heapWith(server: RunningServer, items: number): Promise<HeapSize> {
   const missing = items - (await askStats(server.port)).get('curr_items')!
-  if (missing > 0) await sendCount(server.port, [new FreshFeed(items % 97, 0, 100, 10)], missing)
+  if (missing > 0) await sendCount(server.port, [new FreshFeed(items % 97, 0, sameSizes(100, 10))], missing)
   const { heapBytes } = await askProbe(server)
   return { items: (await askStats(server.port)).get('curr_items')!, bytes: heapBytes }
 }

@@ -5,26 +5,17 @@
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Memory } from '../dist/memory/bytes.js'
-import { Session, type Peer } from '../dist/protocol/session.js'
-import { Protocols } from '../dist/protocols.js'
-import { Server } from '../dist/server.js'
 import { NO_ITEM } from '../dist/store/items.js'
 import { Request } from '../dist/store/request.js'
 import type { Store } from '../dist/store/store.js'
-import { adoptCas, KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'
+import { BareHost, sessionLayers, type Layer } from './bare.js'
 import { median } from './numbers.js'
-import type { SpeedWorkload } from './workloads.js'
 
 export interface LayerResult {
   readonly name: string
   readonly ns: number                    // median of the repeats
   readonly collectionsPerMillion: number
   readonly checksum: number
-}
-
-interface Layer {
-  readonly name: string
-  readonly work: (times: number) => number
 }
 
 const KEYS = 10_000
@@ -34,11 +25,11 @@ const REPEATS = 5
 
 export async function measureLayers(quick: boolean): Promise<LayerResult[]> {
   const results: LayerResult[] = []
-  const server = new Server({ maxbytes: 64 * 2 ** 20, reqsPerEvent: 1000 })
-  for (const layer of [...byteLayers(), ...storeLayers(server.store), ...sessionLayers(server)]) {
+  const host = new BareHost(false)
+  for (const layer of [...byteLayers(), ...storeLayers(host.store), ...sessionLayers(host)]) {
     results.push(await measureLayer(layer, quick ? 10_000 : 1_000_000))
   }
-  server.verify()
+  host.store.verify()
   return results
 }
 
@@ -130,75 +121,4 @@ function getOne(store: Store, request: Request, turn: number): void {
   const item = shard.acquire(request)
   shard.release(request)
   if (item === NO_ITEM) throw new Error('a key is missing')
-}
-
-// Whole batches through a session whose other end takes everything at once. Times are those of one request, or of one key
-// where a request has many.
-function sessionLayers(server: Server): Layer[] {
-  const row = { kind: 'speed', connections: 1, keys: KEYS, valueBytes: VALUE_BYTES, megabytes: 64 } as const
-  const workloads: SpeedWorkload[] = [
-    { ...row, name: 'session set', command: 'set', depth: 100 },
-    { ...row, name: 'session get', command: 'get', depth: 100 },
-    { ...row, name: 'session get x 1', command: 'get', depth: 1 },
-    { ...row, name: 'session get of 50', command: 'multi-get', depth: 1 },
-    { ...row, name: 'session incr', command: 'incr', depth: 100 },
-    { ...row, name: 'session meta set', protocol: 'meta', command: 'set', depth: 100 },
-    { ...row, name: 'session meta get', protocol: 'meta', command: 'get', depth: 100 },
-    { ...row, name: 'session binary set', protocol: 'binary', command: 'set', depth: 100 },
-    { ...row, name: 'session binary get', protocol: 'binary', command: 'get', depth: 100 },
-  ]
-  const filling = new BareSession(server)
-  for (const batch of preload(workloads[0]!)) filling.exchange(batch)
-  return workloads.map(workload => {
-    const bare = new BareSession(server)
-    const feed = makeFeeds(workload, 0)(0)
-    const share = workload.command === 'multi-get' ? KEYS_PER_GET : workload.depth
-    const work = (times: number): number => {
-      let bytes = 0
-      for (let done = 0; done < times; done += share) bytes += bare.exchange(feed.next())
-      return bytes
-    }
-    return { name: workload.name, work }
-  })
-}
-
-class BareSession {
-  private readonly session: Session
-  private received = 0
-  private batch: Batch = { request: Buffer.alloc(0), answer: Buffer.alloc(0), requests: 0 }
-  private isWrong = false
-
-  constructor(private readonly server: Server) {
-    const peer: Peer = {
-      id: 0,
-      lentBytesMax: 512 * 1024,
-      write: bytes => this.take([bytes]),
-      writeMany: parts => this.take(parts),
-      hold: () => {},
-      yield: () => {},
-      pause: () => {},
-      end: () => {},
-    }
-    this.session = new Session(server, new Protocols(server).for('auto'), peer)
-  }
-
-  // Returns the length of the answer; every byte of it is compared.
-  exchange(batch: Batch): number {
-    this.received = 0
-    this.batch = batch
-    this.server.input.readBuffer.set(batch.request)
-    this.session.receive(batch.request.length)
-    if (this.isWrong || this.received !== batch.answer.length) throw new Error('a session answered wrongly')
-    return this.received
-  }
-
-  private take(parts: readonly Uint8Array[]): boolean {
-    for (const part of parts) {
-      const end = this.received + part.length
-      adoptCas(this.batch, part, part.length, this.received)
-      if (this.batch.answer.compare(part, 0, part.length, this.received, end) !== 0) this.isWrong = true
-      this.received = end
-    }
-    return true
-  }
 }

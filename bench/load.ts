@@ -1,9 +1,10 @@
 // The load threads, and one measurement with them: warm up, then count requests and server CPU time between two marks.
+// Of paced requests all that were due are counted, those answered after the second mark too.
 
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { placementFor } from './cores.js'
 import { Histogram } from './histogram.js'
 import type { Order, Report } from './loader.js'
 import type { RunningServer } from './servers.js'
@@ -15,30 +16,33 @@ export interface Sample {
   readonly requestsPerSecond: number
   readonly cpuUsPerRequest: number
   readonly busy: number              // share of the wall clock that the server used CPU
-  readonly p50: number               // µs from a batch's first byte sent to its last byte received
+  readonly p50: number               // µs from a batch's first byte sent, or due to be, to its last byte received
   readonly p99: number
   readonly p999: number
   readonly rssBytes: number
 }
 
-const THREADS_MAX = 3   // enough to saturate one server thread, where there are cores for them
+export interface Measurement {
+  readonly workload: SpeedWorkload
+  readonly round: number
+  readonly warmUpMs: number
+  readonly ms: number
+  readonly perSecond: number         // see OpenOrder
+}
+
 const RETRY_MS = 50
 const REPORT_MS_MAX = 30_000   // longer than a connection waits for an answer
 
 export class Load {
-  private readonly workers: readonly Worker[]
+  private readonly workers: Worker[] = []
 
-  constructor() {
-    const count = Math.min(THREADS_MAX, Math.max(1, availableParallelism() - 1))
-    this.workers = Array.from({ length: count }, () => new Worker(new URL('./loader.js', import.meta.url)))
-  }
-
-  async measure(workload: SpeedWorkload, server: RunningServer, round: number, warmUpMs: number, ms: number): Promise<Sample> {
-    const workers = this.workers.slice(0, workload.connections)
+  async measure(server: RunningServer, { workload, round, warmUpMs, ms, perSecond }: Measurement): Promise<Sample> {
+    const { connections } = workload
+    const workers = this.workersFor(workload)
     await Promise.all(workers.map((worker, index) => {
-      const first = Math.floor(workload.connections * index / workers.length)
-      const end = Math.floor(workload.connections * (index + 1) / workers.length)
-      return give(worker, { do: 'open', workload, port: server.port, round, first, count: end - first })
+      const first = Math.floor(connections * index / workers.length)
+      const count = Math.floor(connections * (index + 1) / workers.length) - first
+      return give(worker, { do: 'open', workload, port: server.port, round, first, count, perSecond: perSecond * count / connections })
     }))
     await giveAll(workers, { do: 'start' })
     await sleep(warmUpMs)
@@ -49,8 +53,14 @@ export class Load {
     const cpuNs = server.cpuNs() - before.cpuNs
     const wallMs = performance.now() - before.at
     const rssBytes = server.rssBytes()
-    await giveAll(workers, { do: 'stop' })
-    return sampleOf(reports, cpuNs, wallMs, rssBytes)
+    const late = await giveAll(workers, { do: 'stop' })
+    return sampleOf(reports, perSecond > 0 ? late : [], cpuNs, wallMs, rssBytes)
+  }
+
+  private workersFor({ threads = 1, connections }: SpeedWorkload): readonly Worker[] {
+    const count = Math.min(placementFor(threads).loadThreads, connections)
+    while (this.workers.length < count) this.workers.push(new Worker(new URL('./loader.js', import.meta.url)))
+    return this.workers.slice(0, count)
   }
 
   async close(): Promise<void> {
@@ -58,9 +68,10 @@ export class Load {
   }
 }
 
-function sampleOf(reports: readonly Report[], cpuNs: number, wallMs: number, rssBytes: number): Sample {
+// `late` are the requests answered after the end, of which only the latencies count.
+function sampleOf(reports: readonly Report[], late: readonly Report[], cpuNs: number, wallMs: number, rssBytes: number): Sample {
   const latency = new Histogram()
-  for (const report of reports) latency.addAll(report.latency)
+  for (const report of [...reports, ...late]) latency.addAll(report.latency)
   const requests = reports.reduce((sum, report) => sum + report.requests, 0)
   return {
     requests,

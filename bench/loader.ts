@@ -3,8 +3,9 @@
 
 import { parentPort } from 'node:worker_threads'
 import { Connection, type Tally } from './connection.js'
-import { makeFeeds } from './feeds.js'
+import { makeFeeds, type Batch } from './feeds.js'
 import { Histogram } from './histogram.js'
+import { PacedConnection, Pacer } from './paced.js'
 import type { SpeedWorkload } from './workloads.js'
 
 export interface OpenOrder {
@@ -12,8 +13,9 @@ export interface OpenOrder {
   readonly workload: SpeedWorkload
   readonly port: number
   readonly round: number
-  readonly first: number   // the first of its connections, counted over all threads
+  readonly first: number       // the first of its connections, counted over all threads
   readonly count: number
+  readonly perSecond: number   // requests that become due; 0: each connection sends when it has its answer
 }
 
 export type Order = OpenOrder | { readonly do: 'start' | 'mark' | 'stop' }
@@ -25,9 +27,14 @@ export interface Report {
   readonly latency: Uint32Array
 }
 
+// Opening more at once would overflow what a server lets wait.
+const OPENING_MAX = 250
+
 const port = parentPort!
 const tally: Tally = { requests: 0, refused: 0, latency: new Histogram() }
-let connections: Connection[] = []
+let connections: (Connection | PacedConnection)[] = []
+let start: () => void = () => {}
+let stopPacing: () => void = () => {}
 
 port.on('message', (order: Order) => {
   obey(order).then(() => report(undefined), (error: Error) => report(error.message))
@@ -36,21 +43,44 @@ port.on('message', (order: Order) => {
 async function obey(order: Order): Promise<void> {
   switch (order.do) {
     case 'open': return open(order)
-    case 'start': return connections.forEach(connection => connection.start())
+    case 'start': return start()
     case 'mark': return
     case 'stop':
+      stopPacing()
       connections.forEach(connection => connection.stop())
       await Promise.all(connections.map(connection => connection.ended))
   }
 }
 
-async function open({ workload, port, round, first, count }: OpenOrder): Promise<void> {
+async function open(order: OpenOrder): Promise<void> {
+  const { port, perSecond } = order
+  if (perSecond === 0) {
+    const opened = await openAll(order, next => new Connection(port, next, tally))
+    start = () => opened.forEach(connection => connection.start())
+    stopPacing = () => {}
+    connections = opened
+  } else {
+    const opened = await openAll(order, next => new PacedConnection(port, next, tally))
+    const pacer = new Pacer(opened, perSecond)
+    start = () => pacer.start()
+    stopPacing = () => pacer.stop()
+    connections = opened
+  }
+}
+
+async function openAll<T extends { readonly opened: Promise<void> }>(order: OpenOrder, make: (next: () => Batch) => T): Promise<T[]> {
+  const { workload, round, first, count } = order
   const feedOf = makeFeeds(workload, round)
-  connections = Array.from({ length: count }, (_, index) => {
-    const feed = feedOf(first + index)
-    return new Connection(port, () => feed.next(), tally)
-  })
-  await Promise.all(connections.map(connection => connection.opened))
+  const opened: T[] = []
+  while (opened.length < count) {
+    const some = Array.from({ length: Math.min(OPENING_MAX, count - opened.length) }, (_, index) => {
+      const feed = feedOf(first + opened.length + index)
+      return make(() => feed.next())
+    })
+    await Promise.all(some.map(connection => connection.opened))
+    opened.push(...some)
+  }
+  return opened
 }
 
 function report(failure: string | undefined): void {

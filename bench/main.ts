@@ -1,17 +1,28 @@
-// The benchmark's command: `npm run bench -- --help`. Measures each row of workloads.ts on memslab and memcached in
+// The benchmark's command: `npm run bench -- --help`. Measures each row of rows.ts on memslab and memcached in
 // alternation and prints what it cost. Exit code 1 if a server answered wrongly; a missed target is information only.
 
 import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { helpText, readArguments, type Arguments } from './arguments.js'
+import { placementFor } from './cores.js'
 import { Load } from './load.js'
 import { measure, type Result } from './measure.js'
-import { heading, linesOf, targetLine, targetsOf } from './report.js'
-import { leaveServerCore, memcachedVersion, RunningServer } from './servers.js'
-import { pickRows } from './workloads.js'
+import { readTicks, shareOfOthers } from './noise.js'
+import { heading, linesOf, targetLine } from './report.js'
+import { pickRows, pickThreadRows } from './rows.js'
+import { memcachedVersion, RunningServer } from './servers.js'
+import { tableOf } from './table.js'
+import { targetsOf } from './targets.js'
+import type { Workload } from './workloads.js'
+
+interface Outcome {
+  readonly results: readonly Result[]
+  readonly failures: readonly string[]
+}
 
 const EX_USAGE = 64
 const startedAt = performance.now()
+const ticksAtStart = readTicks()
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
@@ -33,24 +44,31 @@ async function run(given: Arguments): Promise<number> {
     return EX_USAGE
   }
   const print = given.json ? () => {} : (text: string) => console.log(text)
-  const facts = describe(given)
+  const rows = rowsOf(given)
+  const facts = describe(given, rows)
   for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`)
-  for (const command of given.servers) await (await RunningServer.start(command, 64)).stop()   // none of the rows makes sense without
+  for (const command of given.servers) await (await RunningServer.start(command, { megabytes: 64 })).stop()   // none of the rows makes sense without
   print(`\n${heading()}`)
-  const { results, failures } = await measureAll(given, print)
+  const { results, failures } = await measureAll(rows, given, print)
   const targets = results.flatMap(targetsOf)
   if (targets.length > 0) print(`\nTargets${given.quick ? ' (a quick run tells little)' : ''}\n${targets.map(targetLine).join('\n')}`)
+  const others = shareOfOthers(ticksAtStart)
+  if (given.table || given.threads.length > 0) print(`\n${tableOf(results, tableFacts({ ...facts, others }), given.table)}`)
   for (const failure of failures) console.error(`FAILED ${failure}`)
-  print(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s`)
-  if (given.json) console.log(JSON.stringify({ facts, results, targets, failures }, null, 2))
+  print(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s, other programs used ${others} of the machine`)
+  if (given.json) console.log(JSON.stringify({ facts: { ...facts, others }, results, targets, failures }, null, 2))
   return failures.length === 0 ? 0 : 1
 }
 
-async function measureAll(given: Arguments, print: (text: string) => void): Promise<{ results: Result[], failures: string[] }> {
+function rowsOf({ only, quick, threads }: Arguments): readonly Workload[] {
+  return threads.length > 0 ? pickThreadRows(only, threads) : pickRows(only, quick)
+}
+
+async function measureAll(rows: readonly Workload[], given: Arguments, print: (text: string) => void): Promise<Outcome> {
   const results: Result[] = []
   const failures: string[] = []
   const load = new Load()
-  for (const workload of pickRows(given.only, given.quick)) {
+  for (const workload of rows) {
     try {
       const result = await measure(workload, given, load)
       results.push(result)
@@ -63,20 +81,35 @@ async function measureAll(given: Arguments, print: (text: string) => void): Prom
   return { results, failures }
 }
 
-function describe({ servers, rounds, seconds, only, quick }: Arguments): Record<string, string> {
+function describe({ servers, rounds, seconds }: Arguments, rows: readonly Workload[]): Record<string, string> {
   const processors = cpus()
   const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
-  const pinned = leaveServerCore() ? 'servers on core 0, load on the others' : 'nothing pinned'
   return {
     commit: (git('rev-parse', '--short', 'HEAD') || 'unknown') + (isChanged ? ' and changes' : ''),
     servers: servers.map(({ name, argv }) => `${name} (${argv.join(' ')})`).join(', '),
     node: process.version,
     memcached: memcachedVersion() ?? 'not installed',
-    machine: `${processors.length} x ${processors[0]?.model.trim()}, ${pinned}`,
-    rows: pickRows(only, quick).map(({ name }) => name).join('; '),
+    machine: `${processors.length} x ${processors[0]?.model.trim()}`,
+    ...Object.fromEntries(threadCountsOf(rows).map(threads => [`-t ${threads}`, placementFor(threads).text])),
+    rows: rows.map(({ name }) => name).join('; '),
     rounds: `${rounds} x ${seconds} s`,
     date: new Date().toISOString(),
   }
+}
+
+function threadCountsOf(rows: readonly Workload[]): number[] {
+  const counts = rows.flatMap(row => 'threads' in row && row.threads !== undefined ? row.threads : 1)
+  return [...new Set(counts)].sort((a, b) => a - b)
+}
+
+// What stands above a table.
+function tableFacts({ commit, node, memcached, machine, rounds, date, others, ...rest }: Record<string, string>): string[] {
+  const placements = Object.entries(rest).filter(([name]) => name.startsWith('-t '))
+  return [
+    `${date!.slice(0, 10)}: memslab at ${commit} on Node ${node}, memcached ${memcached}, ${machine}, medians of ${rounds}; ` +
+      `other programs used ${others} of the machine.`,
+    ...placements.map(([name, value]) => `${name}: ${value}.`),
+  ]
 }
 
 function git(...words: string[]): string {

@@ -6,10 +6,13 @@ import { fillUntil, sendAll } from './drive.js'
 import { preload } from './feeds.js'
 import { measureGarbage, type GarbageResult } from './garbage.js'
 import type { LayerResult } from './layers.js'
-import type { Load, Sample } from './load.js'
+import type { Load, Measurement, Sample } from './load.js'
+import type { LockResult } from './locks.js'
 import { LookAside } from './lookaside.js'
-import { memslab, RunningServer, type ServerCommand } from './servers.js'
-import type { HeldWorkload, HitsWorkload, SpeedWorkload, Workload } from './workloads.js'
+import { measureFootprints, measureHeld, measureStarts, type FootprintSide, type HeldSide, type StartSide } from './memory.js'
+import { median } from './numbers.js'
+import { connectionsMax, memslab, RunningServer, type ServerCommand } from './servers.js'
+import type { FootprintWorkload, HeldWorkload, HitsWorkload, SpeedWorkload, StartWorkload, Workload } from './workloads.js'
 
 export interface Plan {
   readonly servers: readonly ServerCommand[]   // the first is the one in question, the second what it is compared with
@@ -24,10 +27,29 @@ export interface SpeedResult {
   readonly sides: readonly { readonly server: string, readonly samples: readonly Sample[] }[]
 }
 
+// A row that cannot be measured here.
+export interface SkippedResult {
+  readonly kind: 'skipped'
+  readonly workload: Workload
+  readonly reason: string
+}
+
 export interface HeldResult {
   readonly kind: 'held'
   readonly workload: HeldWorkload
-  readonly sides: readonly { readonly server: string, readonly items: number, readonly evictions: number, readonly rssBytes: number }[]
+  readonly sides: readonly HeldSide[]
+}
+
+export interface FootprintResult {
+  readonly kind: 'footprint'
+  readonly workload: FootprintWorkload
+  readonly sides: readonly FootprintSide[]   // for each number of threads one of each server
+}
+
+export interface StartResult {
+  readonly kind: 'start'
+  readonly workload: StartWorkload
+  readonly sides: readonly StartSide[]
 }
 
 export interface HitsResult {
@@ -46,39 +68,62 @@ export interface LayerResults {
   readonly layers: readonly LayerResult[]
 }
 
-export type Result = SpeedResult | HeldResult | HitsResult | GarbageResults | LayerResults
+export interface LocksResult {
+  readonly kind: 'locks'
+  readonly layers: readonly LockResult[]
+}
+
+export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | StartResult | HitsResult | GarbageResults |
+  LayerResults | LocksResult
 
 const SETTLE_MS = 100           // for what a server still does in the background after it was filled
 const GETS_PER_KEY = 4          // half of them to fill the cache, half to count
 const QUICK_DIVISOR = 8
 const EVICTED_SHARE_MIN = 0.9   // of the sets of a churn workload, so that it measures what it says
+const SATURATION_ROUNDS = 3
+const PACE_SHARE = 0.5          // of what the second server answers when it is asked as fast as it answers
 
 export async function measure(row: Workload, plan: Plan, load: Load): Promise<Result> {
   const workload = plan.quick ? lessen(row) : row
+  const { servers, quick } = plan
   switch (workload.kind) {
     case 'speed': return measureSpeed(workload, plan, load)
-    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, workload.megabytes, server => held(workload, server)) }
+    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, workload.megabytes, server => measureHeld(workload, server)) }
+    case 'footprint': return { kind: 'footprint', workload, sides: await measureFootprints(workload, servers) }
+    case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
     case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
     case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
     case 'layers': return { kind: 'layers', layers: await measureAllLayers(plan) }
+    case 'locks': return { kind: 'locks', layers: await measureAllLocks(plan) }
   }
 }
 
 // The rows that fill a server are done sooner with a smaller one.
 function lessen(workload: Workload): Workload {
-  const isChurn = workload.kind === 'speed' && workload.command === 'churn'
-  return workload.kind === 'held' || workload.kind === 'hits' || isChurn ? { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR } : workload
+  switch (workload.kind) {
+    case 'speed': return workload.command === 'churn' ? lessened(workload) : workload
+    case 'held': case 'footprint': case 'hits': return lessened(workload)
+    default: return workload
+  }
 }
 
-async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult> {
-  const servers = await startAll(plan.servers, workload.megabytes)
+function lessened<T extends { readonly megabytes: number }>(workload: T): T {
+  return { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR }
+}
+
+async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult | SkippedResult> {
+  if (workload.connections > connectionsMax()) {
+    return { kind: 'skipped', workload, reason: `only ${connectionsMax()} connections can be opened, see ulimit -n` }
+  }
+  const servers = await startAll(plan.servers, workload)
   try {
     await Promise.all(servers.map(server => prepare(workload, server)))
     await sleep(plan.quick ? 0 : SETTLE_MS)
+    const perSecond = workload.isPaced === true ? await paceOf(workload, servers.at(-1)!, plan, load) : 0
     const sides = servers.map(server => ({ server: server.name, samples: [] as Sample[] }))
     for (let round = 0; round < plan.rounds; round++) {
       for (const [index, server] of servers.entries()) {
-        const sample = await measureOnce(workload, server, round, plan, load)
+        const sample = await measureOnce(workload, server, { round, perSecond }, plan, load)
         sides[index]!.samples.push(sample)
       }
     }
@@ -93,23 +138,29 @@ async function prepare(workload: SpeedWorkload, server: RunningServer): Promise<
   if (workload.command === 'churn') await fillUntil(server.port, workload.valueBytes, stats => stats.get('evictions')! > 0)
 }
 
+// How many requests a second become due in a paced row.
+async function paceOf(workload: SpeedWorkload, server: RunningServer, plan: Plan, load: Load): Promise<number> {
+  const rates: number[] = []
+  for (let round = 0; round < Math.min(SATURATION_ROUNDS, plan.rounds); round++) {
+    const { requestsPerSecond } = await measureOnce(workload, server, { round, perSecond: 0 }, plan, load)
+    rates.push(requestsPerSecond)
+  }
+  return median(rates) * PACE_SHARE
+}
+
+type Turn = Pick<Measurement, 'round' | 'perSecond'>
+
 // The first round warms up longest: a Node server is still compiling itself.
-async function measureOnce(workload: SpeedWorkload, server: RunningServer, round: number, plan: Plan, load: Load): Promise<Sample> {
+async function measureOnce(workload: SpeedWorkload, server: RunningServer, { round, perSecond }: Turn, plan: Plan, load: Load): Promise<Sample> {
   const warmUpMs = plan.seconds * (round === 0 ? 1000 : 250)
   const before = await askStats(server.port)
-  const sample = await load.measure(workload, server, round, warmUpMs, plan.seconds * 1000)
+  const sample = await load.measure(server, { workload, round, warmUpMs, ms: plan.seconds * 1000, perSecond })
   if (workload.command === 'churn') {
     const after = await askStats(server.port)
     const grown = (name: string): number => after.get(name)! - before.get(name)!
     if (grown('evictions') < EVICTED_SHARE_MIN * grown('cmd_set')) throw new Error(`${server.name}: not every set evicted an item`)
   }
   return sample
-}
-
-// Full when as many items were evicted as are held: everything has been replaced once.
-async function held(workload: HeldWorkload, server: RunningServer): Promise<HeldResult['sides'][number]> {
-  const stats = await fillUntil(server.port, workload.valueBytes, stats => stats.get('evictions')! >= stats.get('curr_items')!)
-  return { server: server.name, items: stats.get('curr_items')!, evictions: stats.get('evictions')!, rssBytes: server.rssBytes() }
 }
 
 async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResult['sides']> {
@@ -137,10 +188,16 @@ async function measureAllLayers(plan: Plan): Promise<readonly LayerResult[]> {
   return measureLayers(plan.quick)
 }
 
+async function measureAllLocks(plan: Plan): Promise<readonly LockResult[]> {
+  if (!plan.servers.includes(memslab)) return []
+  const { measureLocks } = await import('./locks.js')
+  return measureLocks(plan.quick)
+}
+
 async function oneByOne<T>(plan: Plan, megabytes: number, task: (server: RunningServer) => Promise<T>): Promise<T[]> {
   const results: T[] = []
   for (const command of plan.servers) {
-    const server = await RunningServer.start(command, megabytes)
+    const server = await RunningServer.start(command, { megabytes })
     try {
       results.push(await task(server))
     } finally {
@@ -150,8 +207,8 @@ async function oneByOne<T>(plan: Plan, megabytes: number, task: (server: Running
   return results
 }
 
-async function startAll(commands: readonly ServerCommand[], megabytes: number): Promise<RunningServer[]> {
-  const starts = await Promise.allSettled(commands.map(command => RunningServer.start(command, megabytes)))
+async function startAll(commands: readonly ServerCommand[], { megabytes, threads = 1 }: SpeedWorkload): Promise<RunningServer[]> {
+  const starts = await Promise.allSettled(commands.map(command => RunningServer.start(command, { megabytes, threads })))
   const servers = starts.flatMap(start => start.status === 'fulfilled' ? [start.value] : [])
   const failure = starts.find(start => start.status === 'rejected')
   if (failure === undefined) return servers

@@ -1,30 +1,32 @@
-// Starts the servers to be measured and reads from /proc what they cost. Each server is pinned to the first core and
-// everything else kept off it, where there is a second core and `taskset`; without them the figures are only noisier.
+// Starts the servers to be measured, on the cores that cores.ts gives them, and reads from /proc what they cost. Whoever
+// starts one is moved to the other cores.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from './connection.js'
+import { pinLoad, placementFor } from './cores.js'
 
 export interface ServerCommand {
   readonly name: string
   readonly argv: readonly string[]
 }
 
-const SERVER_CORE = '0'
+export interface StartOptions {
+  readonly megabytes: number
+  readonly threads?: number   // 1 if not said
+  readonly ipc?: boolean      // opens a channel to the server's process, for a Node process that was told to listen to it
+}
+
 const START_MS_MAX = 10_000
-const canPin = availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0
+const CONNECTIONS_MAX = 8192
+const OTHER_FILES_MAX = 200
 
 const running = new Set<ChildProcess>()
 process.once('exit', () => running.forEach(child => child.kill('SIGKILL')))
-
-// The main thread and the threads it starts later stay off the server's core.
-export function leaveServerCore(): boolean {
-  if (!canPin) return false
-  const others = `1-${availableParallelism() - 1}`
-  return spawnSync('taskset', ['-a', '-p', '-c', others, String(process.pid)]).status === 0
-}
 
 export const memslab: ServerCommand = { name: 'memslab', argv: [process.execPath, 'dist/cli.js'] }
 
@@ -39,34 +41,74 @@ export function memcachedVersion(): string | undefined {
   return answer.status === 0 ? answer.stdout.trim().replace('memcached ', '') : undefined
 }
 
+// How many connections a process may have here: Node has raised its limit of open files as far as it may, and a server
+// inherits that. Infinity where there is no /proc to tell.
+export function connectionsMax(): number {
+  const limits = '/proc/self/limits'
+  const files = existsSync(limits) ? /^Max open files\s+(\d+)/m.exec(readFileSync(limits, 'utf8'))?.[1] : undefined
+  return files === undefined ? Infinity : Number(files) - OTHER_FILES_MAX
+}
+
 export class RunningServer {
   private constructor(readonly name: string, readonly port: number, readonly child: ChildProcess) {}
 
-  // `ipc` opens a channel to the server's process, for a Node process that was told to listen to it.
-  static async start(command: ServerCommand, megabytes: number, ipc = false): Promise<RunningServer> {
+  static async start(command: ServerCommand, options: StartOptions): Promise<RunningServer> {
     const folder = mkdtempSync(join(tmpdir(), 'memslab-bench-'))
     try {
       const portFile = join(folder, 'port')
-      const options = ['-l', '127.0.0.1', '-p', '-1', '-t', '1', '-m', String(megabytes), '-c', '8192']
-      const child = launch([...command.argv, ...options], portFile, ipc)
+      const child = launch(command, options, -1, portFile)
       return new RunningServer(command.name, await readPort(portFile, child), child)
     } finally {
       rmSync(folder, { recursive: true })
     }
   }
 
+  // Also tells the ms from the start of the process to its answer to `version`.
+  static async startTimed(command: ServerCommand, options: StartOptions): Promise<{ server: RunningServer, ms: number }> {
+    const port = await freePort()
+    const before = performance.now()
+    const server = new RunningServer(command.name, port, launch(command, options, port, ''))
+    try {
+      await server.firstAnswer(before + START_MS_MAX)
+      return { server, ms: performance.now() - before }
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+  }
+
+  private async firstAnswer(deadline: number): Promise<void> {
+    for (;;) {
+      try {
+        const answer = await ask(this.port, 'version', '\r\n')
+        if (!answer.startsWith('VERSION ')) throw new RangeError(`wrong answer to version: ${answer}`)
+        return
+      } catch (error) {
+        if (error instanceof RangeError || performance.now() > deadline) throw error
+        if (this.hasEnded) throw ended(this.child)
+        await sleep(1)
+      }
+    }
+  }
+
+  private get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
+
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
+    if (this.hasEnded || this.child.pid === undefined) return
     const gone = new Promise(resolve => this.child.once('exit', resolve))
     this.child.kill('SIGKILL')   // memcached takes half a second over SIGTERM
     await gone
   }
 
-  // CPU time of all its threads in ns, user and system; NaN where there is no /proc.
+  // CPU time of the whole process in ns, user and system, all its threads; NaN where there is no /proc. That of threads
+  // which have ended is not in it where the scheduler keeps nanoseconds, but neither server ends any while it serves.
   cpuNs(): number {
-    const tasks = `/proc/${this.child.pid}/task`
-    if (!existsSync(tasks)) return NaN
-    return readdirSync(tasks).reduce((sum, task) => sum + taskNs(`${tasks}/${task}`), 0)
+    const folder = `/proc/${this.child.pid}`
+    if (!existsSync(folder)) return NaN
+    if (!existsSync(`${folder}/schedstat`)) return ticksNs(`${folder}/stat`)
+    return readdirSync(`${folder}/task`).reduce((sum, task) => sum + taskNs(`${folder}/task/${task}/schedstat`), 0)
   }
 
   rssBytes(): number {
@@ -76,11 +118,16 @@ export class RunningServer {
   }
 }
 
-function launch(argv: readonly string[], portFile: string, ipc: boolean): ChildProcess {
-  const [file, ...rest] = canPin ? ['taskset', '-c', SERVER_CORE, ...argv] : argv
+function launch({ argv }: ServerCommand, { megabytes, threads = 1, ipc = false }: StartOptions, port: number, portFile: string): ChildProcess {
+  const placement = placementFor(threads)
+  const { servers: cores } = placement
+  pinLoad(placement)
+  const options = ['-l', '127.0.0.1', '-p', port, '-t', threads, '-m', megabytes, '-c', Math.min(CONNECTIONS_MAX, connectionsMax())].map(String)
+  const [file, ...rest] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...argv, ...options]
+  const { MEMCACHED_PORT_FILENAME: _, ...env } = process.env
   const child = spawn(file!, rest, {
     stdio: ['ignore', 'inherit', 'inherit', ipc ? 'ipc' : 'ignore'],
-    env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile },
+    env: portFile === '' ? env : { ...env, MEMCACHED_PORT_FILENAME: portFile },
   })
   running.add(child)
   child.once('exit', () => running.delete(child))
@@ -95,20 +142,38 @@ async function readPort(portFile: string, child: ChildProcess): Promise<number> 
       const port = /^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8'))?.[1]
       if (port !== undefined) return Number(port)
     }
-    if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(' ')}: ended with exit code ${child.exitCode}`)
+    if (child.exitCode !== null) throw ended(child)
     await sleep(10)
   }
   child.kill('SIGKILL')
   throw new Error(`${child.spawnargs.join(' ')}: wrote no port file`)
 }
 
-// Nanoseconds from the scheduler where the kernel keeps them, clock ticks of 10 ms otherwise.
-function taskNs(task: string): number {
+function ended(child: ChildProcess): Error {
+  return new Error(`${child.spawnargs.join(' ')}: ended with exit code ${child.exitCode}`)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+function taskNs(schedstat: string): number {
   try {
-    if (existsSync(`${task}/schedstat`)) return Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0])
-    const fields = readFileSync(`${task}/stat`, 'utf8').split(') ')[1]!.split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 1e7
+    return Number(readFileSync(schedstat, 'utf8').split(' ')[0])
   } catch {
     return 0   // the thread ended meanwhile
   }
+}
+
+// utime and stime, in clock ticks of 10 ms
+function ticksNs(stat: string): number {
+  const fields = readFileSync(stat, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 1e7
 }

@@ -1,0 +1,111 @@
+// The rows of the table, and which of them a run measures. At depth 1 nearly all of a request is the kernel's work, so
+// there the aim is to lose little; from depth 10 on the C server must be beaten.
+
+import type { ProtocolName } from './exchanges.js'
+import type { Limits, SpeedWorkload, Workload } from './workloads.js'
+
+const KEYS = 10_000
+const small = { kind: 'speed', connections: 50, keys: KEYS, valueBytes: 100, megabytes: 64 } as const
+
+const single: Limits = { cpu: 1.08, rate: 0.95 }
+const few: Limits = { cpu: 0.8 }
+const large: Limits = { cpu: 1.05 }
+const crowd: Limits = { cpu: 1.1 }
+const onTime: Limits = { p50: 1.1, p99: 1.1, p999: 1.3 }
+
+const rows: readonly Workload[] = [
+  { ...small, name: 'get 100 B, depth 1', command: 'get', depth: 1, limits: single },
+  { ...small, name: 'get 100 B, depth 10', command: 'get', depth: 10, limits: few, inQuick: false },
+  { ...small, name: 'get 100 B, depth 100', command: 'get', depth: 100, limits: { cpu: 0.38 } },
+  { ...small, name: 'get 100 B, one connection', command: 'get', connections: 1, depth: 1 },
+  { ...small, name: 'get 100 B, 1,000 connections', command: 'get', connections: 1000, depth: 1, limits: crowd },
+  { ...small, name: 'get 100 B, 5,000 connections', command: 'get', connections: 5000, depth: 1, limits: crowd, inQuick: false },
+  { ...small, name: 'set 100 B, depth 1', command: 'set', depth: 1, limits: single },
+  { ...small, name: 'set 100 B, depth 10', command: 'set', depth: 10, limits: few, inQuick: false },
+  { ...small, name: 'set 100 B, depth 100', command: 'set', depth: 100, limits: { cpu: 0.48 } },
+  { ...small, name: 'mixed 1:10, depth 1', command: 'mixed', depth: 1 },
+  { ...small, name: 'mixed 1:10, depth 10', command: 'mixed', depth: 10, inQuick: false },
+  { ...small, name: 'multi-get of 50', command: 'multi-get', depth: 1, limits: { cpu: 0.65 } },
+  { ...small, name: 'miss, depth 1', command: 'miss', depth: 1 },
+  { ...small, name: 'miss, depth 100', command: 'miss', depth: 100 },
+  { ...small, name: 'incr, depth 1', command: 'incr', depth: 1 },
+  { ...small, name: 'incr, depth 100', command: 'incr', depth: 100 },
+  { ...small, name: 'churn 100 B, depth 10', command: 'churn', depth: 10, inQuick: false },
+  { ...small, name: 'churn 100 B, depth 100', command: 'churn', depth: 100, limits: { cpu: 0.7 } },
+  { ...small, name: 'churn 1 KiB, depth 10', command: 'churn', depth: 10, valueBytes: 1024, inQuick: false },
+  ...protocolRows('meta'),
+  ...protocolRows('binary'),
+  ...largeRows('4 KiB', 4096, 50, 1, large),
+  ...largeRows('4 KiB', 4096, 50, 10, { cpu: 0.9 }),
+  ...largeRows('64 KiB', 65536, 50, 1, large),
+  ...largeRows('512 KiB', 524288, 10, 1, large),
+  { ...small, name: 'open loop get 100 B', command: 'get', depth: 1, isPaced: true, limits: onTime },
+  { ...small, name: 'open loop set 100 B', command: 'set', depth: 1, isPaced: true, limits: onTime, inQuick: false },
+  ...[2].flatMap(threads => [
+    { ...small, name: `get 100 B, depth 1, -t ${threads}`, command: 'get', depth: 1, threads, limits: { rate: 1 }, inQuick: false },
+    { ...small, name: `get 100 B, depth 100, -t ${threads}`, command: 'get', depth: 100, threads, limits: { rate: 1.3 } },
+    { ...small, name: `set 100 B, depth 1, -t ${threads}`, command: 'set', depth: 1, threads, limits: { rate: 1 }, inQuick: false },
+    { ...small, name: `set 100 B, depth 100, -t ${threads}`, command: 'set', depth: 100, threads, limits: { rate: 1.3 }, inQuick: false },
+  ] satisfies Workload[]),
+  ...memoryRows(64),
+  ...memoryRows(1024),
+  { kind: 'start', name: 'memory, start -t 4 -m 1024', megabytes: 1024, threads: 4 },
+  { kind: 'start', name: 'memory, start -m 16384', megabytes: 16384, threads: 1 },
+  { kind: 'hits', name: 'hit ratio 1 KiB', valueBytes: 1024, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
+  { kind: 'garbage', name: 'garbage' },
+  { kind: 'layers', name: 'layers' },
+  { kind: 'locks', name: 'locks' },
+]
+
+// The rows of --threads where no others are asked for.
+const threadRows = ['get 100 B, depth 1', 'get 100 B, depth 10', 'get 100 B, depth 100', 'set 100 B, depth 1',
+  'set 100 B, depth 100', 'mixed 1:10, depth 10']
+
+// The rows that a run measures: those asked for by name, or those of a quick run, or all.
+export function pickRows(only: RegExp | undefined, quick: boolean): readonly Workload[] {
+  if (only !== undefined) return rows.filter(({ name }) => only.test(name))
+  return quick ? rows.filter(row => row.inQuick !== false) : rows
+}
+
+// Speed rows, each with every number of threads. What a row may cost is only said for the numbers in the table above.
+export function pickThreadRows(only: RegExp | undefined, counts: readonly number[]): readonly SpeedWorkload[] {
+  const isWanted = (name: string): boolean => only === undefined ? threadRows.includes(name) : only.test(name)
+  return rows.flatMap(row => {
+    if (row.kind !== 'speed' || row.threads !== undefined || !isWanted(row.name)) return []
+    return counts.map(threads => withThreads(row, threads))
+  })
+}
+
+function withThreads({ limits: _, ...row }: SpeedWorkload, threads: number): SpeedWorkload {
+  const name = `${row.name}, -t ${threads}`
+  const known = rows.find((other): other is SpeedWorkload => other.kind === 'speed' && other.name === name)
+  return known ?? { ...row, name, threads }
+}
+
+function protocolRows(protocol: ProtocolName): SpeedWorkload[] {
+  return (['get', 'set'] as const).flatMap(command => [1, 10, 100].map((depth): SpeedWorkload => ({
+    ...small, name: `${protocol} ${command} 100 B, depth ${depth}`, protocol, command, depth,
+    limits: { cpu: depth === 1 ? 1.15 : depth === 100 && command === 'get' ? 0.5 : 1 },
+    ...(depth === 10 ? { inQuick: false } : {}),
+  })))
+}
+
+// As many keys as make 16 MiB of values, in a cache that holds them all.
+function largeRows(size: string, valueBytes: number, connections: number, depth: number, limits: Limits): SpeedWorkload[] {
+  return (['get', 'set'] as const).map(command => ({
+    kind: 'speed', name: `${command} ${size}, depth ${depth}`, command, connections, depth,
+    keys: 2 ** 24 / valueBytes, valueBytes, megabytes: 1024, limits, ...(depth === 10 ? { inQuick: false } : {}),
+  }))
+}
+
+// Which of mixed sizes a server keeps is its own affair, so their number says little and has no limit.
+function memoryRows(megabytes: number): Workload[] {
+  const quick = megabytes > 64 ? { inQuick: false } as const : {}
+  return [
+    { kind: 'held', name: `memory, 10 B, -m ${megabytes}`, valueBytes: 10, megabytes, ratioMin: 1.05, ...quick },
+    { kind: 'held', name: `memory, 100 B, -m ${megabytes}`, valueBytes: 100, megabytes, ratioMin: 1.05, ...quick },
+    { kind: 'held', name: `memory, 1 KiB, -m ${megabytes}`, valueBytes: 1024, megabytes, ratioMin: 1, ...quick },
+    { kind: 'held', name: `memory, mixed sizes, -m ${megabytes}`, valueBytes: 'mixed', megabytes, ...quick },
+    { kind: 'footprint', name: `memory, RSS, -m ${megabytes}`, valueBytes: 100, megabytes, threads: [1, 4], ...quick },
+  ]
+}

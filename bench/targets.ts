@@ -1,0 +1,94 @@
+// The limits that the project has set itself, met or not. A ratio is the first server's figure ÷ the second's: of speeds
+// the median over the rounds, each measurement against its neighbour. Most targets need a server to compare with.
+
+import type { Sample } from './load.js'
+import type { GarbageResults, HeldResult, HitsResult, LocksResult, Result, SpeedResult } from './measure.js'
+import { median } from './numbers.js'
+import type { Limits } from './workloads.js'
+
+export interface Target {
+  readonly name: string
+  readonly limit: string
+  readonly measured: string
+  readonly isMet: boolean
+}
+
+const HITS_LOST_MAX = 0.005
+const COLLECTIONS_MAX = 10     // of a million requests
+const HEAP_GROWTH_MAX = 1      // MiB
+const LOCKS_COST_MAX = 1.05
+
+// What a limit is about.
+const figures: Readonly<Record<keyof Limits, { figure: keyof Sample, label: string, isLeast?: true }>> = {
+  cpu: { figure: 'cpuUsPerRequest', label: 'CPU/request at most' },
+  rate: { figure: 'requestsPerSecond', label: 'requests/s at least', isLeast: true },
+  p50: { figure: 'p50', label: 'p50 at most' },
+  p99: { figure: 'p99', label: 'p99 at most' },
+  p999: { figure: 'p999', label: 'p99.9 at most' },
+}
+
+// The targets that the result says something about.
+export function targetsOf(result: Result): Target[] {
+  switch (result.kind) {
+    case 'speed': return speedTargets(result)
+    case 'held': return heldTargets(result)
+    case 'hits': return hitsTargets(result)
+    case 'garbage': return garbageTargets(result)
+    case 'locks': return lockTargets(result)
+    case 'skipped': case 'footprint': case 'start': case 'layers': return []
+  }
+}
+
+// A figure of the first server ÷ that of the second, a number for each round
+export function ratiosOf({ sides: [subject, other] }: SpeedResult, figure: keyof Sample): number[] {
+  if (subject === undefined || other === undefined) return []
+  return subject.samples.map((sample, round) => sample[figure] / other.samples[round]![figure])
+}
+
+function speedTargets(result: SpeedResult): Target[] {
+  const { workload: { name, limits = {} }, sides } = result
+  if (sides.length < 2) return []
+  return (Object.keys(limits) as (keyof Limits)[]).map(key => {
+    const { figure, label, isLeast } = figures[key]
+    const ratio = median(ratiosOf(result, figure))
+    const limit = limits[key]!
+    return {
+      name, limit: `${label} x ${limit.toFixed(2)}`, measured: ratio.toFixed(2),
+      isMet: isLeast === true ? ratio >= limit : ratio <= limit,
+    }
+  })
+}
+
+function heldTargets({ workload: { name, ratioMin }, sides: [subject, other] }: HeldResult): Target[] {
+  if (subject === undefined || other === undefined || ratioMin === undefined) return []
+  const ratio = subject.items / other.items
+  return [{ name, limit: `items at least x ${ratioMin.toFixed(2)}`, measured: ratio.toFixed(3), isMet: ratio >= ratioMin }]
+}
+
+function hitsTargets({ workload: { name }, sides: [subject, other] }: HitsResult): Target[] {
+  if (subject === undefined || other === undefined) return []
+  const gained = subject.hitRatio - other.hitRatio
+  return [{ name, limit: 'at most half a point less', measured: `${(gained * 100).toFixed(2)} pt`, isMet: gained >= -HITS_LOST_MAX }]
+}
+
+// Of the first server only: one request at a time costs Node some garbage for each write, which is not ours.
+function garbageTargets({ sides: [subject] }: GarbageResults): Target[] {
+  if (subject === undefined) return []
+  const last = subject.heap.at(-1)!
+  const grown = (last.bytes - subject.heap[0]!.bytes) / 2 ** 20
+  return [
+    ...subject.served.filter(({ depth }) => depth > 1).map(({ name, requests, collections }) => ({
+      name: `garbage, ${name}`, limit: `at most ${COLLECTIONS_MAX} collections/M`,
+      measured: (collections / requests * 1e6).toFixed(1), isMet: collections / requests * 1e6 <= COLLECTIONS_MAX,
+    })),
+    {
+      name: `heap with ${last.items.toLocaleString('en-US')} items`, limit: `at most ${HEAP_GROWTH_MAX} MiB more`,
+      measured: `${grown.toFixed(2)} MiB`, isMet: grown <= HEAP_GROWTH_MAX,
+    },
+  ]
+}
+
+function lockTargets({ layers }: LocksResult): Target[] {
+  return layers.map(({ name, ratio }) => (
+    { name: `locks, ${name}`, limit: `time at most x ${LOCKS_COST_MAX.toFixed(2)}`, measured: ratio.toFixed(3), isMet: ratio <= LOCKS_COST_MAX }))
+}
