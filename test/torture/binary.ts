@@ -41,7 +41,8 @@ function write(intent: Intent, own: number): Buffer {
   const token = 'token' in intent && intent.token !== undefined ? BigInt(intent.token) : 0n
   const make = (opcode: Opcode, key = '', extras: Uint8Array = NONE, value: Uint8Array = NONE): Buffer => Buffer.concat([
     header({
-      opcode, keyBytes: key.length, extrasBytes: extras.length, bodyBytes: extras.length + key.length + value.length, opaque: own, cas: token,
+      opcode, keyBytes: key.length, extrasBytes: extras.length, bodyBytes: extras.length + key.length + value.length,
+      opaque: own, cas: token,
     }),
     extras, Buffer.from(key, 'latin1'), value,
   ])
@@ -92,7 +93,8 @@ function read(intent: Intent, request: Buffer, own: number, bytes: Buffer, at: n
     const key = intent.does === 'get' ? intent.keys.join() : intent.key
     const given = bytes.toString('latin1', bodyStart + bytes[at + 4]!, valueStart)
     if (given !== '' && given !== key) throw unexpected(request, bytes, at)
-    return { answer: { is: 'items', items: [{ key, value: bytes.subarray(valueStart, end), flags: bytes.readUInt32BE(bodyStart), token }] }, end }
+    const item = { key, value: bytes.subarray(valueStart, end), flags: bytes.readUInt32BE(bodyStart), token }
+    return { answer: { is: 'items', items: [item] }, end }
   }
   if (intent.does !== 'incr' && intent.does !== 'decr') return { answer: { is: 'done', token }, end }
   return { answer: { is: 'done', token, number: Number(bytes.readBigUInt64BE(valueStart)) }, end }

@@ -64,7 +64,7 @@ function eventsByKey(operations: readonly Operation[]): Event[][] {
   return [...keys.values()]
 }
 
-/** The events of each connection in their order. What is done to all keys is done to them one after the other, so it has no place there. */
+/** The events of each connection in their order. A flush comes to one key after the other, so it has no place there. */
 function inOrder(keys: readonly Lives[]): Event[][] {
   const connections = new Map<number, Event[]>()
   const events = keys.flatMap(({ events }) => events).filter(({ operation }) => operation.key !== EVERY_KEY)
@@ -107,7 +107,8 @@ function lower(event: Event, hi: number, because: Event, why: string): boolean {
 }
 
 function insistOnAMoment(event: Event, because: Event, why: string): void {
-  if (event.lo >= event.hi) throw new Contradiction(`there is no moment at which the first of these can have happened: ${why}`, [event, because])
+  if (event.lo < event.hi) return
+  throw new Contradiction(`there is no moment at which the first of these can have happened: ${why}`, [event, because])
 }
 
 /** Each of them was after the one before. */
@@ -261,13 +262,15 @@ function checkTokens(lives: Lives): void {
 function checkPresence({ events }: Lives): void {
   const writers = new Within(events.filter(isWriter))
   const removers = new Before(events.filter(isCertainRemover))
-  const removals = events.filter(({ operation: { saw, effect }, isCertain }) => isCertain && effect.does === 'remove' && saw.is !== 'unknown')
+  const removals = events.filter(({ isCertain, operation: { saw, effect } }) =>
+    isCertain && effect.does === 'remove' && saw.is !== 'unknown')
   for (const event of events) {
     const { is } = event.operation.saw
     if (is === 'unknown' || is === 'absent') continue
     const remover = removers.last(event)
     if (writers.has(event, remover?.lo ?? -1)) continue
-    throw new Contradiction('an item was found that nobody can have written', remover === undefined ? [event] : [event, remover])
+    const causes = remover === undefined ? [] : [remover]
+    throw new Contradiction('an item was found that nobody can have written', [event, ...causes])
   }
   checkCount(removals, events.filter(isWriter), 0, 'more removals succeeded than there were items')
 }
@@ -286,13 +289,14 @@ function checkAbsence({ events }: Lives): void {
   checkCount(additions, events.filter(isRemover), 1, 'more additions succeeded than there was room for')
 }
 
-/** Of two successes in a row, something else was between them. */
+/** Between two successes something else happened: there are no more of the ones than of the others, and `ahead`. */
 function checkCount(successes: readonly Event[], others: readonly Event[], ahead: number, message: string): void {
   const begins = others.map(({ lo }) => lo).sort((one, other) => one - other)
+  const sorted = [...successes].sort((one, other) => one.hi - other.hi)
   let begun = 0
-  for (const [index, success] of [...successes].sort((one, other) => one.hi - other.hi).entries()) {
+  for (const [index, success] of sorted.entries()) {
     while (begun < begins.length && begins[begun]! < success.hi) begun++
-    if (index + 1 > begun + ahead) throw new Contradiction(message, [...successes].sort((one, other) => one.hi - other.hi).slice(Math.max(0, index - 3), index + 1))
+    if (index + 1 > begun + ahead) throw new Contradiction(message, sorted.slice(Math.max(0, index - 3), index + 1))
   }
 }
 

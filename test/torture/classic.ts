@@ -49,7 +49,10 @@ function write(intent: Intent): Buffer {
       const unique = token === undefined ? '' : ` ${token}`
       return block(`${command} ${key} ${flags} ${exptime} ${value.length}${unique}${noreply}`, value)
     }
-    case 'append': case 'prepend': return block(`${intent.does} ${intent.key} 0 0 ${intent.value.length}${noreply}`, intent.value)
+    case 'append': case 'prepend': {
+      const { does, key, value } = intent
+      return block(`${does} ${key} 0 0 ${value.length}${noreply}`, value)
+    }
     case 'incr': case 'decr': return line(`${intent.does} ${intent.key} ${intent.amount}${noreply}`)
     case 'delete': return line(`delete ${intent.key}${noreply}`)
     case 'flush': return line(`flush_all${noreply}`)

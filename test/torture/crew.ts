@@ -44,7 +44,8 @@ export class Crew {
 
   /** All connections of all processes do it at one time. */
   async perform(port: number, seed: number, task: Task): Promise<Result> {
-    const orderFor = (index: number): Order => ({ port, connections: this.connections, first: index * this.connections, task, seed: seed + index })
+    const { connections } = this
+    const orderFor = (index: number): Order => ({ port, connections, first: index * connections, task, seed: seed + index })
     const answers = this.hands.map((hand, index) => {
       hand.send(orderFor(index + 1))
       return hear(hand)

@@ -1,6 +1,6 @@
 // What must be exact however many threads serve it: counts, what is appended, who is the one that wins, every byte of a
-// value. This process and another ask for it, with several connections each. MEMSLAB_SEED chooses the requests, MEMSLAB_TORTURE_SECONDS
-// how long it is repeated, instead of done once.
+// value. This process and another ask for it, with several connections each. MEMSLAB_SEED chooses the requests,
+// MEMSLAB_TORTURE_SECONDS how long each test is repeated, instead of done once.
 
 import t from 'tap'
 import type { Test } from 'tap'

@@ -81,8 +81,8 @@ export class History {
 }
 
 export function describe({ id, connection, key, name, begin, end, saw, effect, isCertain }: Operation): string {
-  const certainty = isCertain ? '' : ', perhaps'
-  return `#${id} on ${connection} at ${begin}..${end}: ${name} ${key}, saw ${describeSight(saw)}, did ${describeEffect(effect)}${certainty}`
+  const what = `saw ${describeSight(saw)}, did ${describeEffect(effect)}${isCertain ? '' : ', perhaps'}`
+  return `#${id} on ${connection} at ${begin}..${end}: ${name} ${key}, ${what}`
 }
 
 export function describeValue({ base, front, back, sum }: Value): string {
@@ -97,7 +97,10 @@ function describeSight(saw: Sight): string {
 
 function describeEffect(effect: Effect): string {
   switch (effect.does) {
-    case 'write': return `write${effect.token === undefined ? '' : ` (cas ${effect.token})`}${effect.lasts === undefined ? '' : ` that lasts ${effect.lasts}`}`
+    case 'write': {
+      const token = effect.token === undefined ? '' : ` (cas ${effect.token})`
+      return `write${token}${effect.lasts === undefined ? '' : ` that lasts ${effect.lasts}`}`
+    }
     case 'count': return `count ${effect.amount}${effect.result === undefined ? '' : ` to ${describeValue(effect.result)}`}`
     default: return effect.does
   }

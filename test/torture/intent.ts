@@ -6,7 +6,7 @@ export type Intent =
   | { readonly does: 'gat', readonly key: string, readonly exptime: number, readonly isQuiet?: boolean }
   | { readonly does: 'touch', readonly key: string, readonly exptime: number }
   | Store
-  | { readonly does: 'append' | 'prepend', readonly key: string, readonly value: Buffer, readonly token?: string | undefined, readonly isQuiet?: boolean }
+  | Join
   | Count
   | { readonly does: 'delete', readonly key: string, readonly token?: string | undefined, readonly isQuiet?: boolean }
   | { readonly does: 'flush', readonly isQuiet?: boolean }
@@ -20,6 +20,14 @@ export interface Store {
   readonly flags: number
   readonly exptime: number
   /** With this cas number only; for `set`. */
+  readonly token?: string | undefined
+  readonly isQuiet?: boolean
+}
+
+export interface Join {
+  readonly does: 'append' | 'prepend'
+  readonly key: string
+  readonly value: Buffer
   readonly token?: string | undefined
   readonly isQuiet?: boolean
 }

@@ -1,7 +1,7 @@
 // The lives of one key's values, out of its part of a history. A life is from the write of a value until that is replaced
-// or removed; while it lasts, pieces and amounts may be added, and each makes a new version. What contradicts itself whatever
-// the order of things was is found here: values that nobody wrote, versions that do not follow from each other, cas numbers
-// that stand for two versions. When all of it happened is looked at in check.ts.
+// or removed; while it lasts, pieces and amounts may be added, and each makes a new version. What contradicts itself
+// whatever the order of things was is found here: values that nobody wrote, versions that do not follow from each other,
+// cas numbers that stand for two versions. When all of it happened is looked at in check.ts.
 
 import { describeValue } from './history.js'
 import type { Operation, Value } from './history.js'
@@ -120,7 +120,9 @@ export class Lives {
     if (writer === undefined || writer.operation.effect.does !== 'write') {
       throw new Contradiction('a value that nobody wrote', writer === undefined ? [event] : [event, writer])
     }
-    if (writer.operation.effect.lasts === 'never') throw new Contradiction('a value that had expired when it was written', [event, writer])
+    if (writer.operation.effect.lasts === 'never') {
+      throw new Contradiction('a value that had expired when it was written', [event, writer])
+    }
     const life = new Life(writer)
     life.observe(writer, BEFORE_ALL)
     this.byBase.set(base, life)
@@ -153,7 +155,8 @@ export class Lives {
     if (other !== undefined) throw new Contradiction(`cas number ${saw.token} was used up twice`, [other, event])
     version.seen.push(event)
     const later = [...life.versions.values()].find(({ rank, value }) => rank > version.rank && !follows(value, event))
-    if (later !== undefined) throw new Contradiction('a change is lost: what it was made from was changed otherwise', [event, ...later.seen.slice(0, 2)])
+    if (later === undefined) return
+    throw new Contradiction('a change is lost: what it was made from was changed otherwise', [event, ...later.seen.slice(0, 2)])
   }
 
   /** Puts the versions of a life in order, and the pieces and amounts that made them. */
@@ -162,14 +165,14 @@ export class Lives {
     for (const [index, version] of versions.entries()) {
       const previous = versions[index - 1]
       if (previous !== undefined && (previous.rank === version.rank || !isFollowedBy(previous.value, version.value))) {
-        throw new Contradiction(`two values that cannot follow each other: ${describeValue(previous.value)} and ${describeValue(version.value)}`,
-          [previous.seen[0]!, version.seen[0]!])
+        const both = `${describeValue(previous.value)} and ${describeValue(version.value)}`
+        throw new Contradiction(`two values that cannot follow each other: ${both}`, [previous.seen[0]!, version.seen[0]!])
       }
       this.place(life, version, 'prepend')
       this.place(life, version, 'append')
     }
-    const [ending, another] = new Set(life.observations.filter(({ rank }) => rank === AFTER_ALL).map(({ event }) => event))
-    if (ending !== undefined && another !== undefined) throw new Contradiction('a value was removed or replaced twice', [ending, another])
+    const endings = new Set(life.observations.filter(({ rank }) => rank === AFTER_ALL).map(({ event }) => event))
+    if (endings.size > 1) throw new Contradiction('a value was removed or replaced twice', [...endings])
     const longest = versions.at(-1)?.value
     for (const ids of [longest?.front ?? [], longest?.back ?? []]) life.sequences.push(ids.map(id => this.byId.get(id)!))
     this.orderCounts(life, versions)
@@ -181,12 +184,13 @@ export class Lives {
     const known = new Set<Event>()
     for (const id of ids) {
       const event = this.byId.get(id)
-      if (event?.operation.effect.does !== does) throw new Contradiction(`piece ${id} that nobody put there`, [seen[0]!, ...event === undefined ? [] : [event]])
+      if (event?.operation.effect.does !== does) throw new Contradiction(`piece ${id} that nobody put there`, [seen[0]!])
       if (known.has(event)) throw new Contradiction(`piece ${id} twice in one value`, [seen[0]!, event])
       known.add(event)
       const placed = this.placed.get(event)
-      if (placed !== undefined && placed !== life) throw new Contradiction(`piece ${id} in two values`, [seen[0]!, event, placed.base])
-      if (placed === undefined) life.observe(event, rank + BEFORE_ALL)
+      if (placed === life) continue
+      if (placed !== undefined) throw new Contradiction(`piece ${id} in two values`, [seen[0]!, event, placed.base])
+      life.observe(event, rank + BEFORE_ALL)
       this.placed.set(event, life)
     }
   }
@@ -202,7 +206,9 @@ export class Lives {
       if (counts.length > 1) throw new Contradiction(`two counts have the same result ${value.sum}`, counts)
       const [count] = counts
       const amount = count?.operation.effect.does === 'count' ? count.operation.effect.amount : 0
-      if (rank - amount < at) throw new Contradiction(`a count is lost, or a value is seen in the middle of one`, [last, seen[0]!])
+      if (rank - amount < at) {
+        throw new Contradiction('a count is lost, or a number was seen in the middle of one', [last, seen[0]!])
+      }
       gaps += rank - amount - at
       at = rank
       last = seen[0]!

@@ -37,7 +37,10 @@ function write(intent: Intent, quiet: string): Buffer {
       const mode = does === 'set' ? '' : does === 'add' ? ' ME' : ' MR'
       return block(`ms ${key} ${value.length} c F${flags} T${exptime}${mode}${token}${quiet}`, value)
     }
-    case 'append': case 'prepend': return block(`ms ${intent.key} ${intent.value.length} M${MODES[intent.does]}${token}${quiet}`, intent.value)
+    case 'append': case 'prepend': {
+      const { does, key, value } = intent
+      return block(`ms ${key} ${value.length} M${MODES[does]}${token}${quiet}`, value)
+    }
     case 'incr': case 'decr': {
       const create = intent.initial === undefined ? '' : ` N0 J${intent.initial}`
       return line(`ma ${intent.key} v c D${intent.amount} M${intent.does === 'incr' ? 'I' : 'D'}${create}${token}${quiet}`)

@@ -39,18 +39,17 @@ const KEYS_MAX = 6
 
 type Does = 'get' | 'many' | 'gat' | 'touch' | 'set' | 'add' | 'replace' | 'cas' | 'append' | 'prepend' | 'count' | 'delete'
 
-const HABITS: Readonly<Record<string, readonly { readonly weight: number, readonly does: Does }[]>> = {
-  v: [
-    { weight: 28, does: 'get' }, { weight: 4, does: 'many' }, { weight: 3, does: 'gat' }, { weight: 3, does: 'touch' }, { weight: 20, does: 'set' },
-    { weight: 6, does: 'add' }, { weight: 6, does: 'replace' }, { weight: 14, does: 'cas' }, { weight: 8, does: 'append' }, { weight: 4, does: 'prepend' },
-    { weight: 5, does: 'delete' },
-  ],
-  l: [{ weight: 15, does: 'get' }, { weight: 3, does: 'many' }, { weight: 38, does: 'add' }, { weight: 34, does: 'delete' }, { weight: 10, does: 'cas' }],
-  u: [
-    { weight: 12, does: 'get' }, { weight: 3, does: 'many' }, { weight: 70, does: 'count' }, { weight: 1, does: 'set' }, { weight: 5, does: 'add' },
-    { weight: 3, does: 'cas' }, { weight: 2, does: 'delete' }, { weight: 2, does: 'touch' },
-  ],
+/** How often each is done to the keys of a kind. */
+const WEIGHTS: Readonly<Record<string, Readonly<Partial<Record<Does, number>>>>> = {
+  v: {
+    get: 28, many: 4, gat: 3, touch: 3, set: 20, add: 6, replace: 6, cas: 14, append: 8, prepend: 4, delete: 5,
+  },
+  l: { get: 15, many: 3, add: 38, delete: 34, cas: 10 },
+  u: { get: 12, many: 3, count: 70, set: 1, add: 5, cas: 3, delete: 2, touch: 2 },
 }
+
+const HABITS = new Map(Object.entries(WEIGHTS).map(([kind, weights]) =>
+  [kind, Object.entries(weights).map(([does, weight]) => ({ does: does as Does, weight }))]))
 
 export class Mixture {
   readonly keys: readonly string[]
@@ -59,8 +58,11 @@ export class Mixture {
   /** @param name is part of every key */
   constructor(private readonly prng: Prng, private readonly history: History, private readonly taste: Taste, name: string) {
     const { values, locks, numbers } = taste
-    const named = (letter: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${letter}${name}-${index}`)
-    this.keys = [...named('v', values), ...named('l', locks), ...named('u', Math.ceil(numbers / 2)), ...named('d', Math.floor(numbers / 2))]
+    const keys: string[] = []
+    for (let index = 0; index < values; index++) keys.push(`v${name}-${index}`)
+    for (let index = 0; index < locks; index++) keys.push(`l${name}-${index}`)
+    for (let index = 0; index < numbers; index++) keys.push(`${index % 2 === 0 ? 'u' : 'd'}${name}-${index}`)
+    this.keys = keys
   }
 
   /** What a connection says next. @param count how many requests, and a last one if without it not all would be answered */
@@ -78,7 +80,10 @@ export class Mixture {
 
   /** Reads all keys. */
   readAll(connection: number): Exchange[] {
-    return this.keys.map(key => this.exchange(connection, false, { does: 'get', keys: [key] }, [this.record(connection, key)]))
+    return this.keys.map(key => {
+      const operation = this.record(connection, key)
+      return this.exchange(connection, false, { does: 'get', keys: [key] }, [operation])
+    })
   }
 
   private next(connection: number, isBinary: boolean): { exchange: Exchange, intent: Intent } {
@@ -93,7 +98,7 @@ export class Mixture {
       return { intent, exchange: this.exchange(connection, isBinary, intent, []) }
     }
     const key = prng.pick(this.keys)
-    const { does } = prng.pickWeighted(HABITS[key[0] === 'd' ? 'u' : key[0]!]!)
+    const { does } = prng.pickWeighted(HABITS.get(key[0] === 'd' ? 'u' : key[0]!)!)
     if (does === 'many') {
       const keys = [...new Set(Array.from({ length: prng.between(2, KEYS_MAX) }, () => prng.pick(this.keys)))]
       if (!isBinary) {
@@ -169,9 +174,9 @@ export class Mixture {
     const dialect = dialects.length > 0 ? this.prng.pick(dialects) : undefined
     if (dialect === undefined) return this.exchange(connection, isBinary, simpler(intent), operations)
     const isQuiet = 'isQuiet' in intent && intent.isQuiet === true
-    const isConditional = 'token' in intent && intent.token !== undefined
+    const condition = 'token' in intent && intent.token !== undefined ? ` if cas is ${intent.token}` : ''
     for (const operation of operations) {
-      operation.name = `${dialect.name} ${isQuiet ? 'quiet ' : ''}${intent.does}${isConditional ? ` if cas is ${intent.token}` : ''}`
+      operation.name = `${dialect.name} ${isQuiet ? 'quiet ' : ''}${intent.does}${condition}`
       operation.effect = this.wanted(intent)
       operation.isCertain = false
     }
@@ -182,7 +187,9 @@ export class Mixture {
   private wanted(intent: Intent, token?: string): Effect {
     switch (intent.does) {
       case 'get': case 'nothing': return { does: 'nothing' }
-      case 'gat': case 'touch': return intent.exptime < 0 ? { does: 'remove' } : intent.exptime > 0 ? { does: 'fade' } : { does: 'nothing' }
+      case 'gat': case 'touch':
+        if (intent.exptime === 0) return { does: 'nothing' }
+        return { does: intent.exptime < 0 ? 'remove' : 'fade' }
       case 'append': case 'prepend': return { does: intent.does }
       case 'incr': case 'decr': return { does: 'count', amount: intent.amount }
       case 'delete': case 'flush': return { does: 'remove' }
@@ -250,7 +257,8 @@ export class Mixture {
       case 'done':
         operation.saw = token === undefined ? sightOfSuccess(intent) : { is: 'token', token }
         operation.effect = this.wanted(intent, answer.token)
-        if (answer.number !== undefined && (intent.does === 'incr' || intent.does === 'decr')) this.settleCount(intent, answer.number, answer.token, operation)
+        if (answer.number === undefined || (intent.does !== 'incr' && intent.does !== 'decr')) return
+        this.settleCount(intent, answer.number, answer.token, operation)
     }
   }
 

@@ -31,7 +31,9 @@ export class Talker {
       if (this.length >= this.needed) this.read()
     })
     socket.on('error', error => this.done(error))
-    socket.on('close', () => this.done(new Error(`the server closed the connection, ${this.pending.length - this.settled} answers short`)))
+    socket.on('close', () => {
+      this.done(new Error(`the server closed the connection, ${this.pending.length - this.settled} answers short`))
+    })
   }
 
   static async connect(port: number): Promise<Talker> {
@@ -100,7 +102,9 @@ export class Talker {
         exchange.settle(reply.answer)
         at = reply.end
       }
-      if (this.settled === this.pending.length && at < bytes.length) throw new Error(`more came than was asked for: ${bytes.toString('latin1', at, at + 100)}`)
+      if (this.settled === this.pending.length && at < bytes.length) {
+        throw new Error(`more came than was asked for: ${JSON.stringify(bytes.toString('latin1', at, at + 100))}`)
+      }
     } catch (error) {
       this.socket.destroy()
       this.done(error as Error)

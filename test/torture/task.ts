@@ -22,7 +22,8 @@ export type Task =
   | { readonly does: 'mix', readonly keys: readonly string[], readonly times: number, readonly bytesMax: number }
 
 /** What only one of all connections can do. */
-export type Game = 'add' | 'cas' | 'delete' | 'delete of a cas number' | 'begin a number' | 'fill a miss' | 'renew what is stale'
+export type Game = 'add' | 'cas' | 'delete' | 'delete of a cas number' | 'begin a number' | 'fill a miss' |
+  'renew what is stale'
 
 /** What the connections of one process were told, all together. */
 export interface Result {
@@ -69,7 +70,10 @@ class Worker {
   private readonly dialects: readonly Dialect[]
   private pieces = 0
 
-  constructor(private readonly talker: Talker, private readonly writer: number, private readonly prng: Prng, private readonly result: Result) {
+  constructor(
+    private readonly talker: Talker, private readonly writer: number,
+    private readonly prng: Prng, private readonly result: Result,
+  ) {
     this.dialects = writer % 3 === 2 ? [binary] : TEXT
   }
 
@@ -123,7 +127,8 @@ class Worker {
     if (prng.oneIn(12)) return this.ask({ does: 'touch', key, exptime: prng.below(2) }, () => {})
     if (prng.oneIn(3)) {
       const id = this.pieces++
-      const value = makePiece(key, { kind: 'base', writer: this.writer, id }, prng.below(prng.pick([100, bytesMax / 16, bytesMax])))
+      const bytes = prng.below(prng.pick([100, bytesMax / 16, bytesMax]))
+      const value = makePiece(key, { kind: 'base', writer: this.writer, id }, bytes)
       return this.ask({ does: prng.oneIn(4) ? 'add' : 'set', key, value, flags: 0, exptime: prng.oneIn(20) ? 1 : 0 }, () => {})
     }
     if (prng.oneIn(6)) {
@@ -154,14 +159,17 @@ class Worker {
         const intent: Intent = { does: 'incr', key, amount: 1, initial: 7_000_000 }
         const dialect = this.dialects === TEXT ? meta : binary
         // Some are refused by memcached 1.6.18, which looks for the item and adds it under two locks.
-        return { request: dialect.encode(intent), settle: answer => { if (answer.is === 'done' && answer.number === 7_000_000) settle(answer) } }
+        const settleFirst = (answer: Answer): void => {
+          if (answer.is === 'done' && answer.number === 7_000_000) settle(answer)
+        }
+        return { request: dialect.encode(intent), settle: settleFirst }
       }
       case 'fill a miss': return this.metaWin(`mg ${key} N30\r\n`, settle)
       case 'renew what is stale': return this.metaWin(`mg ${key}\r\n`, settle)
     }
   }
 
-  /** A meta command that says with W to one of all that it has won. A binary connection, which cannot say it, says nothing. */
+  /** A meta command that says with W to one of all that it has won. A binary connection cannot say it. */
   private metaWin(text: string, settle: (answer: Answer) => void): Exchange {
     if (this.dialects !== TEXT) return this.ask({ does: 'nothing' }, () => {})
     const request: Request = {

@@ -66,7 +66,9 @@ export async function play(port: number, scenario: Scenario, prng: Prng, history
   }
 }
 
-async function converse(talker: Talker, connection: number, mixture: Mixture, scenario: Scenario, prng: Prng, history: History): Promise<void> {
+async function converse(
+  talker: Talker, connection: number, mixture: Mixture, scenario: Scenario, prng: Prng, history: History,
+): Promise<void> {
   // One in three speaks binary.
   const isBinary = connection % 3 === 2
   while (history.operations.length < scenario.requests) {

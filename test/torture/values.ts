@@ -38,7 +38,8 @@ export function makePiece(key: string, { kind, writer, id }: Piece, bytes: numbe
 export function readPieces(key: string, value: Buffer): Piece[] {
   const pieces: Piece[] = []
   for (let at = 0; at < value.length;) {
-    const [header, letter = '', owner, writer, id, length] = HEADER.exec(value.toString('latin1', at, at + HEADER_BYTES_MAX)) ?? []
+    const start = value.toString('latin1', at, at + HEADER_BYTES_MAX)
+    const [header, letter = '', owner, writer, id, length] = HEADER.exec(start) ?? []
     if (header === undefined) throw new Error(`torn value of ${key}: no piece begins at byte ${at} of ${value.length}`)
     if (owner !== key) throw new Error(`foreign value: ${key} has ${header} at byte ${at}`)
     const end = at + Number(length)
@@ -60,7 +61,7 @@ export function valueOf(pieces: readonly Piece[], flags: number): Value {
   const bases = pieces.filter(({ kind }) => kind === 'base')
   const order = pieces.map(({ kind }) => LETTERS[kind]).join('')
   if (!/^f*b?a*$/.test(order)) throw new Error(`pieces out of order: ${order}`)
-  if (bases.some(({ id }) => id !== flags)) throw new Error(`the flags are ${flags}, but the value begins with ${bases[0]?.id}`)
+  if (bases.some(({ id }) => id !== flags)) throw new Error(`the flags are ${flags}, but it begins with ${bases[0]?.id}`)
   return { base: flags, front: of('front').reverse(), back: of('back'), sum: 0 }
 }
 
