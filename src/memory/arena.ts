@@ -4,6 +4,7 @@
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
+import { allocateLinear, bufferOf, copierOf, type LinearMemory } from './linear.js'
 
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
@@ -13,6 +14,7 @@ const CACHE_LINE = 64
 export class Arena {
   readonly words: Int32Array
   readonly memory: Memory
+  readonly linear: LinearMemory
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
   readonly firstPage: number
@@ -24,15 +26,16 @@ export class Arena {
    * @param fixedBytes what `cut` may hand out
    * @param pageCount pages behind it
    * @param shared between threads
-   * @param buffer of an arena like this one, that another thread has made
+   * @param linear the memory of an arena like this one, that another thread has made
    */
-  constructor(fixedBytes: number, pageCount: number, shared: boolean, buffer?: SharedArrayBuffer) {
+  constructor(fixedBytes: number, pageCount: number, shared: boolean, linear?: LinearMemory) {
     this.firstPage = Math.ceil((CACHE_LINE + fixedBytes) / Size.Page)
     this.pageEnd = this.firstPage + pageCount
     assert(this.pageEnd <= ARENA_PAGES_MAX, 'arena beyond its largest size')
-    this.buffer = buffer ?? allocate(this.pageEnd * Size.Page, shared)
+    this.linear = linear ?? allocate(this.pageEnd * Size.Page, shared)
+    this.buffer = bufferOf(this.linear)
     this.words = new Int32Array(this.buffer)
-    this.memory = new Memory(new Uint8Array(this.buffer))
+    this.memory = new Memory(new Uint8Array(this.buffer), copierOf(this.linear))
   }
 
   /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */
@@ -44,9 +47,9 @@ export class Arena {
   }
 }
 
-function allocate(byteLength: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+function allocate(byteLength: number, shared: boolean): LinearMemory {
   try {
-    return shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength)
+    return allocateLinear(byteLength, shared)
   } catch {
     throw new MemslabError('ENOMEM', `failed to allocate ${byteLength / Size.Page} MiB for items: Cannot allocate memory`)
   }

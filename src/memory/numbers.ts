@@ -4,7 +4,6 @@
 import { Ascii } from './ascii.js'
 
 const DIGITS_MAX = 20
-const scratch = new Uint8Array(DIGITS_MAX)
 
 /** A number of 64 bits without sign, as two words without sign. */
 export class Uint64 {
@@ -69,21 +68,29 @@ export function writeNumber(bytes: Uint8Array, at: number, value: number): numbe
     bytes[at] = Ascii.Zero + value
     return at + 1
   }
-  let length = 0
-  let rest = value
-  while (rest > 0x7fffffff) {
-    const next = Math.floor(rest / 10)
-    scratch[length++] = Ascii.Zero + (rest - next * 10)
+  if (value > 0x7fffffff) {
+    const low = value % 1e9
+    return writeLast(bytes, writeNumber(bytes, at, (value - low) / 1e9), low, 9)
+  }
+  return writeLast(bytes, at, value, digitCount(value))
+}
+
+/** How many digits a number from 10 to 2^31 - 1 has. */
+function digitCount(value: number): number {
+  let count = 2
+  for (let limit = 100; value >= limit; limit *= 10) count++
+  return count
+}
+
+/** Writes the last `count` digits of a number below 2^31 at `at`; returns the index behind them. */
+function writeLast(bytes: Uint8Array, at: number, value: number, count: number): number {
+  let rest = value | 0
+  for (let place = at + count - 1; place >= at; place--) {
+    const next = (rest / 10) | 0
+    bytes[place] = Ascii.Zero + (rest - next * 10)
     rest = next
   }
-  let small = rest | 0
-  while (small > 0) {
-    const next = (small / 10) | 0
-    scratch[length++] = Ascii.Zero + (small - next * 10)
-    small = next
-  }
-  while (length > 0) bytes[at++] = scratch[--length]!
-  return at
+  return at + count
 }
 
 /** Writes two words as one decimal number at `at`, at most 20 digits; returns the index behind it. */

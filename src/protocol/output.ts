@@ -19,7 +19,7 @@ const KEPT_VIEW_BYTES = 1024
 
 /** Where replies go: a socket, or a test. */
 export interface Sink {
-  /** Lent bytes from which on a batch is written before it is complete. */
+  /** How many lent bytes are written at once: a batch with more of them is written before it is complete. */
   readonly lentBytesMax: number
   /** Takes bytes. True: they are gone and their memory may be used again. False: it is still needed, see `hold`. */
   write(bytes: Uint8Array): boolean
@@ -116,11 +116,15 @@ export class Output {
   /** Takes back what was written since `begin`, as far as it has not gone out. Nothing of it may be lent. */
   rewind(): void { this.at = this.beganAt }
 
-  /** Lends `view` after what was written so far; `loan` ends when it is gone. */
+  /** Makes room for `count` lent bytes: writes what is there, unless the sink likes both together. */
+  ensureLent(count: number): void {
+    if (this.lentBytes > 0 && this.sink !== undefined && this.lentBytes + count > this.sink.lentBytesMax) this.flush()
+  }
+
+  /** Lends `view` after what was written so far; `loan` ends when it is gone. The caller makes room first, with `ensureLent`. */
   lend(view: Uint8Array, loan: Loan): void {
     this.lent.push({ at: this.at, view, loan })
     this.lentBytes += view.length
-    if (this.sink === undefined || this.lentBytes >= this.sink.lentBytesMax) this.flush()
   }
 
   /** Writes everything gathered so far. */

@@ -396,6 +396,8 @@ export class Session {
     const valueBytes = items.valueBytes(item)
     while (!output.isBlocked) {
       const run = Math.min(items.valueRun(item, this.sentBytes), valueBytes - this.sentBytes, this.peer.lentBytesMax)
+      output.ensureLent(run)
+      if (output.isBlocked) return
       const at = items.valueAt(item, this.sentBytes)
       this.sentBytes += run
       pin.share()

@@ -172,6 +172,7 @@ export class Items {
 
   /** Copies `count` value bytes from `offset` on to `to`. */
   readValue(item: ItemId, offset: number, to: Memory, toAt: number, count: number): void {
+    if (!this.has(item, State.Large)) return to.copyFrom(this.bytes, this.valueStart(item) + offset, toAt, count)
     while (count > 0) {
       const run = Math.min(count, this.valueRun(item, offset))
       to.copyFrom(this.bytes, this.valueAt(item, offset), toAt, run)

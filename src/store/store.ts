@@ -3,6 +3,7 @@
 import { type Clock } from '../clock.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
+import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
@@ -45,7 +46,7 @@ export interface StoreOptions extends StoreSettings {
 /** What another thread needs to work on the same store. It can be posted. */
 export interface SharedStore {
   readonly options: StoreOptions
-  readonly buffers: readonly SharedArrayBuffer[]
+  readonly memories: readonly LinearMemory[]
   readonly epoch: number
 }
 
@@ -79,7 +80,7 @@ export class Store {
   private readonly locks: Locks
   private readonly lock: number
   private readonly alarm: Int32Array
-  private readonly buffers: readonly (ArrayBuffer | SharedArrayBuffer)[]
+  private readonly memories: readonly LinearMemory[]
 
   /**
    * Makes a store; this thread is its thread 0.
@@ -89,8 +90,8 @@ export class Store {
     // time begins at 2, so that 0 can mean "never" and 1 "long ago"
     this.epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
     this.classes = new SlabClasses(options.chunkSize, options.factor, options.slabChunkMax)
-    const arenas = makeArenas(options, this.classes, attached?.buffers)
-    this.buffers = arenas.map(({ buffer }) => buffer)
+    const arenas = makeArenas(options, this.classes, attached?.memories)
+    this.memories = arenas.map(({ linear }) => linear)
     const first = arenas[0]!
     this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
     const hash = new Hash(new Int32Array(first.buffer, first.cut(Hash.WORDS * 4), Hash.WORDS))
@@ -120,9 +121,9 @@ export class Store {
 
   /** What other threads need for `attach`. */
   share(): SharedStore {
-    const { options, epoch } = this
+    const { options, epoch, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
-    return { options, epoch, buffers: this.buffers as readonly SharedArrayBuffer[] }
+    return { options, epoch, memories }
   }
 
   /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
@@ -317,7 +318,7 @@ function sizeBuckets({ trackSizes, itemSizeMax }: StoreOptions): number {
  * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
  * reserved for the smallest pages there may be; memory is only taken as it is touched.
  */
-function makeArenas(options: StoreOptions, classes: SlabClasses, buffers: readonly SharedArrayBuffer[] = []): Arena[] {
+function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
   const storeBytes = Counters.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
     sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
@@ -325,7 +326,7 @@ function makeArenas(options: StoreOptions, classes: SlabClasses, buffers: readon
   const count = Math.ceil(pages / room)
   return Array.from({ length: count }, (_, index) => {
     const own = Math.ceil(pages / count) + classes.largest
-    return new Arena((index === 0 ? storeBytes : 0) + shardBytes(own), own, options.shared, buffers[index])
+    return new Arena((index === 0 ? storeBytes : 0) + shardBytes(own), own, options.shared, memories[index])
   })
 }
 

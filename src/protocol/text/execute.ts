@@ -188,7 +188,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     session.withTouch = false
     const isKey = parser.scanKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
-    if (bytes[parser.stop] !== Ascii.LineEnd && parser.findLineEnd(parser.stop) >= end) return UNFINISHED
+    if (bytes[parser.stop] !== Ascii.LineEnd && !parser.isLineWhole(parser.stop, end)) return UNFINISHED
     session.isQuiet = false
     if (!isKey || parser.keyEnd === parser.keyStart) {
       this.answer(session, TEXT.badFormat)

@@ -1,5 +1,6 @@
 // The words of the text protocol: one table from Outcome to bytes, the errors, and the VALUE block.
 import { Ascii } from '../../memory/ascii.js'
+import { writeNumber, writeUint64 } from '../../memory/numbers.js'
 import { type Shard } from '../../store/shard.js'
 import { type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
@@ -46,7 +47,8 @@ export const TEXT = {
 /** A VALUE line without its value: the word, a key, three numbers, and the line ends around. */
 const HEADER_MAX = 320
 
-const VALUE = Buffer.from('VALUE ', 'latin1')
+/** `VALUE ` as two words, of which the second is overwritten in part by the key that follows. */
+const enum Value { Word0 = 0x56414c55, Word1 = 0x45200000, Bytes = 6 }
 
 export class TextReply {
   constructor(private readonly output: Output) {}
@@ -86,20 +88,23 @@ export class TextReply {
   header(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
     const { output } = this
     const { items } = shard
-    const { bytes } = output
-    const at = output.at
-    for (let i = 0; i < 6; i++) bytes[at + i] = VALUE[i]!
-    output.at = at + 6
-    output.copy(request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-    output.byte(Ascii.Space)
-    output.number(items.flags(item))
-    output.byte(Ascii.Space)
-    output.number(items.valueBytes(item))
+    const { bytes, memory } = output
+    const keyBytes = request.keyEnd - request.keyStart
+    let at = output.at
+    memory.writeUint32(at, Value.Word0)
+    memory.writeUint32(at + 4, Value.Word1)
+    at += Value.Bytes
+    memory.copyFrom(request.bytes, request.keyStart, at, keyBytes)
+    at += keyBytes
+    bytes[at] = Ascii.Space
+    at = writeNumber(bytes, at + 1, items.flags(item))
+    bytes[at] = Ascii.Space
+    at = writeNumber(bytes, at + 1, items.valueBytes(item))
     if (withCas) {
-      output.byte(Ascii.Space)
-      output.uint64(items.casHigh(item), items.casLow(item))
+      bytes[at] = Ascii.Space
+      at = writeUint64(bytes, at + 1, items.casHigh(item), items.casLow(item))
     }
+    output.at = at
     output.lineEnd()
   }
 }
-
