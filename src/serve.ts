@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from './errors.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
+import { connectionsAllowed } from './limits.js'
 import { type CommandLine, type Options } from './options.js'
 import { Server } from './server.js'
 import { becomeUser } from './user.js'
@@ -18,7 +19,7 @@ type End = 'normal' | 'graceful' | 'failed'
  */
 export async function serve({ options: given, portFile: givenPortFile }: CommandLine,
   complain: (line: string) => void): Promise<void> {
-  const options = withLastingPaths(given)
+  const options = withAllowedConnections(withLastingPaths(given), complain)
   const portFile = lasting(givenPortFile)
   // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
   // socket, pid file and port file are the user's.
@@ -38,6 +39,17 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   await server.close()
   if (options.pidFile !== undefined) removePidFile(options.pidFile)
   if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
+}
+
+/**
+ * Once a process may open no more files, its threads take descriptors from each other, and their event loops do not rest.
+ * So no more clients are taken in than there are descriptors.
+ */
+function withAllowedConnections(options: Options, complain: (line: string) => void): Options {
+  const allowed = connectionsAllowed(options.threads)
+  if (options.maxconns <= allowed) return options
+  complain(`WARNING: -c ${options.maxconns} is lowered to ${allowed}, as this process may not open more files (ulimit -n)`)
+  return { ...options, maxconns: allowed }
 }
 
 /** A daemon may read its files again long after it has moved away. */

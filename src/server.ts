@@ -35,6 +35,9 @@ export interface ServerParts {
 
 export { type ServerAddress } from './net/listeners.js'
 
+/** Of what workers start from, what stays the same however often they do. */
+type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares'> & { readonly isByDescriptor: boolean }
+
 export class Server {
   readonly options: Options
   /** What it holds; for tests. */
@@ -46,7 +49,7 @@ export class Server {
   private readonly thread: Thread
   private readonly background: Background
   /** What workers start from; undefined with -t 1. */
-  private readonly shared: SharedParts | undefined
+  private readonly shared: LastingParts | undefined
   private pool: Pool | undefined
   private readonly timers: (() => void)[] = []
   private state: 'new' | 'listening' | 'closed' = 'new'
@@ -93,17 +96,23 @@ export class Server {
       },
     })
     if (!isShared) return
-    const isByDescriptor = !canSharePorts || this.options.socketPath !== undefined
     this.shared = {
-      ...facts,
+      options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
       live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes),
-      shares: isByDescriptor ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
+      isByDescriptor: !canSharePorts || this.options.socketPath !== undefined,
       time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
     }
   }
 
   private log(line: string): void { this.parts.log?.(line) }
+
+  /** A line of a worker. */
+  private logOf(line: string): void {
+    this.log(line)
+    const lost = this.live.lineTold()
+    if (lost > 0) this.log(`${lost} lines were lost, as more came than can be written`)
+  }
 
   // Its life
 
@@ -126,10 +135,18 @@ export class Server {
     this.thread.startTimers()
   }
 
-  private async openWorkers(shared: SharedParts): Promise<void> {
+  private async openWorkers(shared: LastingParts): Promise<void> {
     if (shared.time !== undefined) this.timers.push(mirror(this.clock, new Float64Array(shared.time)))
-    this.pool = new Pool(shared, {
-      log: line => this.log(line),
+    const { credentials, certificates } = this.thread
+    const { threads } = this.options
+    const parts: SharedParts = {
+      ...shared,
+      // they may have been read again since the server was made
+      users: credentials?.users, certificates,
+      shares: shared.isByDescriptor ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
+    }
+    this.pool = new Pool(parts, {
+      log: line => this.logOf(line),
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
       died: (thread, error) => this.failed(error, `thread ${thread}`),
@@ -186,7 +203,8 @@ export class Server {
     this.store.fail()
     void this.pool?.abandon()
     void this.close()
-    this.parts.failed?.(cause)
+    // by itself, so that what the embedder does there, and throws, stops nothing of this
+    queueMicrotask(() => this.parts.failed?.(cause))
   }
 
   // While it serves

@@ -202,6 +202,9 @@ export class Thread implements Host {
   /** Goes by what another thread has read. */
   useCertificates(certificates: Certificates): void { this.tls?.use(certificates) }
 
+  /** Those it uses now. */
+  get certificates(): Certificates | undefined { return this.tls?.certificates }
+
   useUsers(users: Users): void { this.credentials?.use(users) }
 
   // Host

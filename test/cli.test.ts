@@ -339,3 +339,12 @@ t.test('the embedding example of the README', async t => {
     { cwd: ROOT, encoding: 'utf8', timeout: PATIENCE_MS })
   t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
+
+t.test('-c is lowered to what the process may open', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+  const child = spawn('sh', ['-c', `ulimit -n 300; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  let complaint = ''
+  child.stderr.on('data', chunk => { complaint += String(chunk) })
+  await until('a warning', () => complaint.includes('\n'))
+  t.match(complaint, /^WARNING: -c 1024 is lowered to 236, as this process may not open more files \(ulimit -n\)\n$/)
+})

@@ -19,9 +19,12 @@
 // A free chunk has state 0 and its neighbours of the free list in `next` and `prev`. A reserved one has refs 1 and is not
 // linked, from the moment it leaves the free list on.
 //
-// Which lock a word of a linked item needs: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next
-// and prev the class of its lists; valueBytes both, as the lists count bytes. The bits of state have either the one
-// (segment) or the other (most), and active and fetched are cleared with either, so state is changed atomically.
+// Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages and EmptyChanges, which are
+// atomic, and Emptying, which is advice. Of a store: its own, but cas, which is a sequence, and alarm. What is read without
+// its lock (statistics, the age of a class) may be a moment old, and decides nothing that matters. Of a linked item:
+// chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class of its lists;
+// valueBytes both, as the lists count bytes. The bits of state have either the one (segment) or the other (most), and
+// active and fetched are cleared with either, so state is changed atomically.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -67,6 +70,8 @@ export const enum ClassWord {
   EvictedAge,
   /** Evictions since pages were last shared out. */
   EvictedRecently,
+  /** ShardWord.EmptyChanges when the class last looked for an empty page of another one and found none. */
+  EmptySought,
   Lists = 12,
   Stride = Lists + 4 * 4,
 }
@@ -75,7 +80,14 @@ export const enum ClassWord {
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
 /** The words kept once for each arena. */
-export const enum ShardWord { PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax, EmptyPages, End = 16 }
+export const enum ShardWord {
+  PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax, EmptyPages,
+  /** Grows whenever a page becomes an empty one or no longer is. */
+  EmptyChanges,
+  /** The page that was last being emptied. */
+  Emptying,
+  End = 16,
+}
 
 /** The words of a sequence of numbers: see sequence.ts. */
 export const enum SequenceWord { Low, Crossings, End }

@@ -8,7 +8,10 @@
 //
 // Locks are taken downwards. Upwards, and sideways from class to class, a thread only tries: an evictor that holds a
 // class lock skips an item whose stripe is taken. Two exceptions, which cannot close a circle: a flush takes all stripes,
-// in their order; and who holds the class of the large items waits for the classes of their pieces.
+// in their order; and who holds the class of the large items waits for the classes of their pieces (there is one holder of
+// it, and whoever holds one of the others only tries it).
+//
+// A thread that throws with a lock in its hands ends the server, so a lock need not be given back then.
 //
 // A word is 0 when free, 1 when held, 2 when held and waited for. A store of one thread has no locks to take: `shared` is
 // false and every call returns at once.
@@ -17,6 +20,8 @@ import { InvariantError } from '../errors.js'
 const SPINS_MAX = 200
 /** How often one who sleeps looks whether the others are still alive. */
 const ALARM_MS = 500
+/** After so many looks the holder must have died without a word: nobody holds a lock for more than some milliseconds. */
+const LOOKS_MAX = 20
 
 export class Locks {
   /**
@@ -43,9 +48,10 @@ export class Locks {
     for (let spin = 0; spin < SPINS_MAX; spin++) {
       if (Atomics.load(this.words, word) === 0 && Atomics.compareExchange(this.words, word, 0, 1) === 0) return
     }
-    while (Atomics.exchange(this.words, word, 2) !== 0) {
-      Atomics.wait(this.words, word, 2, ALARM_MS)
+    for (let looks = 0; Atomics.exchange(this.words, word, 2) !== 0;) {
+      if (Atomics.wait(this.words, word, 2, ALARM_MS) === 'timed-out') looks++
       if (this.alarm !== undefined && Atomics.load(this.alarm, 0) !== 0) throw new InvariantError('another thread has died')
+      if (looks === LOOKS_MAX) throw new InvariantError('a lock is not given back')
     }
   }
 }

@@ -36,7 +36,7 @@ export class Tls {
    * @param complain takes a line for each client that failed
    * @param onRead told of certificates that `refresh` has read
    */
-  constructor(private readonly options: Options, private certificates: Certificates, private readonly clock: Clock,
+  constructor(private readonly options: Options, public certificates: Certificates, private readonly clock: Clock,
     private readonly live: Live, private readonly counters: Counters, private readonly complain: (line: string) => void,
     private readonly onRead: (certificates: Certificates) => void) {
     this.stamp = certificates.stamp

@@ -287,7 +287,7 @@ export function ageOfTail(store: Store, slabClass: number, segment: Segment, now
   let age = 0
   for (const shard of store.shards) {
     const item = shard.lru.tail(slabClass, segment)
-    if (item !== NO_ITEM) age = Math.max(age, now - shard.items.usedAt(item))
+    if (item !== NO_ITEM) age = Math.max(age, shard.items.age(item, now))
   }
   return age
 }

@@ -32,6 +32,8 @@ export class Items {
   setChain(item: ItemId, chain: ItemId): void { this.words[item + ItemWord.Chain] = chain }
 
   usedAt(item: ItemId): number { return this.words[item + ItemWord.UsedAt]! }
+  /** How long an item was not used, in seconds; the clock of the thread that last used it may be ahead of this one's. */
+  age(item: ItemId, now: number): number { return Math.max(0, now - this.usedAt(item)) }
   setUsedAt(item: ItemId, second: number): void { this.words[item + ItemWord.UsedAt] = second }
   expiresAt(item: ItemId): number { return this.words[item + ItemWord.ExpiresAt]! }
   setExpiresAt(item: ItemId, second: number): void { this.words[item + ItemWord.ExpiresAt] = second }
@@ -149,7 +151,11 @@ export class Items {
   private pieceWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
 
   pieceOwner(piece: ItemId): ItemId { return this.words[piece + PieceWord.Owner]! as ItemId }
-  isPiece(chunk: ItemId): boolean { return this.keyBytes(chunk) === 0 && this.has(chunk, State.Large) }
+  /** Read atomically: whoever sees a piece here sees its owner, even where another thread has just made it one. */
+  isPiece(chunk: ItemId): boolean {
+    const state = Atomics.load(this.words, chunk + ItemWord.State)
+    return (state & State.Large) !== 0 && ((state >>> State.KeyShift) & State.KeyMask) === 0
+  }
 
   /** How many pieces the value of a large item takes. */
   pieceCount(item: ItemId): number {

@@ -145,7 +145,7 @@ export class Lru {
     const { settings } = this
     const bytes = this.bytesOf(slabClass)
     const cold = this.tail(slabClass, Segment.Cold)
-    const coldAge = cold === NO_ITEM ? 0 : now - this.items.usedAt(cold)
+    const coldAge = cold === NO_ITEM ? 0 : this.items.age(cold, now)
     let steps = 0
     while (steps < stepsMax &&
       this.pullTail(slabClass, Segment.Hot, (bytes * settings.hotLruPct) / 100, coldAge * settings.hotMaxFactor, now)) steps++
@@ -160,7 +160,7 @@ export class Lru {
     const item = this.tail(slabClass, from)
     if (item === NO_ITEM) return false
     const isOver = this.get(slabClass, from, ListWord.Bytes) > bytesMax
-    const isOld = ageMax > 0 && now - items.usedAt(item) > ageMax
+    const isOld = ageMax > 0 && items.age(item, now) > ageMax
     if (items.has(item, State.Active)) {
       if (!isOver && !isOld) return false
       items.unmark(item, State.Active)

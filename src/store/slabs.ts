@@ -10,6 +10,7 @@
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, ItemWord, ShardWord, Size } from '../memory/layout.js'
 import { type Locks } from '../memory/lock.js'
+import { assert } from '../errors.js'
 import { NO_ITEM, type ItemId } from './items.js'
 
 /** The sizes of all classes: the same for every arena of a store. Class numbers start at 1. */
@@ -134,7 +135,7 @@ export class Slabs {
   sizeOfPage(page: number): number { return this.words[this.pageSize + page]! }
 
   /** How many chunks a page has for the class that owns it, or would have for another. */
-  private chunksOf(page: number, slabClass: number): number {
+  chunksOf(page: number, slabClass: number): number {
     return Math.floor(this.sizeOfPage(page) / this.classes.chunkBytes[slabClass]!)
   }
 
@@ -226,7 +227,10 @@ export class Slabs {
   }
 
   /** Classes count here without a lock that they have in common. */
-  private countEmptyPages(change: number): void { Atomics.add(this.words, this.shardWords + ShardWord.EmptyPages, change) }
+  private countEmptyPages(change: number): void {
+    Atomics.add(this.words, this.shardWords + ShardWord.EmptyPages, change)
+    Atomics.add(this.words, this.shardWords + ShardWord.EmptyChanges, 1)
+  }
 
   /** A page that was never used; 0 if there is none. */
   private freshPage(): number {
@@ -239,6 +243,7 @@ export class Slabs {
   /** Takes a page, whose chunks must all be free, from its class. */
   private takeFromClass(page: number): void {
     const { words } = this
+    assert(words[this.pageUse + page] === 0, 'a page changes its class with a chunk in use')
     const slabClass = this.classOfPage(page)
     const carved = this.carvedChunks(page)
     for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
@@ -264,17 +269,27 @@ export class Slabs {
   isEmptyPage(page: number): boolean { return this.classOfPage(page) > 0 && this.words[this.pageUse + page] === 0 }
 
   /**
-   * A page of another class in which no chunk is in use, but not the only one of its class, which would be given a new one
-   * beyond the limit; 0 if there is none.
+   * A page of another class in which no chunk is in use and that can hold one of this class, but not the only one of its
+   * class, which would be given a new one beyond the limit; 0 if there is none. Needs the lock of `slabClass`.
    */
-  findEmptyPage(exceptClass: number): number {
-    if (this.emptyPages === 0) return 0
+  findEmptyPageLocked(slabClass: number): number {
+    const changes = this.words[this.shardWords + ShardWord.EmptyChanges]!
+    const sought = this.word(slabClass, ClassWord.EmptySought)
+    if (this.emptyPages === 0 || this.words[sought] === changes) return 0
     for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
       const owner = this.classOfPage(page)
-      if (this.isEmptyPage(page) && owner !== exceptClass && this.get(owner, ClassWord.PageCount) > 1) return page
+      if (owner !== slabClass && this.isEmptyPage(page) && this.canSpare(owner) && this.chunksOf(page, slabClass) > 0) return page
     }
+    this.words[sought] = changes
     return 0
   }
+
+  /** Whether a class has more than one page. */
+  canSpare(slabClass: number): boolean { return this.get(slabClass, ClassWord.PageCount) > 1 }
+
+  /** The page that was last being emptied, perhaps only in part. */
+  get emptyingPage(): number { return this.words[this.shardWords + ShardWord.Emptying]! }
+  set emptyingPage(page: number) { this.words[this.shardWords + ShardWord.Emptying] = page }
 
   /** How many chunks are in use. */
   get usedCount(): number {
@@ -295,12 +310,13 @@ export class Slabs {
   /** How many chunks of a page have been handed out at least once; those behind were never touched. */
   carvedChunks(page: number): number {
     const slabClass = this.classOfPage(page)
+    // read once, and before `isBeingCarved`: who holds no lock may else take what is left of the next page for that of this one
+    const left = this.get(slabClass, ClassWord.CarveLeft)
     const all = this.chunksOf(page, slabClass)
-    return this.isBeingCarved(page, slabClass) ? all - this.get(slabClass, ClassWord.CarveLeft) : all
+    return this.isBeingCarved(page, slabClass) ? all - left : all
   }
 
   private isBeingCarved(page: number, slabClass: number): boolean {
-    const left = this.get(slabClass, ClassWord.CarveLeft)
-    return left > 0 && this.get(slabClass, ClassWord.CarveNext) >>> Size.PageShift === page
+    return this.get(slabClass, ClassWord.CarveLeft) > 0 && this.get(slabClass, ClassWord.CarveNext) >>> Size.PageShift === page
   }
 }

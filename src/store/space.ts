@@ -13,12 +13,25 @@ import { type Table } from './table.js'
 const EVICT_TRIES = 50
 /** How many pages are looked at for one that can be taken from its class. */
 const STEAL_TRIES = 8
+/** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
+const STRIPE_TRIES = 50
+const HELD_UP_TRIES = 20
+/** How long others get to go on then, in milliseconds. */
+const HELD_UP_MS = 0.1
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
 /** What an item's age must exceed twice the age of an evicted one by, before its page is taken. */
 const STALE_SECONDS_MIN = 2
 
+/** What became of an attempt to take a page from a class. */
+const enum Theft { Done, Impossible, HeldUp }
+
 export class Space {
+  /** What this thread waits on while others go on. */
+  private readonly pause = new Int32Array(new SharedArrayBuffer(4))
+  /** Whether the last attempt to make room failed only because others hold locks that it needs. */
+  private isHeldUp = false
+
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
     private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext) {}
 
@@ -150,14 +163,24 @@ export class Space {
 
   /** A chunk of a class, by making room if need be; NO_ITEM if there is none. */
   private takeChunk(slabClass: number): ItemId {
-    const { context, slabs } = this
+    let chunk = this.tryTakeChunk(slabClass)
+    for (let tries = 1; chunk === NO_ITEM && this.isHeldUp && tries < HELD_UP_TRIES; tries++) {
+      // they may be waiting for the lock of this class
+      Atomics.wait(this.pause, 0, 0, HELD_UP_MS)
+      chunk = this.tryTakeChunk(slabClass)
+    }
+    if (chunk === NO_ITEM) this.context.counters.addClass(slabClass, ClassCounter.OutOfMemory)
+    return chunk
+  }
+
+  private tryTakeChunk(slabClass: number): ItemId {
+    const { slabs } = this
+    this.isHeldUp = false
     slabs.lock(slabClass)
-    try {
-      let chunk = slabs.takeLocked(slabClass)
-      while (chunk === NO_ITEM && this.makeRoomLocked(slabClass)) chunk = slabs.takeLocked(slabClass)
-      if (chunk === NO_ITEM) context.counters.addClass(slabClass, ClassCounter.OutOfMemory)
-      return chunk
-    } finally { slabs.unlock(slabClass) }
+    let chunk = slabs.takeLocked(slabClass)
+    while (chunk === NO_ITEM && this.makeRoomLocked(slabClass)) chunk = slabs.takeLocked(slabClass)
+    slabs.unlock(slabClass)
+    return chunk
   }
 
   /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
@@ -177,7 +200,10 @@ export class Space {
       context.counters.addClass(slabClass, ClassCounter.TailReflocked)
       lru.move(slabClass, item, items.segment(item))
     }
-    return evictions && slabReassign && this.stealPageLocked(this.richestClass(slabClass), slabClass)
+    if (!evictions || !slabReassign) return false
+    const theft = this.stealPageLocked(this.richestClass(slabClass), slabClass)
+    this.isHeldUp = theft === Theft.HeldUp
+    return theft === Theft.Done
   }
 
   /** An item of COLD that was hit twice since it came there goes to WARM instead of being evicted. */
@@ -191,11 +217,10 @@ export class Space {
   /** Drops an item of a class whose lock is held, if nobody uses it. */
   private tryEvictLocked(slabClass: number, item: ItemId): boolean {
     const { context, items } = this
-    const isDead = this.isDead(item)
-    if (!isDead && !context.settings.evictions) return false
     const hash = this.hashOf(item)
     if (!context.stripes.tryTake(hash)) return false
-    const isIdle = items.refs(item) === 0
+    const isDead = this.isDead(item)
+    const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
       if (isDead) this.countReclaimed(slabClass, item)
       else {
@@ -205,7 +230,7 @@ export class Space {
       }
       this.dropListedLocked(slabClass, slabClass, hash, item)
     }
-    context.stripes.release(hash)
+    context.stripes.releaseTried(hash)
     return isIdle
   }
 
@@ -223,7 +248,7 @@ export class Space {
     if (!items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.EvictedUnfetched)
     if (items.has(item, State.Active)) counters.addClass(slabClass, ClassCounter.EvictedActive)
     const age = this.slabs.word(slabClass, ClassWord.EvictedAge)
-    this.arena.words[age] = now - items.usedAt(item)
+    this.arena.words[age] = items.age(item, now)
   }
 
   /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
@@ -250,12 +275,12 @@ export class Space {
   /** Gives a class, whose lock is held, a page of another class in which nothing is stored. */
   private takeEmptyPageLocked(slabClass: number): boolean {
     const { slabs } = this
-    const page = slabs.findEmptyPage(slabClass)
+    const page = slabs.findEmptyPageLocked(slabClass)
     if (page === 0) return false
     const owner = slabs.classOfPage(page)
     if (!slabs.tryLock(owner)) return false
     // it may have another owner by now
-    const isEmpty = slabs.classOfPage(page) === owner && slabs.isEmptyPage(page)
+    const isEmpty = slabs.classOfPage(page) === owner && slabs.isEmptyPage(page) && slabs.canSpare(owner)
     if (isEmpty) this.movePageLocked(page, slabClass)
     slabs.unlock(owner)
     return isEmpty
@@ -263,24 +288,40 @@ export class Space {
 
   /**
    * Empties a page of class `victim`, by dropping what is in it, and gives it to `slabClass`, whose lock is held and which
-   * has no chunk left.
+   * has no chunk left. If others hold it up, it has dropped what it could, and goes on with the same page next time.
    */
-  private stealPageLocked(victim: number, slabClass: number): boolean {
+  private stealPageLocked(victim: number, slabClass: number): Theft {
     const { slabs } = this
-    if (victim === 0 || !slabs.tryLock(victim)) return false
-    try {
-      const oldest = this.oldest(victim)
-      if (oldest === NO_ITEM) return false
-      let tries = STEAL_TRIES
-      // any page will do, but that of the oldest item is the first choice
-      for (let page = this.pageOf(oldest); tries > 0; page = this.nextPageOf(victim, page), tries--) {
-        if (slabs.classOfPage(page) !== victim || !this.isEmptiable(page, victim)) continue
-        if (!this.tryEmptyPageLocked(page, victim, slabClass)) return false
-        this.movePageLocked(page, slabClass)
-        return true
-      }
-      return false
-    } finally { slabs.unlock(victim) }
+    if (victim === 0) return Theft.Impossible
+    if (!slabs.tryLock(victim)) return Theft.HeldUp
+    const theft = slabs.canSpare(victim) ? this.stealFromLocked(victim, slabClass) : Theft.Impossible
+    slabs.unlock(victim)
+    return theft
+  }
+
+  private stealFromLocked(victim: number, slabClass: number): Theft {
+    const { slabs } = this
+    const page = this.pageToEmpty(victim, slabClass)
+    if (page === 0) return Theft.Impossible
+    slabs.emptyingPage = page
+    if (!this.tryEmptyPageLocked(page, victim, slabClass)) return Theft.HeldUp
+    this.movePageLocked(page, slabClass)
+    return Theft.Done
+  }
+
+  /** The page that was begun with, or that of the oldest item, or any that will do; 0 if none of them does. */
+  private pageToEmpty(victim: number, slabClass: number): number {
+    const { slabs } = this
+    const willDo = (page: number): boolean => slabs.classOfPage(page) === victim &&
+      slabs.chunksOf(page, slabClass) > 0 && this.isEmptiable(page, victim)
+    const begun = slabs.emptyingPage
+    if (begun !== 0 && willDo(begun)) return begun
+    const oldest = this.oldest(victim)
+    if (oldest === NO_ITEM) return 0
+    for (let page = this.pageOf(oldest), tries = STEAL_TRIES; tries > 0; page = this.nextPageOf(victim, page), tries--) {
+      if (willDo(page)) return page
+    }
+    return 0
   }
 
   private movePageLocked(page: number, slabClass: number): void {
@@ -378,22 +419,32 @@ export class Space {
     return true
   }
 
-  /** Drops every item of an emptiable page; false, with some of them dropped, if a stripe is taken. */
-  private tryEmptyPageLocked(page: number, slabClass: number, alsoHeld: number): boolean {
+  /** Drops every item of an emptiable page of class `victim` that nobody holds; true if that was all of them. */
+  private tryEmptyPageLocked(page: number, victim: number, alsoHeld: number): boolean {
     const { context, items } = this
-    for (const chunk of this.usedChunks(page, slabClass)) {
+    let isEmpty = true
+    for (const chunk of this.usedChunks(page, victim)) {
       const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
       const hash = this.hashOf(item)
-      if (!context.stripes.tryTake(hash)) return false
+      if (!this.tryStripe(hash)) {
+        isEmpty = false
+        continue
+      }
       const isIdle = this.table.holds(hash, item) && items.refs(item) === 0
       if (isIdle) {
-        this.countEvicted(slabClass, item)
-        this.dropListedLocked(slabClass, alsoHeld, hash, item)
+        this.countEvicted(victim, item)
+        this.dropListedLocked(victim, alsoHeld, hash, item)
       }
-      context.stripes.release(hash)
-      if (!isIdle) return false
+      context.stripes.releaseTried(hash)
+      if (items.state(chunk) !== 0) isEmpty = false
     }
-    return true
+    return isEmpty
+  }
+
+  /** A page has items of many stripes, and others hold one for a moment only, so each is tried for a moment. */
+  private tryStripe(hash: number): boolean {
+    for (let tries = 0; tries < STRIPE_TRIES; tries++) if (this.context.stripes.tryTake(hash)) return true
+    return false
   }
 
   private *usedChunks(page: number, slabClass: number): Iterable<ItemId> {

@@ -195,7 +195,9 @@ export class Store {
   /** Sets the limit in bytes, up to the memory reserved at the start; false beyond that. */
   setMemoryLimit(bytes: number): boolean {
     if (bytes > this.options.maxbytes) return false
+    this.locks.take(this.lock)
     this.limitBytes(bytes)
+    this.locks.release(this.lock)
     return true
   }
 
@@ -247,8 +249,7 @@ export class Store {
   sweepStep(): void {
     this.refreshTime()
     const { context } = this
-    const generation = context.generation
-    if (this.isEmpty) return this.restartSweep(generation)
+    if (this.isEmptySince(context.generation)) return
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const isDone = this.sweeps[this.sweepAt]!.step(Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX))
     if (!isDone) return
@@ -257,15 +258,17 @@ export class Store {
     this.counters.add(Counter.CrawlerStarts)
     this.locks.take(this.lock)
     context.sweptGeneration = context.sweepGeneration
-    context.sweepGeneration = generation
+    context.sweepGeneration = context.generation
     this.locks.release(this.lock)
   }
 
-  /** Nothing was stored when `generation` was the current one, so there was nothing older: the walk under way is as good as done. */
-  private restartSweep(generation: number): void {
+  /** Whether nothing is stored; if `generation` is still the current one then, the walk under way is as good as done. */
+  private isEmptySince(generation: number): boolean {
+    if (!this.isEmpty) return false
     this.locks.take(this.lock)
     if (generation === this.context.generation) this.restartSweepLocked()
     this.locks.release(this.lock)
+    return true
   }
 
   /** Reclaims every dead item now. Takes as long as there is memory in use. */

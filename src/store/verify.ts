@@ -36,6 +36,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
     if (slabClass <= 0) continue
     pagesUsed++
     bytesUsed += slabs.sizeOfPage(page)
+    assert(slabs.chunksOf(page, slabClass) > 0, `page ${page} is too small for a chunk of class ${slabClass}`)
     const tally = tallies[slabClass]!
     tally.pages++
     const usedBefore = tally.used

@@ -66,8 +66,9 @@ export class Pool {
 
   private async openIn(worker: ServingThread): Promise<Opened> {
     const { socketPath, umask } = this.parts.options
-    // so that the mask, which is that of the whole process, holds only for as long as it takes to open
-    await worker.ready
+    // All of them, as who still loads its modules opens files: the highest number may not be free then, or none at all, and
+    // clients who come would all go to the first. Only then the mask, which is that of the whole process.
+    await Promise.all(this.workers.map(({ ready }) => ready))
     const resetUmask = socketPath === undefined ? () => {} : maskFiles(umask)
     try {
       const { opened } = await worker.ask({ do: 'open' })

@@ -15,8 +15,9 @@ import { type Done, type News, type Notice, type NumberedTask, type Task, type W
 assert(parentPort !== null, 'a worker has somebody to work for')
 const port = parentPort
 const tell = (news: News | Done): void => port.postMessage(news)
+const live = new Live((workerData as WorkerParts).live)
 const outside: Outside = {
-  log: line => tell({ tell: 'line', line }),
+  log: line => { if (live.mayTellLine()) tell({ tell: 'line', line }) },
   shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
   certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
   roomMade: () => tell({ tell: 'room' }),
@@ -31,13 +32,16 @@ thread.startTimers()
 tell({ tell: 'ready' })
 
 function makeThread(parts: WorkerParts): Thread {
-  const { options, store, live, places, shares, prefixes, time } = parts
+  const { options, store, places, shares, prefixes, time } = parts
   const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
   const clock = new GuardedClock(ownClock, outside.failed)
+  const attached = Store.attach(store, parts.thread, clock)
+  // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
+  process.on('uncaughtExceptionMonitor', () => attached.fail())
   return new Thread({
     ...parts, clock, outside,
-    store: Store.attach(store, parts.thread, clock),
-    live: new Live(live),
+    store: attached,
+    live,
     places: new Places(places, options.maxconns),
     shares: shares && new Shares(shares, parts.thread),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter),

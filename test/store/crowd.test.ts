@@ -3,9 +3,13 @@
 import { randomInt } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { runThreads } from '../support/threads.js'
-import { StoreUnderTest } from '../support/store.js'
+import { bytesOf, StoreUnderTest } from '../support/store.js'
+import { Counter } from '../../src/stats/counters.js'
+import { Outcome } from '../../src/store/outcome.js'
+import { Mode } from '../../src/store/request.js'
 import { type StoreOptions } from '../../src/store/store.js'
 import { type MemberData } from './crowd.js'
+import { type ReaderData } from './reader.js'
 
 const MIB = 1024 * 1024
 const THREADS = 3
@@ -54,6 +58,29 @@ t.test('items of many pieces are replaced, evicted and read at once', async t =>
 t.test('pages go from class to class while everybody stores', async t => {
   await crowd(t, { stripes: 2, maxbytes: 3 * MIB, slabAutomove: 1 },
     { keys: 200, sizes: [100, 1000, 4000, 16_000, 40_000, 120_000], flushes: 2 })
+})
+
+t.test('a page is taken from a class while others read what is in it', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, shared: true, threads: THREADS + 1 })
+  for (let key = 0; key < 40_000; key++) subject.put(Mode.Set, `key-${key}`, bytesOf(key, 200))
+  const gate = new Int32Array(new SharedArrayBuffer(8))
+  const readers = Array.from({ length: THREADS }, (_, index): ReaderData =>
+    ({ shared: subject.store.share(), gate, threads: THREADS, thread: index + 1, keys: 40_000 }))
+  const failed: number[] = []
+  const held: (() => void)[] = []
+  let large = 0
+  await runThreads(new URL('reader.ts', import.meta.url), readers, () => {
+    if (Atomics.load(gate, 0) < THREADS) return
+    // some are held, so that they cannot make room for the next ones
+    if (subject.put(Mode.Set, `large-${large}`, bytesOf(large, 400_000)) !== Outcome.Stored) failed.push(large)
+    else held.push(subject.pin(`large-${large}`))
+    if (held.length > 6) held.shift()!()
+    if (++large === 20) Atomics.store(gate, 1, 1)
+  })
+  for (const end of held) end()
+  t.same(failed, [], 'there was always memory')
+  t.ok(subject.store.counters.sum(Counter.SlabsMoved) >= 2, 'pages were moved')
+  subject.verify()
 })
 
 t.test('flushes, sweeps and stores cross each other, and nothing flushed comes back', async t => {

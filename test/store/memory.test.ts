@@ -185,6 +185,33 @@ t.test('two sizes in turn do not pump the memory past its limit', async t => {
   subject.verify()
 })
 
+t.test('a page of small chunks that is too small for the largest ones is not taken for them', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 16 * MIB, slabChunkMax: MIB })
+  let small = 0
+  while (subject.store.counters.sumClasses(ClassCounter.Evicted) === 0) subject.put(Mode.Set, `small${small++}`, bytesOf(1, 10))
+  for (let round = 0; round < 40; round++) {
+    subject.put(Mode.Set, `large${round}`, bytesOf(round, 900_000))
+    subject.clock.advance(1)
+    subject.store.balanceStep()
+  }
+  t.ok(subject.get('large39')?.value.equals(bytesOf(39, 900_000)))
+  t.ok(subject.store.itemCount > small * 0.9, `${subject.store.itemCount} of ${small} are there`)
+  subject.verify()
+})
+
+t.test('an empty page that cannot be taken is not sought again and again', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB })
+  subject.put(Mode.Set, 'odd', bytesOf(1, 5000))
+  subject.delete('odd')
+  const { slabs } = subject.store.shards[0]!
+  t.equal(slabs.emptyPages, 1)
+  const slabClass = 1
+  t.equal(slabs.findEmptyPageLocked(slabClass), 0)
+  for (let count = 0; count < 4; count++) subject.put(Mode.Set, `k${count}`, bytesOf(1, 400_000))
+  for (let count = 0; count < 4; count++) subject.delete(`k${count}`)
+  t.ok(slabs.findEmptyPageLocked(slabClass) > 0, 'one that can be is found')
+})
+
 t.test('pages stay where they are when they may not move', async t => {
   for (const options of [{ slabReassign: false }, { slabAutomove: 0 }]) {
     const subject = new StoreUnderTest({ maxbytes: 16 * MIB, ...options })

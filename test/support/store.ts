@@ -3,17 +3,16 @@
 import { defaultOptions } from '../../src/options.js'
 import { Memory } from '../../src/memory/bytes.js'
 import { Extra, type Mode, Request } from '../../src/store/request.js'
-import { NO_ITEM } from '../../src/store/items.js'
+import { NO_ITEM, type ItemId, type Items } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Store, type SharedStore, type StoreOptions } from '../../src/store/store.js'
 import { ManualClock } from './clock.js'
 
 export class StoreUnderTest {
-  readonly clock = new ManualClock()
   readonly store: Store
   private readonly request: Request
 
-  constructor(options: Partial<StoreOptions> | Store = {}) {
+  constructor(options: Partial<StoreOptions> | Store = {}, readonly clock = new ManualClock()) {
     const full = { ...defaultOptions(), ioBytes: 0, shared: false, threads: 1, ...options }
     this.store = options instanceof Store ? options : new Store(full, this.clock)
     this.request = new Request(new Uint8Array(0))
@@ -21,7 +20,18 @@ export class StoreUnderTest {
 
   /** What another thread has made. @param thread the number of this one, from 1 */
   static attach(shared: SharedStore, thread: number): StoreUnderTest {
-    return new StoreUnderTest(Store.attach(shared, thread, new ManualClock()))
+    const clock = new ManualClock()
+    return new StoreUnderTest(Store.attach(shared, thread, clock), clock)
+  }
+
+  /** The item of a key, which must be there. */
+  find(key: string): { items: Items, item: ItemId } {
+    const request = this.for(key)
+    const shard = this.store.shardFor(request)
+    const item = shard.acquire(request)
+    shard.release(request)
+    if (item === NO_ITEM) throw new Error(`no item for ${key}`)
+    return { items: shard.items, item }
   }
 
   /** The request for a key, with the rest of it as it was. */

@@ -272,7 +272,7 @@ export class MetaCommands implements Sender {
     const expiresAt = items.expiresAt(item)
     const facts = {
       exp: expiresAt === 0 ? -1 : expiresAt - context.now,
-      la: context.now - items.usedAt(item),
+      la: items.age(item, context.now),
       cas: toBigInt(items.casHigh(item), items.casLow(item)),
       fetch: items.has(item, State.Fetched) ? 'yes' : 'no',
       cls: space.classOf(item),

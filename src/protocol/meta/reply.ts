@@ -147,7 +147,7 @@ export class MetaReply {
       case Flag.t: return this.timeToLive(items.expiresAt(item), now)
       case Flag.c: return this.cas(items.casHigh(item), items.casLow(item))
       case Flag.f: return this.number(flag, items.flags(item))
-      case Flag.l: return this.number(flag, now - items.usedAt(item))
+      case Flag.l: return this.number(flag, items.age(item, now))
       case Flag.h: return this.number(flag, items.has(item, State.Fetched) ? 1 : 0)
       case Flag.k: return this.itemKey(items, item)
     }

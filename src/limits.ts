@@ -1,0 +1,23 @@
+// What the system allows this process.
+import { readFileSync } from 'node:fs'
+
+/** What a thread needs besides connections: its event loop, its listeners, modules it has yet to read. */
+const FILES_PER_THREAD = 16
+const FILES_OF_PROCESS = 32
+
+/** How many connections there can be with so many threads, by `ulimit -n`; Infinity where nobody says. */
+export function connectionsAllowed(threads: number): number {
+  const files = filesAllowed()
+  return Math.max(1, files - FILES_OF_PROCESS - threads * FILES_PER_THREAD)
+}
+
+/** Node.js raises its own limit as far as it may go. */
+function filesAllowed(): number {
+  try {
+    const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+    return hard === undefined ? Infinity : Number(hard)
+  } catch {
+    // not Linux
+    return Infinity
+  }
+}
