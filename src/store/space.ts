@@ -15,9 +15,9 @@ const EVICT_TRIES = 50
 const STEAL_TRIES = 8
 /** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
 const STRIPE_TRIES = 50
-const HELD_UP_TRIES = 20
+const HELD_UP_TRIES = 100
 /** How long others get to go on then, in milliseconds. */
-const HELD_UP_MS = 0.1
+const HELD_UP_MS = 1
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
 /** What an item's age must exceed twice the age of an evicted one by, before its page is taken. */
