@@ -4,9 +4,13 @@
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { type Hash } from '../store/hash.js'
+import { WARMED_MAX } from '../store/store.js'
 
 /** As many tokens of a line are kept as memcached keeps; the last one is known besides. */
 const TOKENS_MAX = 24
+
+/** How many keys of a line are scanned before the first of them is served: see Store.warm. */
+const AHEAD_MAX = WARMED_MAX
 
 /** The rows of the hash that belong to the whole words of the longest key. */
 const WHOLE_WORD_ROWS = (Size.KeyMax & ~3) * 256
@@ -30,6 +34,14 @@ export class LineParser {
 
   /** The last number that was read by `readDigits`. */
   value = 0
+
+  // keys that were scanned ahead: of each what `scanKey` says of it
+  readonly aheadHashes = new Int32Array(AHEAD_MAX)
+  private readonly aheadStarts = new Int32Array(AHEAD_MAX)
+  private readonly aheadEnds = new Int32Array(AHEAD_MAX)
+  private readonly aheadStops = new Int32Array(AHEAD_MAX)
+  private aheadCount = 0
+  private aheadAt = 0
 
   // the tokens of the last line that was split
   private readonly starts = new Int32Array(TOKENS_MAX)
@@ -81,6 +93,45 @@ export class LineParser {
     this.hash = hash
     return true
   }
+
+  /**
+   * Scans the keys that follow the one just scanned, up to AHEAD_MAX with it, the end of the line or one that is too long;
+   * `nextKey` then goes on with them. Answers how many they are, the first being the one just scanned.
+   */
+  scanAhead(): number {
+    let count = 0
+    do {
+      this.aheadHashes[count] = this.hash
+      this.aheadStarts[count] = this.keyStart
+      this.aheadEnds[count] = this.keyEnd
+      this.aheadStops[count] = this.stop
+      count++
+    } while (count < AHEAD_MAX && this.scanKey(this.skipSpaces(this.stop)) && this.keyEnd > this.keyStart)
+    this.aheadCount = count
+    this.recall(0)
+    return count
+  }
+
+  /** Forgets keys that were scanned ahead of a line that is not gone on with. */
+  forgetAhead(): void { this.aheadCount = this.aheadAt = 0 }
+
+  private recall(index: number): void {
+    this.hash = this.aheadHashes[index]!
+    this.keyStart = this.aheadStarts[index]!
+    this.keyEnd = this.aheadEnds[index]!
+    this.stop = this.aheadStops[index]!
+    this.aheadAt = index + 1
+  }
+
+  /** Makes the next key of a line the scanned one; false if it is longer than a key may be. */
+  nextKey(): boolean {
+    if (this.aheadAt >= this.aheadCount) return this.scanKey(this.skipSpaces(this.stop))
+    this.recall(this.aheadAt)
+    return true
+  }
+
+  /** Whether no key behind the scanned one was scanned ahead. */
+  get isAtLastAhead(): boolean { return this.aheadAt >= this.aheadCount }
 
   /** Reads up to 9 digits at `at` into `value` and leaves `stop` behind them; false if there are none or more. */
   readDigits(at: number): boolean {

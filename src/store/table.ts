@@ -24,6 +24,9 @@ export class Table {
     this.mask = bucketCount - 1
   }
 
+  /** The first item of the chain in which a key of this hash would be. */
+  headOf(hash: number): ItemId { return this.words[this.heads + (hash & this.mask)]! as ItemId }
+
   head(bucket: number): ItemId { return this.words[this.heads + bucket]! as ItemId }
 
   find(hash: number, bytes: Uint8Array, keyStart: number, keyBytes: number): ItemId {

@@ -231,7 +231,9 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     const { bytes, parser, output } = this
     output.begin()
     this.areKeysChecked = false
+    parser.forgetAhead()
     while (parser.keyEnd > parser.keyStart) {
+      if (parser.isAtLastAhead && bytes[parser.stop] !== Ascii.LineEnd) this.cache.warm(parser.aheadHashes, parser.scanAhead())
       const refusal = this.serveKey(session)
       // the error is the whole answer
       if (refusal !== undefined) return this.refuseKeys(session, refusal)
@@ -242,7 +244,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
         session.phase = Phase.Keys
         return at
       }
-      if (!parser.scanKey(parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
+      if (!parser.nextKey()) return this.refuseKeys(session, TEXT.badFormat)
     }
     this.answer(session, TEXT.end)
     return parser.stop + 1
