@@ -28,9 +28,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
+  const { startWorkers } = await import('./workers/start.js')
+  const workers = startWorkers(line.options.threads)
   const { serve } = await import('./serve.js')
   try {
-    await serve(line, complain)
+    await serve(line, workers, complain)
     return EX_OK
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error

@@ -1,4 +1,5 @@
-// Every option of the server: the door to options/, a leaf that anyone may import.
+// Every option of the server: the door to options/, a leaf that anyone may import. What a worker thread needs comes
+// from values.ts and settings.ts themselves, as its start waits for each file that is loaded.
 //
 //   values.ts           Options: what a server is set to, and the defaults
 //   rows.ts             one row an option: what it is called, what it takes, what it sets, how help describes it

@@ -1,6 +1,7 @@
 // A server's life as a process: who it runs as, the files that tell others about it, and the signals that end it or have
 // it read its files again.
 import { resolve } from 'node:path'
+import { type Worker } from 'node:worker_threads'
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from './errors.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
@@ -15,16 +16,17 @@ type End = 'normal' | 'graceful' | 'failed'
 /**
  * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin, or if it had to
  * end because of a bug, with code 'EDIED'; what that was has been printed then.
+ * @param workers its threads, which wait to be told what to serve; none with -t 1
  * @param complain prints a line on stderr
  */
-export async function serve({ options: given, portFile: givenPortFile }: CommandLine,
+export async function serve({ options: given, portFile: givenPortFile }: CommandLine, workers: Worker[],
   complain: (line: string) => void): Promise<void> {
   const options = withAllowedConnections(withLastingPaths(given), complain)
   const portFile = lasting(givenPortFile)
   // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
   // socket, pid file and port file are the user's.
   let fail: () => void = () => {}
-  const server = new Server(options, { log: complain, failed: () => fail() })
+  const server = new Server(options, { log: complain, failed: () => fail() }, workers)
   if (options.user !== undefined) becomeUser(options.user, complain)
   const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })

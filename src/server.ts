@@ -2,6 +2,7 @@
 // handed, and with -t 1 also listens; with more, a pool of workers does that. The background work, the clock and whoever
 // made the server stay with this thread.
 import { type Duplex } from 'node:stream'
+import { type Worker } from 'node:worker_threads'
 import { Background } from './background.js'
 import { GuardedClock, mirror, SystemClock, type Clock } from './clock.js'
 import { Credentials } from './credentials.js'
@@ -56,10 +57,11 @@ export class Server {
   private hasFailed = false
 
   /**
+   * @param workers threads that wait for something to serve, see startWorkers; `listen` takes them, and starts what it needs more
    * @throws MemslabError with code 'EUSAGE' if an option is wrong or a certificate that it names, and with the code of the
    * system if the file of users cannot be read
    */
-  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}) {
+  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly workers: Worker[] = []) {
     this.options = completeOptions(options)
     const problems = checkOptions(this.options)
     if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
@@ -150,7 +152,7 @@ export class Server {
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
       died: (thread, error) => this.failed(error, `thread ${thread}`),
-    })
+    }, this.workers)
     this.thread.know(await this.pool.open())
   }
 

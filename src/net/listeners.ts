@@ -2,7 +2,8 @@
 // socket that is accepted there. Of several threads one opens the listeners, and the others follow.
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
 import { assert, MemslabError } from '../errors.js'
-import { LOOPBACK, type Options, type ProtocolName } from '../options.js'
+import { type Options, type ProtocolName } from '../options.js'
+import { LOOPBACK } from '../options/values.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { verifyOf, type Verify } from './certificates.js'
 import { formatAddress } from './connection.js'

@@ -23,7 +23,7 @@ export interface SharedParts {
   readonly certificates: Certificates | undefined
 }
 
-/** The data of one worker; `thread` counts from 1. */
+/** The first thing that a worker is told; `thread` counts from 1. */
 export interface WorkerParts extends SharedParts { readonly thread: number }
 
 /** What the main thread asks of a worker; each is answered, with its number. */

@@ -1,13 +1,14 @@
 // The workers of a server, as its main thread sees them. It starts them, has one of them open what the options ask for
 // and the others listen there too, passes on what concerns all of them, and notices when one of them dies. They end
 // together.
-import { Worker } from 'node:worker_threads'
+import { type Worker } from 'node:worker_threads'
 import { type Users } from '../credentials.js'
 import { MemslabError } from '../errors.js'
 import { type Certificates } from '../net/certificates.js'
 import { maskFiles } from '../net/listen.js'
 import { type Opened } from '../thread.js'
-import { type Done, type News, type Notice, type SharedParts, type Task } from './messages.js'
+import { type Done, type News, type Notice, type SharedParts, type Task, type WorkerParts } from './messages.js'
+import { startWorker } from './start.js'
 
 /** How long a worker may take to take nobody in any more, and then to close its connections. Whoever does not is ended. */
 const PATIENCE_MS = 3000
@@ -31,13 +32,14 @@ export class Pool {
   private opening: Promise<Opened> | undefined
   private ended: Promise<void> | undefined
 
-  constructor(private readonly parts: SharedParts, private readonly above: Above) {
+  /** @param started workers that wait already; they are taken out. The others are started now. */
+  constructor(private readonly parts: SharedParts, private readonly above: Above, started: Worker[]) {
     const { threads } = parts.options
-    this.workers = Array.from({ length: threads }, (_, index) => this.start(index + 1))
+    this.workers = Array.from({ length: threads }, (_, index) => this.start(index + 1, started.shift()))
   }
 
-  private start(thread: number): ServingThread {
-    const worker: ServingThread = new ServingThread(this.parts, thread, news => this.hear(worker, news), error => {
+  private start(thread: number, started: Worker = startWorker(thread)): ServingThread {
+    const worker: ServingThread = new ServingThread(started, this.parts, thread, news => this.hear(worker, news), error => {
       if (!this.isEnding) this.above.died(thread, error)
     })
     return worker
@@ -125,27 +127,25 @@ async function inTime<Result>(result: Promise<Result> | undefined, patienceMs: n
 class ServingThread {
   /** Resolves when it has started. */
   readonly ready: Promise<void>
-  private readonly worker: Worker
   private taskCount = 0
   /** What it has been asked and not answered. */
   private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
   private isDead = false
 
   /** @param died called once, when it has ended, for whatever reason */
-  constructor(parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
+  constructor(private readonly worker: Worker, parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
     private readonly died: (error: unknown) => void) {
-    // what was said to the process, a loader for one, is not for it
-    this.worker = new Worker(new URL('./worker.js', import.meta.url),
-      { workerData: { ...parts, thread }, execArgv: [], name: `memslab ${thread}` })
+    worker.ref()
+    worker.postMessage({ ...parts, thread } satisfies WorkerParts)
     let isReady: () => void
     this.ready = new Promise(resolve => { isReady = resolve })
-    this.worker.on('message', (message: News | Done) => {
+    worker.on('message', (message: News | Done) => {
       if (message.tell === 'done') return this.answered(message)
       if (message.tell === 'ready') isReady()
       hear(message)
     })
-    this.worker.on('error', error => this.hasDied(error))
-    this.worker.on('exit', code => {
+    worker.on('error', error => this.hasDied(error))
+    worker.on('exit', code => {
       this.hasDied(new Error(`it has ended by itself, with code ${code}`))
       isReady()
     })

@@ -1,7 +1,7 @@
 // The entry of a worker: a thread that serves, beside others, over the memory that it is given. It does what the main
 // thread tells it, and lives until that ends it. Whatever is thrown here and not caught ends it too, and then the server.
 import { setImmediate as turn } from 'node:timers/promises'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { GuardedClock, MirroredClock, SystemClock } from '../clock.js'
 import { assert, InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
@@ -15,24 +15,30 @@ import { type Done, type News, type Notice, type NumberedTask, type Task, type W
 assert(parentPort !== null, 'a worker has somebody to work for')
 const port = parentPort
 const tell = (news: News | Done): void => port.postMessage(news)
-const live = new Live((workerData as WorkerParts).live)
-const outside: Outside = {
-  log: line => { if (live.mayTellLine()) tell({ tell: 'line', line }) },
-  shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
-  certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
-  roomMade: () => tell({ tell: 'room' }),
-  failed: error => { throw error },
-}
-const thread = makeThread(workerData as WorkerParts)
-port.on('message', (message: NumberedTask | Notice) => {
-  if ('task' in message) void perform(message)
-  else take(message)
+let thread: Thread | undefined
+port.on('message', (message: WorkerParts | NumberedTask | Notice) => {
+  // the first thing it hears is what it is to serve
+  if (thread === undefined) begin(message as WorkerParts)
+  else if ('task' in message) void perform(thread, message)
+  else take(thread, message as Notice)
 })
-thread.startTimers()
-tell({ tell: 'ready' })
+
+function begin(parts: WorkerParts): void {
+  thread = makeThread(parts)
+  thread.startTimers()
+  tell({ tell: 'ready' })
+}
 
 function makeThread(parts: WorkerParts): Thread {
   const { options, store, places, shares, prefixes, time } = parts
+  const live = new Live(parts.live)
+  const outside: Outside = {
+    log: line => { if (live.mayTellLine()) tell({ tell: 'line', line }) },
+    shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
+    certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
+    roomMade: () => tell({ tell: 'room' }),
+    failed: error => { throw error },
+  }
   const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
   const clock = new GuardedClock(ownClock, outside.failed)
   const attached = Store.attach(store, parts.thread, clock)
@@ -48,17 +54,17 @@ function makeThread(parts: WorkerParts): Thread {
   })
 }
 
-async function perform(message: NumberedTask): Promise<void> {
+async function perform(thread: Thread, message: NumberedTask): Promise<void> {
   const { task } = message
   try {
-    tell({ tell: 'done', task, ...await carryOut(message) })
+    tell({ tell: 'done', task, ...await carryOut(thread, message) })
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error
     tell({ tell: 'done', task, problem: { code: error.code, message: error.message } })
   }
 }
 
-async function carryOut(task: Task): Promise<Partial<Done>> {
+async function carryOut(thread: Thread, task: Task): Promise<Partial<Done>> {
   switch (task.do) {
     case 'open':
       await thread.open()
@@ -85,7 +91,7 @@ async function untilPolled(): Promise<void> {
   await turn()
 }
 
-function take(notice: Notice): void {
+function take(thread: Thread, notice: Notice): void {
   switch (notice.do) {
     case 'admit': return thread.admitWaiting()
     case 'use certificates': return thread.useCertificates(notice.certificates)
