@@ -4,7 +4,7 @@
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
-import { allocateLinear, bufferOf, copierOf, type LinearMemory } from './linear.js'
+import { allocateLinear, bufferOf, instructionsOf, type Instructions, type LinearMemory } from './linear.js'
 
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
@@ -15,6 +15,8 @@ export class Arena {
   readonly words: Int32Array
   readonly memory: Memory
   readonly linear: LinearMemory
+  /** What the machine does in it without JavaScript; undefined where that cannot be. */
+  readonly instructions: Instructions | undefined
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
   readonly firstPage: number
@@ -35,7 +37,8 @@ export class Arena {
     this.linear = linear ?? allocate(this.pageEnd * Size.Page, shared)
     this.buffer = bufferOf(this.linear)
     this.words = new Int32Array(this.buffer)
-    this.memory = new Memory(new Uint8Array(this.buffer), copierOf(this.linear))
+    this.instructions = instructionsOf(this.linear)
+    this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
   }
 
   /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */

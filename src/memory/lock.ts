@@ -16,6 +16,7 @@
 // A word is 0 when free, 1 when held, 2 when held and waited for. A store of one thread has no locks to take: `shared` is
 // false and every call returns at once.
 import { InvariantError } from '../errors.js'
+import { type Instructions } from './linear.js'
 
 const SPINS_MAX = 200
 /** How often one who sleeps looks whether the others are still alive. */
@@ -27,20 +28,29 @@ export class Locks {
   /**
    * @param words where the locks lie, all 0 at the start
    * @param alarm a word that is set when a thread has died, perhaps with a lock in its hands; none: nobody dies
+   * @param instructions of the memory of which `words` are all; none: Atomics
    */
-  constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly alarm?: Int32Array) {}
+  constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly alarm?: Int32Array,
+    private readonly instructions?: Instructions) {}
 
   /** @throws InvariantError if the alarm goes off meanwhile */
   take(word: number): void {
-    if (this.shared && Atomics.compareExchange(this.words, word, 0, 1) !== 0) this.wait(word)
+    if (this.shared && !this.takeFree(word)) this.wait(word)
   }
 
-  tryTake(word: number): boolean {
-    return !this.shared || Atomics.compareExchange(this.words, word, 0, 1) === 0
+  tryTake(word: number): boolean { return !this.shared || this.takeFree(word) }
+
+  private takeFree(word: number): boolean {
+    const { instructions } = this
+    if (instructions === undefined) return Atomics.compareExchange(this.words, word, 0, 1) === 0
+    return instructions.compareExchange(word << 2, 0, 1) === 0
   }
 
   release(word: number): void {
-    if (this.shared && Atomics.exchange(this.words, word, 0) === 2) Atomics.notify(this.words, word, 1)
+    if (!this.shared) return
+    const { instructions } = this
+    const before = instructions === undefined ? Atomics.exchange(this.words, word, 0) : instructions.exchange(word << 2, 0)
+    if (before === 2) Atomics.notify(this.words, word, 1)
   }
 
   /** Spins briefly, then sleeps; a sleeper leaves 2 behind so that the holder wakes one when it releases. */

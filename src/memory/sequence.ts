@@ -6,6 +6,7 @@
 // thread that finds the two bits different is early in its range, and the one that crossed has not told yet, or late in
 // it, and one that is ahead has told already. That would go wrong only if a thread stood still for 2^30 numbers.
 import { SequenceWord } from './layout.js'
+import { type Instructions } from './linear.js'
 
 const TOP_BIT = 0x80000000
 const LATE_BIT = 0x40000000
@@ -15,15 +16,24 @@ export class Sequence {
   high = 0
   low = 0
 
-  /** @param at index of SequenceWord.End words; @param shared whether other threads use them */
-  constructor(private readonly words: Int32Array, private readonly at: number, private readonly shared: boolean) {}
+  /**
+   * @param at index of SequenceWord.End words; @param shared whether other threads use them
+   * @param instructions of the memory of which `words` are all; none: Atomics
+   */
+  constructor(private readonly words: Int32Array, private readonly at: number, private readonly shared: boolean,
+    private readonly instructions?: Instructions) {}
 
   advance(): void {
     const { words, at } = this
-    this.low = (this.shared ? Atomics.add(words, at, 1) + 1 : ++words[at]!) >>> 0
+    this.low = (this.shared ? this.takeLow() : ++words[at]!) >>> 0
     const isCrossing = this.low === 0 || this.low === TOP_BIT
     let crossings = isCrossing ? Atomics.add(words, at + SequenceWord.Crossings, 1) + 1 : words[at + SequenceWord.Crossings]!
     if ((crossings & 1) !== this.low >>> 31) crossings += (this.low & LATE_BIT) === 0 ? 1 : -1
     this.high = crossings >>> 1
+  }
+
+  private takeLow(): number {
+    const { at, instructions } = this
+    return (instructions === undefined ? Atomics.add(this.words, at, 1) : instructions.add(at << 2, 1)) + 1
   }
 }

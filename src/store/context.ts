@@ -1,6 +1,7 @@
 // What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
 // stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
 import { State, StoreWord } from '../memory/layout.js'
+import { type Instructions } from '../memory/linear.js'
 import { Sequence } from '../memory/sequence.js'
 import { type Counters } from '../stats/counters.js'
 import { type Hash } from './hash.js'
@@ -35,8 +36,8 @@ export class StoreContext {
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Int32Array | undefined) {
-    this.cas = new Sequence(words, at + StoreWord.Cas, shared)
+    readonly sizes: Int32Array | undefined, instructions: Instructions | undefined) {
+    this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
   }
 
   get generation(): number { return this.words[this.at + StoreWord.Generation]! }

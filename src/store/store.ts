@@ -104,11 +104,11 @@ export class Store {
     const stripesAt = first.cut(stripeCount * 4) >> 2
     const stateAt = first.cut(StoreWord.End * 4) >> 2
     this.alarm = first.words.subarray(stateAt + StoreWord.Alarm, stateAt + StoreWord.Alarm + 1)
-    this.locks = new Locks(first.words, options.shared, this.alarm)
+    this.locks = new Locks(first.words, options.shared, this.alarm, first.instructions)
     this.lock = stateAt + StoreWord.Lock
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
-      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined)
+      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, first.instructions)
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.alarm))
     this.first = this.shards[0]!
@@ -368,7 +368,7 @@ function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, co
   const tableAt = arena.cut(bucketCount * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.counters)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm))
+  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm, arena.instructions))
   const lru = new Lru(arena, items, slabs, options, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
   const space = new Space(arena, items, table, slabs, lru, context)

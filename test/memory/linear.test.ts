@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Memory } from '../../src/memory/bytes.js'
-import { allocateLinear, bufferOf, copierOf } from '../../src/memory/linear.js'
+import { allocateLinear, bufferOf, instructionsOf } from '../../src/memory/linear.js'
 import { bytesOf } from '../support/store.js'
 
 const BYTES = 4 * 64 * 1024
@@ -11,7 +11,7 @@ for (const shared of [false, true]) {
     const buffer = bufferOf(linear)
     t.equal(buffer.byteLength, BYTES)
     t.equal(buffer instanceof SharedArrayBuffer, shared)
-    const copier = copierOf(linear)
+    const copier = instructionsOf(linear)?.copy
     t.ok(copier, 'by an instruction of the machine')
     for (const copyInside of [copier, undefined]) {
       const bytes = new Uint8Array(buffer)
@@ -32,9 +32,26 @@ for (const shared of [false, true]) {
   })
 }
 
+for (const shared of [false, true]) {
+  t.test(`words of ${shared ? 'shared' : 'own'} memory are changed as Atomics does it`, async t => {
+    const linear = allocateLinear(BYTES, shared)
+    const words = new Int32Array(bufferOf(linear))
+    const instructions = instructionsOf(linear)!
+    const last = words.length - 1
+    for (const word of [0, 5, last]) {
+      t.equal(instructions.compareExchange(word * 4, 0, 7), 0, 'it was 0 and is 7')
+      t.equal(instructions.compareExchange(word * 4, 0, 8), 7, 'it is not 0 and stays')
+      t.equal(instructions.exchange(word * 4, -2), 7)
+      t.equal(instructions.add(word * 4, 3), -2)
+      t.equal(words[word], 1)
+    }
+    t.equal(words.filter(word => word !== 0).length, 3, 'no other word')
+  })
+}
+
 t.test('memory that WebAssembly cannot have is an ordinary buffer', async t => {
   for (const buffer of [new ArrayBuffer(BYTES), new SharedArrayBuffer(BYTES)]) {
     t.equal(bufferOf(buffer), buffer)
-    t.equal(copierOf(buffer), undefined)
+    t.equal(instructionsOf(buffer), undefined)
   }
 })
