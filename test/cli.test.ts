@@ -152,6 +152,22 @@ t.test('options without effect are accepted with a line each', async t => {
   t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\nWARNING: -o ssl_key: has no effect without -Z\n$/)
 })
 
+t.test('-v says at the start where it listens, and what it may take', async t => {
+  const first = await start(t, ['-v', '-l', '127.0.0.1', '-U', '-1', '-m', '16', '-t', '1', '-c', '100'])
+  const udpPort = /UDP INET: (\d+)/.exec(first.ports)?.[1]
+  await until('it has said so', () => first.output.stderr.split('\n').length === 3)
+  t.equal(first.output.stderr, `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION}) listens on ` +
+    `TCP 127.0.0.1:${first.port}, UDP 127.0.0.1:${udpPort}\n` +
+    '16m of memory for items of up to 1m, 1 thread, up to 100 connections\n')
+  const path = join(folder(t), 'socket')
+  const child = spawn(process.execPath, [CLI, '-s', path, '-v', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', text => { said += text })
+  await until('the other has said so', () => said.split('\n').length === 3)
+  t.match(said, ` listens on Unix socket ${path}\n64m of memory for items of up to 1m, 2 threads, up to 1024 connections\n`)
+})
+
 t.test('signals end it with exit code 0 and memcached\'s words', async t => {
   for (const [signal, args, words] of [
     ['SIGINT', [], ''],
