@@ -50,6 +50,8 @@ const LONG_PHASE_MS = 5000
 const SAMPLE_MS = 500
 /** By how much the process may grow besides its items: compiled code, buffers, and what clients that are slow make it hold. */
 const BESIDE_MIB = 80
+/** How many keys each user looks for when everything is gone. */
+const READ_AFTER_FLUSH = 200
 /** By how much the last third of a long run may take more than the one before. */
 const DRIFT_MIB = 12
 
@@ -87,18 +89,19 @@ async function live(port: number, users: readonly User[], prng: Prng): Promise<v
   const phaseMs = MINUTES > 0 ? LONG_PHASE_MS : PHASE_MS
   const end = performance.now() + Math.max(MINUTES * 60_000, PHASES.length * PHASE_MS)
   for (let round = 0; performance.now() < end; round++) {
-    const phase = PHASES[round % PHASES.length]!
+    const now = round % PHASES.length
+    const phases = [PHASES[now]!, ...PHASES.slice(0, now), ...PHASES.slice(now + 1)]
     if (round > 0 && prng.oneIn(4)) await flush(port, users)
     const until = Math.min(end, performance.now() + phaseMs)
-    await Promise.all(users.map(user => user.work(phase, until, users)))
+    await Promise.all(users.map(user => user.work(phases, until, users)))
   }
 }
 
 async function flush(port: number, users: readonly User[]): Promise<void> {
   const talker = await Talker.connect(port)
   await ask(talker, 'flush_all')
-  for (const user of users) user.forget()
   await talker.end()
+  for (const user of users) await user.readAll(user.forget().slice(0, READ_AFTER_FLUSH))
 }
 
 /** Every key is read, then the store is walked: while the users are there, when they have gone, and when the server is closed. */

@@ -58,16 +58,23 @@ export class User {
   /** The keys that it has written, whatever became of them. */
   get keys(): string[] { return [...this.entries.keys()] }
 
-  /** Everything is gone: from now on a hit of what was stored before is wrong. */
-  forget(): void { this.entries.clear() }
+  /** Everything is gone: from now on a hit of what was stored before is wrong. Answers the keys there were. */
+  forget(): string[] {
+    const { keys } = this
+    this.entries.clear()
+    return keys
+  }
 
-  /** @param strangers whose keys it reads besides its own */
-  async work(phase: Phase, until: number, strangers: readonly User[]): Promise<void> {
+  /**
+   * @param phases the present one first
+   * @param strangers whose keys it reads besides its own
+   */
+  async work(phases: readonly Phase[], until: number, strangers: readonly User[]): Promise<void> {
     while (performance.now() < until) {
       const talker = this.talker ??= await Talker.connect(this.port)
       const exchanges: Exchange[] = []
       for (let bytes = 0; exchanges.length < BURST_MAX && bytes < BURST_BYTES;) {
-        const exchange = this.next(phase, strangers)
+        const exchange = this.next(phases, strangers)
         exchanges.push(exchange)
         bytes += exchange.request.bytes.length
       }
@@ -81,11 +88,10 @@ export class User {
     }
   }
 
-  /** Reads every key that it knows of; answers how many were there. */
-  async readAll(): Promise<number> {
+  /** Reads keys, every one that it has written unless told otherwise; answers how many were there. */
+  async readAll(keys: readonly string[] = this.keys): Promise<number> {
     const talker = this.talker ??= await Talker.connect(this.port)
     const before = this.tally.hits
-    const { keys } = this
     for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
       await talker.say(keys.slice(at, at + READ_AT_ONCE).map(key => this.get(key)))
     }
@@ -112,9 +118,10 @@ export class User {
 
   // Requests
 
-  private next(phase: Phase, strangers: readonly User[]): Exchange {
+  private next(phases: readonly Phase[], strangers: readonly User[]): Exchange {
     const { prng } = this
-    const key = this.pickKey(phase)
+    const phase = phases[0]!
+    const key = this.pickKey(prng.oneIn(8) ? prng.pick(phases) : phase)
     const roll = prng.below(100)
     if (roll < 40) return this.get(key)
     if (roll < 45) return this.getForeign(prng.pick(strangers))
@@ -125,7 +132,7 @@ export class User {
     return this.increment()
   }
 
-  /** Mostly one of the few that are popular; now and then what was written in another phase. */
+  /** Mostly one of the few that are popular. */
   private pickKey(phase: Phase): string {
     const { prng } = this
     const index = prng.below(prng.oneIn(2) ? phase.keys : Math.max(1, phase.keys >> 3))
