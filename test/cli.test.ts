@@ -16,7 +16,7 @@ import { Client } from './support/client.js'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CLI = join(ROOT, 'dist', 'cli.js')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 const isRoot = process.getuid?.() === 0
 
 if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it first')
@@ -78,9 +78,10 @@ t.test('help comes at once', async t => {
     spawnSync(process.execPath, args)
     return performance.now() - start
   }
-  const fastest = (args: string[]) => Math.min(...Array.from({ length: 5 }, () => time(args)))
-  const help = fastest([CLI, '-h'])
-  const nothing = fastest(['-e', '0'])
+  // in turn, as other programs may keep the machine busy for a while
+  const times = Array.from({ length: 5 }, () => ({ help: time([CLI, '-h']), nothing: time(['-e', '0']) }))
+  const help = Math.min(...times.map(time => time.help))
+  const nothing = Math.min(...times.map(time => time.nothing))
   t.ok(help < 150 || help < 2 * nothing, `${help.toFixed()} ms; Node.js alone takes ${nothing.toFixed()} ms`)
 })
 
