@@ -6,13 +6,15 @@
 //   parse.ts            argv -> Options, with all problems in words
 //   check.ts            what is wrong with a set of Options
 //   contradictions.ts   which of them cannot go together
+//   sections.ts         which of them belong together, for people
 //   help.ts             `--help` and the table of the README, out of the rows
 //   settings.ts         `stats settings`, out of the rows
 //   address.ts          one address of `-l`
 export { type Address, parseAddress } from './options/address.js'
 export { checkOptions } from './options/check.js'
 export { helpText, optionTable, versionText } from './options/help.js'
+export { optionSections } from './options/sections.js'
 export { type CommandLine, parseArguments } from './options/parse.js'
-export { type OptionRow, optionRows } from './options/rows.js'
+export { type OptionRow, optionRows, printSize } from './options/rows.js'
 export { type LiveSettings, settingsReport } from './options/settings.js'
 export { completeOptions, defaultOptions, LOOPBACK, type Options, type ProtocolName } from './options/values.js'

@@ -6,7 +6,7 @@ import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from './errors.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
 import { connectionsAllowed } from './limits.js'
-import { type CommandLine, type Options } from './options.js'
+import { printSize, versionText, type CommandLine, type Options } from './options.js'
 import { Server } from './server.js'
 import { becomeUser } from './user.js'
 
@@ -33,6 +33,7 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   await server.listen()
   if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
   if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
+  if (options.verbosity > 0) for (const line of introduction(server)) complain(line)
   if (isDaemon) leaveTerminal()
 
   const end = await stopped
@@ -72,6 +73,21 @@ function withLastingPaths(given: Options): Options {
 /** A path that still leads there once a daemon has moved to the root directory. */
 function lasting(path: string | undefined): string | undefined {
   return path === undefined || !isDaemon ? path : resolve(path)
+}
+
+/** What -v says at the start: where the server listens, and what it may take. */
+function introduction({ addresses, options }: Server): string[] {
+  const { maxbytes, itemSizeMax, threads, maxconns, sslEnabled } = options
+  const places = addresses.map(address => {
+    if (address.family === 'Unix') return `Unix socket ${address.path}`
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+    return `${address.transport} ${host}:${address.port}`
+  })
+  return [
+    `${versionText()} listens on ${places.join(', ')}${sslEnabled ? ', with TLS' : ''}`,
+    `${printSize(maxbytes)} of memory for items of up to ${printSize(itemSizeMax)}, ` +
+      `${threads === 1 ? '1 thread' : `${threads} threads`}, up to ${maxconns} connections`,
+  ]
 }
 
 /**

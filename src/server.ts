@@ -156,12 +156,12 @@ export class Server {
     this.thread.know(await this.pool.open())
   }
 
-  /** The table of classes, as memcached prints it with -vv. */
+  /** The table of classes, as memcached prints it with -vv, in the sizes that `stats slabs` tells. */
   private logClasses(): void {
-    const { chunkBytes, chunksPerPage, largest } = this.store.classes
+    const { nominalBytes, chunksPerPage, largest } = this.store.classes
     for (let slabClass = 1; slabClass <= largest; slabClass++) {
       const number = String(slabClass).padStart(3)
-      this.log(`slab class ${number}: chunk size ${String(chunkBytes[slabClass]).padStart(9)} perslab ${String(chunksPerPage[slabClass]).padStart(7)}`)
+      this.log(`slab class ${number}: chunk size ${String(nominalBytes[slabClass]).padStart(9)} perslab ${String(chunksPerPage[slabClass]).padStart(7)}`)
     }
   }
 

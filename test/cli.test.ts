@@ -16,7 +16,7 @@ import { Client } from './support/client.js'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CLI = join(ROOT, 'dist', 'cli.js')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 const isRoot = process.getuid?.() === 0
 
 if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it first')
@@ -78,9 +78,10 @@ t.test('help comes at once', async t => {
     spawnSync(process.execPath, args)
     return performance.now() - start
   }
-  const fastest = (args: string[]) => Math.min(...Array.from({ length: 5 }, () => time(args)))
-  const help = fastest([CLI, '-h'])
-  const nothing = fastest(['-e', '0'])
+  // in turn, as other programs may keep the machine busy for a while
+  const times = Array.from({ length: 5 }, () => ({ help: time([CLI, '-h']), nothing: time(['-e', '0']) }))
+  const help = Math.min(...times.map(time => time.help))
+  const nothing = Math.min(...times.map(time => time.nothing))
   t.ok(help < 150 || help < 2 * nothing, `${help.toFixed()} ms; Node.js alone takes ${nothing.toFixed()} ms`)
 })
 
@@ -150,6 +151,22 @@ t.test('options without effect are accepted with a line each', async t => {
   child.kill('SIGINT')
   t.equal(await ended, 0)
   t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\nWARNING: -o ssl_key: has no effect without -Z\n$/)
+})
+
+t.test('-v says at the start where it listens, and what it may take', async t => {
+  const first = await start(t, ['-v', '-l', '127.0.0.1', '-U', '-1', '-m', '16', '-t', '1', '-c', '100'])
+  const udpPort = /UDP INET: (\d+)/.exec(first.ports)?.[1]
+  await until('it has said so', () => first.output.stderr.split('\n').length === 3)
+  t.equal(first.output.stderr, `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION}) listens on ` +
+    `TCP 127.0.0.1:${first.port}, UDP 127.0.0.1:${udpPort}\n` +
+    '16m of memory for items of up to 1m, 1 thread, up to 100 connections\n')
+  const path = join(folder(t), 'socket')
+  const child = spawn(process.execPath, [CLI, '-s', path, '-v', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', text => { said += text })
+  await until('the other has said so', () => said.split('\n').length === 3)
+  t.match(said, ` listens on Unix socket ${path}\n64m of memory for items of up to 1m, 2 threads, up to 1024 connections\n`)
 })
 
 t.test('signals end it with exit code 0 and memcached\'s words', async t => {

@@ -1,19 +1,37 @@
-// `--help` in memcached's layout, and the table of options in the README, both out of the rows.
+// `--help` and the table of options in the README, both out of the rows, section by section.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
-import { optionRows, printSize, type OptionRow } from './rows.js'
+import { printSize, type OptionRow } from './rows.js'
+import { optionSections } from './sections.js'
 import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js'
 
-/** Where the descriptions begin. */
-const COLUMN = 26
+/** Where the descriptions begin, and how long a line may be. */
+const COLUMN = 30
+const WIDTH = 100
 
 /** What `-h` prints. */
 export function helpText(): string {
-  const lines = optionRows.flatMap(row => {
-    const [first = '', ...rest] = describe(row)
-    return [`${(row.flag === undefined ? `   - ${row.name}:` : heading(row)).padEnd(COLUMN - 1)} ${first}`,
-      ...rest.map(line => ' '.repeat(COLUMN) + line)]
-  })
-  return [versionText(), ...lines].join('\n') + '\n'
+  const lines = optionSections().flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
+  return [versionText(), 'usage: memslab [options]', ...lines].join('\n') + '\n'
+}
+
+/** An option that is too long for its column has a line of its own. */
+function helpLines(row: OptionRow): string[] {
+  const name = `  ${heading(row)}`
+  const lines = wrap(describe(row).join(' ')).map(line => ' '.repeat(COLUMN) + line)
+  if (name.length >= COLUMN) return [name, ...lines]
+  return [name + lines[0]!.slice(name.length), ...lines.slice(1)]
+}
+
+/** Breaks a text at spaces. */
+function wrap(text: string): string[] {
+  const lines: string[] = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line === '') lines[lines.length - 1] = word
+    else if (COLUMN + line.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 /** What `-V` prints, and the first line of the help. */
@@ -23,38 +41,34 @@ export function versionText(): string {
 
 /** The table of options in the README; a test compares it. */
 export function optionTable(): string {
-  const rows = optionRows.map(row => `| ${usage(row)} | ${cell(describe(row).join(' '))} |`)
+  const rows = optionSections().flatMap(({ title, rows }) =>
+    [`| **${title}** | |`, ...rows.map(row => `| ${usage(row)} | ${cell(describe(row).join(' '))} |`)])
   return ['| option | what it does |', '|---|---|', ...rows].join('\n') + '\n'
 }
 
 function describe(row: OptionRow): string[] {
   const lines = row.help.map(line => line.replace('{default}', defaultOf(row)))
-  const note = row.support === undefined ? undefined : NOTES[row.support]
-  return note === undefined ? lines : [...lines, note]
+  switch (row.support) {
+    case 'idle': return [...lines, '(accepted, no effect yet)']
+    // the title of its section says the rest
+    case 'ignored': return [...lines, `(${row.why})`]
+    default: return lines
+  }
 }
 
-const NOTES = {
-  live: undefined,
-  ignored: '(ignored for compatibility)',
-  idle: '(accepted, no effect yet)',
-  later: '(not supported yet)',
-} as const
-
-/** `-p, --port=<num>`, `-D <char>` */
-function heading({ flag, long, argument }: OptionRow): string {
+/** `-p, --port=<num>`, `-D <char>`, `-o idle_timeout=<seconds>` */
+function heading({ flag, long, name, argument, optional }: OptionRow): string {
+  if (flag === undefined) {
+    const value = argument === undefined ? '' : `=<${argument}>`
+    return `-o ${name}${optional ? `[${value}]` : value}`
+  }
   if (long === undefined) return `-${flag} <${argument}>`
   return `-${flag}, --${long}${argument === undefined ? '' : `=<${argument}>`}`
 }
 
 /** `-p`, `--port=<num>`; `-o idle_timeout=<seconds>` */
 function usage(row: OptionRow): string {
-  if (row.flag !== undefined) return heading(row).split(', ').map(code).join(', ')
-  const argument = row.argument === undefined ? '' : row.optional ? `[=<${row.argument}>]` : `=<${row.argument}>`
-  return code(`-o ${row.name}${argument}`)
-}
-
-function code(text: string): string {
-  return text === '' ? '' : `\`${text}\``
+  return heading(row).split(', ').map(text => `\`${text}\``).join(', ')
 }
 
 function cell(text: string): string {

@@ -83,7 +83,7 @@ class Reader {
     } else if (row.argument !== undefined && !row.optional && (argument === undefined || argument === '')) {
       this.problems.push(`${name}: needs an argument: <${row.argument}>`)
     } else if (row.support === 'later') {
-      this.problems.push(`${name}: not supported yet`)
+      this.problems.push(`${name}: not supported yet${row.why === undefined ? '' : `, ${row.why}`}`)
     } else {
       this.use(row, row.sets)
       if (row.action !== undefined && this.action === 'serve') this.action = row.action

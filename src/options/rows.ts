@@ -1,6 +1,6 @@
 // One row an option, in the order of memcached's help. The rows are all there is to know about an option: parse.ts reads
-// command lines by them, check.ts takes the bounds from them, help.ts prints them, settings.ts shows them in
-// `stats settings`.
+// command lines by them, check.ts takes the bounds from them, help.ts prints them in the sections of
+// sections.ts, settings.ts shows them in `stats settings`.
 import { type Options } from './values.js'
 
 export interface OptionRow {
@@ -73,6 +73,9 @@ const OLD_DEFAULTS: Partial<Options> = {
 
 const NO_PAGE_MOVES = 'how pages move cannot be tuned yet'
 const NO_WATCH = 'there is no watch command yet'
+const NO_RESTART = 'items are lost when the server ends; leave it out, and expect a cold cache after a restart'
+const NO_STORAGE = 'all items are kept in memory; leave out every ext_ option, and give -m what the cache may take'
+const NO_PROXY = 'this is a server alone'
 const NO_CALL = 'Node.js has no call for it'
 const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
 const OWN_PACE = 'the background work paces itself'
@@ -187,7 +190,7 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'Y', long: 'auth-file', argument: 'file', value: { kind: 'text', field: 'authFile' },
     setting: 'auth_enabled_ascii',
     help: ['enable ASCII protocol authentication, or with -S Sasl\'s.', 'format: user:pass\\nuser2:pass2\\n'] },
-  { flag: 'e', long: 'memory-file', argument: 'file', support: 'later',
+  { flag: 'e', long: 'memory-file', argument: 'file', support: 'later', why: NO_RESTART,
     setting: 'memory_file', settingValue: '(null)',
     help: ['mmap a file for item memory'] },
   { flag: 'Z', long: 'enable-ssl', sets: { sslEnabled: true },
@@ -313,40 +316,40 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'slab_automove_freeratio', settingValue: '0.010',
     help: ['ratio of memory to hold free as buffer. (default: 0.010)'] },
 
-  { name: 'ext_path', argument: 'file', support: 'later',
+  { name: 'ext_path', argument: 'file', support: 'later', why: NO_STORAGE,
     help: ['file to write to for external storage.', 'ie: ext_path=/mnt/d1/extstore:1G'] },
-  { name: 'ext_page_size', argument: 'num', support: 'later',
+  { name: 'ext_page_size', argument: 'num', support: 'later', why: NO_STORAGE,
     help: ['size in megabytes of storage pages. (default: 64)'] },
-  { name: 'ext_wbuf_size', argument: 'num', support: 'later',
+  { name: 'ext_wbuf_size', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_wbuf_size', settingValue: '4194304',
     help: ['size in megabytes of page write buffers. (default: 4)'] },
-  { name: 'ext_threads', argument: 'num', support: 'later',
+  { name: 'ext_threads', argument: 'num', support: 'later', why: NO_STORAGE,
     help: ['number of IO threads to run. (default: 1)'] },
-  { name: 'ext_item_size', argument: 'num', support: 'later',
+  { name: 'ext_item_size', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_item_size', settingValue: '512',
     help: ['store items larger than this (bytes, default 512)'] },
-  { name: 'ext_item_age', argument: 'num', support: 'later',
+  { name: 'ext_item_age', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_item_age', settingValue: '4294967295',
     help: ['store items idle at least this long (seconds, default: no age limit)'] },
-  { name: 'ext_low_ttl', argument: 'num', support: 'later',
+  { name: 'ext_low_ttl', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_low_ttl', settingValue: '0',
     help: ['consider TTLs lower than this specially (default: 0)'] },
-  { name: 'ext_drop_unread', support: 'later',
+  { name: 'ext_drop_unread', support: 'later', why: NO_STORAGE,
     setting: 'ext_drop_unread', settingValue: 'no',
     help: ['don\'t re-write unread values during compaction (default: disabled)'] },
-  { name: 'ext_recache_rate', argument: 'num', support: 'later',
+  { name: 'ext_recache_rate', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_recache_rate', settingValue: '2000',
     help: ['recache an item every N accesses (default: 2000)'] },
-  { name: 'ext_compact_under', argument: 'num', support: 'later',
+  { name: 'ext_compact_under', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_compact_under', settingValue: '0',
     help: ['compact when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
-  { name: 'ext_drop_under', argument: 'num', support: 'later',
+  { name: 'ext_drop_under', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_drop_under', settingValue: '0',
     help: ['drop COLD items when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
-  { name: 'ext_max_frag', argument: 'num', support: 'later',
+  { name: 'ext_max_frag', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_max_frag', settingValue: '0.80',
     help: ['max page fragmentation to tolerate (default: 0.80)'] },
-  { name: 'ext_max_sleep', argument: 'num', support: 'later',
+  { name: 'ext_max_sleep', argument: 'num', support: 'later', why: NO_STORAGE,
     setting: 'ext_max_sleep', settingValue: '1000000',
     help: ['max sleep time of background threads in us (default: 1000000)'] },
 
@@ -383,9 +386,9 @@ export const optionRows: readonly OptionRow[] = [
     needs: 'sslEnabled', setting: 'ssl_min_version',
     help: ['minimum protocol version to accept (default: {default}, tlsv1.2)',
       'valid values are 0(tlsv1.0), 1(tlsv1.1), 2(tlsv1.2), or 3(tlsv1.3).'] },
-  { name: 'proxy_config', argument: 'file', support: 'later',
+  { name: 'proxy_config', argument: 'file', support: 'later', why: NO_PROXY,
     help: ['run as a proxy, configured by a Lua program'] },
-  { name: 'proxy_arg', argument: 'text', support: 'later',
+  { name: 'proxy_arg', argument: 'text', support: 'later', why: NO_PROXY,
     help: ['string to pass to proxy_config'] },
 
   { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: 'there is one thread to choose from',

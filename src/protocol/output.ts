@@ -113,6 +113,9 @@ export class Output {
   /** An answer begins, of several parts, that may have to be taken back. */
   begin(): void { this.beganAt = this.at }
 
+  /** What was written since `begin` and has not gone out. */
+  get begun(): Uint8Array { return this.bytes.subarray(this.beganAt, this.at) }
+
   /** Takes back what was written since `begin`, as far as it has not gone out. Nothing of it may be lent. */
   rewind(): void { this.at = this.beganAt }
 

@@ -5,7 +5,9 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import root, { type Test } from 'tap'
+import { Client } from '../support/client.js'
+import { realVersion, startReal } from '../support/real.js'
 import { skipWithout } from './programs.js'
 import { spawnServer, type SpawnedServer } from './server.js'
 import { saslOptions, skipWithoutUsers } from './users.js'
@@ -37,17 +39,25 @@ function run(command: string, args: readonly string[]): Promise<Finished> {
   })
 }
 
+/** The servers of the tools, by how they are spoken to. */
+const servers = new Map<string, Promise<SpawnedServer>>()
+
 /**
- * A test of one tool against a fresh server, over TCP and over a Unix socket, in text and in binary; `tool` runs it with
+ * A test of one tool against an empty server, over TCP and over a Unix socket, in text and in binary; `tool` runs it with
  * `-s SERVER ARGS`.
  */
 function testTool(name: string, body: (t: Test, tool: (command: string, ...args: string[]) => Promise<Finished>) => Promise<void>): void {
   for (const unix of [false, true]) {
     for (const binary of [false, true]) {
       const how = `${binary ? 'binary' : 'text'} protocol over ${unix ? 'a Unix socket' : 'TCP'}`
-      t.test(`${name}, ${how}`, { skip: skipWithout('memccp') }, async t => {
-        const server = await spawnServer(t, binary ? ['-B', 'binary'] : ['-B', 'ascii'], { unix })
-        await body(t, (command, ...args) => run(command, ['-s', server.address, ...(binary ? ['--binary'] : []), ...args]))
+      root.test(`${name}, ${how}`, { skip: skipWithout('memccp') }, async t => {
+        const starting = servers.get(how) ?? spawnServer(root, ['-B', binary ? 'binary' : 'ascii'], { unix })
+        servers.set(how, starting)
+        const server = await starting
+        const tool = (command: string, ...args: string[]): Promise<Finished> =>
+          run(command, ['-s', server.address, ...(binary ? ['--binary'] : []), ...args])
+        await tool('memcflush')
+        await body(t, tool)
       })
     }
   }
@@ -95,12 +105,14 @@ testTool('memcslap runs each of its loads', async (t, tool) => {
   t.equal((await tool('memcslap', '-t', 'get', '-c', '4', '-e', '2000', '--non-blocking')).code, 0, 'get without blocking')
 })
 
-t.test('memcping gets an answer', { skip: skipWithout('memcping') }, async t => {
-  const server = await spawnServer(t)
-  t.equal((await run('memcping', ['-s', server.address])).code, 0)
-})
+for (const unix of [false, true]) {
+  root.test(`memcping gets an answer over ${unix ? 'a Unix socket' : 'TCP'}`, { skip: skipWithout('memcping') }, async t => {
+    const server = await spawnServer(t, [], { unix })
+    t.equal((await run('memcping', ['-s', server.address])).code, 0)
+  })
+}
 
-t.test('memccp and memccat show a name and a password', { skip: skipWithout('memccp') || skipWithoutUsers }, async t => {
+root.test('memccp and memccat show a name and a password', { skip: skipWithout('memccp') || skipWithoutUsers }, async t => {
   const server = await spawnServer(t, saslOptions(t))
   const tool = (command: string, password: string, ...args: string[]): Promise<Finished> =>
     run(command, ['-s', server.address, '--binary', '--username', 'anna', '--password', password, ...args])
@@ -112,7 +124,7 @@ t.test('memccp and memccat show a name and a password', { skip: skipWithout('mem
 
 for (const [protocol, ...option] of [['text'], ['binary', '-B']] as const) {
   const name = `memcaslap reads back what it wrote, for 50,000 operations, ${protocol} protocol`
-  t.test(name, { skip: skipWithout('memcaslap') }, async t => {
+  root.test(name, { skip: skipWithout('memcaslap') }, async t => {
     const server = await spawnServer(t)
     const { code, output } = await run('memcaslap', ['-s', server.address, '-T', '2', '-c', '16', '-x', '50000', '-v', '0.1', ...option])
     t.equal(code, 0)
@@ -122,14 +134,14 @@ for (const [protocol, ...option] of [['text'], ['binary', '-B']] as const) {
 }
 
 for (const { protocol, option, names } of CAPABILITIES) {
-  t.test(`memccapable finds nothing wrong with the ${protocol} protocol`, { skip: skipWithout('memccapable') }, async t => {
+  root.test(`memccapable finds nothing wrong with the ${protocol} protocol`, { skip: skipWithout('memccapable') }, async t => {
     const server = await spawnServer(t)
     const { output } = await run('memccapable', [option, '-h', '127.0.0.1', '-p', String(server.port)])
     for (const name of names) t.match(output, new RegExp(`${protocol} ${name} +\\[pass\\]`), name)
   })
 }
 
-t.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
+root.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
   const server = await spawnServer(t)
   await fill(server)
   const tool = (mode: string): Promise<Finished> => run('perl', [MEMCACHED_TOOL, server.address, mode])
@@ -140,6 +152,27 @@ t.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TO
   t.match((await tool('settings')).output, /^ +maxbytes +67108864$/m, 'settings')
   t.match((await tool('sizes')).output, /^ +sizes_status +disabled$/m, 'sizes')
 })
+
+root.test('memcached-tool shows the same table of slabs as for memcached itself', {
+  skip: existsSync(MEMCACHED_TOOL) ? realVersion === undefined && 'memcached is not installed' : 'memcached-tool is not installed',
+}, async t => {
+  const real = await startReal(t)
+  const tables: string[] = []
+  for (const { client, port } of [await connectTo(real.port), await connectTo((await spawnServer(t)).port)]) {
+    for (const [key, bytes] of [['a', 10], ['b', 20], ['c', 150], ['d', 5000], ['e', 100_000]] as const) {
+      await client.says(`set ${key} 0 0 ${bytes}\r\n${'x'.repeat(bytes)}\r\n`, 'STORED\r\n')
+    }
+    await client.hangUp()
+    const { output } = await run('perl', [MEMCACHED_TOOL, `127.0.0.1:${port}`, 'display'])
+    tables.push(output.replace(/ \d+s /g, ' 0s '))
+  }
+  t.equal(tables[1], tables[0])
+  t.equal(tables[0]!.trim().split('\n').length, 5, 'a heading and four classes')
+})
+
+async function connectTo(port: number): Promise<{ client: Client, port: number }> {
+  return { client: await Client.connect({ host: '127.0.0.1', port }), port }
+}
 
 async function fill(server: SpawnedServer): Promise<void> {
   const client = await server.client()

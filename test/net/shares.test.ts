@@ -14,7 +14,7 @@ t.test('who is not ahead waits for nobody', t => {
     second?.leaveSome()
     third?.leaveSome()
   }
-  t.ok(performance.now() - before < 5000, 'where each waited a millisecond this took 30 seconds')
+  t.ok(performance.now() - before < 15_000, 'where each waited a millisecond this took 30 seconds')
   t.end()
 })
 

@@ -376,7 +376,8 @@ t.test('a client that does not read costs a bounded amount of memory', async t =
   t.ok(grown < 20_000_000, `${grown} bytes`)
   client.resume()
   await client.expect(`VALUE big 0 ${big.length}\r\n${big}\r\nEND\r\n`.repeat(60))
-  t.equal(server.store.refCount, 0)
+  // the stream may tell of the last write after the reader has read it
+  await until(() => server.store.refCount === 0)
 })
 
 t.test('a client that goes away in the middle leaves nothing behind', async t => {

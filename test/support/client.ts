@@ -15,7 +15,7 @@ import { ExactBytes, Matching, Mismatch } from './peer.js'
 import type { Expected, Peer } from './peer.js'
 
 /** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 20_000
 
 /** Longer answers are looked at only when they can be complete. */
 const SHORT_ANSWER = 64 * 1024

@@ -20,7 +20,7 @@ import type { LonelyServer, StartOptions } from './server.js'
 const HEADER_BYTES = 8
 const DATAGRAM_BYTES_MAX = 1400
 /** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 20_000
 
 export interface UdpServer extends LonelyServer {
   /** A first client. */

@@ -18,8 +18,10 @@ import type { Host } from './replay.js'
 
 if (!existsSync(fileURLToPath(new URL('../../dist/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
 
-/** What a server that has not read everything by then is not going to read. */
-const PATIENCE_MS = 300
+/** What a server that has not read everything by then is not going to read; a busy machine may keep a thread waiting. */
+const READ_MS = 5000
+/** What has not come about by then will not. Only failures wait that long. */
+export const PATIENCE_MS = 60_000
 /** Turns of this event loop after which what the server has answered has been heard. */
 const TURNS = 20
 
@@ -76,7 +78,7 @@ class Progress {
 
   /** Until everything has been read that was sent; the answers are written in the same breath. */
   async settle(): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS
+    const deadline = performance.now() + READ_MS
     while (this.readBytes < this.sentBytes && performance.now() < deadline) await turn()
     // what is not read now never will be, of who is gone or not listened to, or its count has been reset
     this.sentBytes = this.readBytes

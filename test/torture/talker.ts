@@ -13,7 +13,7 @@ export interface Exchange {
 }
 
 /** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 export class Talker {
   private chunks: Buffer[] = []

@@ -3,7 +3,7 @@ import { duplexPair } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Client } from '../support/client.js'
-import { startThreads, type ThreadedServer } from '../support/workers.js'
+import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
 const VERSION = /^VERSION .*\r\n$/
@@ -21,7 +21,7 @@ async function connectMany({ connect }: ThreadedServer, count: number): Promise<
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000
+  const end = performance.now() + PATIENCE_MS
   while (!await holds()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
     await turn()

@@ -9,7 +9,7 @@ import { type Options } from '../../src/index.js'
 import { client as known, renewed, writeCertificates } from '../support/certificates.js'
 import { Client } from '../support/client.js'
 import { connectSecurely } from '../support/server.js'
-import { startThreads, type ThreadedServer } from '../support/workers.js'
+import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
 
 const HOST = '127.0.0.1'
 const VERSION = 'VERSION 1.6.45\r\n'
@@ -37,7 +37,7 @@ function subjects(clients: readonly Client[]): Set<string | undefined> {
 
 /** Tries until it holds; what concerns another thread takes a moment. */
 async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000
+  const end = performance.now() + PATIENCE_MS
   while (!await holds()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
     await turn()

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Server } from '../../dist/server.js'
 import { Client } from '../support/client.js'
-import { startThreads, type ThreadedServer } from '../support/workers.js'
+import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
 
 const DIST = new URL('../../dist/', import.meta.url)
 const LOOPBACK = { port: -1, listen: ['127.0.0.1'] }
@@ -89,7 +89,7 @@ function kill({ server }: ThreadedServer, index: number): void {
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000
+  const end = performance.now() + PATIENCE_MS
   while (!holds()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
     await new Promise(resolve => setTimeout(resolve, 5))

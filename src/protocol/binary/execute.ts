@@ -9,10 +9,11 @@ import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
+import { printable } from '../log.js'
 import { Copy } from '../output.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Session } from '../session.js'
 import { addAdminCommands } from './admin.js'
-import { BinaryParser, FORM, HEADER_BYTES, Opcode, type Form } from './parse.js'
+import { BinaryParser, FORM, HEADER_BYTES, Opcode, OPCODE_NAMES, type Form } from './parse.js'
 import { BinaryReply, Status, statusOf, wordsOf } from './reply.js'
 import { Sasl } from './sasl.js'
 
@@ -95,7 +96,8 @@ export class BinaryProtocol implements Protocol {
     if (end - at < HEADER_BYTES) return UNFINISHED
     parser.readHeader(at)
     this.reply.answerTo(parser.opcode, parser.opaque)
-    if (this.host.verbosity > 1) this.logHeader(session, at)
+    const isLogged = this.host.verbosity > 1
+    if (isLogged) this.logRequest(session, at, end)
     const command = this.commands[parser.opcode]
     if (!parser.isRequest) return this.endConversation(session, end, 'Invalid magic')
     const refusal = this.refusal(session, command)
@@ -107,6 +109,7 @@ export class BinaryProtocol implements Protocol {
     if (parser.keyEnd > end) return UNFINISHED
     if (command === undefined) return this.unknown(session)
     session.isQuiet = command.isQuiet
+    if (isLogged) return this.logAnswer(session, () => command.run(session, end))
     return command.run(session, end)
   }
 
@@ -133,8 +136,12 @@ export class BinaryProtocol implements Protocol {
 
   /** A value that is not wanted is still received, and only then answered. */
   refuseValue(session: Session, status: Status): number {
-    session.beginSwallow(this.parser.valueBytes, this.reply.errorPacket(status))
-    if (this.host.verbosity > 1) this.logError(session, status)
+    const packet = this.reply.errorPacket(status)
+    session.beginSwallow(this.parser.valueBytes, packet)
+    if (this.host.verbosity > 1) {
+      this.logError(session, status)
+      this.logHeader(session, packet)
+    }
     return this.parser.keyEnd
   }
 
@@ -143,12 +150,34 @@ export class BinaryProtocol implements Protocol {
     if (this.host.verbosity > 1) this.logError(session, status)
   }
 
-  private logHeader(session: Session, at: number): void {
+  // What is said with -vv, in memcached's form
+
+  /** A packet, once its key is there too. */
+  private logRequest(session: Session, at: number, end: number): void {
     const { host, parser } = this
-    host.log(`<${session.peer.id} Read binary protocol data:`)
-    for (let i = at; i < at + HEADER_BYTES; i += 4) {
-      host.log(`<${session.peer.id}    ${Array.from(parser.bytes.subarray(i, i + 4), byte => ` 0x${hex(byte)}`).join('')}`)
-    }
+    if (parser.isRequest && parser.keyEnd > end && parser.keyBytes <= Size.KeyMax) return
+    const { id } = session.peer
+    host.log(`<${id} Read binary protocol data:`)
+    for (const row of hexRows(parser.bytes.subarray(at, at + HEADER_BYTES))) host.log(`<${id}   ${row}`)
+    const name = OPCODE_NAMES[parser.opcode]
+    if (name === undefined || parser.keyBytes === 0 || parser.keyEnd > end) return
+    const key = printable(parser.bytes.subarray(parser.keyStart, parser.keyEnd))
+    host.log(`<${id} ${name} ${key}${parser.valueBytes > 0 ? ` Value len is ${parser.valueBytes}` : ''}`)
+  }
+
+  /** Carries out what answers, and logs the header of the first packet of the answer if there is one. */
+  private logAnswer<Result>(session: Session, answer: () => Result): Result {
+    const { output } = this.host
+    output.begin()
+    const result = answer()
+    if (output.begun.length >= HEADER_BYTES) this.logHeader(session, output.begun)
+    return result
+  }
+
+  private logHeader(session: Session, packet: Uint8Array): void {
+    const { id } = session.peer
+    this.host.log(`>${id} Writing bin response:`)
+    for (const row of hexRows(packet.subarray(0, HEADER_BYTES))) this.host.log(`>${id}  ${row}`)
   }
 
   private logError(session: Session, status: Status): void {
@@ -268,8 +297,14 @@ export class BinaryProtocol implements Protocol {
     return this.refuseValue(session, statusOf(outcome, mode))
   }
 
+  /** A value that came in parts is all there. */
+  received(session: Session, shard: Shard, item: ItemId): void {
+    if (this.host.verbosity > 1) this.logAnswer(session, () => this.commit(session, shard, item))
+    else this.commit(session, shard, item)
+  }
+
   /** Stores a filled item, whose key the request names. */
-  commit(session: Session, shard: Shard, item: ItemId): void {
+  private commit(session: Session, shard: Shard, item: ItemId): void {
     this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
     this.answerStored(session, shard.commit(session.request, item))
   }
@@ -317,8 +352,14 @@ class PendingStore implements Receiver {
 
   received(session: Session, shard: Shard, item: ItemId): void {
     this.binary.reply.answerTo(this.opcode, this.opaque)
-    this.binary.commit(session, shard, item)
+    this.binary.received(session, shard, item)
   }
+}
+
+/** ` 0x80 0x01 0x00 0x03`, a row for each four bytes. */
+function hexRows(bytes: Uint8Array): string[] {
+  const words = Array.from(bytes, byte => ` 0x${hex(byte)}`)
+  return words.flatMap((_, index) => index % 4 === 0 ? [words.slice(index, index + 4).join('')] : [])
 }
 
 function hex(byte: number): string { return byte.toString(16).padStart(2, '0') }

@@ -18,6 +18,13 @@ export const enum Opcode {
   GatK, GatKQ,
 }
 
+/** By opcode, what memcached calls it in its log: the quiet ones as the others, and GAT as TOUCH. */
+export const OPCODE_NAMES: readonly (string | undefined)[] = [
+  'GET', 'SET', 'ADD', 'REPLACE', 'DELETE', 'INCR', 'DECR', 'QUIT', 'FLUSH', 'GET', 'NOOP', 'VERSION', 'GET', 'GET', 'APPEND',
+  'PREPEND', 'STATS', 'SET', 'ADD', 'REPLACE', 'DELETE', 'INCR', 'DECR', 'QUIT', 'FLUSH', 'APPEND', 'PREPEND',
+  undefined, 'TOUCH', 'TOUCH', 'TOUCH', undefined, 'SASL MECHANISMS', 'SASL AUTH', 'SASL STEP', 'TOUCH', 'TOUCH',
+]
+
 /** The first byte of a packet. */
 export const enum Magic { Request = 0x80, Response = 0x81 }
 

@@ -6,6 +6,7 @@ import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
+import { logAnswer, logReply } from '../log.js'
 import { VALUE_BYTES_MAX, type LineParser } from '../line.js'
 import { UNFINISHED, type Receiver, type Session } from '../session.js'
 import { Flag, storeExtras, type MetaParser, type Returns } from './parse.js'
@@ -21,7 +22,7 @@ const MODES = new Map([['E', Mode.Add], ['A', Mode.Append], ['P', Mode.Prepend],
 export class MetaSet {
   private readonly cache: Store
 
-  constructor(host: Host, private readonly parser: LineParser, private readonly flags: MetaParser, private readonly reply: MetaReply) {
+  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly flags: MetaParser, private readonly reply: MetaReply) {
     this.cache = host.store
   }
 
@@ -43,7 +44,7 @@ export class MetaSet {
     }
     const error = isKey ? this.readSet(request) : META.badFormat
     if (error === undefined) return this.takeValue(session, length, valueStart, end)
-    session.beginSwallow(length + 2, error)
+    this.answerAfter(session, length + 2, error)
     return valueStart
   }
 
@@ -97,12 +98,24 @@ export class MetaSet {
   /** A value that will not be stored is still received, and only then answered. The old one goes, as it is outdated. */
   private refuseValue(session: Session, shard: Shard, outcome: Outcome, at: number): number {
     shard.refuse(session.request, outcome, true)
-    session.beginSwallow(session.request.valueBytes + 2, outcome === Outcome.TooLarge ? META.tooLarge : META.noMemoryStoring)
+    this.answerAfter(session, session.request.valueBytes + 2, outcome === Outcome.TooLarge ? META.tooLarge : META.noMemoryStoring)
     return at
   }
 
+  /** Answers what is refused once it is here. */
+  private answerAfter(session: Session, count: number, line: Uint8Array): void {
+    session.beginSwallow(count, line)
+    if (this.host.verbosity > 1) logReply(this.host, session, line)
+  }
+
   /** Stores an item that was filled in parts. */
-  store(request: Request, shard: Shard, item: ItemId, hasLineEnd: boolean, returns: Returns): void {
+  received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean, returns: Returns): void {
+    const { request } = session
+    if (this.host.verbosity <= 1) return this.store(request, shard, item, hasLineEnd, returns)
+    logAnswer(this.host, session, () => this.store(request, shard, item, hasLineEnd, returns))
+  }
+
+  private store(request: Request, shard: Shard, item: ItemId, hasLineEnd: boolean, returns: Returns): void {
     this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
     if (!hasLineEnd) {
       shard.space.abandon(item)
@@ -128,6 +141,6 @@ class PendingSet implements Receiver {
   constructor(private readonly set: MetaSet, private readonly returns: Returns) {}
 
   received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.set.store(session.request, shard, item, hasLineEnd, this.returns)
+    this.set.received(session, shard, item, hasLineEnd, this.returns)
   }
 }

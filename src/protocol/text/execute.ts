@@ -2,7 +2,7 @@
 // of a thread; what belongs to one conversation is in its Session. The names of the commands are those of protocol.txt.
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
-import { parseUint64 } from '../../memory/numbers.js'
+import { parseUint64, toBigInt } from '../../memory/numbers.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
@@ -12,6 +12,7 @@ import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { Copy, type Output } from '../output.js'
 import { LINE_BYTES_MAX } from '../input.js'
+import { logAnswer, logReply, printable } from '../log.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
@@ -108,7 +109,8 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     const { bytes } = this
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
-    if (this.host.verbosity > 1) this.logLine(session, at, end)
+    const isLogged = this.host.verbosity > 1
+    if (isLogged) this.logLine(session, at, end)
     // the two commands that nearly all lines are
     if (stop === at + 3 && bytes[at + 1] === Ascii.E && bytes[at + 2] === Ascii.T && bytes[stop] === Ascii.Space) {
       if (bytes[at] === Ascii.G) return this.get(session, stop, end, false)
@@ -116,6 +118,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     }
     const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
     if (nameEnd === at + 2 && bytes[at] === Ascii.M && this.meta.has(bytes[at + 1]!)) {
+      if (isLogged) return logAnswer(this.host, session, () => this.meta.request(session, bytes[at + 1]!, nameEnd, end))
       return this.meta.request(session, bytes[at + 1]!, nameEnd, end)
     }
     const command = this.commandAt(at, nameEnd)
@@ -147,7 +150,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   /** Answers a line, unless the command asked for none. */
   answer(session: Session, line: Uint8Array): void {
     if (!session.isQuiet) this.reply.line(line)
-    if (this.host.verbosity > 1) this.host.log(`>${session.peer.id} ${session.isQuiet ? 'NOREPLY ' : ''}${printable(line)}`)
+    if (this.host.verbosity > 1) logReply(this.host, session, line, session.isQuiet)
   }
 
   private answerOutcome(session: Session, outcome: Outcome): void {
@@ -363,7 +366,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     session.isQuiet = endsWithNoreply(parser)
     request.valueBytes = length
     if (!this.readStorage(request)) {
-      session.beginSwallow(length + 2, session.isQuiet ? undefined : TEXT.badFormat)
+      this.answerAfter(session, length + 2, TEXT.badFormat)
       return lineEnd + 1
     }
     return this.takeValue(session, lineEnd + 1, end)
@@ -413,8 +416,14 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   /** A value that will not be stored is still received, and only then answered. */
   private refuseValue(session: Session, shard: Shard, outcome: Outcome, at: number): number {
     shard.refuse(session.request, outcome)
-    session.beginSwallow(session.request.valueBytes + 2, session.isQuiet ? undefined : this.reply.bytesOf(outcome))
+    this.answerAfter(session, session.request.valueBytes + 2, this.reply.bytesOf(outcome))
     return at
+  }
+
+  /** Answers what is refused once it is here. */
+  private answerAfter(session: Session, count: number, line: Uint8Array): void {
+    session.beginSwallow(count, session.isQuiet ? undefined : line)
+    if (this.host.verbosity > 1) logReply(this.host, session, line, session.isQuiet)
   }
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
@@ -452,7 +461,14 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     const outcome = this.cache.shardFor(request).arithmetic(request)
     if (outcome === Outcome.NoMemory) this.answer(session, TEXT.noMemory)
     else if (outcome !== Outcome.Number) this.answerOutcome(session, outcome)
-    else if (!session.isQuiet) this.reply.number(request)
+    else this.answerNumber(session)
+  }
+
+  private answerNumber(session: Session): void {
+    const { number } = session.request
+    if (!session.isQuiet) this.reply.number(session.request)
+    if (this.host.verbosity <= 1) return
+    logReply(this.host, session, Buffer.from(String(toBigInt(number.high, number.low))), session.isQuiet)
   }
 
   private touch(session: Session): void {
@@ -475,9 +491,4 @@ function isName(name: Uint8Array, bytes: Uint8Array, start: number, end: number)
   if (end - start !== name.length) return false
   for (let i = 0; i < name.length; i++) if (name[i] !== bytes[start + i]) return false
   return true
-}
-
-/** Bytes for a log line, without their line end. */
-function printable(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1').replace(/\r?\n?$/, '').replace(/[^\x20-\x7e]/g, '.')
 }

@@ -1,0 +1,10 @@
+// A server that is used by everybody in every way for a while still holds what it was given and nothing else, is whole, and
+// takes no more memory than in the beginning. Some seconds here; MEMSLAB_SOAK_MINUTES makes it as long as one likes.
+
+import t from 'tap'
+
+import { MINUTES, PHASES, soak } from './soak.js'
+
+t.test('a soak: all protocols, shifting sizes, expiry, flushes, reconnects, four threads', {
+  timeout: (MINUTES * 60 + PHASES.length + 120) * 1000,
+}, soak)
