@@ -109,8 +109,12 @@ export class BinaryProtocol implements Protocol {
     if (parser.keyEnd > end) return UNFINISHED
     if (command === undefined) return this.unknown(session)
     session.isQuiet = command.isQuiet
-    if (isLogged) return this.logAnswer(session, () => command.run(session, end))
-    return command.run(session, end)
+    return isLogged ? this.runLogged(command, session, end) : command.run(session, end)
+  }
+
+  /** By itself, as a closure in `request` would cost each request something. */
+  private runLogged(command: Command, session: Session, end: number): number {
+    return this.logAnswer(session, () => command.run(session, end))
   }
 
   /** Why a packet, by its header, ends the conversation; Success if it does not. */

@@ -118,7 +118,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     }
     const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
     if (nameEnd === at + 2 && bytes[at] === Ascii.M && this.meta.has(bytes[at + 1]!)) {
-      if (isLogged) return logAnswer(this.host, session, () => this.meta.request(session, bytes[at + 1]!, nameEnd, end))
+      if (isLogged) return this.loggedMeta(session, bytes[at + 1]!, nameEnd, end)
       return this.meta.request(session, bytes[at + 1]!, nameEnd, end)
     }
     const command = this.commandAt(at, nameEnd)
@@ -131,6 +131,11 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     if (isCommand) command.line!(this, session)
     else this.unknown(session, at, lineEnd)
     return lineEnd + 1
+  }
+
+  /** By itself, as a closure in `request` would cost each request something. */
+  private loggedMeta(session: Session, letter: number, at: number, end: number): number {
+    return logAnswer(this.host, session, () => this.meta.request(session, letter, at, end))
   }
 
   private commandAt(start: number, end: number): Command | undefined {
