@@ -236,6 +236,7 @@ export class Thread implements Host {
 
   private settings(): Rows {
     const { now } = this.store.context
+    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = this.store.tuning
     let oldest = 0
     for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
       oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
@@ -247,6 +248,7 @@ export class Thread implements Host {
       maxbytes: this.store.maxbytes,
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
+      lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,
     })
   }
 
@@ -267,7 +269,7 @@ export class Thread implements Host {
       slabReassign: options.slabReassign,
       lruCrawler: options.lruCrawler,
       lruMaintainer: options.lruMaintainer,
-      tempLru: options.tempLru,
+      tempLru: this.store.tuning.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,
       tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
     }

@@ -8,7 +8,7 @@ import { type ItemId, type Items } from './items.js'
 import { type LruSettings } from './lru.js'
 import { type Stripes } from './stripes.js'
 
-/** What of a store is set at its start or by a command. */
+/** What of a store is set at its start; LruTuning has what of it commands change. */
 export interface StoreSettings extends LruSettings {
   /** False: a full store answers with an error rather than evicting (-M). */
   evictions: boolean

@@ -5,6 +5,7 @@ import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from '../line.js'
+import { lru } from './lru.js'
 import { TEXT } from './reply.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -26,6 +27,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['quit', (_text, session) => { session.phase = Phase.Closed }],
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
+  ['lru', lru],
   ['refresh_certs', refreshCerts],
   ['stats', stats],
 ]
