@@ -3,7 +3,7 @@
 // is handed. What they share is memory; whatever else one wants of the others goes through its Outside.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
-import { type Clock } from './clock.js'
+import { type Clock, type MovableClock } from './clock.js'
 import { Credentials, type Users } from './credentials.js'
 import { type Live } from './live.js'
 import { type Certificates } from './net/certificates.js'
@@ -43,6 +43,8 @@ export interface ThreadParts {
   readonly options: Options
   readonly store: Store
   readonly clock: Clock
+  /** The same, where the command `debugtime` may move it. */
+  readonly debugClock: MovableClock | undefined
   readonly live: Live
   readonly places: Places
   /** Where several threads listen by one descriptor. */
@@ -77,6 +79,7 @@ export class Thread implements Host {
   readonly input: Input
   readonly output: Output
   readonly prefixes: Prefixes
+  readonly debugClock: MovableClock | undefined
   readonly credentials: Credentials | undefined
   private readonly options: Options
   private readonly clock: Clock
@@ -93,6 +96,7 @@ export class Thread implements Host {
     this.options = options
     this.store = store
     this.clock = clock
+    this.debugClock = parts.debugClock
     this.live = live
     this.places = places
     this.prefixes = prefixes

@@ -13,7 +13,7 @@ import { type Host } from '../host.js'
 import { Copy, type Output } from '../output.js'
 import { LINE_BYTES_MAX } from '../input.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
-import { adminCommands } from './admin.js'
+import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
@@ -77,6 +77,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     this.addLine('decr', (text, session) => text.arithmetic(session, true))
     this.addLine('touch', (text, session) => text.touch(session))
     for (const [name, handler] of adminCommands) this.addLine(name, handler)
+    if (this.host.debugClock !== undefined) this.addLine('debugtime', debugtime)
   }
 
   private addGet(name: string, withCas: boolean, withTouch: boolean): void {
