@@ -232,10 +232,10 @@ export class Space {
     const isDead = this.isDead(item)
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
+      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       if (isDead) this.countReclaimed(slabClass, item)
       else {
         this.countEvicted(slabClass, item)
-        context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
         this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
       }
       this.dropListedLocked(slabClass, slabClass, hash, item)

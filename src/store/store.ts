@@ -332,7 +332,7 @@ export class Store {
   }
 
   /** Items in the hands of sessions: being filled, or being sent. */
-  get refCount(): number { return this.counters.held }
+  get refCount(): number { return this.counters.current(Counter.RefsHeld) }
 
   /** Walks everything and throws at the first inconsistency. Nobody else may be at work. */
   verify(): void {

@@ -3,7 +3,7 @@
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64 } from '../../memory/numbers.js'
-import { ClassCounter } from '../../stats/counters.js'
+import { ClassCounter, Counter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Extra, Mode, type Request } from '../../store/request.js'
@@ -169,7 +169,10 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     if (end - at <= UNFINISHED_LINE_MAX) return
     const isLongGet = this.isLongGet(at, end)
     if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (isLongGet) this.reply.line(TEXT.noMemoryReading)
+    if (isLongGet) {
+      this.cache.counters.add(Counter.ReadBufOom)
+      this.reply.line(TEXT.noMemoryReading)
+    }
     session.phase = Phase.Closed
   }
 
