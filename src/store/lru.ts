@@ -4,7 +4,8 @@
 //   a new item starts in HOT (or TEMP, if it is short-lived and that is switched on)
 //   the tail of HOT, when HOT is over its share, goes to WARM if it was hit twice, else to COLD
 //   the tail of WARM, when WARM is over its share, goes to its head again if it was hit since, else to COLD
-//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM
+//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM (but where everything
+//   is hit all the time, one item must go all the same)
 //   an item of TEMP stays where it is until it ends
 //
 // Where there is only one list, that is COLD: what is in HOT and WARM when the mode changes goes there, tails first. In the

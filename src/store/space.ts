@@ -11,6 +11,8 @@ import { type Table } from './table.js'
 
 /** How many items an allocation looks at before it gives up making room. */
 const EVICT_TRIES = 50
+/** How many of them it saves because they are in use; where all are, one of them has to go. */
+const RESCUES_MAX = 20
 /** How many pages are looked at for one that can be taken from its class. */
 const STEAL_TRIES = 8
 /** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
@@ -192,7 +194,7 @@ export class Space {
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       const item = this.nextToGo(slabClass)
       if (item === NO_ITEM) break
-      if (this.isKept(item)) continue
+      if (tries < RESCUES_MAX && this.isKept(item)) continue
       if (this.tryEvictLocked(slabClass, item)) return true
       if (!evictions && !this.isDead(item)) return false
       // it is being read or written: out of the way

@@ -1,6 +1,7 @@
 // What the settings of the lists do, and that commands may change them at any time and for all threads.
 import t from 'tap'
 import { ListWord } from '../../src/memory/layout.js'
+import { ClassCounter } from '../../src/stats/counters.js'
 import { Segment } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Mode } from '../../src/store/request.js'
@@ -155,4 +156,15 @@ t.test('without the list of short-lived items what is in it is like any other', 
   subject.store.tuning.tempLru = false
   t.equal(fill(subject, 100), Outcome.Stored)
   t.equal(lengths(subject).temp > 0, true)
+})
+
+t.test('something is evicted even when every item is in use', async t => {
+  const subject = full()
+  const keys = Array.from({ length: 4000 }, (_, n) => `k${n}`)
+  for (let round = 0; round < 10; round++) {
+    for (const key of keys) for (let hits = 0; hits < 3; hits++) subject.get(key)
+    t.equal(subject.put(Mode.Set, `new${round}`, bytesOf(round, VALUE_BYTES)), Outcome.Stored)
+  }
+  t.ok(subject.store.counters.sumClasses(ClassCounter.EvictedActive) > 0)
+  subject.store.verify()
 })
