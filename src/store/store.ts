@@ -9,7 +9,7 @@ import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { Hash } from './hash.js'
 import { Items } from './items.js'
-import { Lru } from './lru.js'
+import { Lru, type LruSettings } from './lru.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
 import { SlabClasses, Slabs } from './slabs.js'
@@ -22,7 +22,7 @@ import { assert } from '../errors.js'
 import { verifyShard } from './verify.js'
 
 /** How a store is made. */
-export interface StoreOptions extends StoreSettings {
+export interface StoreOptions extends StoreSettings, LruSettings {
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
   /** The class table: see SlabClasses. */
