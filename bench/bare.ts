@@ -25,6 +25,7 @@ export class BareHost implements Host {
   readonly isShutdownEnabled = false
   readonly isFlushEnabled = true
   readonly isDumpEnabled = true
+  readonly debugClock = undefined
   readonly requestsPerTurn = 1000
 
   constructor(shared: boolean) {

@@ -1,5 +1,6 @@
 // A client that uses a cache as applications do: it asks for keys, and sets those that were missing. Keys are drawn by a
-// zipf distribution from a seed, so every server sees the same keys in the same order.
+// zipf distribution from a seed, so every server sees the same keys in the same order. Among them may be some that never
+// come again.
 //
 // One connection sends many gets at once, then the sets of what was missing at once. An answer has one of two lengths,
 // so a hit is told from a miss by its first byte; then its whole text is compared.
@@ -17,12 +18,14 @@ const STORED = 'STORED\r\n'
 
 export class LookAside {
   private readonly keys: Uint32Array       // by popularity, so that popular keys are no neighbours
+  private readonly dice = new Prng(SEED + 1)
+  private onceCount = 0                    // keys that came and will not come again
   private readonly zipf: Zipf
   private readonly value: Buffer
   private readonly hit: Buffer             // an answer with some key
   private readonly answers: Buffer         // those of the batch under way
 
-  constructor(keyCount: number, exponent: number, valueBytes: number) {
+  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly onceShare = 0) {
     const prng = new Prng(SEED)
     this.keys = Uint32Array.from(shuffle(Array.from({ length: keyCount }, (_, index) => index), prng))
     this.zipf = new Zipf(keyCount, exponent, prng)
@@ -31,20 +34,30 @@ export class LookAside {
     this.answers = Buffer.alloc(BATCH * this.hit.length)
   }
 
-  // Hits ÷ gets over the second half of the gets; the first half fills the cache and lets it settle.
+  // Hits ÷ gets, of keys that may come again, over the second half of the gets; the first half fills the cache and lets
+  // it settle.
   async run(port: number, gets: number): Promise<number> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
     socket.setTimeout(SILENCE_MS_MAX, () => socket.destroy())
     const batches = Math.ceil(gets / 2 / BATCH) * 2
     let hits = 0
+    let counted = 0
     for (let batch = 0; batch < batches; batch++) {
-      const keys = Array.from({ length: BATCH }, () => keyText(this.keys[this.zipf.next()]!))
+      const onceBefore = this.onceCount
+      const keys = Array.from({ length: BATCH }, () => this.nextKey())
       const missing = await this.getAll(socket, keys)
       if (missing.length > 0) await this.setAll(socket, missing)
-      if (batch >= batches / 2) hits += BATCH - missing.length
+      if (batch < batches / 2) continue
+      hits += BATCH - missing.length
+      counted += BATCH - (this.onceCount - onceBefore)
     }
     socket.destroy()
-    return hits / (batches / 2 * BATCH)
+    return hits / counted
+  }
+
+  private nextKey(): string {
+    const isOnce = this.onceShare > 0 && this.dice.next() < this.onceShare
+    return keyText(isOnce ? this.keys.length + this.onceCount++ : this.keys[this.zipf.next()]!)
   }
 
   // Returns the keys that were missing.

@@ -167,7 +167,7 @@ async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResu
   const keys = Math.floor(workload.megabytes * 2 ** 20 * workload.timesMemory / workload.valueBytes)
   const gets = plan.quick ? keys : keys * GETS_PER_KEY
   return oneByOne(plan, workload.megabytes, async server => {
-    const client = new LookAside(keys, workload.zipfExponent, workload.valueBytes)
+    const client = new LookAside(keys, workload.zipfExponent, workload.valueBytes, workload.onceShare)
     return { server: server.name, gets, hitRatio: await client.run(server.port, gets) }
   })
 }

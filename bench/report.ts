@@ -109,7 +109,8 @@ function startLines({ workload: { name }, sides }: StartResult): string[] {
 function hitsLines({ workload, sides }: HitsResult): string[] {
   return sides.map(({ server, gets, hitRatio }, index) =>
     line(index === 0 ? workload.name : '', [server]) +
-    `  ${percent(hitRatio, 2)} hits, ${whole(gets)} gets, zipf ${workload.zipfExponent}, ${workload.timesMemory} times more data than memory`)
+    `  ${percent(hitRatio, 2)} hits, ${whole(gets)} gets, zipf ${workload.zipfExponent}, ${workload.timesMemory} times more data than memory` +
+    (workload.onceShare === undefined ? '' : `, and ${percent(workload.onceShare, 0)} of keys that come once`))
 }
 
 function garbageLines({ sides }: GarbageResults): string[] {

@@ -62,12 +62,14 @@ export interface StartWorkload extends Row {
 }
 
 // Look-aside use: get, and on a miss set. Keys come by popularity, and there is `timesMemory` more data than memory.
+// `onceShare` of the gets are for keys that never come again, as when somebody reads through everything; they do not count.
 export interface HitsWorkload extends Row {
   readonly kind: 'hits'
   readonly valueBytes: number
   readonly megabytes: number
   readonly timesMemory: number
   readonly zipfExponent: number
+  readonly onceShare?: number
 }
 
 // What a Node server's garbage collector does while a million requests are served and while it is filled.

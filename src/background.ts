@@ -34,11 +34,11 @@ export class Background {
   private step(): void {
     const { store } = this
     const bytesRead = store.counters.sum(Counter.BytesRead)
-    const isIdle = bytesRead === this.bytesRead
+    const isQuiet = bytesRead === this.bytesRead
     this.bytesRead = bytesRead
-    store.balanceStep()
+    const isUnfinished = store.balanceStep()
     // as much is walked in a second whatever the pace
     for (let done = 0; this.sweeps && done < this.intervalMs; done += BUSY_MS) store.sweepStep()
-    this.setPace(isIdle ? IDLE_MS : BUSY_MS)
+    this.setPace(isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS)
   }
 }

@@ -43,6 +43,41 @@ export class MirroredClock implements Clock {
   every(intervalMs: number, task: () => void): () => void { return this.timers.every(intervalMs, task) }
 }
 
+/** How far a clock can be moved, in milliseconds: what the store counts of seconds has 31 bits. */
+const MOVE_MAX = 2 ** 30 * 1000
+
+/** What lies in the memory of a clock that can be moved, in milliseconds. */
+const enum Moved { By, StoppedAt, Count }
+
+/** A clock that tests move by command, for all threads that share its memory. Its timers are not moved. */
+export class MovableClock implements Clock {
+  /** The bytes of memory that this needs, all 0 at the start. */
+  static readonly BYTES = Moved.Count * 8
+
+  private readonly moved: Float64Array
+
+  constructor(private readonly clock: Clock, memory: ArrayBuffer | SharedArrayBuffer) {
+    this.moved = new Float64Array(memory, 0, Moved.Count)
+  }
+
+  milliseconds(): number {
+    const stoppedAt = this.moved[Moved.StoppedAt]!
+    return (stoppedAt === 0 ? this.clock.milliseconds() : stoppedAt) + this.moved[Moved.By]!
+  }
+
+  every(intervalMs: number, task: () => void): () => void { return this.clock.every(intervalMs, task) }
+
+  /** Moves it on, or back again, but never behind the clock that it is made of. */
+  move(seconds: number): void {
+    this.moved[Moved.By] = Math.min(Math.max(this.moved[Moved.By]! + seconds * 1000, 0), MOVE_MAX)
+  }
+
+  /** Time stands still until `go`, but can be moved. */
+  stop(): void { this.moved[Moved.StoppedAt] ||= this.clock.milliseconds() }
+
+  go(): void { this.moved[Moved.StoppedAt] = 0 }
+}
+
 /** A clock whose tasks may fail: what one of them throws is told, rather than thrown at whoever moves the clock. */
 export class GuardedClock implements Clock {
   constructor(private readonly clock: Clock, private readonly failed: (error: unknown) => void) {}

@@ -4,7 +4,7 @@
 import { type Duplex } from 'node:stream'
 import { type Worker } from 'node:worker_threads'
 import { Background } from './background.js'
-import { GuardedClock, mirror, SystemClock, type Clock } from './clock.js'
+import { GuardedClock, mirror, MovableClock, SystemClock, type Clock } from './clock.js'
 import { Credentials } from './credentials.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
@@ -45,6 +45,8 @@ export class Server {
   readonly store: Store
   /** Called when a client sent `shutdown` and -A allows it. */
   onShutdown: ((graceful: boolean) => void) | undefined
+  /** The time that is handed in, and what threads go by, which tests may have moved. */
+  private readonly machineClock: Clock
   private readonly clock: Clock
   private readonly live: Live
   private readonly thread: Thread
@@ -65,12 +67,15 @@ export class Server {
     this.options = completeOptions(options)
     const problems = checkOptions(this.options)
     if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
-    this.clock = new GuardedClock(parts.clock ?? new SystemClock(), error => this.failed(error))
-    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, lruCrawler } = this.options
+    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, lruCrawler, debugCommands } = this.options
     const isShared = threads > 1
+    const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
+    this.machineClock = new GuardedClock(parts.clock ?? new SystemClock(), error => this.failed(error))
+    const clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
+    const debugClock = clockMemory && new MovableClock(this.machineClock, clockMemory)
+    this.clock = debugClock ?? this.machineClock
     this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: isShared ? threads + 1 : 1 }, this.clock)
     this.background = new Background(this.store, this.clock, lruCrawler)
-    const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
     const memory = {
       live: allocate(Live.BYTES), places: allocate(Places.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
     }
@@ -87,7 +92,7 @@ export class Server {
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter)
     prefixes.isOn = detailEnabled
     this.thread = new Thread({
-      ...facts, prefixes, shares: undefined,
+      ...facts, prefixes, debugClock, shares: undefined,
       store: this.store, clock: this.clock, live: this.live, places: new Places(memory.places, maxconns),
       outside: {
         log: line => this.log(line),
@@ -103,6 +108,7 @@ export class Server {
       store: this.store.share(),
       live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes),
       isByDescriptor: !canSharePorts || this.options.socketPath !== undefined,
+      debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
     }
   }
@@ -138,7 +144,7 @@ export class Server {
   }
 
   private async openWorkers(shared: LastingParts): Promise<void> {
-    if (shared.time !== undefined) this.timers.push(mirror(this.clock, new Float64Array(shared.time)))
+    if (shared.time !== undefined) this.timers.push(mirror(this.machineClock, new Float64Array(shared.time)))
     const { credentials, certificates } = this.thread
     const { threads } = this.options
     const parts: SharedParts = {

@@ -3,7 +3,7 @@
 // is handed. What they share is memory; whatever else one wants of the others goes through its Outside.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
-import { type Clock } from './clock.js'
+import { type Clock, type MovableClock } from './clock.js'
 import { Credentials, type Users } from './credentials.js'
 import { type Live } from './live.js'
 import { type Certificates } from './net/certificates.js'
@@ -44,6 +44,8 @@ export interface ThreadParts {
   readonly options: Options
   readonly store: Store
   readonly clock: Clock
+  /** The same, where the command `debugtime` may move it. */
+  readonly debugClock: MovableClock | undefined
   readonly live: Live
   readonly places: Places
   /** Where several threads listen by one descriptor. */
@@ -78,6 +80,7 @@ export class Thread implements Host {
   readonly input: Input
   readonly output: Output
   readonly prefixes: Prefixes
+  readonly debugClock: MovableClock | undefined
   readonly credentials: Credentials | undefined
   private readonly options: Options
   private readonly clock: Clock
@@ -94,6 +97,7 @@ export class Thread implements Host {
     this.options = options
     this.store = store
     this.clock = clock
+    this.debugClock = parts.debugClock
     this.live = live
     this.places = places
     this.prefixes = prefixes
@@ -237,6 +241,7 @@ export class Thread implements Host {
 
   private settings(): Rows {
     const { now } = this.store.context
+    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = this.store.tuning
     let oldest = 0
     for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
       oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
@@ -248,6 +253,7 @@ export class Thread implements Host {
       maxbytes: this.store.maxbytes,
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
+      lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,
     })
   }
 
@@ -263,12 +269,13 @@ export class Thread implements Host {
       reservedFds: this.listeners.listening.length,
       isAccepting: places.waiting === 0,
       threads: options.threads,
-      readBufferBytes: INPUT_BYTES * options.threads,
-      outputBufferBytes: OUTPUT_TOTAL_BYTES * options.threads,
+      inputBytes: INPUT_BYTES,
+      outputBytes: OUTPUT_BYTES,
+      outputsPerThread: OUTPUT_BUFFERS,
       slabReassign: options.slabReassign,
       lruCrawler: options.lruCrawler,
       lruMaintainer: options.lruMaintainer,
-      tempLru: options.tempLru,
+      tempLru: this.store.tuning.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,
       tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
     }

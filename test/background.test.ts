@@ -51,3 +51,14 @@ t.test('dead items are reclaimed though nobody asks for anything', async t => {
   t.equal(server.store.itemCount, 0)
   server.verify()
 })
+
+t.test('lists that a new mode leaves out of order are put in order soon, though nobody asks for anything', async t => {
+  const { server, clock, client } = await start(t)
+  for (let count = 0; count < 5000; count++) void client.send(`set k${count} 0 0 1\r\nv\r\n`)
+  await client.expect('STORED\r\n'.repeat(5000))
+  clock.manual.advance(3)
+  await client.says('lru mode flat\r\n', 'OK\r\n')
+  clock.manual.advance(2)
+  await client.says('stats items\r\n', /[^]*number_hot 0\r\nSTAT items:1:number_warm 0\r\nSTAT items:1:number_cold 5000\r\n[^]*END\r\n/)
+  server.verify()
+})

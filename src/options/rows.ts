@@ -390,6 +390,8 @@ export const optionRows: readonly OptionRow[] = [
     help: ['run as a proxy, configured by a Lua program'] },
   { name: 'proxy_arg', argument: 'text', support: 'later', why: NO_PROXY,
     help: ['string to pass to proxy_config'] },
+  { name: 'debug_commands', sets: { debugCommands: true },
+    help: ['for tests alone: the command \'debugtime\' moves the time that', 'expiry goes by, for everybody (default: {default})'] },
 
   { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: 'there is one thread to choose from',
     setting: 'num_napi_ids', settingValue: '0',

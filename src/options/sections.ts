@@ -21,7 +21,7 @@ const SECTIONS: readonly (readonly [title: string, names: string])[] = [
   ['Expired items', 'no_lru_crawler lru_crawler_sleep lru_crawler_tocrawl'],
   ['Slab pages', 'slab_reassign slab_automove slab_automove_ratio slab_automove_window slab_automove_freeratio'],
   ['Logs and statistics', 'v D track_sizes watcher_logbuf_size worker_logbuf_size'],
-  ['The process', 'd u P'],
+  ['The process', 'd u P debug_commands'],
 ]
 
 /** All options, each in one section. */

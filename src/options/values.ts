@@ -135,6 +135,8 @@ export interface Options {
   sslSessionCache: boolean
   /** The oldest TLS: 0 is 1.0, 1 is 1.1, 2 is 1.2, 3 is 1.3. Default 2. */
   sslMinVersion: number
+  /** Whether there is the command `debugtime`, which moves the time: for tests alone. Default false. */
+  debugCommands: boolean
   /** Command line only: leave the terminal, `-d`. Default false. */
   daemonize: boolean
   /** Command line only: the user to become once the port is open, `-u`. */
@@ -206,6 +208,7 @@ export function defaultOptions(): Options {
     sslCaCert: undefined,
     sslSessionCache: false,
     sslMinVersion: 2,
+    debugCommands: false,
     daemonize: false,
     user: undefined,
     pidFile: undefined,

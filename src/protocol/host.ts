@@ -1,5 +1,6 @@
 // What a conversation needs of the server it runs in. The server provides one for each thread; tests provide one around
 // a bare store.
+import { type MovableClock } from '../clock.js'
 import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
@@ -19,6 +20,8 @@ export interface Host {
   readonly input: Input
   readonly output: Output
   readonly prefixes: Prefixes
+  /** What the command `debugtime` moves; undefined: there is no such command. */
+  readonly debugClock: MovableClock | undefined
   /** 0 to 3, see -v. */
   verbosity: number
   /** Undefined: everybody may speak. */

@@ -82,7 +82,7 @@ export class Output {
 
   /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
   private takeBuffer(): void {
-    const buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+    const buffer = this.spare.pop() ?? this.addBuffer()
     const isArena = this.isOfArena(buffer)
     this.current = buffer
     this.views = new Array<undefined>(KEPT_VIEW_BYTES)
@@ -94,9 +94,16 @@ export class Output {
     this.limit = this.start + OUTPUT_BYTES
   }
 
+  private addBuffer(): Buffer {
+    this.counters.add(Counter.OutputsAdded)
+    return Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  }
+
   /** @internal for Batch */
   takeBack(buffer: Buffer): void {
+    this.counters.add(Counter.OutputsHeld, -1)
     if (this.isOfArena(buffer) || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
+    else this.counters.add(Counter.OutputsAdded, -1)
   }
 
   private isOfArena(buffer: Buffer): boolean { return buffer.buffer === this.arena.bytes.buffer }
@@ -141,6 +148,7 @@ export class Output {
       this.at = this.beganAt = this.start
       return
     }
+    this.counters.add(Counter.OutputsHeld)
     sink.hold(new Batch(this, this.current, this.takeLoans()))
     this.isBlocked = true
     this.takeBuffer()

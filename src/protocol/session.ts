@@ -154,6 +154,8 @@ export class Session {
     if (this.saved === undefined || this.saved.length < count) {
       const larger = Buffer.allocUnsafeSlow(known === 0 ? count : count * 2)
       if (known > 0) this.saved!.copy(larger, 0, 0, known)
+      this.forgetBuffer()
+      this.countBuffer(larger, 1)
       this.saved = larger
     }
     this.saved.set(this.host.input.bytes.subarray(at + known, end), known)
@@ -161,8 +163,19 @@ export class Session {
   }
 
   private forget(): void {
-    this.saved = undefined
+    this.forgetBuffer()
     this.savedBytes = 0
+  }
+
+  private forgetBuffer(): void {
+    if (this.saved !== undefined) this.countBuffer(this.saved, -1)
+    this.saved = undefined
+  }
+
+  private countBuffer(buffer: Buffer, change: 1 | -1): void {
+    const { counters } = this.host.store
+    counters.add(Counter.RequestsKept, change)
+    counters.add(Counter.RequestBytesKept, change * buffer.length)
   }
 
   /** The connection is gone: gives back what is held. */

@@ -8,9 +8,16 @@ export const enum Counter {
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
   SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts,
-  /** References to items that sessions hold, reserved ones and ones being sent: see `held`. */
+  /** Answers refused because an item has as many readers as can be counted. */
+  ResponseOom,
+  // What there is now, which a reset leaves alone: see `current`.
+  /** References to items that sessions hold, reserved ones and ones being sent. */
   RefsHeld,
-  Count = 40,
+  /** Output buffers beyond those that lie beside the items, and buffers of answers that wait for a slow reader. */
+  OutputsAdded, OutputsHeld,
+  /** Buffers of requests that are not complete, and their bytes. */
+  RequestsKept, RequestBytesKept,
+  Count = 64,
 }
 
 /** What a thread counts for each slab class. */
@@ -52,8 +59,8 @@ export class Counters {
     return this.total(index) - this.before[index]!
   }
 
-  /** The references to items that all sessions hold. */
-  get held(): number { return this.total(Counter.RefsHeld) }
+  /** What there is now of something that comes and goes, over all threads. */
+  current(counter: Counter): number { return this.total(counter) }
 
   /** The sum over all classes. */
   sumClasses(counter: ClassCounter): number {

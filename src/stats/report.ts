@@ -19,8 +19,10 @@ export interface ServerFacts {
   readonly reservedFds: number
   readonly isAccepting: boolean
   readonly threads: number
-  readonly readBufferBytes: number
-  readonly outputBufferBytes: number
+  /** The buffers that each thread has from the start: one to read into, some for answers. */
+  readonly inputBytes: number
+  readonly outputBytes: number
+  readonly outputsPerThread: number
   readonly slabReassign: boolean
   readonly lruCrawler: boolean
   readonly lruMaintainer: boolean
@@ -116,13 +118,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['total_connections', counters.sum(Counter.TotalConnections)]
   yield ['rejected_connections', counters.sum(Counter.RejectedConnections)]
   yield ['connection_structures', facts.connections]
-  yield ['response_obj_oom', 0]
-  yield ['response_obj_count', 0]
-  yield ['response_obj_bytes', facts.outputBufferBytes]
-  yield ['read_buf_count', facts.threads]
-  yield ['read_buf_bytes', facts.readBufferBytes]
-  yield ['read_buf_bytes_free', facts.readBufferBytes]
-  yield ['read_buf_oom', counters.sum(Counter.ReadBufOom)]
+  yield* bufferRows(store, facts)
   yield ['reserved_fds', facts.reservedFds]
   for (const [name, value] of COUNTERS_BEFORE_MEMORY) yield [name, value(store)]
   if (facts.hasIdleTimeout) yield ['idle_kicks', counters.sum(Counter.IdleKicks)]
@@ -137,6 +133,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   const buckets = store.shards.reduce((sum, shard) => sum + shard.table.bucketCount, 0)
   yield ['hash_power_level', Math.round(Math.log2(buckets))]
   yield ['hash_bytes', buckets * 4]
+  // it is made once, as large as it will be
   yield ['hash_is_expanding', 0]
   if (facts.slabReassign) {
     yield* SLAB_REASSIGN_ROWS
@@ -148,6 +145,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   }
   if (facts.lruMaintainer) yield ['lru_maintainer_juggles', counters.sum(Counter.LruJuggles)]
   yield* LOG_ROWS
+  // threads are not chosen by the queue of the network card
   yield ['unexpected_napi_ids', 0]
   yield ['round_robin_fallback', 0]
   if (facts.tls !== undefined) {
@@ -164,7 +162,27 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   for (const [name, counter, onlyMaintained] of TOTAL_ROWS) {
     if (facts.lruMaintainer || !onlyMaintained) yield [name, counters.sumClasses(counter)]
   }
+  // a hit is noted in its item, so there is no queue of hits that could be full
   if (facts.lruMaintainer) yield ['lru_bumps_dropped', 0]
+}
+
+/**
+ * Buffers for requests and answers. In use are those of answers that slow readers have not taken, of requests that are not
+ * complete, and those of the thread that is asked; the others wait for work.
+ */
+function* bufferRows({ counters }: Store, { threads, inputBytes, outputBytes, outputsPerThread }: ServerFacts): Iterable<Row> {
+  const requests = counters.current(Counter.RequestsKept)
+  const requestBytes = counters.current(Counter.RequestBytesKept)
+  const outputs = threads * outputsPerThread + counters.current(Counter.OutputsAdded)
+  const outputsInUse = counters.current(Counter.OutputsHeld) + 1
+  const bytes = threads * inputBytes + requestBytes + outputs * outputBytes
+  yield ['response_obj_oom', counters.sum(Counter.ResponseOom)]
+  yield ['response_obj_count', outputsInUse]
+  yield ['response_obj_bytes', outputsInUse * outputBytes]
+  yield ['read_buf_count', threads + requests + outputs]
+  yield ['read_buf_bytes', bytes]
+  yield ['read_buf_bytes_free', bytes - inputBytes - requestBytes - outputsInUse * outputBytes]
+  yield ['read_buf_oom', counters.sum(Counter.ReadBufOom)]
 }
 
 /** Pages move between classes without their items so far, in one step; these stay 0 until that changes. */

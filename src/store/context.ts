@@ -6,11 +6,10 @@ import { Sequence } from '../memory/sequence.js'
 import { type Counters } from '../stats/counters.js'
 import { type Hash } from './hash.js'
 import { type ItemId, type Items } from './items.js'
-import { type LruSettings } from './lru.js'
 import { type Stripes } from './stripes.js'
 
-/** What of a store is set at its start or by a command. */
-export interface StoreSettings extends LruSettings {
+/** What of a store is set at its start; LruTuning has what of it commands change. */
+export interface StoreSettings {
   /** False: a full store answers with an error rather than evicting (-M). */
   evictions: boolean
   /** False: a page stays with the class that first had it (-o no_slab_reassign). */

@@ -4,7 +4,12 @@
 //   a new item starts in HOT (or TEMP, if it is short-lived and that is switched on)
 //   the tail of HOT, when HOT is over its share, goes to WARM if it was hit twice, else to COLD
 //   the tail of WARM, when WARM is over its share, goes to its head again if it was hit since, else to COLD
-//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM
+//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM (but where everything
+//   is hit all the time, one item must go all the same)
+//   an item of TEMP stays where it is until it ends
+//
+// Where there is only one list, that is COLD: what is in HOT and WARM when the mode changes goes there, tails first. In the
+// other direction nothing has to move.
 //
 // The rules and the default shares are memcached's. All methods need the lock of the class.
 import { type Arena } from '../memory/arena.js'
@@ -12,8 +17,9 @@ import { ClassWord, ListWord, State } from '../memory/layout.js'
 import { ClassCounter, type Counters } from '../stats/counters.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Slabs } from './slabs.js'
+import { type LruTuning } from './tuning.js'
 
-/** What of the lists can be set at run time; shared by all arenas of a store. */
+/** What of the lists can be set, at the start and at run time: see LruTuning. */
 export interface LruSettings {
   /** False: one list, every hit moves its item to the head (at most once a minute), as memcached 1.4 did. */
   lruSegmented: boolean
@@ -23,7 +29,7 @@ export interface LruSettings {
   /** The age, as a multiple of that of COLD's tail, from which an item leaves HOT or WARM. */
   hotMaxFactor: number
   warmMaxFactor: number
-  /** Items that live shorter than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
+  /** Items that live no longer than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
   tempLru: boolean
   temporaryTtl: number
 }
@@ -35,7 +41,7 @@ export class Lru {
   private readonly words: Int32Array
 
   constructor(arena: Arena, private readonly items: Items, private readonly slabs: Slabs,
-    private readonly settings: LruSettings, private readonly counters: Counters) {
+    readonly settings: LruTuning, private readonly counters: Counters) {
     this.words = arena.words
   }
 
@@ -96,14 +102,14 @@ export class Lru {
 
   /** The list in which a new item starts. */
   segmentFor(item: ItemId, now: number): Segment {
-    if (!this.settings.lruSegmented) return Segment.Cold
-    return this.isShortLived(this.items.expiresAt(item), now) ? Segment.Temp : Segment.Hot
+    if (this.isShortLived(this.items.expiresAt(item), now)) return Segment.Temp
+    return this.settings.lruSegmented ? Segment.Hot : Segment.Cold
   }
 
   /** Whether an item that ends at `expiresAt` belongs into TEMP. */
   isShortLived(expiresAt: number, now: number): boolean {
-    const { lruSegmented, tempLru, temporaryTtl } = this.settings
-    return tempLru && lruSegmented && expiresAt !== 0 && expiresAt - now <= temporaryTtl
+    const { settings } = this
+    return settings.tempLru && expiresAt !== 0 && expiresAt - now <= settings.temporaryTtl
   }
 
   /**
@@ -136,13 +142,13 @@ export class Lru {
   private refreshFlat(item: ItemId, now: number): boolean {
     if (this.items.usedAt(item) >= now - FLAT_UPDATE_SECONDS) return false
     this.items.setUsedAt(item, now)
-    return true
+    return this.items.segment(item) !== Segment.Temp
   }
 
   /** Brings HOT and WARM back to their shares, in at most `stepsMax` moves of one item. Returns the moves made. */
   balance(slabClass: number, now: number, stepsMax: number): number {
-    if (!this.settings.lruSegmented) return 0
     const { settings } = this
+    if (!settings.lruSegmented) return this.flatten(slabClass, stepsMax)
     const bytes = this.bytesOf(slabClass)
     const cold = this.tail(slabClass, Segment.Cold)
     const coldAge = cold === NO_ITEM ? 0 : this.items.age(cold, now)
@@ -151,6 +157,20 @@ export class Lru {
       this.pullTail(slabClass, Segment.Hot, (bytes * settings.hotLruPct) / 100, coldAge * settings.hotMaxFactor, now)) steps++
     while (steps < stepsMax &&
       this.pullTail(slabClass, Segment.Warm, (bytes * settings.warmLruPct) / 100, coldAge * settings.warmMaxFactor, now)) steps++
+    return steps
+  }
+
+  /** Moves what is in HOT and WARM to COLD, at most `stepsMax` items. Returns how many it moved. */
+  private flatten(slabClass: number, stepsMax: number): number {
+    let steps = 0
+    for (; steps < stepsMax; steps++) {
+      const hot = this.tail(slabClass, Segment.Hot)
+      const item = hot !== NO_ITEM ? hot : this.tail(slabClass, Segment.Warm)
+      if (item === NO_ITEM) break
+      this.items.unmark(item, State.Active)
+      this.counters.addClass(slabClass, ClassCounter.MovesToCold)
+      this.move(slabClass, item, Segment.Cold)
+    }
     return steps
   }
 
@@ -181,7 +201,7 @@ export class Lru {
     this.move(slabClass, item, Segment.Warm)
   }
 
-  /** The oldest item that may make room when COLD is empty: of HOT, then WARM, then TEMP. */
+  /** The oldest item of a class when COLD is empty: of HOT, then WARM, then TEMP. */
   lastResort(slabClass: number): ItemId {
     const hot = this.tail(slabClass, Segment.Hot)
     if (hot !== NO_ITEM) return hot

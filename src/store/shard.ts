@@ -84,6 +84,12 @@ export class Shard {
    * than can be counted.
    */
   tryPinLocked(item: ItemId): boolean {
+    const isPinned = this.tryRefLocked(item)
+    if (!isPinned) this.context.counters.add(Counter.ResponseOom)
+    return isPinned
+  }
+
+  private tryRefLocked(item: ItemId): boolean {
     if (this.items.refs(item) === State.Refs) return false
     this.items.addRef(item)
     return true
@@ -362,7 +368,7 @@ export class Shard {
   /** A reserved item that is to replace `item`, which is not evicted to make room for it; NO_ITEM without memory. */
   private allocateBesideLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
     const { items } = this
-    if (!this.tryPinLocked(item)) return NO_ITEM
+    if (!this.tryRefLocked(item)) return NO_ITEM
     const heir = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
     items.dropRef(item)
     if (heir !== NO_ITEM) items.mark(heir, items.state(item) & State.BinaryKey)

@@ -11,6 +11,8 @@ import { type Table } from './table.js'
 
 /** How many items an allocation looks at before it gives up making room. */
 const EVICT_TRIES = 50
+/** How many of them it saves because they are in use; where all are, one of them has to go. */
+const RESCUES_MAX = 20
 /** How many pages are looked at for one that can be taken from its class. */
 const STEAL_TRIES = 8
 /** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
@@ -190,10 +192,9 @@ export class Space {
     if (slabReassign && this.takeEmptyPageLocked(slabClass)) return true
     lru.balance(slabClass, context.now, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
-      const cold = lru.tail(slabClass, Segment.Cold)
-      const item = cold !== NO_ITEM ? cold : lru.lastResort(slabClass)
+      const item = this.nextToGo(slabClass)
       if (item === NO_ITEM) break
-      if (this.isKept(item, cold !== NO_ITEM)) continue
+      if (tries < RESCUES_MAX && this.isKept(item)) continue
       if (this.tryEvictLocked(slabClass, item)) return true
       if (!evictions && !this.isDead(item)) return false
       // it is being read or written: out of the way
@@ -206,10 +207,21 @@ export class Space {
     return theft === Theft.Done
   }
 
+  /** The item of a class that makes room: a dead one of TEMP, or the oldest of the others; NO_ITEM if nothing may go. */
+  private nextToGo(slabClass: number): ItemId {
+    const { context, items, lru } = this
+    const temp = lru.tail(slabClass, Segment.Temp)
+    if (temp !== NO_ITEM && this.isDead(temp)) return temp
+    const item = this.oldest(slabClass)
+    // what has been given a longer life since, or was short-lived only for a setting that has changed, is like any other
+    const isProtected = item !== NO_ITEM && item === temp && lru.isShortLived(items.expiresAt(item), context.now)
+    return isProtected ? NO_ITEM : item
+  }
+
   /** An item of COLD that was hit twice since it came there goes to WARM instead of being evicted. */
-  private isKept(item: ItemId, isCold: boolean): boolean {
-    if (!isCold || !this.items.has(item, State.Active) || this.isDead(item)) return false
-    if (!this.context.settings.lruSegmented) return false
+  private isKept(item: ItemId): boolean {
+    if (!this.items.has(item, State.Active) || this.items.segment(item) !== Segment.Cold || this.isDead(item)) return false
+    if (!this.lru.settings.lruSegmented) return false
     this.lru.rescue(this.classOf(item), item)
     return true
   }
@@ -222,10 +234,10 @@ export class Space {
     const isDead = this.isDead(item)
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
+      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       if (isDead) this.countReclaimed(slabClass, item)
       else {
         this.countEvicted(slabClass, item)
-        context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
         this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
       }
       this.dropListedLocked(slabClass, slabClass, hash, item)

@@ -9,7 +9,7 @@ import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
-import { Lru } from './lru.js'
+import { Lru, type LruSettings } from './lru.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
 import { SlabClasses, Slabs } from './slabs.js'
@@ -17,11 +17,12 @@ import { Space } from './space.js'
 import { Sweep } from './sweep.js'
 import { Table } from './table.js'
 import { Stripes } from './stripes.js'
+import { LruTuning } from './tuning.js'
 import { assert } from '../errors.js'
 import { verifyShard } from './verify.js'
 
 /** How a store is made. */
-export interface StoreOptions extends StoreSettings {
+export interface StoreOptions extends StoreSettings, LruSettings {
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
   /** The class table: see SlabClasses. */
@@ -64,13 +65,17 @@ const SWEEP_CHUNKS_MIN = 500
 const REGION_SLACK = 8 * 64
 /** The bound of one background step: well below a millisecond. */
 const SWEEP_CHUNKS_MAX = 20_000
-const BALANCE_STEPS = 50
+const BALANCE_MOVES_MAX = 1000
+/** How many of its moves are made with a class locked, before others get their turn. */
+const BALANCE_MOVES = 50
 
 export class Store {
   readonly context: StoreContext
   readonly classes: SlabClasses
   readonly shards: readonly Shard[]
   readonly counters: Counters
+  /** How the lists are kept, for all threads. */
+  readonly tuning: LruTuning
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
@@ -79,7 +84,11 @@ export class Store {
   private readonly warmed = new Int32Array(WARMED_MAX)
   /** What `warm` has read, added up: of no meaning, but no compiler thinks the reads useless. */
   warmth = 0
+  /** What had been stored, and how often the settings of the lists had changed, when they were last in order. */
   private storedAtBalance = 0
+  private changesAtBalance = 0
+  /** The class at which the next step begins to put lists in order. */
+  private balanceAt = 1
   /** Unix seconds at which store time was 0. */
   readonly epoch: number
   private readonly locks: Locks
@@ -109,12 +118,14 @@ export class Store {
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
       first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, first.instructions)
+    this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
-    this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.alarm))
+    this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.tuning, this.alarm))
     this.first = this.shards[0]!
     this.sweeps = this.shards.map(shard => new Sweep(shard, this.context))
     if (attached !== undefined) return
     hash.randomize()
+    this.tuning.begin(options)
     this.limitBytes(options.maxbytes)
   }
 
@@ -242,28 +253,46 @@ export class Store {
 
   // Background
 
-  /** Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes. */
-  balanceStep(): void {
+  /**
+   * Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes.
+   * @returns whether it has not come to the end, so that the next step should follow soon
+   */
+  balanceStep(): boolean {
     this.refreshTime()
-    // without new items the lists stay as they are
-    const stored = this.counters.sum(Counter.TotalItems)
-    if (stored === this.storedAtBalance) return
-    this.storedAtBalance = stored
     this.counters.add(Counter.LruJuggles)
+    const stored = this.counters.sum(Counter.TotalItems)
+    const { changes } = this.tuning
+    // without new items and settings the lists stay as they are
+    if (stored === this.storedAtBalance && changes === this.changesAtBalance) return false
     const { lruMaintainer, slabReassign, slabAutomove } = this.options
-    for (const shard of this.shards) {
-      if (lruMaintainer) this.balance(shard)
-      if (slabReassign && slabAutomove > 0) shard.space.shareOut()
-    }
+    const isDone = !lruMaintainer || this.balance()
+    if (slabReassign && slabAutomove > 0) for (const { space } of this.shards) space.shareOut()
+    if (!isDone) return true
+    this.storedAtBalance = stored
+    this.changesAtBalance = changes
+    return false
   }
 
-  private balance(shard: Shard): void {
-    for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
-      if (shard.slabs.get(slabClass, ClassWord.PageCount) === 0) continue
-      if (!shard.slabs.tryLock(slabClass)) continue
-      shard.lru.balance(slabClass, this.context.now, BALANCE_STEPS)
-      shard.slabs.unlock(slabClass)
+  /** Goes through the classes until nothing is left to move, or for BALANCE_MOVES_MAX moves; false then. */
+  private balance(): boolean {
+    const { largest } = this.classes
+    let left = BALANCE_MOVES_MAX
+    for (let inOrder = 0; inOrder < largest && left > 0; this.balanceAt = this.balanceAt % largest + 1) {
+      const moves = this.balanceClass(this.balanceAt)
+      left -= moves
+      inOrder = moves === 0 ? inOrder + 1 : 0
     }
+    return left > 0
+  }
+
+  private balanceClass(slabClass: number): number {
+    let moves = 0
+    for (const { lru, slabs } of this.shards) {
+      if (slabs.get(slabClass, ClassWord.PageCount) === 0 || !slabs.tryLock(slabClass)) continue
+      moves += lru.balance(slabClass, this.context.now, BALANCE_MOVES)
+      slabs.unlock(slabClass)
+    }
+    return moves
   }
 
   /** Reclaims dead items, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls. */
@@ -324,7 +353,7 @@ export class Store {
   }
 
   /** Items in the hands of sessions: being filled, or being sent. */
-  get refCount(): number { return this.counters.held }
+  get refCount(): number { return this.counters.current(Counter.RefsHeld) }
 
   /** Walks everything and throws at the first inconsistency. Nobody else may be at work. */
   verify(): void {
@@ -361,7 +390,7 @@ function shardBytes(pages: number): number {
 }
 
 function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, context: StoreContext,
-  alarm: Int32Array): Shard {
+  tuning: LruTuning, alarm: Int32Array): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const bucketCount = Table.bucketCountFor((arena.pageEnd - arena.firstPage - classes.largest) * Size.Page)
@@ -369,7 +398,7 @@ function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, co
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm, arena.instructions))
-  const lru = new Lru(arena, items, slabs, options, context.counters)
+  const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
   const space = new Space(arena, items, table, slabs, lru, context)
   return new Shard(arena, items, table, slabs, lru, space, context)

@@ -2,7 +2,7 @@
 // thread tells it, and lives until that ends it. Whatever is thrown here and not caught ends it too, and then the server.
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
-import { GuardedClock, MirroredClock, SystemClock } from '../clock.js'
+import { GuardedClock, MirroredClock, MovableClock, SystemClock } from '../clock.js'
 import { assert, InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
 import { Places } from '../net/places.js'
@@ -40,12 +40,14 @@ function makeThread(parts: WorkerParts): Thread {
     failed: error => { throw error },
   }
   const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
-  const clock = new GuardedClock(ownClock, outside.failed)
+  const machineClock = new GuardedClock(ownClock, outside.failed)
+  const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
+  const clock = debugClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
   // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
   process.on('uncaughtExceptionMonitor', () => attached.fail())
   return new Thread({
-    ...parts, clock, outside,
+    ...parts, clock, debugClock, outside,
     store: attached,
     live,
     places: new Places(places, options.maxconns),

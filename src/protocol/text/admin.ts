@@ -5,6 +5,7 @@ import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from '../line.js'
+import { lru } from './lru.js'
 import { TEXT } from './reply.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -26,9 +27,24 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['quit', (_text, session) => { session.phase = Phase.Closed }],
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
+  ['lru', lru],
   ['refresh_certs', refreshCerts],
   ['stats', stats],
 ]
+
+/** Only where there is a clock to move. `p` stops it, `r` lets it go on. */
+export function debugtime(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  const { debugClock } = host
+  const word = parser.token(1)
+  const seconds = word === '' ? NOT_A_NUMBER : parser.int32(parser.tokenStart(1), parser.tokenEnd(1))
+  if (word === 'p') debugClock?.stop()
+  else if (word === 'r') debugClock?.go()
+  else if (seconds === NOT_A_NUMBER) return text.answer(session, TEXT.error)
+  else debugClock?.move(seconds)
+  host.store.refreshTime()
+  text.answer(session, TEXT.ok)
+}
 
 function flushAll(text: TextProtocol, session: Session): void {
   const { parser, host } = text

@@ -3,7 +3,7 @@
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64, toBigInt } from '../../memory/numbers.js'
-import { ClassCounter } from '../../stats/counters.js'
+import { ClassCounter, Counter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Extra, Mode, type Request } from '../../store/request.js'
@@ -14,7 +14,7 @@ import { Copy, type Output } from '../output.js'
 import { LINE_BYTES_MAX } from '../input.js'
 import { logAnswer, logReply, printable } from '../log.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
-import { adminCommands } from './admin.js'
+import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
@@ -78,6 +78,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     this.addLine('decr', (text, session) => text.arithmetic(session, true))
     this.addLine('touch', (text, session) => text.touch(session))
     for (const [name, handler] of adminCommands) this.addLine(name, handler)
+    if (this.host.debugClock !== undefined) this.addLine('debugtime', debugtime)
   }
 
   private addGet(name: string, withCas: boolean, withTouch: boolean): void {
@@ -176,7 +177,10 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     if (end - at <= UNFINISHED_LINE_MAX) return
     const isLongGet = this.isLongGet(at, end)
     if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (isLongGet) this.reply.line(TEXT.noMemoryReading)
+    if (isLongGet) {
+      this.cache.counters.add(Counter.ReadBufOom)
+      this.reply.line(TEXT.noMemoryReading)
+    }
     session.phase = Phase.Closed
   }
 

@@ -39,6 +39,8 @@ export const TEXT = {
   shutdownDisabled: line('SERVER_ERROR: shutdown not enabled'),
   noMemoryReading: line('SERVER_ERROR out of memory reading request'),
   noMemoryWriting: line('SERVER_ERROR out of memory writing get response'),
+  percentsTooLarge: line('ERROR hot and warm pcts must not exceed 80'),
+  factorsTooSmall: line('ERROR hot/warm age factors must be greater than 0'),
   limitTooSmall: line('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m'),
   limitNotMegabytes: line('MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes'),
   limitOutOfBounds: line('MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust'),

@@ -1,0 +1,92 @@
+// Values of `stats` that come and go with what clients do. What they count for ever is in the recorded conversations and
+// in test/differential/stats.test.ts.
+import t, { type Test } from 'tap'
+import { Mode } from '../../src/store/request.js'
+import { Counter } from '../../src/stats/counters.js'
+import { startSessions, type SessionHost } from '../support/session.js'
+import { bytesOf, StoreUnderTest } from '../support/store.js'
+
+async function statsOf(host: SessionHost, name: '' | 'items' = ''): Promise<(stat: string) => number> {
+  const observer = await host.connect()
+  await observer.send(Buffer.from(`stats ${name}\r\n`))
+  const lines = String(await observer.answer()).split('\r\n').map(line => line.split(' '))
+  return stat => Number(lines.find(words => words[1] === stat)?.[2])
+}
+
+async function start(t: Test): Promise<SessionHost> {
+  return await startSessions(t, { lruCrawler: false })
+}
+
+t.test('a request that is not complete has a buffer, until it is or its client has gone', async t => {
+  const host = await start(t)
+  const before = await statsOf(host)
+  const [one, other] = [await host.connect(), await host.connect()]
+  await one.send(Buffer.from('get a'))
+  await other.send(Buffer.from('get ' + 'key '.repeat(1000)))
+  const during = await statsOf(host)
+  t.equal(during('read_buf_count') - before('read_buf_count'), 2)
+  t.ok(during('read_buf_bytes') - before('read_buf_bytes') >= 4000)
+  t.equal(during('read_buf_bytes_free'), before('read_buf_bytes_free'), 'they are in use')
+  await one.send(Buffer.from(' b\r\n'))
+  await other.hangUp()
+  const after = await statsOf(host)
+  t.equal(after('read_buf_count'), before('read_buf_count'))
+  t.equal(after('read_buf_bytes'), before('read_buf_bytes'))
+})
+
+t.test('answers that a client does not read have a buffer until it does, whatever is reset', async t => {
+  const host = await start(t)
+  const slow = await host.connect()
+  const before = await statsOf(host)
+  t.equal(before('response_obj_count'), 1, 'that of the answer itself')
+  slow.pause()
+  await slow.send(Buffer.from('version\r\nstats reset\r\n'))
+  const during = await statsOf(host)
+  t.equal(during('response_obj_count'), 2)
+  t.equal(during('response_obj_bytes'), 2 * before('response_obj_bytes'))
+  t.equal(during('read_buf_bytes_free'), before('read_buf_bytes_free') - before('response_obj_bytes'))
+  slow.resume()
+  t.equal((await statsOf(host))('response_obj_count'), 1)
+})
+
+t.test('a get that is too long for its buffer is counted', async t => {
+  const host = await start(t)
+  const client = await host.connect()
+  await client.send(Buffer.from('get ' + 'key '.repeat(300_000)))
+  t.match(String(await client.answer()), /^SERVER_ERROR out of memory reading request/)
+  t.equal((await statsOf(host))('read_buf_oom'), 1)
+})
+
+t.test('a value with too many readers is counted as one that could not be answered', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', bytesOf(1, 10))
+  const ends = Array.from({ length: 511 }, () => subject.pin('k'))
+  t.equal(subject.store.counters.sum(Counter.ResponseOom), 0)
+  t.equal(subject.borrow('k'), undefined)
+  t.equal(subject.store.counters.sum(Counter.ResponseOom), 1)
+  for (const end of ends) end()
+  subject.verify()
+})
+
+t.test('hits are counted by the list they were in', async t => {
+  const host = await startSessions(t, { tempLru: true, temporaryTtl: 10 })
+  const client = await host.connect()
+  await client.send(Buffer.from('set hot 0 0 1\r\nv\r\nset short 0 10 1\r\nv\r\nget hot\r\nget hot\r\nget short\r\nget none\r\n'))
+  const during = await statsOf(host, 'items')
+  t.same(['hot', 'warm', 'cold', 'temp'].map(list => during(`items:1:hits_to_${list}`)), [2, 0, 0, 1])
+  t.same(['hot', 'warm', 'cold', 'temp'].map(list => during(`items:1:number_${list}`)), [1, 0, 0, 1])
+})
+
+t.test('ages are those of the items longest unused', async t => {
+  const host = await start(t)
+  const client = await host.connect()
+  for (let n = 0; n < 20; n++) {
+    if (n === 10) host.clock.advance(5)
+    await client.send(Buffer.from(`set key${n} 0 0 1\r\nv\r\n`))
+  }
+  host.clock.advance(5)
+  const during = await statsOf(host, 'items')
+  t.equal(during('items:1:age_hot'), 5, 'the fifth of them that came last')
+  t.equal(during('items:1:age'), 10)
+  t.equal(during('items:1:age_warm'), 0)
+})

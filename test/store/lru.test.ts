@@ -1,0 +1,170 @@
+// What the settings of the lists do, and that commands may change them at any time and for all threads.
+import t from 'tap'
+import { ListWord } from '../../src/memory/layout.js'
+import { ClassCounter } from '../../src/stats/counters.js'
+import { Segment } from '../../src/store/items.js'
+import { Outcome } from '../../src/store/outcome.js'
+import { Mode } from '../../src/store/request.js'
+import { type StoreOptions } from '../../src/store/store.js'
+import { bytesOf, StoreUnderTest } from '../support/store.js'
+
+const MIB = 1024 * 1024
+const VALUE_BYTES = 1000
+
+function fill(subject: StoreUnderTest, count: number, exptime = 0, prefix = 'k'): Outcome {
+  let outcome = Outcome.Stored
+  for (let n = 0; n < count; n++) outcome = subject.put(Mode.Set, `${prefix}${n}`, bytesOf(n, VALUE_BYTES), 0, exptime)
+  return outcome
+}
+
+/** How many items each list has, over all classes. */
+function lengths({ store }: StoreUnderTest): Record<'hot' | 'warm' | 'cold' | 'temp', number> {
+  const length = (segment: Segment): number => {
+    let sum = 0
+    for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
+      for (const { lru } of store.shards) sum += lru.get(slabClass, segment, ListWord.Count)
+    }
+    return sum
+  }
+  return { hot: length(Segment.Hot), warm: length(Segment.Warm), cold: length(Segment.Cold), temp: length(Segment.Temp) }
+}
+
+/** A cache of one class of values, so full that it evicts. */
+function full(options: Partial<StoreOptions> = {}): StoreUnderTest {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, ...options })
+  fill(subject, 4000)
+  return subject
+}
+
+t.test('HOT and WARM keep to their shares', async t => {
+  const subject = full({ hotLruPct: 10, warmLruPct: 20 })
+  for (let n = 2500; n < 4000; n++) for (let hits = 0; hits < 2; hits++) subject.get(`k${n}`)
+  fill(subject, 3000, 0, 'other')
+  while (subject.store.balanceStep());
+  const { hot, warm, cold } = lengths(subject)
+  const all = hot + warm + cold
+  t.ok(hot <= 0.1 * all, `${hot} of ${all} items are hot`)
+  t.ok(warm <= 0.2 * all, `${warm} of ${all} items are warm`)
+  t.ok(warm > 0.15 * all, `only ${warm} of ${all} items are warm, though all were hit`)
+  subject.store.verify()
+})
+
+t.test('new shares count at once, though nothing is stored any more', async t => {
+  const subject = full()
+  while (subject.store.balanceStep());
+  subject.store.tuning.tune(5, 5, 0.2, 2)
+  while (subject.store.balanceStep());
+  const { hot, cold } = lengths(subject)
+  t.ok(hot <= 0.05 * (hot + cold))
+  subject.store.verify()
+})
+
+t.test('a step of the background moves a bounded number of items', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 16 * MIB })
+  fill(subject, 10_000)
+  subject.store.tuning.lruSegmented = false
+  let steps = 0
+  let before = lengths(subject).cold
+  for (let isUnfinished = true; isUnfinished; steps++) {
+    isUnfinished = subject.store.balanceStep()
+    const { cold } = lengths(subject)
+    t.ok(cold - before <= 1050)
+    before = cold
+  }
+  t.ok(steps >= 10)
+  t.same(lengths(subject), { hot: 0, warm: 0, cold: 10_000, temp: 0 })
+})
+
+t.test('the mode may change back and forth while the cache is used', async t => {
+  const subject = full({ tempLru: true, temporaryTtl: 10 })
+  const { store } = subject
+  for (let round = 0; round < 6; round++) {
+    store.tuning.lruSegmented = round % 2 === 1
+    t.doesNotThrow(() => { store.verify() })
+    for (let n = 0; n < 3000; n++) {
+      subject.put(Mode.Set, `k${n}`, bytesOf(n, VALUE_BYTES), 0, n % 7 === 0 ? 5 : 0)
+      subject.get(`k${n % 500}`)
+      subject.get(`k${n % 100}`)
+    }
+    subject.clock.advance(61)
+    store.balanceStep()
+    t.doesNotThrow(() => { store.verify() })
+  }
+})
+
+t.test('with one list a hit moves its item to the head, wherever it was before', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB })
+  fill(subject, 1500)
+  subject.store.tuning.lruSegmented = false
+  subject.clock.advance(61)
+  subject.get('k1499')
+  t.equal(lengths(subject).cold, 1, 'the others are still to come')
+  while (subject.store.balanceStep());
+  subject.get('k0')
+  subject.clock.advance(61)
+  subject.get('k0')
+  fill(subject, 1000, 0, 'other')
+  t.ok(subject.get('k0'))
+  t.notOk(subject.get('k1'))
+  subject.store.verify()
+})
+
+t.test('what one thread sets all go by', async t => {
+  const one = new StoreUnderTest({ maxbytes: 2 * MIB, shared: true, threads: 2 })
+  const other = StoreUnderTest.attach(one.store.share(), 1)
+  fill(other, 10)
+  t.same(lengths(other), { hot: 10, warm: 0, cold: 0, temp: 0 })
+  one.store.tuning.lruSegmented = false
+  one.store.tuning.tempLru = true
+  one.store.tuning.temporaryTtl = 20
+  fill(other, 5, 0, 'flat')
+  fill(other, 3, 20, 'temp')
+  fill(other, 2, 21, 'longer')
+  t.same(lengths(other), { hot: 10, warm: 0, cold: 7, temp: 3 })
+})
+
+t.test('short-lived items are not evicted', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, tempLru: true, temporaryTtl: 30 })
+  fill(subject, 100, 20, 'short')
+  fill(subject, 5000)
+  for (let n = 0; n < 100; n++) t.ok(subject.get(`short${n}`))
+  t.equal(fill(subject, 3000, 30, 'short'), Outcome.NoMemory, 'there is nothing else left to evict')
+  subject.store.verify()
+})
+
+t.test('short-lived items make room once they have ended, before others do', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, tempLru: true, temporaryTtl: 30 })
+  fill(subject, 400, 20, 'short')
+  fill(subject, 1000)
+  subject.clock.advance(21)
+  fill(subject, 400, 0, 'new')
+  for (let n = 0; n < 1000; n++) t.ok(subject.get(`k${n}`))
+  subject.store.verify()
+})
+
+t.test('a short-lived item that is given a longer life can be evicted', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, tempLru: true, temporaryTtl: 30 })
+  fill(subject, 3000, 20, 'short')
+  for (let n = 0; n < 3000; n++) subject.touch(`short${n}`, 0)
+  t.equal(fill(subject, 100), Outcome.Stored)
+  subject.store.verify()
+})
+
+t.test('without the list of short-lived items what is in it is like any other', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, tempLru: true, temporaryTtl: 30 })
+  fill(subject, 3000, 20, 'short')
+  subject.store.tuning.tempLru = false
+  t.equal(fill(subject, 100), Outcome.Stored)
+  t.equal(lengths(subject).temp > 0, true)
+})
+
+t.test('something is evicted even when every item is in use', async t => {
+  const subject = full()
+  const keys = Array.from({ length: 4000 }, (_, n) => `k${n}`)
+  for (let round = 0; round < 10; round++) {
+    for (const key of keys) for (let hits = 0; hits < 3; hits++) subject.get(key)
+    t.equal(subject.put(Mode.Set, `new${round}`, bytesOf(round, VALUE_BYTES)), Outcome.Stored)
+  }
+  t.ok(subject.store.counters.sumClasses(ClassCounter.EvictedActive) > 0)
+  subject.store.verify()
+})
