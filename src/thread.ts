@@ -34,6 +34,8 @@ export interface Outside {
   certificatesRead(certificates: Certificates): void
   /** There is a place that a socket in another thread waits for. */
   roomMade(): void
+  /** A crawl is to be carried out, see Crawler. */
+  crawlBegun(): void
   /** Memory may be half written: nobody may go on. */
   failed(error: unknown): void
 }
@@ -221,6 +223,8 @@ export class Thread implements Host {
 
   shutdown(isGraceful: boolean): void { this.parts.outside.shutdown(isGraceful) }
 
+  carryOutCrawl(): void { this.parts.outside.crawlBegun() }
+
   failed(error: unknown): void { this.parts.outside.failed(error) }
 
   report(name: Parameters<Host['report']>[0]): Rows {
@@ -247,6 +251,9 @@ export class Thread implements Host {
       maxbytes: this.store.maxbytes,
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
+      lruCrawler: this.store.crawler.isOn,
+      lruCrawlerSleep: this.store.crawler.sleepUs,
+      lruCrawlerTocrawl: this.store.crawler.tocrawl,
     })
   }
 
@@ -265,7 +272,6 @@ export class Thread implements Host {
       readBufferBytes: INPUT_BYTES * options.threads,
       outputBufferBytes: OUTPUT_TOTAL_BYTES * options.threads,
       slabReassign: options.slabReassign,
-      lruCrawler: options.lruCrawler,
       lruMaintainer: options.lruMaintainer,
       tempLru: options.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,

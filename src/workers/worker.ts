@@ -21,6 +21,7 @@ const outside: Outside = {
   shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
   certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
   roomMade: () => tell({ tell: 'room' }),
+  crawlBegun: () => tell({ tell: 'crawl' }),
   failed: error => { throw error },
 }
 const thread = makeThread(workerData as WorkerParts)

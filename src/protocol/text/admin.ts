@@ -3,6 +3,7 @@ import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
 import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
+import { cachedump, lruCrawler } from './crawler.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { TEXT } from './reply.js'
@@ -27,6 +28,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
   ['refresh_certs', refreshCerts],
+  ['lru_crawler', lruCrawler],
   ['stats', stats],
 ]
 
@@ -85,7 +87,7 @@ const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = 
   ['reset', statsReset],
   ['detail', statsDetail],
   ['settings', text => report(text, text.host.report('settings'))],
-  ['cachedump', statsCachedump],
+  ['cachedump', cachedump],
   ['conns', text => report(text, text.host.report('conns'))],
   ['extstore', text => report(text, [])],
 ]
@@ -125,10 +127,4 @@ function statsDetail(text: TextProtocol, session: Session): void {
   }
   if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
   host.output.text(Buffer.from(host.prefixes.dump(), 'latin1'))
-}
-
-/** Listing keys is not there yet; what memcached refuses is refused in its words. */
-function statsCachedump(text: TextProtocol, session: Session): void {
-  if (!text.host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
-  text.answer(session, text.parser.tokenCount < 4 ? TEXT.badLine : TEXT.error)
 }
