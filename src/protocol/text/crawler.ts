@@ -3,6 +3,7 @@
 import { Ascii } from '../../memory/ascii.js'
 import { Size, State } from '../../memory/layout.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
+import { Counter } from '../../stats/counters.js'
 import { ClassSet } from '../../store/crawler.js'
 import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Taker } from '../../store/dump.js'
 import { type ItemId } from '../../store/items.js'
@@ -111,12 +112,11 @@ function tocrawl(text: TextProtocol, session: Session): void {
 
 function crawl(text: TextProtocol, session: Session): void {
   const { host } = text
-  const { crawler } = host.store
-  if (!crawler.isOn) return text.answer(session, WORDS.isOff)
+  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
   const classes = classesOf(text.parser.token(2))
   if (classes === 'hash') return text.answer(session, WORDS.noHashCrawl)
   if (!(classes instanceof ClassSet)) return text.answer(session, classes)
-  if (!crawler.tryBegin(classes)) return text.answer(session, WORDS.isBusy)
+  if (!tryBegin(host.store, classes)) return text.answer(session, WORDS.isBusy)
   host.carryOutCrawl()
   text.answer(session, TEXT.ok)
 }
@@ -127,16 +127,21 @@ function crawl(text: TextProtocol, session: Session): void {
  */
 function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   const { host } = text
-  const { crawler } = host.store
-  if (!crawler.isOn) return text.answer(session, WORDS.isOff)
+  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
   if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
   if (!host.output.isEmpty) return text.answer(session, kind.notPipelined)
   const classes = classesOf(text.parser.token(2))
   if (classes instanceof Uint8Array) return text.answer(session, classes)
   const wanted = classes === 'hash' ? ClassSet.all : classes
-  if (!crawler.tryBegin(wanted)) return text.answer(session, WORDS.isBusy)
+  if (!tryBegin(host.store, wanted)) return text.answer(session, WORDS.isBusy)
   text.answer(session, TEXT.ok)
   session.beginListing(new KeyListing(host.store, host.output, kind, wanted))
+}
+
+function tryBegin({ crawler, counters }: Store, classes: ClassSet): boolean {
+  if (!crawler.tryBegin(classes)) return false
+  counters.add(Counter.CrawlerStarts)
+  return true
 }
 
 /** `all`, `hash`, or numbers of classes with commas between them; otherwise the answer to that. */
