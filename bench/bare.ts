@@ -44,6 +44,7 @@ export class BareHost implements Host {
   refreshCertificates(): string | undefined { return undefined }
   failed(error: unknown): void { throw error }
   shutdown(): void {}
+  carryOutCrawl(): void {}
 }
 
 export class BareSession {

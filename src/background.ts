@@ -1,32 +1,44 @@
 // The work that goes on beside the requests, in bounded steps: lists are put in order, pages shared out, dead items
 // reclaimed. While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together
-// once a second, as it is waking up that costs an idle process its time.
+// once a second, as it is waking up that costs an idle process its time. A crawl that a client asked for has steps of its own.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
 
 const BUSY_MS = 100
 const IDLE_MS = 1000
+const CRAWL_MS = 10
 
 export class Background {
   private intervalMs = 0
   private stopTimer: () => void = () => {}
+  private stopCrawl: (() => void) | undefined
   /** What had been read from clients at the last step. */
   private bytesRead = 0
 
-  /** @param sweeps whether dead items are reclaimed */
-  constructor(private readonly store: Store, private readonly clock: Clock, private readonly sweeps: boolean) {}
+  constructor(private readonly store: Store, private readonly clock: Clock) {}
 
   start(): void { this.setPace(BUSY_MS) }
 
   stop(): void {
     this.stopTimer()
     this.intervalMs = 0
+    this.endCrawl()
+  }
+
+  /** Carries out the crawl that a client asked for. */
+  crawl(): void {
+    this.stopCrawl ??= this.clock.every(CRAWL_MS, () => { if (this.store.crawlStep(CRAWL_MS)) this.endCrawl() })
+  }
+
+  private endCrawl(): void {
+    this.stopCrawl?.()
+    this.stopCrawl = undefined
   }
 
   private setPace(intervalMs: number): void {
     if (intervalMs === this.intervalMs) return
-    this.stop()
+    this.stopTimer()
     this.intervalMs = intervalMs
     this.stopTimer = this.clock.every(intervalMs, () => this.step())
   }
@@ -38,7 +50,7 @@ export class Background {
     this.bytesRead = bytesRead
     const isUnfinished = store.balanceStep()
     // as much is walked in a second whatever the pace
-    for (let done = 0; this.sweeps && done < this.intervalMs; done += BUSY_MS) store.sweepStep()
+    for (let done = 0; store.crawler.isOn && done < this.intervalMs; done += BUSY_MS) store.sweepStep(BUSY_MS)
     this.setPace(isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS)
   }
 }

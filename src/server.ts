@@ -67,7 +67,7 @@ export class Server {
     this.options = completeOptions(options)
     const problems = checkOptions(this.options)
     if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
-    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, lruCrawler, debugCommands } = this.options
+    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
     this.machineClock = new GuardedClock(parts.clock ?? new SystemClock(), error => this.failed(error))
@@ -75,7 +75,7 @@ export class Server {
     const debugClock = clockMemory && new MovableClock(this.machineClock, clockMemory)
     this.clock = debugClock ?? this.machineClock
     this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: isShared ? threads + 1 : 1 }, this.clock)
-    this.background = new Background(this.store, this.clock, lruCrawler)
+    this.background = new Background(this.store, this.clock)
     const memory = {
       live: allocate(Live.BYTES), places: allocate(Places.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
     }
@@ -99,6 +99,7 @@ export class Server {
         shutdown: isGraceful => this.onShutdown?.(isGraceful),
         certificatesRead: certificates => this.pool?.useCertificates(certificates),
         roomMade: () => this.pool?.admitWaiting(),
+        crawlBegun: () => this.crawl(),
         failed: error => this.failed(error),
       },
     })
@@ -157,6 +158,7 @@ export class Server {
       log: line => this.logOf(line),
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
+      crawlBegun: () => this.crawl(),
       died: (thread, error) => this.failed(error, `thread ${thread}`),
     }, this.workers)
     this.thread.know(await this.pool.open())
@@ -200,6 +202,9 @@ export class Server {
     // whoever calls `close` now need not wait for it, or has called it already
     this.pool = undefined
   }
+
+  /** `lru_crawler crawl`, in any thread. */
+  private crawl(): void { if (!this.isClosed) this.background.crawl() }
 
   /** A bug has shown itself. Nobody may be served from memory that is half written, so the server ends. */
   private failed(error: unknown, what = 'the server'): void {

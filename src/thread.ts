@@ -35,6 +35,8 @@ export interface Outside {
   certificatesRead(certificates: Certificates): void
   /** There is a place that a socket in another thread waits for. */
   roomMade(): void
+  /** A crawl is to be carried out, see Crawler. */
+  crawlBegun(): void
   /** Memory may be half written: nobody may go on. */
   failed(error: unknown): void
 }
@@ -226,6 +228,8 @@ export class Thread implements Host {
 
   shutdown(isGraceful: boolean): void { this.parts.outside.shutdown(isGraceful) }
 
+  carryOutCrawl(): void { this.parts.outside.crawlBegun() }
+
   failed(error: unknown): void { this.parts.outside.failed(error) }
 
   report(name: Parameters<Host['report']>[0]): Rows {
@@ -254,6 +258,9 @@ export class Thread implements Host {
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
       lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,
+      lruCrawler: this.store.crawler.isOn,
+      lruCrawlerSleep: this.store.crawler.sleepUs,
+      lruCrawlerTocrawl: this.store.crawler.tocrawl,
     })
   }
 
@@ -273,7 +280,6 @@ export class Thread implements Host {
       outputBytes: OUTPUT_BYTES,
       outputsPerThread: OUTPUT_BUFFERS,
       slabReassign: options.slabReassign,
-      lruCrawler: options.lruCrawler,
       lruMaintainer: options.lruMaintainer,
       tempLru: this.store.tuning.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,

@@ -62,3 +62,79 @@ t.test('lists that a new mode leaves out of order are put in order soon, though 
   await client.says('stats items\r\n', /[^]*number_hot 0\r\nSTAT items:1:number_warm 0\r\nSTAT items:1:number_cold 5000\r\n[^]*END\r\n/)
   server.verify()
 })
+t.test('lru_crawler disable keeps dead items where they are until enable', async t => {
+  const { server, clock, client } = await start(t)
+  await client.says('lru_crawler disable\r\nset k 0 5 1\r\nv\r\n', 'OK\r\nSTORED\r\n')
+  clock.manual.advance(70)
+  t.equal(server.store.itemCount, 1)
+  await client.says('lru_crawler enable\r\n', 'OK\r\n')
+  clock.manual.advance(70)
+  t.equal(server.store.itemCount, 0)
+})
+
+/** 3000 items that live for 5 seconds, 1000 that stay. */
+async function fill(client: Client): Promise<void> {
+  for (let count = 0; count < 4000; count++) void client.send(`set k${count} 0 ${count % 4 === 0 ? 0 : 5} 1\r\nv\r\n`)
+  await client.expect('STORED\r\n'.repeat(4000))
+}
+
+/** Numbers of `stats` and of the one class of `stats slabs`. */
+async function look(client: Client): Promise<Record<string, number>> {
+  const answers = [await client.says('stats\r\n', /(STAT .*\r\n)*END\r\n/), await client.says('stats slabs\r\n', /(STAT .*\r\n)*END\r\n/)]
+  const rows = Buffer.concat(answers).toString('latin1').matchAll(/^STAT (?:1:)?(\S+) (\d+)\r$/gm)
+  return Object.fromEntries([...rows].map(([, name, value]) => [name, Number(value)]))
+}
+
+t.test('lru_crawler crawl reclaims what has expired at once, and stats show it', async t => {
+  const { server, clock, client } = await start(t)
+  await fill(client)
+  await client.says('lru_crawler disable\r\n', 'OK\r\n')
+  clock.manual.advance(6)
+  await client.says('lru_crawler enable\r\n', 'OK\r\n')
+  const before = await look(client)
+  t.match(before, { curr_items: 4000, used_chunks: 4000, lru_crawler_running: 0, crawler_reclaimed: 0 })
+  await client.says('lru_crawler crawl 1\r\nlru_crawler crawl 1\r\n', 'OK\r\nBUSY currently processing crawler request\r\n')
+  t.match(await look(client), { lru_crawler_running: 1, lru_crawler_starts: before['lru_crawler_starts']! + 1 })
+  clock.manual.advance(0.09)
+  t.match(await look(client), {
+    curr_items: 1000, used_chunks: 1000, lru_crawler_running: 0, crawler_reclaimed: 3000,
+    crawler_items_checked: before['crawler_items_checked']! + 4000,
+  })
+  server.verify()
+})
+
+t.test('a crawl of other classes leaves this one alone', async t => {
+  const { clock, client } = await start(t)
+  await fill(client)
+  await client.says('lru_crawler disable\r\n', 'OK\r\n')
+  clock.manual.advance(6)
+  await client.says('lru_crawler enable\r\nlru_crawler crawl 2,3\r\n', 'OK\r\nOK\r\n')
+  clock.manual.advance(0.09)
+  t.match(await look(client), { curr_items: 4000, lru_crawler_running: 0, crawler_reclaimed: 0 })
+})
+
+t.test('lru_crawler tocrawl bounds what a run looks at, and the next goes on from there', async t => {
+  const { clock, client } = await start(t)
+  await fill(client)
+  await client.says('lru_crawler disable\r\n', 'OK\r\n')
+  clock.manual.advance(6)
+  await client.says('lru_crawler enable\r\nlru_crawler tocrawl 1000\r\n', 'OK\r\nOK\r\n')
+  for (const left of [3250, 2500, 1750, 1000]) {
+    await client.says('lru_crawler crawl all\r\n', 'OK\r\n')
+    clock.manual.advance(0.03)
+    t.match(await look(client), { curr_items: left, lru_crawler_running: 0 })
+  }
+})
+
+t.test('lru_crawler sleep sets the pace: so long for 1000 items', async t => {
+  const { clock, client } = await start(t)
+  await fill(client)
+  await client.says('lru_crawler disable\r\nlru_crawler sleep 1000000\r\n', 'OK\r\nOK\r\n')
+  clock.manual.advance(6)
+  await client.says('lru_crawler enable\r\nlru_crawler crawl 1\r\nlru_crawler disable\r\n', 'OK\r\nOK\r\nOK\r\n')
+  const { crawler_items_checked: before } = await look(client)
+  clock.manual.advance(1)
+  const { crawler_items_checked: after } = await look(client)
+  // what is reclaimed counts for some that are looked at
+  t.ok(after! - before! <= 1000 && after! - before! >= 200, `${after! - before!} in a second`)
+})

@@ -119,7 +119,6 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-o hash_algorithm=jenkins', /hash_algorithm.*ignored/],
   ['-o hashpower=20,no_hashexpand,tail_repair_time=10', /hashpower/, /no_hashexpand/, /tail_repair_time/],
   ['-o read_buf_mem_limit=5,resp_obj_mem_limit=5,sock_cookie_id=3', /read_buf/, /resp_obj/, /sock_cookie/],
-  ['-o lru_crawler_sleep=50,lru_crawler_tocrawl=10', /lru_crawler_sleep/, /lru_crawler_tocrawl/],
   ['-o no_slab_reassign,slab_automove=2,slab_automove_ratio=0.5,slab_automove_window=20',
     /ratio/, /window/],
   ['-o watcher_logbuf_size=512,worker_logbuf_size=128', /watcher/, /worker/],

@@ -20,11 +20,12 @@
 // linked, from the moment it leaves the free list on.
 //
 // Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages and EmptyChanges, which are
-// atomic, and Emptying, which is advice. Of a store: its own, but cas, which is a sequence, and alarm. What is read without
-// its lock (statistics, the age of a class) may be a moment old, and decides nothing that matters. Of a linked item:
-// chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class of its lists;
-// valueBytes both, as the lists count bytes. The bits of state have either the one (segment) or the other (most), and
-// active and fetched are cleared with either, so state is changed atomically.
+// atomic, and Emptying, which is advice. Of a store: its own, but cas, which is a sequence, and alarm. Of the crawler: none;
+// whoever turned IsRunning on has it, and its classes. What is read without its lock (statistics, the age of a class) may be
+// a moment old, and decides nothing that matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the
+// stripe of its key; next and prev the class of its lists; valueBytes both, as the lists count bytes. The bits of state have
+// either the one (segment) or the other (most), and active and fetched are cleared with either, so state is changed
+// atomically.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -97,3 +98,6 @@ export const enum StoreWord {
   Lock, Alarm, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
   End = 16,
 }
+
+/** The words of the crawler, kept once for a store: what `lru_crawler` sets, and whether a run is under way. */
+export const enum CrawlerWord { IsOn, SleepUs, Tocrawl, IsRunning, ClassesLow, ClassesHigh, End = 8 }

@@ -28,6 +28,7 @@ const PLACE_STATES: Readonly<Record<Phase, PlaceState>> = {
   [Phase.Swallow]: PlaceState.Swallow,
   [Phase.Keys]: PlaceState.Mwrite,
   [Phase.Sending]: PlaceState.Mwrite,
+  [Phase.Listing]: PlaceState.Watch,
   [Phase.Closed]: PlaceState.Closing,
 }
 

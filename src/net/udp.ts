@@ -23,7 +23,7 @@ import { isIPv6 } from 'node:net'
 import { type Options, type ProtocolName } from '../options.js'
 import { type Address } from '../options/address.js'
 import { type Host } from '../protocol/host.js'
-import { Session, type Protocol } from '../protocol/session.js'
+import { Phase, Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress } from './connection.js'
@@ -182,9 +182,10 @@ class UdpSocket {
     const session = new Session(this.host, this.protocol, answer)
     input.bytes.set(datagram.subarray(HEADER_BYTES), input.batchStart)
     session.receive(datagram.length - HEADER_BYTES)
-    while (answer.takeYield()) session.resume()
+    // a listing of many parts takes more turns than one datagram is worth
+    while (session.phase !== Phase.Listing && answer.takeYield()) session.resume()
     this.usedAt = session.usedAt
-    if (answer.isTooLong) answer.replace(session.protocol.name === 'ascii' ? TOO_LONG : NOTHING)
+    if (answer.isTooLong || session.phase === Phase.Listing) answer.replace(session.protocol.name === 'ascii' ? TOO_LONG : NOTHING)
     session.close()
     return answer
   }

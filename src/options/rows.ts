@@ -78,7 +78,6 @@ const NO_STORAGE = 'all items are kept in memory; leave out every ext_ option, a
 const NO_PROXY = 'this is a server alone'
 const NO_CALL = 'Node.js has no call for it'
 const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
-const OWN_PACE = 'the background work paces itself'
 
 export const optionRows: readonly OptionRow[] = [
   { flag: 'p', long: 'port', argument: 'num', value: { kind: 'whole', field: 'port', min: -1, max: 65535 },
@@ -220,12 +219,10 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'lru_crawler',
     help: ['do not reclaim memory of expired items in the background'] },
   { name: 'lru_crawler_sleep', argument: 'num', value: { kind: 'whole', field: 'lruCrawlerSleep', min: 0, max: 1000000 },
-    support: 'ignored', why: OWN_PACE,
     setting: 'lru_crawler_sleep',
-    help: ['microseconds to sleep between items (default: {default})'] },
+    help: ['microseconds to sleep in 1000 items (default: {default})'] },
   { name: 'lru_crawler_tocrawl', argument: 'num',
     value: { kind: 'whole', field: 'lruCrawlerTocrawl', min: 0, max: 2 ** 32 - 1 },
-    support: 'ignored', why: OWN_PACE,
     setting: 'lru_crawler_tocrawl',
     help: ['max items to crawl per slab per run (default: {default}, unlimited)'] },
   { name: 'read_buf_mem_limit', argument: 'num',

@@ -83,9 +83,9 @@ export interface Options {
   lruMaintainer: boolean
   /** Whether memory of expired items is reclaimed in the background. Default true. */
   lruCrawler: boolean
-  /** Microseconds; kept for `stats settings`. Default 100. */
+  /** The pause of the crawler in 1000 items, in microseconds. Default 100. */
   lruCrawlerSleep: number
-  /** Items; kept for `stats settings`. Default 0. */
+  /** How many items of a class the crawler looks at in one run; 0 for all. Default 0. */
   lruCrawlerTocrawl: number
   /** Percent of a class's memory for its HOT list. Default 20. */
   hotLruPct: number

@@ -39,6 +39,8 @@ export interface Host {
   log(line: string): void
   /** Reads the TLS certificates anew, for new connections; answers what went wrong, if anything did. */
   refreshCertificates(): string | undefined
+  /** `lru_crawler crawl` has begun a run, see Crawler: somebody is to carry it out. */
+  carryOutCrawl(): void
   /** Something has thrown what nobody expects, and may have left memory half written. Only a bug can cause it. */
   failed(error: unknown): void
   /** The `shutdown` command. */

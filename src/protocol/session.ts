@@ -7,6 +7,7 @@
 //   Swallow   throws away `swallowLeft` bytes of a value that is refused, then answers `pendingReply`
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
+//   Listing   is in the middle of an answer about many items, and goes on when the other connections have had their turn
 //   Closed    takes nothing any more
 import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
@@ -18,7 +19,11 @@ import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
 import { type Loan, type Sink } from './output.js'
 
-export const enum Phase { Request, Value, Swallow, Keys, Sending, Closed }
+export const enum Phase {
+  Request, Value, Swallow, Keys, Sending,
+  /** From here on no input is taken. */
+  Listing, Closed,
+}
 
 /** What a protocol answers when a request is not complete. */
 export const UNFINISHED = -1
@@ -50,6 +55,14 @@ export interface Receiver {
 export interface Sender {
   /** Writes what follows the value, and says what the session waits for. */
   sent(session: Session): void
+}
+
+/** Where an answer about many items comes from, a part at a time. */
+export interface Listing {
+  /** Writes a part, of which there is room for 64 KiB if nothing else waits to be written; true if it was the last. */
+  next(): boolean
+  /** The last part has been written, or the session has ended before. Called once. */
+  end(): void
 }
 
 /** The other end of a session: what a connection does for it. */
@@ -96,6 +109,8 @@ export class Session {
   private sender: Sender | undefined
   private sentBytes = 0
   private pin: Pin | undefined
+
+  private listing: Listing | undefined
 
   /** What was read and not yet understood: the first `savedBytes` of `saved`. */
   private saved: Buffer | undefined
@@ -182,6 +197,7 @@ export class Session {
   close(): void {
     if (this.phase === Phase.Value) this.shard?.space.abandon(this.item)
     if (this.phase === Phase.Sending) this.pin?.end()
+    if (this.phase === Phase.Listing) this.listing?.end()
     this.item = NO_ITEM
     this.phase = Phase.Closed
     this.parked = undefined
@@ -195,11 +211,12 @@ export class Session {
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
+    else if (this.phase === Phase.Listing) this.listMore()
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
     let at = start
     let served = 0
     let hasYielded = false
-    while (at < end && this.phase !== Phase.Closed && !output.isBlocked) {
+    while (at < end && this.phase < Phase.Listing && !output.isBlocked) {
       if (requestsPerTurn > 0 && served === requestsPerTurn) {
         hasYielded = true
         break
@@ -223,6 +240,7 @@ export class Session {
       case Phase.Swallow: return 'conn_swallow'
       case Phase.Keys:
       case Phase.Sending: return 'conn_mwrite'
+      case Phase.Listing: return 'conn_watch'
       case Phase.Closed: return 'conn_closing'
     }
   }
@@ -241,6 +259,7 @@ export class Session {
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
       case Phase.Sending:
+      case Phase.Listing:
       case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
     }
   }
@@ -262,8 +281,8 @@ export class Session {
     if (this.parked === undefined) output.flush()
     if (output.isBlocked) {
       this.peer.pause()
-    } else if (hasYielded) {
-      store.counters.add(Counter.ConnYields)
+    } else if (hasYielded || this.phase === Phase.Listing) {
+      if (hasYielded) store.counters.add(Counter.ConnYields)
       this.peer.pause()
       this.peer.yield()
     }
@@ -421,6 +440,22 @@ export class Session {
       this.sender!.sent(this)
       return
     }
+  }
+
+  // Listing
+
+  /** Answers what a listing says, a part now and each of the others in a turn of its own. */
+  beginListing(listing: Listing): void {
+    this.listing = listing
+    this.phase = Phase.Listing
+    this.listMore()
+  }
+
+  private listMore(): void {
+    if (!this.listing!.next()) return
+    this.phase = Phase.Request
+    this.listing!.end()
+    this.listing = undefined
   }
 
   /** Whether it waits for a request, so that nothing is lost if it ends. */

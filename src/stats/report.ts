@@ -24,7 +24,6 @@ export interface ServerFacts {
   readonly outputBytes: number
   readonly outputsPerThread: number
   readonly slabReassign: boolean
-  readonly lruCrawler: boolean
   readonly lruMaintainer: boolean
   readonly tempLru: boolean
   readonly hasIdleTimeout: boolean
@@ -139,8 +138,8 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
     yield* SLAB_REASSIGN_ROWS
     yield ['slabs_moved', counters.sum(Counter.SlabsMoved)]
   }
-  if (facts.lruCrawler) {
-    yield ['lru_crawler_running', 0]
+  if (store.crawler.isOn) {
+    yield ['lru_crawler_running', store.crawler.isRunning ? 1 : 0]
     yield ['lru_crawler_starts', counters.sum(Counter.CrawlerStarts)]
   }
   if (facts.lruMaintainer) yield ['lru_maintainer_juggles', counters.sum(Counter.LruJuggles)]

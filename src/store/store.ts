@@ -2,11 +2,12 @@
 // the background steps. It has never heard of a protocol.
 import { type Clock } from '../clock.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
-import { ClassWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
+import { ClassWord, CrawlerWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
 import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
+import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
@@ -22,7 +23,7 @@ import { assert } from '../errors.js'
 import { verifyShard } from './verify.js'
 
 /** How a store is made. */
-export interface StoreOptions extends StoreSettings, LruSettings {
+export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSettings {
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
   /** The class table: see SlabClasses. */
@@ -60,11 +61,13 @@ const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 const LAST_SECOND = 0x7fffffff
 /** A background walk over all memory takes about this many steps. */
 const SWEEP_STEPS = 600
-const SWEEP_CHUNKS_MIN = 500
+const SWEEP_CHUNKS_MIN = 2000
 /** What the regions of a shard may lose by beginning on cache lines. */
 const REGION_SLACK = 8 * 64
 /** The bound of one background step: well below a millisecond. */
 const SWEEP_CHUNKS_MAX = 20_000
+/** The bound of one step of a crawl that was asked for: they follow each other quickly. */
+const CRAWL_CHUNKS_MAX = 4000
 const BALANCE_MOVES_MAX = 1000
 /** How many of its moves are made with a class locked, before others get their turn. */
 const BALANCE_MOVES = 50
@@ -79,8 +82,13 @@ export class Store {
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
-  private readonly sweeps: readonly Sweep[]
-  private sweepAt = 0
+  /** What `lru_crawler` sets, and who is at it. */
+  readonly crawler: Crawler
+  /** The walk in the background, and the one that `lru_crawler crawl` asks for. */
+  private readonly sweep: Sweep
+  private readonly crawl: Sweep
+  private isSweeping = false
+  private isCrawling = false
   private readonly warmed = new Int32Array(WARMED_MAX)
   /** What `warm` has read, added up: of no meaning, but no compiler thinks the reads useless. */
   warmth = 0
@@ -115,6 +123,7 @@ export class Store {
     this.alarm = first.words.subarray(stateAt + StoreWord.Alarm, stateAt + StoreWord.Alarm + 1)
     this.locks = new Locks(first.words, options.shared, this.alarm, first.instructions)
     this.lock = stateAt + StoreWord.Lock
+    this.crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
       first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, first.instructions)
@@ -122,10 +131,12 @@ export class Store {
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.tuning, this.alarm))
     this.first = this.shards[0]!
-    this.sweeps = this.shards.map(shard => new Sweep(shard, this.context))
+    this.sweep = new Sweep(this.shards, this.context)
+    this.crawl = new Sweep(this.shards, this.context)
     if (attached !== undefined) return
     hash.randomize()
     this.tuning.begin(options)
+    this.crawler.set(options)
     this.limitBytes(options.maxbytes)
   }
 
@@ -295,21 +306,35 @@ export class Store {
     return moves
   }
 
-  /** Reclaims dead items, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls. */
-  sweepStep(): void {
+  /**
+   * Reclaims dead items, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls.
+   * @param milliseconds since the last step, for the pace that `lru_crawler sleep` sets
+   */
+  sweepStep(milliseconds: number): void {
     this.refreshTime()
-    const { context } = this
+    const { context, crawler, sweep } = this
     if (this.isEmptySince(context.generation)) return
+    if (!this.isSweeping) sweep.begin(ClassSet.all, crawler.tocrawl)
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
-    const isDone = this.sweeps[this.sweepAt]!.step(Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX))
-    if (!isDone) return
-    this.sweepAt = (this.sweepAt + 1) % this.sweeps.length
-    if (this.sweepAt !== 0) return
+    const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX, crawler.itemsIn(milliseconds))
+    this.isSweeping = !sweep.step(chunks)
+    if (this.isSweeping) return
     this.counters.add(Counter.CrawlerStarts)
+    if (!sweep.isWhole) return
     this.locks.take(this.lock)
     context.sweptGeneration = context.sweepGeneration
     context.sweepGeneration = context.generation
     this.locks.release(this.lock)
+  }
+
+  /** Goes on with the crawl that a client asked for, a bounded number of chunks; true when it is done. */
+  crawlStep(milliseconds: number): boolean {
+    this.refreshTime()
+    const { crawl, crawler } = this
+    if (!this.isCrawling) crawl.begin(crawler.classes, crawler.tocrawl)
+    this.isCrawling = !crawl.step(Math.min(CRAWL_CHUNKS_MAX, crawler.itemsIn(milliseconds)))
+    if (!this.isCrawling) crawler.end()
+    return !this.isCrawling
   }
 
   /** Whether nothing is stored; if `generation` is still the current one then, the walk under way is as good as done. */
@@ -329,10 +354,8 @@ export class Store {
   }
 
   private sweepAllLocked(): void {
-    for (const shard of this.shards) {
-      const sweep = new Sweep(shard, this.context)
-      while (!sweep.step(SWEEP_CHUNKS_MAX));
-    }
+    const sweep = new Sweep(this.shards, this.context)
+    while (!sweep.step(SWEEP_CHUNKS_MAX));
     this.restartSweepLocked()
   }
 

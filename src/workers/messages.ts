@@ -69,3 +69,5 @@ export type News =
   | { readonly tell: 'certificates'; readonly certificates: Certificates }
   /** It has given back a place that somebody in another thread waits for. */
   | { readonly tell: 'room' }
+  /** A crawl was asked for. */
+  | { readonly tell: 'crawl' }

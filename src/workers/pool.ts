@@ -21,6 +21,8 @@ export interface Above {
   shutdown(isGraceful: boolean): void
   /** A thread has read certificates, for all of them. */
   certificatesRead(certificates: Certificates): void
+  /** A client has asked for a crawl, see Crawler. */
+  crawlBegun(): void
   /** A thread has died; the others must not go on. */
   died(thread: number, error: unknown): void
 }
@@ -52,6 +54,7 @@ export class Pool {
       case 'shutdown': return this.above.shutdown(news.isGraceful)
       case 'certificates': return this.above.certificatesRead(news.certificates)
       case 'room': return this.admitWaiting(from)
+      case 'crawl': return this.above.crawlBegun()
     }
   }
 

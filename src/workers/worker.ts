@@ -37,6 +37,7 @@ function makeThread(parts: WorkerParts): Thread {
     shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
     certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
     roomMade: () => tell({ tell: 'room' }),
+    crawlBegun: () => tell({ tell: 'crawl' }),
     failed: error => { throw error },
   }
   const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))

@@ -173,6 +173,28 @@ root.test('memcached-tool shows the same table of slabs as for memcached itself'
 async function connectTo(port: number): Promise<{ client: Client, port: number }> {
   return { client: await Client.connect({ host: '127.0.0.1', port }), port }
 }
+root.test('memcached-tool dump and keys list what is there', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
+  const server = await spawnServer(t)
+  const client = await server.client()
+  await client.says('set one 3 0 5\r\nvalue\r\nset a/b%c 0 0 2\r\nhi\r\n', 'STORED\r\nSTORED\r\n')
+  await client.hangUp()
+  const tool = (mode: string): Promise<Finished> => run('perl', [MEMCACHED_TOOL, server.address, mode])
+  const { output } = await tool('dump')
+  t.match(output, 'add one 3 0 5\r\nvalue\r\n')
+  t.match(output, 'add a/b%c 0 0 2\r\nhi\r\n')
+  t.match((await tool('keys')).output, /key=one exp=-1 .*\n/)
+})
+
+root.test('memcdump lists every key once', { skip: skipWithout('memcdump') }, async t => {
+  const server = await spawnServer(t)
+  const client = await server.client()
+  const keys = Array.from({ length: 3000 }, (_, index) => `key-${index}-${'x'.repeat(index % 100)}`)
+  await client.says(keys.map(key => `set ${key} 0 0 1\r\nv\r\n`).join(''), 'STORED\r\n'.repeat(keys.length))
+  await client.hangUp()
+  const { code, output } = await run('memcdump', ['-s', server.address])
+  t.equal(code, 0)
+  t.same(output.trim().split('\n').sort(), keys.sort())
+})
 
 async function fill(server: SpawnedServer): Promise<void> {
   const client = await server.client()

@@ -15,9 +15,7 @@ interface Row {
 
 export const waitingRows: readonly Row[] = [
   { reason: 'moving pages by command', sends: /^slabs /m },
-  { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
   { reason: 'watching', sends: /^watch /m },
-  { reason: 'listing keys', sends: /^stats (cachedump|c[\r ])/m },
 ]
 
 export type Transport = 'session' | 'tcp' | 'tls' | 'unix' | 'threads'

@@ -83,7 +83,7 @@ function simulate(t: Test, world: World, seed: number): void {
     if (roll < 950) return hold(key)
     if (roll < 970) return letGo()
     if (roll < 990) return subject.clock.advance(random.below(3))
-    if (roll < 997) return void (random.below(2) === 0 ? subject.store.sweepStep() : subject.store.balanceStep())
+    if (roll < 997) return void (random.below(2) === 0 ? subject.store.sweepStep(100) : subject.store.balanceStep())
     if (roll < 998 && random.below(20) === 0) {
       subject.store.flush(0)
       model.clear()

@@ -29,7 +29,7 @@ async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promi
     ({ shared, gate, threads: THREADS, thread: index + 1, seed: SEED, operations: OPERATIONS * (work.share ?? 1), ...work }))
   await runThreads(new URL('crowd.ts', import.meta.url), members, () => {
     subject.store.balanceStep()
-    subject.store.sweepStep()
+    subject.store.sweepStep(100)
   })
   subject.verify()
   return { subject, added: Atomics.load(gate, 1) }

@@ -34,7 +34,7 @@ t.test('expired items are reclaimed without anybody asking for them', async t =>
   const subject = new StoreUnderTest()
   for (let i = 0; i < 3000; i++) subject.put(Mode.Set, `k${i}`, VALUE, 0, i % 2 === 0 ? 5 : 0)
   subject.clock.advance(6)
-  for (let i = 0; i < 10; i++) subject.store.sweepStep()
+  for (let i = 0; i < 10; i++) subject.store.sweepStep(100)
   t.equal(subject.store.itemCount, 1500)
   t.equal(subject.store.counters.sumClasses(ClassCounter.CrawlerReclaimed), 1500)
   subject.verify()
@@ -72,7 +72,7 @@ t.test('however many flushes come, nothing old comes back', async t => {
     subject.store.flush(0)
     if (subject.get(`k${flush}`) !== undefined) t.fail(`k${flush} survived flush ${flush}`)
     subject.put(Mode.Set, `new${flush}`, VALUE)
-    if (flush % 7 === 0) subject.store.sweepStep()
+    if (flush % 7 === 0) subject.store.sweepStep(100)
   }
   t.equal(subject.get('new198'), undefined)
   t.ok(subject.get('new199'))

@@ -11,6 +11,8 @@ export interface Trial {
 
 /** The last line of an answer: not one of a table. */
 const END = /(^|\n)(?!STAT |PREFIX |key=)[^\n]+\r\n$/
+/** Of a dump, which begins with OK, or of what it is refused with. */
+const DUMP_END = /(^|\n)(END|[A-Z]+ [^\n]+)\r\n$/
 const MIB = 2 ** 20
 
 const FEW_KEYS: Scenario = {
@@ -38,9 +40,9 @@ export const TRIALS: readonly Trial[] = [
       canEvict: true,
       aside: lines(
         'stats', 'stats items', 'stats slabs', 'stats settings', 'stats detail on', 'lru_crawler crawl all',
-        'stats detail dump', 'slabs reassign -1 9', 'stats detail off', 'lru_crawler metadump all', 'stats conns',
-        'stats sizes', 'verbosity 0', 'slabs automove 1',
-      ),
+        'stats detail dump', 'slabs reassign -1 9', 'stats detail off', 'stats conns', 'stats sizes', 'verbosity 0',
+        'slabs automove 1',
+      ).concat([['lru_crawler metadump all', DUMP_END]]),
     },
   },
 ]

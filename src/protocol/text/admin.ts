@@ -3,6 +3,7 @@ import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
 import { Phase, type Session } from '../session.js'
 import { type Rows } from '../host.js'
+import { cachedump, lruCrawler } from './crawler.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { lru } from './lru.js'
@@ -29,6 +30,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['cache_memlimit', cacheMemlimit],
   ['lru', lru],
   ['refresh_certs', refreshCerts],
+  ['lru_crawler', lruCrawler],
   ['stats', stats],
 ]
 
@@ -101,7 +103,7 @@ const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = 
   ['reset', statsReset],
   ['detail', statsDetail],
   ['settings', text => report(text, text.host.report('settings'))],
-  ['cachedump', statsCachedump],
+  ['cachedump', cachedump],
   ['conns', text => report(text, text.host.report('conns'))],
   ['extstore', text => report(text, [])],
 ]
@@ -141,10 +143,4 @@ function statsDetail(text: TextProtocol, session: Session): void {
   }
   if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
   host.output.text(Buffer.from(host.prefixes.dump(), 'latin1'))
-}
-
-/** Listing keys is not there yet; what memcached refuses is refused in its words. */
-function statsCachedump(text: TextProtocol, session: Session): void {
-  if (!text.host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
-  text.answer(session, text.parser.tokenCount < 4 ? TEXT.badLine : TEXT.error)
 }

@@ -1,0 +1,323 @@
+// `lru_crawler` with what follows it, and `stats cachedump`: settings of the crawler, crawls, and the commands that list
+// keys. A list goes out in parts, of which the session asks for one at a time.
+import { Ascii } from '../../memory/ascii.js'
+import { Size, State } from '../../memory/layout.js'
+import { writeNumber, writeUint64 } from '../../memory/numbers.js'
+import { Counter } from '../../stats/counters.js'
+import { ClassSet } from '../../store/crawler.js'
+import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Taker } from '../../store/dump.js'
+import { type ItemId } from '../../store/items.js'
+import { type Shard } from '../../store/shard.js'
+import { type Store } from '../../store/store.js'
+import { type Output } from '../output.js'
+import { type Listing, type Session } from '../session.js'
+import { line } from '../words.js'
+import { type LineHandler, type TextProtocol } from './execute.js'
+import { TEXT } from './reply.js'
+
+const SLEEP_US_MAX = 1_000_000
+/** memcached's own bound of what `stats cachedump` answers, its last line included. */
+const CACHEDUMP_BYTES_MAX = 2 * 1024 * 1024
+const CLASSES_LAST = Size.Classes - 1
+
+const WORDS = {
+  sleepTooLong: line('CLIENT_ERROR sleep must be one second or less'),
+  isOnAlready: line('ERROR failed to start lru crawler thread'),
+  isOff: line('CLIENT_ERROR lru crawler disabled'),
+  isBusy: line('BUSY currently processing crawler request'),
+  badClass: line('BADCLASS invalid class id'),
+  noClass: line('NOTSTARTED no items to crawl'),
+  /** A crawl goes by classes only. */
+  noHashCrawl: line('ERROR an unknown error happened'),
+  badSlab: line('CLIENT_ERROR Illegal slab id'),
+} as const
+
+// lru_crawler
+
+/** What a dump is called, how it refuses, and what its lines are. */
+interface DumpKind {
+  readonly notAllowed: Uint8Array
+  readonly notPipelined: Uint8Array
+  readonly end: Uint8Array
+  /** The most bytes that a line has beside its key, and for each byte of that. */
+  readonly lineBytes: number
+  readonly keyFactor: number
+  /** Writes the line of an item at `at`, where there is room for it; returns the index behind it. */
+  write(to: Uint8Array, at: number, store: Store, shard: Shard, item: ItemId): number
+}
+
+const METADUMP: DumpKind = {
+  notAllowed: line('ERROR metadump not allowed'),
+  notPipelined: line('ERROR cannot pipeline other commands before metadump'),
+  end: TEXT.end,
+  lineBytes: 160, keyFactor: 3,
+  write: writeMetadumpLine,
+}
+
+const MGDUMP: DumpKind = {
+  notAllowed: line('ERROR key dump not allowed'),
+  notPipelined: line('ERROR cannot pipeline other commands before mgdump'),
+  end: line('EN'),
+  lineBytes: 16, keyFactor: 2,
+  write: writeMgdumpLine,
+}
+
+/** By the number of words in the line, as those with more or fewer are unknown. */
+const ACTIONS: readonly (readonly [word: string, tokens: number, handler: LineHandler])[] = [
+  ['crawl', 3, crawl],
+  ['metadump', 3, (text, session) => dump(text, session, METADUMP)],
+  ['mgdump', 3, (text, session) => dump(text, session, MGDUMP)],
+  ['tocrawl', 3, tocrawl],
+  ['sleep', 3, sleep],
+  ['enable', 2, enable],
+  ['disable', 2, disable],
+]
+
+/** There is no `noreply` here. */
+export function lruCrawler(text: TextProtocol, session: Session): void {
+  session.isQuiet = false
+  const word = text.parser.token(1)
+  const action = ACTIONS.find(([name, tokens]) => name === word && tokens === text.parser.tokenCount)
+  if (action === undefined) text.answer(session, TEXT.error)
+  else action[2](text, session)
+}
+
+function enable(text: TextProtocol, session: Session): void {
+  const { crawler } = text.host.store
+  if (crawler.isOn) return text.answer(session, WORDS.isOnAlready)
+  crawler.isOn = true
+  text.answer(session, TEXT.ok)
+}
+
+/** What is under way goes on to its end, as in memcached. */
+function disable(text: TextProtocol, session: Session): void {
+  text.host.store.crawler.isOn = false
+  text.answer(session, TEXT.ok)
+}
+
+function sleep(text: TextProtocol, session: Session): void {
+  const microseconds = numberOf(text, 2)
+  if (microseconds < 0) return text.answer(session, TEXT.badFormat)
+  if (microseconds > SLEEP_US_MAX) return text.answer(session, WORDS.sleepTooLong)
+  text.host.store.crawler.sleepUs = microseconds
+  text.answer(session, TEXT.ok)
+}
+
+function tocrawl(text: TextProtocol, session: Session): void {
+  const items = numberOf(text, 2)
+  if (items < 0) return text.answer(session, TEXT.badFormat)
+  text.host.store.crawler.tocrawl = items
+  text.answer(session, TEXT.ok)
+}
+
+function crawl(text: TextProtocol, session: Session): void {
+  const { host } = text
+  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
+  const classes = classesOf(text.parser.token(2))
+  if (classes === 'hash') return text.answer(session, WORDS.noHashCrawl)
+  if (!(classes instanceof ClassSet)) return text.answer(session, classes)
+  if (!tryBegin(host.store, classes)) return text.answer(session, WORDS.isBusy)
+  host.carryOutCrawl()
+  text.answer(session, TEXT.ok)
+}
+
+/**
+ * Whatever it names, the hash table is walked: so an item that is there all the time is listed exactly once. memcached
+ * walks the lists of the classes unless `hash` is asked for, and may miss what moves in them.
+ */
+function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
+  const { host } = text
+  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
+  if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
+  if (!host.output.isEmpty) return text.answer(session, kind.notPipelined)
+  const classes = classesOf(text.parser.token(2))
+  if (classes instanceof Uint8Array) return text.answer(session, classes)
+  const wanted = classes === 'hash' ? ClassSet.all : classes
+  if (!tryBegin(host.store, wanted)) return text.answer(session, WORDS.isBusy)
+  text.answer(session, TEXT.ok)
+  session.beginListing(new KeyListing(host.store, host.output, kind, wanted))
+}
+
+function tryBegin({ crawler, counters }: Store, classes: ClassSet): boolean {
+  if (!crawler.tryBegin(classes)) return false
+  counters.add(Counter.CrawlerStarts)
+  return true
+}
+
+/** `all`, `hash`, or numbers of classes with commas between them; otherwise the answer to that. */
+function classesOf(word: string): ClassSet | 'hash' | Uint8Array {
+  if (word === 'all') return ClassSet.all
+  if (word === 'hash') return word
+  const numbers = word.split(',').filter(part => part !== '')
+  if (numbers.length === 0) return WORDS.noClass
+  const classes = numbers.map(part => /^\+?\d+$/.test(part) ? Number(part) : 0)
+  return classes.every(slabClass => slabClass >= 1 && slabClass <= CLASSES_LAST) ? ClassSet.of(classes) : WORDS.badClass
+}
+
+/** A token as a number of 32 bits without sign; -1 if it is none. */
+function numberOf({ parser }: TextProtocol, token: number): number {
+  const start = parser.tokenStart(token)
+  return parser.uint32(parser.bytes[start] === Ascii.Plus ? start + 1 : start, parser.tokenEnd(token))
+}
+
+/** The lines of a dump, while it has the crawler. */
+class KeyListing implements Listing, Taker {
+  private readonly dump: Dump
+
+  constructor(private readonly store: Store, private readonly output: Output, private readonly kind: DumpKind, classes: ClassSet) {
+    this.dump = new Dump(store.shards, store.context, classes)
+  }
+
+  next(): boolean {
+    if (!this.dump.step(this)) return false
+    this.output.text(this.kind.end)
+    return true
+  }
+
+  begin(): void { this.output.begin() }
+
+  rewind(): void { this.output.rewind() }
+
+  take(shard: Shard, item: ItemId): boolean {
+    const { kind, output } = this
+    if (!output.hasRoom(kind.lineBytes + shard.items.keyBytes(item) * kind.keyFactor)) return false
+    output.at = kind.write(output.bytes, output.at, this.store, shard, item)
+    return true
+  }
+
+  end(): void { this.store.crawler.end() }
+}
+
+// The lines
+
+/** Bytes that stand for themselves in the key of a metadump line; the others are written as % and two digits. */
+const UNRESERVED = new Uint8Array(256)
+for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')) UNRESERVED[byte] = 1
+const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
+
+const LABELS = {
+  key: Buffer.from('key='), exp: Buffer.from(' exp='), never: Buffer.from('-1'), la: Buffer.from(' la='), cas: Buffer.from(' cas='),
+  fetched: Buffer.from(' fetch=yes cls='), unfetched: Buffer.from(' fetch=no cls='), size: Buffer.from(' size='),
+  flags: Buffer.from(' flags='), end: Buffer.from(' \n'), mg: Buffer.from('mg '), base64: Buffer.from(' b'),
+}
+
+/** `key=KEY exp=SECOND la=SECOND cas=NUMBER fetch=yes|no cls=CLASS size=BYTES flags=NUMBER `, and a bare \n. */
+function writeMetadumpLine(to: Uint8Array, at: number, store: Store, shard: Shard, item: ItemId): number {
+  const { items } = shard
+  const expiresAt = items.expiresAt(item)
+  const flags = items.flags(item)
+  at = writeBytes(to, at, LABELS.key)
+  at = writeEscapedKey(to, at, shard, item)
+  at = writeBytes(to, at, LABELS.exp)
+  at = expiresAt === 0 ? writeBytes(to, at, LABELS.never) : writeNumber(to, at, expiresAt + store.epoch)
+  at = writeBytes(to, at, LABELS.la)
+  at = writeNumber(to, at, items.usedAt(item) + store.epoch)
+  at = writeBytes(to, at, LABELS.cas)
+  at = writeUint64(to, at, items.casHigh(item), items.casLow(item))
+  at = writeBytes(to, at, items.has(item, State.Fetched) ? LABELS.fetched : LABELS.unfetched)
+  at = writeNumber(to, at, shard.space.classOf(item))
+  at = writeBytes(to, at, LABELS.size)
+  at = writeNumber(to, at, store.context.nominalBytes(items.keyBytes(item), flags, items.valueBytes(item)))
+  at = writeBytes(to, at, LABELS.flags)
+  at = writeNumber(to, at, flags)
+  return writeBytes(to, at, LABELS.end)
+}
+
+/** `mg KEY`, or with a key that came in base64 `mg KEY b`: what a client sends to get it. */
+function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, { items }: Shard, item: ItemId): number {
+  const start = items.keyStart(item)
+  const end = start + items.keyBytes(item)
+  at = writeBytes(to, at, LABELS.mg)
+  if (items.has(item, State.BinaryKey)) {
+    at = writeBytes(to, at, Buffer.from(Buffer.from(items.bytes.subarray(start, end)).toString('base64')))
+    at = writeBytes(to, at, LABELS.base64)
+  } else for (let from = start; from < end; from++) to[at++] = items.bytes[from]!
+  return writeBytes(to, at, LINE_END)
+}
+
+const LINE_END = line('')
+
+function writeEscapedKey(to: Uint8Array, at: number, { items }: Shard, item: ItemId): number {
+  const start = items.keyStart(item)
+  const end = start + items.keyBytes(item)
+  for (let from = start; from < end; from++) {
+    const byte = items.bytes[from]!
+    if (UNRESERVED[byte] === 1) {
+      to[at++] = byte
+      continue
+    }
+    to[at++] = Ascii.Percent
+    to[at++] = HEXADECIMAL[byte >> 4]!
+    to[at++] = HEXADECIMAL[byte & 15]!
+  }
+  return at
+}
+
+function writeBytes(to: Uint8Array, at: number, from: Uint8Array): number {
+  for (let i = 0; i < from.length; i++) to[at + i] = from[i]!
+  return at + from.length
+}
+
+// stats cachedump
+
+/** `stats cachedump <class> <limit>`: the items of a class, newest first, as far as they fit 2 MB. */
+export function cachedump(text: TextProtocol, session: Session): void {
+  const { host, parser } = text
+  if (!host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
+  if (parser.tokenCount < 4) return text.answer(session, TEXT.badLine)
+  const slabClass = numberOf(text, 2)
+  const limit = numberOf(text, 3)
+  if (slabClass < 0 || limit < 0) return text.answer(session, TEXT.badFormat)
+  if (slabClass > CLASSES_LAST) return text.answer(session, WORDS.badSlab)
+  session.beginListing(new ClassListing(host.store, host.output, slabClass, limit === 0 ? Infinity : limit))
+}
+
+/** `ITEM`, a key, two numbers and what is around them. */
+const ITEM_BYTES = 64
+const ITEM = { begin: Buffer.from('ITEM '), bytes: Buffer.from(' ['), expiry: Buffer.from(' b; '), end: Buffer.from(' s]\r\n') }
+
+class ClassListing implements Listing {
+  private readonly dump: ClassDump
+  private bytesLeft = CACHEDUMP_BYTES_MAX - TEXT.end.length - 1
+
+  /** @param itemsLeft how many items may be listed */
+  constructor(private readonly store: Store, private readonly output: Output, slabClass: number, private itemsLeft: number) {
+    // class 0 and those that the settings have no room for are empty
+    const shards = slabClass >= 1 && slabClass <= store.classes.largest ? store.shards : []
+    this.dump = new ClassDump(shards, store.context, slabClass)
+  }
+
+  next(): boolean {
+    this.output.ensure(CLASS_STEP_ITEMS_MAX * (ITEM_BYTES + Size.KeyMax))
+    if (!this.dump.step(this)) return false
+    this.output.text(TEXT.end)
+    return true
+  }
+
+  /** A key in base64 is left out, as in memcached: there is no way to write it here. */
+  take({ items }: Shard, item: ItemId): boolean {
+    const { output } = this
+    if (items.has(item, State.BinaryKey)) return true
+    if (this.itemsLeft === 0) return false
+    const at = this.write(output.bytes, output.at, items, item)
+    this.bytesLeft -= at - output.at
+    if (this.bytesLeft < 0) return false
+    this.itemsLeft--
+    output.at = at
+    return true
+  }
+
+  private write(to: Uint8Array, at: number, items: Shard['items'], item: ItemId): number {
+    const expiresAt = items.expiresAt(item)
+    const start = items.keyStart(item)
+    at = writeBytes(to, at, ITEM.begin)
+    for (let i = 0; i < items.keyBytes(item); i++) to[at++] = items.bytes[start + i]!
+    at = writeBytes(to, at, ITEM.bytes)
+    at = writeNumber(to, at, items.valueBytes(item))
+    at = writeBytes(to, at, ITEM.expiry)
+    at = writeNumber(to, at, expiresAt === 0 ? 0 : expiresAt + this.store.epoch)
+    return writeBytes(to, at, ITEM.end)
+  }
+
+  end(): void { this.dump.close() }
+}
