@@ -25,6 +25,7 @@ export class BareHost implements Host {
   readonly isShutdownEnabled = false
   readonly isFlushEnabled = true
   readonly isDumpEnabled = true
+  readonly isWatchEnabled = false
   readonly requestsPerTurn = 1000
 
   constructor(shared: boolean) {
@@ -39,6 +40,7 @@ export class BareHost implements Host {
   }
 
   report(): Rows { return [] }
+  watch(): undefined { return undefined }
   log(): void {}
   refreshCertificates(): string | undefined { return undefined }
   failed(error: unknown): void { throw error }
@@ -59,6 +61,7 @@ export class BareSession {
     this.input = Buffer.from(buffer, byteOffset, length)
     const peer: Peer = {
       id: 0,
+      isLasting: true,
       lentBytesMax: 512 * 1024,
       write: bytes => this.take([bytes]),
       writeMany: parts => this.take(parts),

@@ -13,11 +13,11 @@ import { Locks } from '../memory/lock.js'
 import { type ConnectionFacts } from '../stats/report.js'
 
 /** What a connection is doing. */
-export const enum PlaceState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd }
+export const enum PlaceState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
 
 /** What memcached calls it, in logs and in `stats conns`. */
 export const PLACE_STATES: readonly string[] =
-  ['conn_read', 'conn_nread', 'conn_swallow', 'conn_mwrite', 'conn_closing', 'conn_parse_cmd']
+  ['conn_read', 'conn_nread', 'conn_swallow', 'conn_mwrite', 'conn_closing', 'conn_parse_cmd', 'conn_watch']
 
 /** More cannot be taken, whatever -c says: a process on Linux may open 2^20 files. */
 const PLACES_MAX = 1 << 20

@@ -7,6 +7,7 @@
 //   Swallow   throws away `swallowLeft` bytes of a value that is refused, then answers `pendingReply`
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
+//   Watch     throws away whatever comes; somebody else writes to its other end
 //   Closed    takes nothing any more
 import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
@@ -18,7 +19,7 @@ import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
 import { type Loan, type Sink } from './output.js'
 
-export const enum Phase { Request, Value, Swallow, Keys, Sending, Closed }
+export const enum Phase { Request, Value, Swallow, Keys, Sending, Watch, Closed }
 
 /** What a protocol answers when a request is not complete. */
 export const UNFINISHED = -1
@@ -46,6 +47,9 @@ export interface Receiver {
   received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void
 }
 
+/** What a client that watches is told by. */
+export interface Watching { end(): void }
+
 /** What goes on when a value that was lent to the output has been sent. */
 export interface Sender {
   /** Writes what follows the value, and says what the session waits for. */
@@ -62,6 +66,8 @@ export interface Peer extends Sink {
   end(): void
   /** A number for logs and statistics: the file descriptor where there is one. */
   readonly id: number
+  /** Whether it stays when a request is answered, so that more can be told later. */
+  readonly isLasting: boolean
 }
 
 export class Session {
@@ -78,6 +84,8 @@ export class Session {
   usedAt: number
   /** Whether the last value of this client was large, so that the next is best read with a short first read. */
   sendsLargeValues = false
+  /** Whether the client has ended the conversation, rather than broken its rules. */
+  hasQuit = false
 
   // Value
   shard: Shard | undefined
@@ -91,6 +99,9 @@ export class Session {
   // Swallow
   private swallowLeft = 0
   private pendingReply: Uint8Array | undefined
+
+  // Watch
+  private watching: Watching | undefined
 
   // Sending
   private sender: Sender | undefined
@@ -108,6 +119,7 @@ export class Session {
   /** @param protocol the one it begins with; it may put another in its place */
   constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
+    this.request.client = peer.id
     this.usedAt = host.store.context.now
   }
 
@@ -169,6 +181,7 @@ export class Session {
   close(): void {
     if (this.phase === Phase.Value) this.shard?.space.abandon(this.item)
     if (this.phase === Phase.Sending) this.pin?.end()
+    this.watching?.end()
     this.item = NO_ITEM
     this.phase = Phase.Closed
     this.parked = undefined
@@ -210,6 +223,7 @@ export class Session {
       case Phase.Swallow: return 'conn_swallow'
       case Phase.Keys:
       case Phase.Sending: return 'conn_mwrite'
+      case Phase.Watch: return 'conn_watch'
       case Phase.Closed: return 'conn_closing'
     }
   }
@@ -227,6 +241,7 @@ export class Session {
       case Phase.Keys: return this.protocol.more(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
+      case Phase.Watch: return end
       case Phase.Sending:
       case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
     }
@@ -408,6 +423,18 @@ export class Session {
       this.sender!.sent(this)
       return
     }
+  }
+
+  /** The client has said that it wants no more. */
+  quit(): void {
+    this.hasQuit = true
+    this.phase = Phase.Closed
+  }
+
+  /** From now on the client is only told what `watching` tells it, which ends with the session. */
+  watch(watching: Watching): void {
+    this.watching = watching
+    this.phase = Phase.Watch
   }
 
   /** Whether it waits for a request, so that nothing is lost if it ends. */

@@ -7,7 +7,8 @@ export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
-  SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts,
+  SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts, LogWorkerDropped, LogWorkerWritten,
+  LogWatcherSkipped, LogWatcherSent,
   /** References to items that sessions hold, reserved ones and ones being sent: see `held`. */
   RefsHeld,
   Count = 40,

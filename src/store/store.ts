@@ -5,6 +5,7 @@ import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
 import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
+import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { Hash } from './hash.js'
@@ -39,6 +40,8 @@ export interface StoreOptions extends StoreSettings {
   shared: boolean
   /** How many do, this one included. */
   threads: number
+  /** Bytes of each thread's part of the log that `watch` shows. */
+  workerLogbufSize: number
   /** Locks of the hash table; a power of two, for tests. */
   stripes?: number
 }
@@ -47,6 +50,7 @@ export interface StoreOptions extends StoreSettings {
 export interface SharedStore {
   readonly options: StoreOptions
   readonly memories: readonly LinearMemory[]
+  readonly log: ArrayBuffer | SharedArrayBuffer
   readonly epoch: number
 }
 
@@ -69,6 +73,8 @@ export class Store {
   readonly classes: SlabClasses
   readonly shards: readonly Shard[]
   readonly counters: Counters
+  /** What happens here, for those who watch. */
+  readonly log: Log
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
@@ -94,6 +100,7 @@ export class Store {
     this.memories = arenas.map(({ linear }) => linear)
     const first = arenas[0]!
     this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
+    this.log = makeLog(options, clock, this.counters, thread, attached?.log)
     const hash = new Hash(new Int32Array(first.buffer, first.cut(Hash.WORDS * 4), Hash.WORDS))
     const stripeCount = options.stripes ?? STRIPES
     const stripesAt = first.cut(stripeCount * 4) >> 2
@@ -103,7 +110,7 @@ export class Store {
     this.lock = stateAt + StoreWord.Lock
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
-      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined)
+      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, this.log)
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.alarm))
     this.first = this.shards[0]!
@@ -121,9 +128,9 @@ export class Store {
 
   /** What other threads need for `attach`. */
   share(): SharedStore {
-    const { options, epoch, memories } = this
+    const { options, epoch, log, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
-    return { options, epoch, memories }
+    return { options, epoch, log: log.memory, memories }
   }
 
   /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
@@ -144,6 +151,7 @@ export class Store {
   refreshTime(): void {
     const { context } = this
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
+    context.watched = this.log.kinds
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
   }
 
@@ -309,7 +317,13 @@ export class Store {
   verify(): void {
     const refs = this.shards.reduce((sum, shard) => sum + verifyShard(shard), 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
+    this.log.verify()
   }
+}
+
+function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, thread: number,
+  memory = Log.allocate(threads, workerLogbufSize, shared)): Log {
+  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
 }
 
 /** The buckets of `stats sizes`, in steps of 32 bytes; none without -o track_sizes. */

@@ -17,7 +17,6 @@ export const waitingRows: readonly Row[] = [
   { reason: 'moving pages by command', sends: /^slabs /m },
   { reason: 'tuning the LRU by command', sends: /^lru /m },
   { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
-  { reason: 'watching', sends: /^watch /m },
   { reason: 'listing keys', sends: /^stats (cachedump|c[\r ])/m },
 ]
 
@@ -31,6 +30,7 @@ export const transportRows: readonly TransportRow[] = [
   { reason: 'shows TCP addresses', file: /^stats.fresh$/, block: /^stats-conns/, not: ['session', 'unix'] },
   { reason: 'shows the statistics of a server without TLS', file: /^stats.general$/, not: ['tls'] },
   { reason: 'is about connections', file: /^own.idle$/, not: ['session'] },
+  { reason: 'shows where connections come from', block: /^watch-connevents/, not: ['session', 'unix'] },
   { reason: 'shows the settings of a server with two threads', file: /^stats.options$/, not: ['session', 'tcp', 'tls', 'unix'] },
   { reason: 'shows the settings of a server with one thread', file: /^own.options$/, not: ['threads'] },
   { reason: 'shows the settings of a TCP server', file: /^(stats.settings|own.options)$/, not: ['unix'] },
