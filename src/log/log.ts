@@ -16,25 +16,24 @@
 import { assert, MemslabError } from '../errors.js'
 import { type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
-import { SequenceWord } from '../memory/layout.js'
 import { Locks } from '../memory/lock.js'
 import { Sequence } from '../memory/sequence.js'
 import { Counter, type Counters } from '../stats/counters.js'
-import { Event, Kind, NUMBERS_MAX, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
+import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
   type Transport } from './events.js'
 
 /** More are told that they are too many, as in memcached: each may hold a buffer of -o watcher_logbuf_size. */
 const WATCHERS_MAX = 20
 
 /** Words at the start. */
-const enum Word { Lock, Kinds, Watchers, Gid, KindCounts = Gid + SequenceWord.End, Threads = 32 }
+const enum Word { Lock, Kinds, Watchers, Gid, KindCounts = 8, Threads = 32 }
 
 /** Words of a thread. */
 const enum Row { Head, IsReading, Stride = 16 }
 
 /** Words of an event. */
 export const enum Field {
-  Words, Event, GidLow, GidHigh, Second, Microsecond, Client, Numbers, TextBytes = Numbers + NUMBERS_MAX, Text,
+  Words, Event, GidLow, GidHigh, Second, Microsecond, Client, Numbers, TextBytes = 12, Text,
 }
 
 /** What a log is made of. */
