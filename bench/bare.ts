@@ -26,6 +26,7 @@ export class BareHost implements Host {
   readonly isFlushEnabled = true
   readonly isDumpEnabled = true
   readonly debugClock = undefined
+  readonly isWatchEnabled = false
   readonly requestsPerTurn = 1000
 
   constructor(shared: boolean) {
@@ -40,6 +41,7 @@ export class BareHost implements Host {
   }
 
   report(): Rows { return [] }
+  watch(): undefined { return undefined }
   log(): void {}
   refreshCertificates(): string | undefined { return undefined }
   failed(error: unknown): void { throw error }
@@ -61,6 +63,7 @@ export class BareSession {
     this.input = Buffer.from(buffer, byteOffset, length)
     const peer: Peer = {
       id: 0,
+      isLasting: true,
       lentBytesMax: 512 * 1024,
       write: bytes => this.take([bytes]),
       writeMany: parts => this.take(parts),

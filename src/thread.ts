@@ -6,6 +6,8 @@ import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from './clock.js'
 import { Credentials, type Users } from './credentials.js'
 import { type Live } from './live.js'
+import { Kind } from './log/events.js'
+import { Watchers, type Watcher } from './log/watchers.js'
 import { type Certificates } from './net/certificates.js'
 import { Connections } from './net/connections.js'
 import { Listeners, type Listening } from './net/listeners.js'
@@ -18,6 +20,7 @@ import { settingsReport } from './options/settings.js'
 import { type Host, type Rows } from './protocol/host.js'
 import { Input, INPUT_BYTES } from './protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from './protocol/output.js'
+import { type Peer } from './protocol/session.js'
 import { Protocols } from './protocols.js'
 import { type Prefixes } from './stats/prefixes.js'
 import { ageOfTail, connsReport, generalReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
@@ -91,6 +94,7 @@ export class Thread implements Host {
   private readonly tls: Tls | undefined
   private readonly listeners: Listeners
   private readonly udp: Udp
+  private readonly watchers: Watchers
   private readonly connections: Connections
   private readonly timers: (() => void)[] = []
 
@@ -110,6 +114,7 @@ export class Thread implements Host {
     this.credentials = usersFile === undefined ? undefined : new Credentials(usersFile, users)
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
+    this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
     this.connections = new Connections(this, options, clock, places, shares, this.tls, name => protocols.for(name),
       () => outside.roomMade())
     this.listeners = new Listeners(options, (socket, listening) => this.accept(socket, listening),
@@ -222,7 +227,15 @@ export class Thread implements Host {
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
+  get isWatchEnabled(): boolean { return this.options.watchEnabled }
   get requestsPerTurn(): number { return this.options.reqsPerEvent }
+
+  watch(kinds: number, peer: Peer): Watcher | undefined {
+    const watcher = this.watchers.add(kinds, peer)
+    // a single thread does not ask who is there before somebody wants to know; when they go it is too late
+    if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describe()
+    return watcher
+  }
 
   log(line: string): void { this.parts.outside.log(line) }
 

@@ -9,15 +9,16 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 /** Each part may import from those listed; leaves may be imported by anyone. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: [],
-  store: ['memory', 'stats/counters'],
+  log: ['memory', 'stats/counters'],
+  store: ['memory', 'log', 'stats/counters'],
   'stats/counters': [],
   'stats/prefixes': ['memory'],
   'stats/report': ['memory', 'store', 'stats/counters'],
   protocol: ['memory', 'store', 'stats/counters', 'stats/prefixes', 'stats/report', 'protocol'],
-  'protocol/text': ['memory', 'store', 'stats/counters', 'protocol'],
+  'protocol/text': ['memory', 'log', 'store', 'stats/counters', 'protocol'],
   'protocol/meta': ['memory', 'store', 'stats/counters', 'protocol'],
   'protocol/binary': ['memory', 'store', 'stats/counters', 'protocol'],
-  net: ['memory', 'protocol', 'stats/counters', 'stats/report'],
+  net: ['memory', 'log', 'protocol', 'stats/counters', 'stats/report'],
   workers: ['net', 'store', 'stats/prefixes', 'thread'],
   options: [],
 }

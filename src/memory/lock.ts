@@ -4,7 +4,7 @@
 //   2. stripe of the hash table   whoever changes or reads an item of a key holds the stripe of its hash
 //   3. class                      free chunks and the four lists of one slab class of one arena
 //   4. pages                      which class owns which page of an arena
-//   5. places, prefixes           tables beside the store; nothing is locked in their hands
+//   5. places, prefixes, log      tables beside the store; nothing is locked in their hands
 //
 // Locks are taken downwards. Upwards, and sideways from class to class, a thread only tries: an evictor that holds a
 // class lock skips an item whose stripe is taken. Two exceptions, which cannot close a circle: a flush takes all stripes,

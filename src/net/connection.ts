@@ -3,9 +3,10 @@
 import { Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { CloseReason, Transport } from '../log/events.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
-import { type Batch } from '../protocol/output.js'
+import { type Held } from '../protocol/output.js'
 import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
 import { descriptorOf, HandleWriter, readInto, type Reader } from './handle.js'
 import { PlaceState, type Places } from './places.js'
@@ -29,16 +30,18 @@ const PLACE_STATES: Readonly<Record<Phase, PlaceState>> = {
   [Phase.Keys]: PlaceState.Mwrite,
   [Phase.Sending]: PlaceState.Mwrite,
   [Phase.Listing]: PlaceState.Watch,
+  [Phase.Watch]: PlaceState.Watch,
   [Phase.Closed]: PlaceState.Closing,
 }
 
 export class Connection implements Peer, Reader {
+  readonly isLasting = true
   /** The file descriptor; 0 for a stream that has none. */
   readonly id: number
   private readonly stream: Duplex
   private readonly session: Session
   /** Writes that were not taken at once. */
-  private readonly pending: Batch[] = []
+  private readonly pending: Held[] = []
   private isReadingDirect = false
   private lastTarget: Uint8Array | undefined
   private isYielding = false
@@ -46,6 +49,8 @@ export class Connection implements Peer, Reader {
   /** Whether the other end has said that it sends no more. */
   private hasEnded = false
   private isOver = false
+  /** Why it ends, for the log. */
+  private closeReason = CloseReason.Normal
   private readonly writer: Writer
 
   /**
@@ -54,15 +59,18 @@ export class Connection implements Peer, Reader {
    */
   constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex, readonly entry: Entry,
     private readonly places: Places, private readonly onClose: (connection: Connection) => void) {
+    this.id = descriptorOf(accepted)
     this.session = new Session(host, protocol, this)
     const isPlain = entry.isAccepted && accepted instanceof Socket && !(accepted instanceof TLSSocket)
     const quick = isPlain ? readInto(accepted, this) : undefined
     this.stream = quick ?? accepted
     this.writer = (quick && HandleWriter.on(quick, this.drained)) ?? new StreamWriter(this.stream, this.drained)
-    this.id = descriptorOf(this.stream)
     this.stream.on('close', () => this.closed())
     // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
-    this.stream.on('error', () => this.stream.destroy())
+    this.stream.on('error', () => {
+      this.closeReason = CloseReason.Error
+      this.stream.destroy()
+    })
     if (quick === undefined) {
       this.stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
       // it is still to get what it asked for, so the way back must stay open
@@ -152,7 +160,7 @@ export class Connection implements Peer, Reader {
 
   writeMany(parts: readonly Uint8Array[]): boolean { return !this.isBroken && this.writer.writeMany(parts) }
 
-  hold(batch: Batch): void { this.pending.push(batch) }
+  hold(held: Held): void { this.pending.push(held) }
 
   /** Nobody hears any more. Nothing is taken then, so that the session stops; `closed`, which follows, settles the rest. */
   private get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
@@ -167,7 +175,7 @@ export class Connection implements Peer, Reader {
   }
 
   private settle(): void {
-    for (const batch of this.pending.splice(0)) batch.settle()
+    for (const held of this.pending.splice(0)) held.settle()
   }
 
   pause(): void {
@@ -201,6 +209,7 @@ export class Connection implements Peer, Reader {
   end(): void {
     if (this.isOver) return
     this.isOver = true
+    if (this.session.isClosed && !this.session.hasQuit) this.closeReason = CloseReason.Error
     this.stream.end()
     if (this.stream.writableFinished) this.stream.destroy()
     else this.stream.once('finish', () => this.stream.destroy())
@@ -209,7 +218,31 @@ export class Connection implements Peer, Reader {
   // Its life
 
   /** Ends the connection at once. */
-  destroy(): void { this.stream.destroy() }
+  destroy(reason = CloseReason.Normal): void {
+    if (!this.stream.destroyed) this.closeReason = reason
+    this.stream.destroy()
+  }
+
+  /** Tells those who watch that it has come. */
+  logNew(): void {
+    const { address, port, transport } = this.origin
+    this.host.store.log.connNew(this.id, address, port, transport)
+  }
+
+  /** And that it has gone. */
+  logClose(): void {
+    const { address, port, transport } = this.origin
+    this.host.store.log.connClose(this.id, address, port, transport, this.closeReason)
+  }
+
+  /** Where it comes from, as the log has it. A socket knows that after its end only if it was asked before. */
+  private get origin(): { address: string, port: number, transport: Transport } {
+    const { entry: { isAccepted }, stream } = this
+    if (stream instanceof Socket && stream.remoteAddress !== undefined) {
+      return { address: stream.remoteAddress, port: stream.remotePort ?? 0, transport: Transport.Tcp }
+    }
+    return { address: isAccepted ? 'unix' : 'stream', port: 0, transport: Transport.Local }
+  }
 
   private closed(): void {
     this.isOver = true

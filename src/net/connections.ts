@@ -4,6 +4,7 @@
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock } from '../clock.js'
+import { CloseReason, Kind } from '../log/events.js'
 import { assert } from '../errors.js'
 import { type Options, type ProtocolName } from '../options.js'
 import { type Host } from '../protocol/host.js'
@@ -112,11 +113,13 @@ export class Connections {
     this.all.add(connection)
     // a single thread has the time to do so when it is asked
     if (this.options.threads > 1) connection.describe()
+    if (this.isWatched) connection.logNew()
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} new ${NEW_TEXT[protocol]}`)
   }
 
   private closed(connection: Connection): void {
     this.all.delete(connection)
+    if (this.isWatched) connection.logClose()
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
     this.release(connection.entry.place, connection.entry.isAccepted)
     if (this.all.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
@@ -129,6 +132,9 @@ export class Connections {
     if (this.waiting.length === 0 && this.places.waiting > 0) this.roomMade()
   }
 
+  /** Whether somebody wants to know who comes and goes. */
+  private get isWatched(): boolean { return (this.host.store.log.kinds & Kind.ConnEvents) !== 0 }
+
   /** Ends those who have asked for nothing in so many seconds. */
   closeIdle(seconds: number): void {
     const { store } = this.host
@@ -136,7 +142,7 @@ export class Connections {
     for (const connection of this.all) {
       if (!connection.isIdle || store.context.now - connection.usedAt <= seconds) continue
       store.counters.add(Counter.IdleKicks)
-      connection.destroy()
+      connection.destroy(CloseReason.IdleTimeout)
     }
   }
 

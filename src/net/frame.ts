@@ -5,7 +5,7 @@
 //
 // An answer has the id of its request and is cut into as many datagrams as it needs. It is gathered whole, since each of
 // them says how many there are; so there is a bound to it.
-import { type Batch } from '../protocol/output.js'
+import { type Held } from '../protocol/output.js'
 import { type Peer } from '../protocol/session.js'
 
 export const HEADER_BYTES = 8
@@ -34,6 +34,7 @@ export function isRequest(datagram: Buffer): boolean {
 /** The answer to one request, gathered from what its session writes. */
 export class Answer implements Peer {
   readonly lentBytesMax = 64 * 1024
+  readonly isLasting = false
   /** Whether more was written than an answer may hold. */
   isTooLong = false
   private readonly requestId: number
@@ -69,7 +70,7 @@ export class Answer implements Peer {
   }
 
   /** What did not fit is not needed any more. */
-  hold(batch: Batch): void { batch.settle() }
+  hold(held: Held): void { held.settle() }
 
   /** Puts `bytes` in place of what was written. */
   replace(bytes: Uint8Array): void {

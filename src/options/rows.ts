@@ -58,6 +58,8 @@ export type TextField = { [Field in keyof Options]: undefined extends Options[Fi
 const KIB = 1024
 const MIB = 1024 * KIB
 const INT_MAX = 2 ** 31 - 1
+/** One buffer for each watcher, and one for each thread, who may be many. */
+const LOGBUF_MAX = 64 * MIB
 
 /** memcached 1.4 as far as it can still be had: one flat list, nothing in the background. */
 const OLD_DEFAULTS: Partial<Options> = {
@@ -72,7 +74,6 @@ const OLD_DEFAULTS: Partial<Options> = {
 }
 
 const NO_PAGE_MOVES = 'how pages move cannot be tuned yet'
-const NO_WATCH = 'there is no watch command yet'
 const NO_RESTART = 'items are lost when the server ends; leave it out, and expect a cold cache after a restart'
 const NO_STORAGE = 'all items are kept in memory; leave out every ext_ option, and give -m what the cache may take'
 const NO_PROXY = 'this is a server alone'
@@ -184,7 +185,7 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'X', long: 'disable-dumping', sets: { dumpEnabled: false },
     setting: 'dump_enabled',
     help: ['disable stats cachedump and lru_crawler metadump'] },
-  { flag: 'W', long: 'disable-watch', sets: { watchEnabled: false }, support: 'idle', why: NO_WATCH,
+  { flag: 'W', long: 'disable-watch', sets: { watchEnabled: false },
     help: ['disable watch commands (live logging)'] },
   { flag: 'Y', long: 'auth-file', argument: 'file', value: { kind: 'text', field: 'authFile' },
     setting: 'auth_enabled_ascii',
@@ -263,13 +264,11 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'no_chunked_items', sets: { slabChunkMax: MIB },
     help: ['the largest chunk is a whole page'] },
   { name: 'watcher_logbuf_size', argument: 'num',
-    value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: INT_MAX * KIB, unit: KIB },
-    support: 'idle', why: NO_WATCH,
+    value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB },
     setting: 'watcher_logbuf_size',
     help: ['size in kilobytes of per-watcher write buffer. (default: {default})'] },
   { name: 'worker_logbuf_size', argument: 'num',
-    value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: INT_MAX * KIB, unit: KIB },
-    support: 'idle', why: NO_WATCH,
+    value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB },
     setting: 'worker_logbuf_size',
     help: ['size in kilobytes of per-worker-thread buffer', 'read by background thread, then written to watchers. (default: {default})'] },
   { name: 'track_sizes', sets: { trackSizes: true }, clears: { trackSizes: false },

@@ -5,6 +5,7 @@ import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
 import { type Output } from './output.js'
+import { type Peer, type Watching } from './session.js'
 
 /** The rows of a statistics report, in order. */
 export type Rows = Iterable<readonly [name: string, value: string | number]>
@@ -31,10 +32,13 @@ export interface Host {
   readonly isShutdownEnabled: boolean
   readonly isFlushEnabled: boolean
   readonly isDumpEnabled: boolean
+  readonly isWatchEnabled: boolean
   /** Requests a connection may have served before the others get a turn; 0 for as many as one read brings. */
   readonly requestsPerTurn: number
   /** The reports of `stats`: '' is the general one. */
   report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'conns'): Rows
+  /** Tells a peer of events of these kinds, bits of Kind, until that is ended; undefined if too many are told already. */
+  watch(kinds: number, peer: Peer): Watching | undefined
   /** One line for the person who started the server. */
   log(line: string): void
   /** Reads the TLS certificates anew, for new connections; answers what went wrong, if anything did. */

@@ -25,15 +25,21 @@ export interface Sink {
   write(bytes: Uint8Array): boolean
   /** Takes several parts in order, as one write. */
   writeMany(parts: readonly Uint8Array[]): boolean
-  /** What was last written is needed longer: the sink settles the batch when it is not, and then resumes the session. */
-  hold(batch: Batch): void
+  /** What was last written is needed longer: the sink settles it when it is not, and then resumes the session. */
+  hold(held: Held): void
+}
+
+/** Something whose bytes are being written. */
+export interface Held {
+  /** The bytes are gone, or never will be. Called once. */
+  settle(): void
 }
 
 /** What one write that was not taken at once still holds. */
-export class Batch {
+export class Batch implements Held {
   constructor(private readonly output: Output, private readonly buffer: Buffer, private readonly loans: readonly Loan[]) {}
 
-  /** The bytes are gone, or never will be: gives the memory back. Called once. */
+  /** Gives the memory back. */
   settle(): void {
     for (const loan of this.loans) loan.end()
     this.output.takeBack(this.buffer)

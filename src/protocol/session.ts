@@ -8,6 +8,7 @@
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
 //   Listing   is in the middle of an answer about many items, and goes on when the other connections have had their turn
+//   Watch     throws away whatever comes; somebody else writes to its other end
 //   Closed    takes nothing any more
 import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
@@ -20,7 +21,7 @@ import { type Host } from './host.js'
 import { type Loan, type Sink } from './output.js'
 
 export const enum Phase {
-  Request, Value, Swallow, Keys, Sending,
+  Request, Value, Swallow, Keys, Sending, Watch,
   /** From here on no input is taken. */
   Listing, Closed,
 }
@@ -51,6 +52,9 @@ export interface Receiver {
   received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void
 }
 
+/** What a client that watches is told by. */
+export interface Watching { end(): void }
+
 /** What goes on when a value that was lent to the output has been sent. */
 export interface Sender {
   /** Writes what follows the value, and says what the session waits for. */
@@ -75,6 +79,8 @@ export interface Peer extends Sink {
   end(): void
   /** A number for logs and statistics: the file descriptor where there is one. */
   readonly id: number
+  /** Whether it stays when a request is answered, so that more can be told later. */
+  readonly isLasting: boolean
 }
 
 export class Session {
@@ -91,6 +97,8 @@ export class Session {
   usedAt: number
   /** Whether the last value of this client was large, so that the next is best read with a short first read. */
   sendsLargeValues = false
+  /** Whether the client has ended the conversation, rather than broken its rules. */
+  hasQuit = false
 
   // Value
   shard: Shard | undefined
@@ -104,6 +112,9 @@ export class Session {
   // Swallow
   private swallowLeft = 0
   private pendingReply: Uint8Array | undefined
+
+  // Watch
+  private watching: Watching | undefined
 
   // Sending
   private sender: Sender | undefined
@@ -123,6 +134,7 @@ export class Session {
   /** @param protocol the one it begins with; it may put another in its place */
   constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
+    this.request.client = peer.id
     this.usedAt = host.store.context.now
   }
 
@@ -198,6 +210,7 @@ export class Session {
     if (this.phase === Phase.Value) this.shard?.space.abandon(this.item)
     if (this.phase === Phase.Sending) this.pin?.end()
     if (this.phase === Phase.Listing) this.listing?.end()
+    this.watching?.end()
     this.item = NO_ITEM
     this.phase = Phase.Closed
     this.parked = undefined
@@ -240,7 +253,8 @@ export class Session {
       case Phase.Swallow: return 'conn_swallow'
       case Phase.Keys:
       case Phase.Sending: return 'conn_mwrite'
-      case Phase.Listing: return 'conn_watch'
+      case Phase.Listing:
+      case Phase.Watch: return 'conn_watch'
       case Phase.Closed: return 'conn_closing'
     }
   }
@@ -258,6 +272,7 @@ export class Session {
       case Phase.Keys: return this.protocol.more(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
+      case Phase.Watch: return end
       case Phase.Sending:
       case Phase.Listing:
       case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
@@ -440,6 +455,18 @@ export class Session {
       this.sender!.sent(this)
       return
     }
+  }
+
+  /** The client has said that it wants no more. */
+  quit(): void {
+    this.hasQuit = true
+    this.phase = Phase.Closed
+  }
+
+  /** From now on the client is only told what `watching` tells it, which ends with the session. */
+  watch(watching: Watching): void {
+    this.watching = watching
+    this.phase = Phase.Watch
   }
 
   // Listing

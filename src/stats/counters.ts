@@ -7,7 +7,8 @@ export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
-  SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts,
+  SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts, LogWorkerDropped, LogWorkerWritten,
+  LogWatcherSkipped, LogWatcherSent,
   /** Answers refused because an item has as many readers as can be counted. */
   ResponseOom,
   // What there is now, which a reset leaves alone: see `current`.

@@ -143,7 +143,8 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
     yield ['lru_crawler_starts', counters.sum(Counter.CrawlerStarts)]
   }
   if (facts.lruMaintainer) yield ['lru_maintainer_juggles', counters.sum(Counter.LruJuggles)]
-  yield* LOG_ROWS
+  yield ['malloc_fails', 0]
+  for (const [name, value] of LOG_ROWS) yield [name, value(store)]
   // threads are not chosen by the queue of the network card
   yield ['unexpected_napi_ids', 0]
   yield ['round_robin_fallback', 0]
@@ -196,14 +197,13 @@ const SLAB_REASSIGN_ROWS: readonly Row[] = [
   ['slab_reassign_running', 0],
 ]
 
-/** There is no log to watch yet. */
-const LOG_ROWS: readonly Row[] = [
-  ['malloc_fails', 0],
-  ['log_worker_dropped', 0],
-  ['log_worker_written', 0],
-  ['log_watcher_skipped', 0],
-  ['log_watcher_sent', 0],
-  ['log_watchers', 0],
+/** What became of the events that `watch` shows. */
+const LOG_ROWS: readonly (readonly [name: string, value: (store: Store) => number])[] = [
+  ['log_worker_dropped', store => store.counters.sum(Counter.LogWorkerDropped)],
+  ['log_worker_written', store => store.counters.sum(Counter.LogWorkerWritten)],
+  ['log_watcher_skipped', store => store.counters.sum(Counter.LogWatcherSkipped)],
+  ['log_watcher_sent', store => store.counters.sum(Counter.LogWatcherSent)],
+  ['log_watchers', store => store.log.watchers],
 ]
 
 /** `stats items`: the classes that hold items. */

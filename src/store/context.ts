@@ -3,6 +3,7 @@
 import { State, StoreWord } from '../memory/layout.js'
 import { type Instructions } from '../memory/linear.js'
 import { Sequence } from '../memory/sequence.js'
+import { type Log } from '../log/log.js'
 import { type Counters } from '../stats/counters.js'
 import { type Hash } from './hash.js'
 import { type ItemId, type Items } from './items.js'
@@ -27,6 +28,8 @@ const CAS_BYTES = 8
 export class StoreContext {
   /** Seconds since the store began, plus 2; read once for each batch of requests. */
   now = 2
+  /** Of what events somebody wants to know, see Log.kinds; read as often as the time. */
+  watched = 0
   private readonly cas: Sequence
 
   /**
@@ -35,7 +38,7 @@ export class StoreContext {
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Int32Array | undefined, instructions: Instructions | undefined) {
+    readonly sizes: Int32Array | undefined, readonly log: Log, instructions: Instructions | undefined) {
     this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
   }
 

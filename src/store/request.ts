@@ -27,6 +27,8 @@ export const enum Extra {
   RemoveValue = 1 << 7,
   /** delete with Invalidate: the item ends at `expiresAt`. */
   NewExpiry = 1 << 8,
+  /** delete: a meta command asks for it, which only the log wants to know. */
+  FromMeta = 1 << 9,
 }
 
 export class Request {
@@ -35,6 +37,8 @@ export class Request {
   keyStart = 0
   keyEnd = 0
   hash = 0
+  /** A number for the log: whose request it is. */
+  client = 0
 
   mode: Mode = Mode.Set
   /** Bits of Extra. Every command sets them. */

@@ -5,6 +5,7 @@ import { type Arena } from '../memory/arena.js'
 import { ClassWord, Size, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
+import { DeleteCommand, GetStatus, StoreStatus } from '../log/events.js'
 import { type StoreContext } from './context.js'
 import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
@@ -134,7 +135,9 @@ export class Shard {
   commit(request: Request, item: ItemId): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    try { return this.commitLocked(request, item) } finally { context.stripes.release(request.hash) }
+    try {
+      return context.watched === 0 ? this.commitLocked(request, item) : this.commitWatchedLocked(request, item)
+    } finally { context.stripes.release(request.hash) }
   }
 
   /**
@@ -148,7 +151,9 @@ export class Shard {
       try {
         const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
         if (old !== NO_ITEM && this.isWritable(old, request)) {
+          if (context.watched !== 0) this.logGetLocked(request, old)
           this.overwriteLocked(old, request, valueAt)
+          if (context.watched !== 0) this.logStoredLocked(request, old)
           return Outcome.Stored
         }
       } finally { context.stripes.release(request.hash) }
@@ -311,6 +316,7 @@ export class Shard {
   refuse(request: Request, outcome: Outcome, dropsOld = request.mode === Mode.Set): void {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
+    if (context.watched !== 0) this.logStore(request, outcome, request.expiresAt, 0, 0)
     if (!dropsOld) return
     context.stripes.take(request.hash)
     try {
@@ -334,6 +340,7 @@ export class Shard {
       if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
       if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
       context.counters.addClass(this.space.classOf(item), ClassCounter.DeleteHits)
+      if (context.watched !== 0) this.logDeletedLocked(request, item)
       this.space.unlinkLocked(request.hash, item)
       return Outcome.Deleted
     } finally { context.stripes.release(request.hash) }
@@ -437,12 +444,14 @@ export class Shard {
   /** Stores the number that incr or decr begins with. */
   private beginNumberLocked(request: Request): Outcome {
     const { number, initial } = request
+    request.mode = Mode.Add
     request.flags = 0
     request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
     writeDigits(this.items, item, this.digits, request.valueBytes)
     this.replaceLocked(request, NO_ITEM, item)
+    if (this.context.watched !== 0) this.logStoredLocked(request, item)
     number.set(initial.high, initial.low)
     request.item = item
     request.isBegun = true
@@ -466,8 +475,9 @@ export class Shard {
   /** The item of a key, if it is there and alive; one that is dead is dropped and counted. */
   findLiveLocked(request: Request): ItemId {
     const item = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-    if (item === NO_ITEM) return NO_ITEM
     const context = this.context
+    if (context.watched !== 0) this.logGetLocked(request, item)
+    if (item === NO_ITEM) return NO_ITEM
     if (this.items.generation(item) !== context.generation) context.counters.add(Counter.GetFlushed)
     else if (this.space.isExpired(item)) context.counters.add(Counter.GetExpired)
     else return item
@@ -491,4 +501,63 @@ export class Shard {
     this.lru.move(slabClass, item, Segment.Cold)
     this.slabs.unlock(slabClass)
   }
+
+  // For those who watch
+
+  private logGetLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {
+    const status = this.getStatus(item)
+    const isFound = status === GetStatus.Found
+    this.context.log.itemGet(client, bytes, keyStart, keyEnd, status, isFound ? this.space.classOf(item) : 0,
+      isFound ? this.items.valueBytes(item) : 0)
+  }
+
+  private getStatus(item: ItemId): GetStatus {
+    if (item === NO_ITEM) return GetStatus.NotFound
+    if (this.items.generation(item) !== this.context.generation) return GetStatus.Flushed
+    return this.space.isExpired(item) ? GetStatus.Expired : GetStatus.Found
+  }
+
+  private commitWatchedLocked(request: Request, item: ItemId): Outcome {
+    // the item may be gone afterwards, and the key be its own
+    const slabClass = this.space.classOf(item)
+    const { bytes, keyStart, keyEnd } = request
+    const keyBytes = keyEnd - keyStart
+    request.bytes = bytes.slice(keyStart, keyEnd)
+    request.keyStart = 0
+    request.keyEnd = keyBytes
+    const outcome = this.commitLocked(request, item)
+    if (outcome !== Outcome.Stored) this.logStore(request, outcome, request.expiresAt, slabClass, request.valueBytes)
+    else this.logStoredLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
+    request.bytes = bytes
+    request.keyStart = keyStart
+    request.keyEnd = keyEnd
+    return outcome
+  }
+
+  private logStoredLocked(request: Request, item: ItemId): void {
+    const { items } = this
+    this.logStore(request, Outcome.Stored, items.expiresAt(item), this.space.classOf(item), items.valueBytes(item))
+  }
+
+  private logStore({ bytes, keyStart, keyEnd, client, mode }: Request, outcome: Outcome, expiresAt: number, slabClass: number,
+    valueBytes: number): void {
+    const { log, now } = this.context
+    const ttl = expiresAt === 0 ? 0 : Math.max(expiresAt - now, -1)
+    log.itemStore(client, bytes, keyStart, keyEnd, STORE_STATUSES[outcome] ?? StoreStatus.NotStored, mode, ttl, slabClass, valueBytes)
+  }
+
+  private logDeletedLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
+    const command = (extras & Extra.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
+    this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.space.classOf(item), this.items.valueBytes(item))
+  }
+}
+
+/** What the log calls an outcome of storing. */
+const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
+  [Outcome.Stored]: StoreStatus.Stored,
+  [Outcome.NotStored]: StoreStatus.NotStored,
+  [Outcome.Exists]: StoreStatus.Exists,
+  [Outcome.NotFound]: StoreStatus.NotFound,
+  [Outcome.TooLarge]: StoreStatus.TooLarge,
+  [Outcome.NoMemory]: StoreStatus.NoMemory,
 }

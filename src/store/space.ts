@@ -261,6 +261,15 @@ export class Space {
     if (items.has(item, State.Active)) counters.addClass(slabClass, ClassCounter.EvictedActive)
     const age = this.slabs.word(slabClass, ClassWord.EvictedAge)
     this.arena.words[age] = items.age(item, now)
+    if (this.context.watched !== 0) this.logEviction(slabClass, item)
+  }
+
+  private logEviction(slabClass: number, item: ItemId): void {
+    const { context: { log, now }, items } = this
+    const keyStart = items.keyStart(item)
+    const ttl = items.expiresAt(item) === 0 ? -1 : items.expiresAt(item) - now
+    log.eviction(items.bytes, keyStart, keyStart + items.keyBytes(item), items.has(item, State.Fetched), ttl,
+      items.age(item, now), slabClass, items.valueBytes(item))
   }
 
   /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
@@ -337,6 +346,7 @@ export class Space {
   }
 
   private movePageLocked(page: number, slabClass: number): void {
+    if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), slabClass)
     this.slabs.movePageLocked(page, slabClass)
     this.context.counters.add(Counter.SlabsMoved)
   }

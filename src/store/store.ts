@@ -5,6 +5,7 @@ import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, CrawlerWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
 import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
+import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
@@ -41,6 +42,8 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   shared: boolean
   /** How many do, this one included. */
   threads: number
+  /** Bytes of each thread's part of the log that `watch` shows. */
+  workerLogbufSize: number
   /** Locks of the hash table; a power of two, for tests. */
   stripes?: number
 }
@@ -49,6 +52,7 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
 export interface SharedStore {
   readonly options: StoreOptions
   readonly memories: readonly LinearMemory[]
+  readonly log: ArrayBuffer | SharedArrayBuffer
   readonly epoch: number
 }
 
@@ -79,6 +83,8 @@ export class Store {
   readonly counters: Counters
   /** How the lists are kept, for all threads. */
   readonly tuning: LruTuning
+  /** What happens here, for those who watch. */
+  readonly log: Log
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
@@ -116,6 +122,7 @@ export class Store {
     this.memories = arenas.map(({ linear }) => linear)
     const first = arenas[0]!
     this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
+    this.log = makeLog(options, clock, this.counters, thread, attached?.log)
     const hash = new Hash(new Int32Array(first.buffer, first.cut(Hash.WORDS * 4), Hash.WORDS))
     const stripeCount = options.stripes ?? STRIPES
     const stripesAt = first.cut(stripeCount * 4) >> 2
@@ -126,7 +133,7 @@ export class Store {
     this.crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
-      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, first.instructions)
+      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, this.log, first.instructions)
     this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.tuning, this.alarm))
@@ -148,9 +155,9 @@ export class Store {
 
   /** What other threads need for `attach`. */
   share(): SharedStore {
-    const { options, epoch, memories } = this
+    const { options, epoch, log, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
-    return { options, epoch, memories }
+    return { options, epoch, log: log.memory, memories }
   }
 
   /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
@@ -187,6 +194,7 @@ export class Store {
   refreshTime(): void {
     const { context } = this
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
+    context.watched = this.log.kinds
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
   }
 
@@ -382,7 +390,13 @@ export class Store {
   verify(): void {
     const refs = this.shards.reduce((sum, shard) => sum + verifyShard(shard), 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
+    this.log.verify()
   }
+}
+
+function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, thread: number,
+  memory = Log.allocate(threads, workerLogbufSize, shared)): Log {
+  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
 }
 
 /** The buckets of `stats sizes`, in steps of 32 bytes; none without -o track_sizes. */

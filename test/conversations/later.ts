@@ -15,7 +15,6 @@ interface Row {
 
 export const waitingRows: readonly Row[] = [
   { reason: 'moving pages by command', sends: /^slabs /m },
-  { reason: 'watching', sends: /^watch /m },
 ]
 
 export type Transport = 'session' | 'tcp' | 'tls' | 'unix' | 'threads'
@@ -28,6 +27,7 @@ export const transportRows: readonly TransportRow[] = [
   { reason: 'shows TCP addresses', file: /^stats.fresh$/, block: /^stats-conns/, not: ['session', 'unix'] },
   { reason: 'shows the statistics of a server without TLS', file: /^stats.general$/, not: ['tls'] },
   { reason: 'is about connections', file: /^own.idle$/, not: ['session'] },
+  { reason: 'shows where connections come from', block: /^watch-connevents/, not: ['session', 'unix'] },
   { reason: 'shows the settings of a server with two threads', file: /^stats.options$/, not: ['session', 'tcp', 'tls', 'unix'] },
   { reason: 'shows the settings of a server with one thread', file: /^own.options$/, not: ['threads'] },
   { reason: 'shows the settings of a TCP server', file: /^(stats.settings|own.options)$/, not: ['unix'] },

@@ -98,7 +98,8 @@ t.test('states have the names that memcached gives them', async t => {
   t.equal(stateOf(PlaceState.Mwrite), 'conn_mwrite')
   t.equal(stateOf(PlaceState.Closing), 'conn_closing')
   t.equal(stateOf(PlaceState.ParseCmd), 'conn_parse_cmd')
-  t.equal(PLACE_STATES.length, 6)
+  t.equal(stateOf(PlaceState.Watch), 'conn_watch')
+  t.equal(PLACE_STATES.length, 7)
 })
 
 t.test('nobody is idle for less than no time', async t => {

@@ -27,11 +27,16 @@ export async function replay(block: Block, host: Host, cut?: number): Promise<nu
   return await new Replay(block, host, cut).run()
 }
 
+/** How much time goes by before those who watch are looked at. */
+const WATCH_MS = 100
+
 class Replay {
   private readonly peers = new Map<number, Peer>()
   private readonly kept = new Map<string, string>()
   private sentBytes = 0
   private lastSent = ''
+  /** Whether somebody watches, who is told what happens only after some time. */
+  private isWatched = false
 
   constructor(private readonly block: Block, private readonly host: Host, private readonly cut: number | undefined) {}
 
@@ -91,6 +96,7 @@ class Replay {
     const at = (this.cut ?? 0) - this.sentBytes
     this.sentBytes += bytes.length
     this.lastSent = text
+    if (text.startsWith('watch')) this.isWatched = true
     if (at <= 0 || at >= bytes.length) return void peer.send(bytes)
     void peer.send(bytes.subarray(0, at))
     await this.host.settle()
@@ -106,6 +112,7 @@ class Replay {
 
   private async answer(step: Step, parts: readonly Part[], peer: Peer, id: number): Promise<void> {
     const literal = literalOf(parts, this.kept)
+    if (this.isWatched) await this.host.pass(WATCH_MS)
     const expected = literal === undefined ? new Matching(patternsOf(parts, this.kept)) : new ExactBytes(literal)
     const received = await peer.answer(expected)
     if (expected.judge(received) !== 'met') {

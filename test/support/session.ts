@@ -4,7 +4,7 @@
 
 import type { Options } from '../../src/options.js'
 import { READ_BYTES } from '../../src/protocol/input.js'
-import type { Batch } from '../../src/protocol/output.js'
+import type { Held } from '../../src/protocol/output.js'
 import { Session } from '../../src/protocol/session.js'
 import type { Peer as SessionPeer, Protocol } from '../../src/protocol/session.js'
 import { Protocols } from '../../src/protocols.js'
@@ -48,9 +48,10 @@ export async function startSessions(t: Ends, options: Partial<Options> = {}, isD
 class Door implements SessionPeer {
   readonly lentBytesMax = 512 * 1024
   readonly id = 0
+  readonly isLasting = true
   readonly answered: Buffer[] = []
   /** Written, but not read by the client yet. */
-  readonly held: Batch[] = []
+  readonly held: Held[] = []
   isRead = true
   isPaused = false
   isOver = false
@@ -65,8 +66,8 @@ class Door implements SessionPeer {
     return this.isRead
   }
 
-  hold(batch: Batch): void {
-    this.held.push(batch)
+  hold(held: Held): void {
+    this.held.push(held)
   }
 
   pause(): void {

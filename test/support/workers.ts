@@ -60,6 +60,7 @@ export async function startThreads(t: Ends, options: Partial<Options> = {}): Pro
     pass: async milliseconds => {
       await progress.settle()
       clock.advance(milliseconds / 1000)
+      await progress.told()
       await progress.settle()
     },
     stopped: async () => { await stopped },
@@ -75,6 +76,12 @@ class Progress {
   sent(bytes: number): void { this.sentBytes += bytes }
 
   private get readBytes(): number { return Number(new Map(this.server.host.report('')).get('bytes_read')) }
+
+  /** Until those who watch have been told of everything: the timers of their threads are the machine's. */
+  async told(): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS
+    while (this.server.store.log.unreadWords > 0 && performance.now() < deadline) await turn()
+  }
 
   /** Until everything has been read that was sent; the answers are written in the same breath. */
   async settle(): Promise<void> {

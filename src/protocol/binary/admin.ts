@@ -2,7 +2,7 @@
 import { Counter } from '../../stats/counters.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { type Rows } from '../host.js'
-import { Phase, type Session } from '../session.js'
+import { type Session } from '../session.js'
 import { type BinaryProtocol } from './execute.js'
 import { FORM, Opcode } from './parse.js'
 import { Status } from './reply.js'
@@ -20,7 +20,7 @@ export function addAdminCommands(binary: BinaryProtocol): void {
 
 function quit(binary: BinaryProtocol, session: Session): void {
   if (!session.isQuiet) binary.reply.done(0, 0)
-  session.phase = Phase.Closed
+  session.quit()
 }
 
 function flush(binary: BinaryProtocol, session: Session): void {

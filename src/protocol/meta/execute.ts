@@ -175,7 +175,7 @@ export class MetaCommands implements Sender {
     if (error !== undefined) return reply.line(error)
     request.flags = flags.clientFlags
     request.expiresAt = flags.expiresAt
-    request.extras = storeExtras(flags) | (flags.has(Flag.C) ? Extra.CompareCas : 0) | (flags.has(Flag.x) ? Extra.RemoveValue : 0) |
+    request.extras = storeExtras(flags) | Extra.FromMeta | (flags.has(Flag.C) ? Extra.CompareCas : 0) | (flags.has(Flag.x) ? Extra.RemoveValue : 0) |
       (flags.has(Flag.I) ? Extra.Invalidate : 0) | (flags.has(Flag.T) ? Extra.NewExpiry : 0)
     const outcome = this.cache.shardFor(request).delete(request)
     if (outcome === Outcome.NoMemory) return reply.line(META.noMemory)

@@ -1,11 +1,12 @@
 // The commands of the text protocol that are not about one item.
+import { KIND_WORDS, Kind } from '../../log/events.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
-import { Phase, type Session } from '../session.js'
+import { type Session } from '../session.js'
 import { type Rows } from '../host.js'
 import { cachedump, lruCrawler } from './crawler.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
-import { NOT_A_NUMBER } from '../line.js'
+import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { lru } from './lru.js'
 import { TEXT } from './reply.js'
 
@@ -25,13 +26,14 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
     text.answer(session, VERSION)
   }],
   ['verbosity', verbosity],
-  ['quit', (_text, session) => { session.phase = Phase.Closed }],
+  ['quit', (_text, session) => session.quit()],
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
   ['lru', lru],
   ['refresh_certs', refreshCerts],
   ['lru_crawler', lruCrawler],
   ['stats', stats],
+  ['watch', watch],
 ]
 
 /** Only where there is a clock to move. `p` stops it, `r` lets it go on. */
@@ -73,7 +75,7 @@ function shutdown(text: TextProtocol, session: Session): void {
   if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
   const isGraceful = parser.tokenCount === 2 && parser.token(1) === 'graceful'
   if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
-  session.phase = Phase.Closed
+  session.quit()
   host.shutdown(isGraceful)
 }
 
@@ -94,6 +96,29 @@ function cacheMemlimit(text: TextProtocol, session: Session): void {
 function refreshCerts(text: TextProtocol, session: Session): void {
   const failure = text.host.refreshCertificates()
   text.answer(session, failure === undefined ? TEXT.ok : Buffer.from(`${failure}\r\n`, 'latin1'))
+}
+
+function watch(text: TextProtocol, session: Session): void {
+  const { parser, host } = text
+  if (!host.isWatchEnabled) return text.answer(session, TEXT.watchNotAllowed)
+  const kinds = kindsOf(parser)
+  if (kinds === 0 || !session.peer.isLasting) return text.answer(session, TEXT.error)
+  const watching = host.watch(kinds, session.peer)
+  if (watching === undefined) return text.answer(session, TEXT.tooManyWatchers)
+  session.watch(watching)
+  text.answer(session, TEXT.ok)
+}
+
+/** What the words of a line want to watch, as bits; 0 if one of them says nothing. */
+function kindsOf(parser: LineParser): number {
+  if (parser.tokenCount === 1) return Kind.Fetchers
+  let kinds = 0
+  for (let index = 1; index < parser.tokenCount; index++) {
+    const [, kind] = KIND_WORDS.find(([word]) => word.startsWith(parser.token(index))) ?? []
+    if (kind === undefined) return 0
+    kinds |= kind
+  }
+  return kinds
 }
 
 // stats

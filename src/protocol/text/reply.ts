@@ -35,6 +35,8 @@ export const TEXT = {
   flushNotAllowed: line('CLIENT_ERROR flush_all not allowed'),
   detailNotAllowed: line('CLIENT_ERROR stats detail not allowed'),
   dumpNotAllowed: line('CLIENT_ERROR stats cachedump not allowed'),
+  watchNotAllowed: line('CLIENT_ERROR watch commands not allowed'),
+  tooManyWatchers: line('WATCHER_TOO_MANY log watcher limit reached'),
   detailUsage: line('CLIENT_ERROR usage: stats detail on|off|dump'),
   shutdownDisabled: line('SERVER_ERROR: shutdown not enabled'),
   noMemoryReading: line('SERVER_ERROR out of memory reading request'),

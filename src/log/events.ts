@@ -1,0 +1,114 @@
+// What can be watched: the words of `watch`, and for each event its kind and its line, as protocol.txt ("Watchers") and the
+// recordings have them. An event travels as numbers and a text; its line is made of them only when somebody gets it.
+
+/** What can be watched, a bit each. */
+export const enum Kind {
+  RawCmds = 1 << 0,
+  Evictions = 1 << 1,
+  Fetchers = 1 << 2,
+  Mutations = 1 << 3,
+  SysEvents = 1 << 4,
+  ConnEvents = 1 << 5,
+  ProxyReqs = 1 << 6,
+  ProxyEvents = 1 << 7,
+  ProxyUser = 1 << 8,
+  Deletions = 1 << 9,
+  /** How many there are. */
+  Count = 10,
+}
+
+/**
+ * The words of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There is nothing
+ * to tell of commands as they come, which memcached tells nobody either, nor of a proxy, as there is none.
+ */
+export const KIND_WORDS: readonly (readonly [word: string, kind: Kind])[] = [
+  ['rawcmds', Kind.RawCmds],
+  ['evictions', Kind.Evictions],
+  ['fetchers', Kind.Fetchers],
+  ['mutations', Kind.Mutations],
+  ['sysevents', Kind.SysEvents],
+  ['connevents', Kind.ConnEvents],
+  ['proxyreqs', Kind.ProxyReqs],
+  ['proxyevents', Kind.ProxyEvents],
+  ['proxyuser', Kind.ProxyUser],
+  ['deletions', Kind.Deletions],
+]
+
+export const enum Event { ItemGet, ItemStore, Eviction, Deleted, ConnNew, ConnClose, SlabMove }
+
+/** What became of a look-up. */
+export const enum GetStatus { NotFound, Found, Flushed, Expired }
+
+/** What became of a store. */
+export const enum StoreStatus { NotStored, Stored, Exists, NotFound, TooLarge, NoMemory }
+
+export const enum Transport { Local, Tcp }
+
+export const enum CloseReason { Error, Normal, IdleTimeout }
+
+/** The command that deleted an item. */
+export const enum DeleteCommand { Delete, MetaDelete }
+
+const GET_STATUSES = ['not_found', 'found', 'flushed', 'expired']
+const STORE_STATUSES = ['not_stored', 'stored', 'exists', 'not_found', 'too_large', 'no_memory']
+/** In the order of the store's Mode. */
+const STORE_COMMANDS = ['set', 'add', 'replace', 'append', 'prepend', 'cas']
+const DELETE_COMMANDS = ['delete', 'md']
+const TRANSPORTS = ['local', 'tcp']
+const CLOSE_REASONS = ['error', 'normal', 'idle_timeout']
+
+/** The numbers of an event, at most. */
+export const NUMBERS_MAX = 5
+
+interface EventRow {
+  readonly kind: Kind
+  /** Its text is an address, which stands as it is, and no key, which is encoded. */
+  readonly hasAddress?: true
+  /**
+   * Its line from `type=` on.
+   * @param text of its key or address, encoded; @param client the file descriptor of whose doing it is
+   */
+  readonly line: (numbers: Int32Array, text: string, client: number) => string
+}
+
+/** By Event; the numbers come as the method of Log takes them. */
+const EVENT_ROWS: readonly EventRow[] = [
+  { kind: Kind.Fetchers, line: ([status, slabClass, size], key, client) =>
+    `type=item_get key=${key} status=${GET_STATUSES[status!]} clsid=${slabClass} cfd=${client} size=${size}` },
+  { kind: Kind.Mutations, line: ([status, command, ttl, slabClass, size], key, client) =>
+    `type=item_store key=${key} status=${STORE_STATUSES[status!]} cmd=${STORE_COMMANDS[command!]} ttl=${ttl} ` +
+    `clsid=${slabClass} cfd=${client} size=${size}` },
+  { kind: Kind.Evictions, line: ([isFetched, ttl, age, slabClass, size], key) =>
+    `type=eviction key=${key} fetch=${isFetched === 0 ? 'no' : 'yes'} ttl=${ttl} la=${age} clsid=${slabClass} size=${size}` },
+  { kind: Kind.Deletions, line: ([command, slabClass, size], key) =>
+    `type=deleted key=${key} cmd=${DELETE_COMMANDS[command!]} clsid=${slabClass} size=${size}` },
+  { kind: Kind.ConnEvents, hasAddress: true, line: ([transport, port], address, client) =>
+    `type=conn_new rip=${address} rport=${port} transport=${TRANSPORTS[transport!]} cfd=${client}` },
+  { kind: Kind.ConnEvents, hasAddress: true, line: ([transport, port, reason], address, client) =>
+    `type=conn_close rip=${address} rport=${port} transport=${TRANSPORTS[transport!]} reason=${CLOSE_REASONS[reason!]} cfd=${client}` },
+  { kind: Kind.SysEvents, line: ([from, to]) => `type=slab_move src=${from} dst=${to}` },
+]
+
+/** The kind of an event. */
+export function kindOf(event: Event): Kind { return EVENT_ROWS[event]!.kind }
+
+const HEX = '0123456789ABCDEF'
+/** Letters, digits and `-_.~` stand for themselves. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => /[\w.~-]/.test(String.fromCharCode(byte)) ? 1 : 0)
+
+/** The line of an event, from `type=` on; its text is `[start, end)` of `bytes`. */
+export function lineOf(event: Event, numbers: Int32Array, client: number, bytes: Uint8Array, start: number, end: number): string {
+  const { hasAddress, line } = EVENT_ROWS[event]!
+  const text = hasAddress ? Buffer.from(bytes.subarray(start, end)).toString('latin1') : encodeKey(bytes, start, end)
+  return line(numbers, text, client)
+}
+
+/** A key as it stands in a line: "URI encoded", as protocol.txt says. */
+function encodeKey(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!
+    text += IS_PLAIN[byte] === 1 ? String.fromCharCode(byte) : `%${HEX[byte >>> 4]}${HEX[byte & 15]}`
+  }
+  return text
+}

@@ -1,0 +1,289 @@
+// The log that `watch` shows, in memory that threads share: what is watched, and for each thread a ring of events that it
+// alone writes. The threads that serve watchers read all rings, each with marks of its own, see reader.ts. Nobody waits for
+// anybody: a thread whose ring has no room, because a reader has not come by, drops the event and counts it.
+//
+//   | control | thread 0 | thread 1 ... |     marks: a row of   | ring 0 | ring 1 ...      thread   head  isReading
+//    32 words   16 words each            a word a ring for each                                    where its ring ends,
+//                                        reader                                                    whether it reads
+//
+//   event    word 0      1      2     3     4       5       6       7 - 11   12         13
+//            word count  event  gid   gid   second  micros  client  numbers  textBytes  text ...
+//
+// An event lies in one piece; where it does not fit behind the last one, a word count of 0 says that the ring goes on at its
+// start. A head is stored, and with it everything before it told, when an event is complete; a mark when what lies before it
+// is not needed any more. A gid is taken only when there is room, so there are no gaps: a reader that misses one knows that
+// it is still to come.
+import { assert, MemslabError } from '../errors.js'
+import { type Clock } from '../clock.js'
+import { Memory } from '../memory/bytes.js'
+import { Locks } from '../memory/lock.js'
+import { Sequence } from '../memory/sequence.js'
+import { Counter, type Counters } from '../stats/counters.js'
+import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
+  type Transport } from './events.js'
+
+/** More are told that they are too many, as in memcached: each may hold a buffer of -o watcher_logbuf_size. */
+const WATCHERS_MAX = 20
+
+/** Words at the start. */
+const enum Word { Lock, Kinds, Watchers, Gid, KindCounts = 8, Threads = 32 }
+
+/** Words of a thread. */
+const enum Row { Head, IsReading, Stride = 16 }
+
+/** Words of an event. */
+export const enum Field {
+  Words, Event, GidLow, GidHigh, Second, Microsecond, Client, Numbers, TextBytes = 12, Text,
+}
+
+/** What a log is made of. */
+export interface LogParts {
+  /** -o worker_logbuf_size, in bytes. */
+  readonly ringBytes: number
+  readonly threads: number
+  /** The number of this thread, from 0. */
+  readonly thread: number
+  readonly clock: Clock
+  readonly counters: Counters
+}
+
+export class Log {
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  /** The words of a ring. */
+  readonly ringWords: number
+  private readonly text: Memory
+  private readonly locks: Locks
+  private readonly gid: Sequence
+  /** Where the ring of this thread ends, from its start. */
+  private head: number
+  /** How many words may be written before the readers are asked again. */
+  private free = 0
+
+  /** Zeroed memory for a log, to be shared between threads or not. */
+  static allocate(threads: number, ringBytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+    const bytes = (ringAt(threads, 0, 0) + threads * (ringBytes >> 2)) * 4
+    try {
+      return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes)
+    } catch {
+      throw new MemslabError('ENOMEM', `failed to allocate ${bytes} bytes for the log of ${threads} threads: Cannot allocate memory`)
+    }
+  }
+
+  /** @param memory made by `allocate` for as many threads */
+  constructor(readonly memory: ArrayBuffer | SharedArrayBuffer, private readonly parts: LogParts) {
+    const isShared = memory instanceof SharedArrayBuffer
+    this.words = new Int32Array(memory)
+    this.bytes = new Uint8Array(memory)
+    this.text = new Memory(this.bytes)
+    this.ringWords = parts.ringBytes >> 2
+    this.locks = new Locks(this.words, isShared)
+    this.gid = new Sequence(this.words, Word.Gid, isShared)
+    this.head = this.headOf(parts.thread)
+  }
+
+  get threads(): number { return this.parts.threads }
+  get thread(): number { return this.parts.thread }
+
+  // What is watched
+
+  /** Bits of Kind: of what events are wanted. 0 while nobody watches. Whoever asks often keeps it for a moment. */
+  get kinds(): number { return this.words[Word.Kinds]! }
+
+  /** How many watch. */
+  get watchers(): number { return Atomics.load(this.words, Word.Watchers) }
+
+  /** Somebody watches these kinds; false if there are too many already. */
+  addWatcher(kinds: number): boolean {
+    this.locks.take(Word.Lock)
+    try {
+      if (this.words[Word.Watchers] === WATCHERS_MAX) return false
+      this.countLocked(kinds, 1)
+      return true
+    } finally {
+      this.locks.release(Word.Lock)
+    }
+  }
+
+  removeWatcher(kinds: number): void {
+    this.locks.take(Word.Lock)
+    try { this.countLocked(kinds, -1) } finally { this.locks.release(Word.Lock) }
+  }
+
+  private countLocked(kinds: number, change: 1 | -1): void {
+    const { words } = this
+    words[Word.Watchers]! += change
+    let watched = 0
+    for (let index = 0; index < Kind.Count; index++) {
+      if ((kinds & (1 << index)) !== 0) words[Word.KindCounts + index]! += change
+      if (words[Word.KindCounts + index]! > 0) watched |= 1 << index
+    }
+    Atomics.store(words, Word.Kinds, watched)
+  }
+
+  // Events. Each looks for itself whether its kind is wanted.
+
+  itemGet(client: number, key: Uint8Array, start: number, end: number, status: GetStatus, slabClass: number, size: number): void {
+    if ((this.kinds & Kind.Fetchers) !== 0) this.write(Event.ItemGet, client, key, start, end, status, slabClass, size)
+  }
+
+  /** @param command in numbers of the store's Mode; @param ttl in seconds, 0 for ever, -1 if it is over already */
+  itemStore(client: number, key: Uint8Array, start: number, end: number, status: StoreStatus, command: number, ttl: number,
+    slabClass: number, size: number): void {
+    if ((this.kinds & Kind.Mutations) !== 0) {
+      this.write(Event.ItemStore, client, key, start, end, status, command, ttl, slabClass, size)
+    }
+  }
+
+  /** @param ttl in seconds, -1 for ever; @param age in seconds since its last use */
+  eviction(key: Uint8Array, start: number, end: number, isFetched: boolean, ttl: number, age: number, slabClass: number,
+    size: number): void {
+    if ((this.kinds & Kind.Evictions) !== 0) {
+      this.write(Event.Eviction, 0, key, start, end, isFetched ? 1 : 0, ttl, age, slabClass, size)
+    }
+  }
+
+  deleted(client: number, key: Uint8Array, start: number, end: number, command: DeleteCommand, slabClass: number, size: number): void {
+    if ((this.kinds & Kind.Deletions) !== 0) this.write(Event.Deleted, client, key, start, end, command, slabClass, size)
+  }
+
+  connNew(client: number, address: string, port: number, transport: Transport): void {
+    if ((this.kinds & Kind.ConnEvents) === 0) return
+    const text = Buffer.from(address, 'latin1')
+    this.write(Event.ConnNew, client, text, 0, text.length, transport, port)
+  }
+
+  connClose(client: number, address: string, port: number, transport: Transport, reason: CloseReason): void {
+    if ((this.kinds & Kind.ConnEvents) === 0) return
+    const text = Buffer.from(address, 'latin1')
+    this.write(Event.ConnClose, client, text, 0, text.length, transport, port, reason)
+  }
+
+  slabMove(from: number, to: number): void {
+    if ((this.kinds & Kind.SysEvents) !== 0) this.write(Event.SlabMove, 0, this.bytes, 0, 0, from, to)
+  }
+
+  // The ring of this thread
+
+  private write(event: Event, client: number, text: Uint8Array, start: number, end: number,
+    first: number, second: number, third = 0, fourth = 0, fifth = 0): void {
+    const { clock, counters } = this.parts
+    const { words, gid } = this
+    const count = Field.Text + ((end - start + 3) >> 2)
+    if (!this.makeRoom(count)) return counters.add(Counter.LogWorkerDropped)
+    const at = this.ringStart(this.thread) + this.head
+    const milliseconds = clock.milliseconds()
+    gid.advance()
+    words[at + Field.Words] = count
+    words[at + Field.Event] = event
+    words[at + Field.GidLow] = gid.low
+    words[at + Field.GidHigh] = gid.high
+    words[at + Field.Second] = Math.floor(milliseconds / 1000)
+    words[at + Field.Microsecond] = Math.floor((milliseconds % 1000) * 1000)
+    words[at + Field.Client] = client
+    words[at + Field.Numbers] = first
+    words[at + Field.Numbers + 1] = second
+    words[at + Field.Numbers + 2] = third
+    words[at + Field.Numbers + 3] = fourth
+    words[at + Field.Numbers + 4] = fifth
+    words[at + Field.TextBytes] = end - start
+    this.text.copyFrom(text, start, (at + Field.Text) * 4, end - start)
+    this.head = (this.head + count) % this.ringWords
+    this.free -= count
+    Atomics.store(words, rowOf(this.thread) + Row.Head, this.head)
+    counters.add(Counter.LogWorkerWritten)
+  }
+
+  /** Makes `head` a place for so many words; false if some reader still needs what lies there. */
+  private makeRoom(count: number): boolean {
+    const rest = this.ringWords - this.head
+    const needed = count <= rest ? count : rest + count
+    if (needed > this.free) this.free = this.findFree()
+    if (needed > this.free) return false
+    if (count > rest) {
+      this.words[this.ringStart(this.thread) + this.head] = 0
+      this.head = 0
+      this.free -= rest
+    }
+    return true
+  }
+
+  /** How many words may be written: one stays between the head and the marks, so that a full ring is no empty one. */
+  private findFree(): number {
+    let used = 0
+    for (let reader = 0; reader < this.threads; reader++) {
+      if (!this.isReading(reader)) continue
+      used = Math.max(used, this.distance(this.markOf(reader, this.thread), this.head))
+    }
+    return this.ringWords - 1 - used
+  }
+
+  /** The words from one place of a ring on to another. */
+  private distance(from: number, to: number): number { return to >= from ? to - from : to - from + this.ringWords }
+
+  // For readers
+
+  /** The low half of the last gid. */
+  get lastGid(): number { return Atomics.load(this.words, Word.Gid) }
+
+  /** The index of the first word of a ring. */
+  ringStart(thread: number): number { return ringAt(this.threads, thread, this.ringWords) }
+
+  headOf(thread: number): number { return Atomics.load(this.words, rowOf(thread) + Row.Head) }
+
+  markOf(reader: number, thread: number): number { return Atomics.load(this.words, markAt(this.threads, reader, thread)) }
+  setMark(reader: number, thread: number, place: number): void { Atomics.store(this.words, markAt(this.threads, reader, thread), place) }
+
+  isReading(reader: number): boolean { return Atomics.load(this.words, rowOf(reader) + Row.IsReading) !== 0 }
+  setReading(reader: number, isReading: boolean): void { Atomics.store(this.words, rowOf(reader) + Row.IsReading, isReading ? 1 : 0) }
+
+  /** How many words some reader has still to read. */
+  get unreadWords(): number {
+    let unread = 0
+    for (let reader = 0; reader < this.threads; reader++) {
+      if (!this.isReading(reader)) continue
+      for (let thread = 0; thread < this.threads; thread++) unread += this.distance(this.markOf(reader, thread), this.headOf(thread))
+    }
+    return unread
+  }
+
+  /** Throws if something is inconsistent. Nobody else may be at work. */
+  verify(): void {
+    const { words } = this
+    let watched = 0
+    for (let index = 0; index < Kind.Count; index++) {
+      const count = words[Word.KindCounts + index]!
+      assert(count >= 0 && count <= this.watchers, `${count} of ${this.watchers} watchers want kind ${index}`)
+      if (count > 0) watched |= 1 << index
+    }
+    assert(watched === this.kinds, 'what is watched is not what watchers want')
+    for (let reader = 0; reader < this.threads; reader++) {
+      if (!this.isReading(reader)) continue
+      assert(this.watchers > 0, `thread ${reader} reads for nobody`)
+      for (let thread = 0; thread < this.threads; thread++) this.verifyRing(thread, this.markOf(reader, thread))
+    }
+  }
+
+  /** What lies between a mark and the head of a ring are events, one behind the other. */
+  private verifyRing(thread: number, mark: number): void {
+    const head = this.headOf(thread)
+    let place = mark
+    for (let left = this.distance(mark, head); left > 0;) {
+      const count = this.words[this.ringStart(thread) + place]!
+      const step = count === 0 ? this.ringWords - place : count
+      assert(step <= left && (count === 0 || count >= Field.Text), `an event of ${count} words in ring ${thread}`)
+      left -= step
+      place = (place + step) % this.ringWords
+    }
+    assert(place === head, `ring ${thread} does not end with an event`)
+  }
+}
+
+function rowOf(thread: number): number { return Word.Threads + thread * Row.Stride }
+
+/** The word that says how far a thread has read the ring of another. */
+function markAt(threads: number, reader: number, thread: number): number { return rowOf(threads) + reader * threads + thread }
+
+function ringAt(threads: number, thread: number, ringWords: number): number {
+  return rowOf(threads) + threads * threads + thread * ringWords
+}
