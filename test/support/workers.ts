@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 import { Server } from '../../dist/server.js'
 import type { Options } from '../../src/options.js'
+import type { Task } from '../../src/workers/messages.js'
 import type { Bytes } from './bytes.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
@@ -67,6 +68,9 @@ export async function startThreads(t: Ends, options: Partial<Options> = {}): Pro
   }
 }
 
+/** What no user of a server sees of it. */
+interface Inside { readonly pool?: { readonly workers: readonly { ask(task: Task): Promise<unknown> }[] } }
+
 /** How much the clients have sent, and the server read, in whichever thread. */
 class Progress {
   private sentBytes = 0
@@ -83,12 +87,19 @@ class Progress {
     while (this.server.store.log.unreadWords > 0 && performance.now() < deadline) await turn()
   }
 
+  /** What is read is counted before it is served. A thread that answers a task, of which nothing comes, has served it. */
+  private async finished(): Promise<void> {
+    const { pool } = this.server as unknown as Inside
+    await Promise.all(pool?.workers.map(worker => worker.ask({ do: 'follow', opened: { listening: [], udp: [] } }).catch(() => {})) ?? [])
+  }
+
   /** Until everything has been read that was sent; the answers are written in the same breath. */
   async settle(): Promise<void> {
     const deadline = performance.now() + READ_MS
     while (this.readBytes < this.sentBytes && performance.now() < deadline) await turn()
     // what is not read now never will be, of who is gone or not listened to, or its count has been reset
     this.sentBytes = this.readBytes
+    await this.finished()
     for (let count = 0; count < TURNS; count++) await turn()
   }
 }
