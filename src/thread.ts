@@ -235,7 +235,7 @@ export class Thread implements Host {
   }
 
   private settings(): Rows {
-    const { now } = this.store.context
+    const { automove, context: { now } } = this.store
     let oldest = 0
     for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
       oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
@@ -245,6 +245,10 @@ export class Thread implements Host {
       udpport: this.udpPort,
       oldest,
       maxbytes: this.store.maxbytes,
+      slabAutomove: automove.mode,
+      slabAutomoveRatio: automove.ratio,
+      slabAutomoveWindow: automove.window,
+      slabAutomoveFreeratio: automove.freeRatio,
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
     })

@@ -7,10 +7,12 @@ export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
+  /** What became of the items, and chunks of items, in pages that were moved. */
+  Rescues, ChunkRescues, InlineReclaims, BusyItems, BusyDeletes, BusyNoMemory,
   SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts,
   /** References to items that sessions hold, reserved ones and ones being sent: see `held`. */
   RefsHeld,
-  Count = 40,
+  Count = 48,
 }
 
 /** What a thread counts for each slab class. */

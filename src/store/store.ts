@@ -6,13 +6,18 @@ import { ClassWord, ShardWord, Size, State, StoreWord } from '../memory/layout.j
 import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
 import { Counter, Counters } from '../stats/counters.js'
+import { Automove, AutomoveSettings } from './automove.js'
+import { SlabClasses } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { Hash } from './hash.js'
 import { Items } from './items.js'
 import { Lru } from './lru.js'
+import { Mover } from './mover.js'
+import { Moves } from './moves.js'
+import { Rebalance, type ArenaParts } from './rebalance.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
-import { SlabClasses, Slabs } from './slabs.js'
+import { Slabs } from './slabs.js'
 import { Space } from './space.js'
 import { Sweep } from './sweep.js'
 import { Table } from './table.js'
@@ -31,8 +36,11 @@ export interface StoreOptions extends StoreSettings {
   trackSizes: boolean
   /** Whether `balanceStep` puts the lists in order. */
   lruMaintainer: boolean
-  /** 0: pages move only when a class has nothing to evict; otherwise `balanceStep` moves them too. */
+  /** How pages move by themselves at the start, see automove.ts. With mode 0 only when a class has nothing to evict. */
   slabAutomove: number
+  slabAutomoveRatio: number
+  slabAutomoveWindow: number
+  slabAutomoveFreeratio: number
   /** Bytes that each thread wants beside the items in the first arena, so that copies between the two stay inside one buffer. */
   ioBytes: number
   /** Whether other threads will work on the store. */
@@ -69,6 +77,9 @@ export class Store {
   readonly classes: SlabClasses
   readonly shards: readonly Shard[]
   readonly counters: Counters
+  /** How pages move by themselves; commands change it. */
+  readonly automove: AutomoveSettings
+  readonly rebalance: Rebalance
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
@@ -104,12 +115,19 @@ export class Store {
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
       first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined)
+    this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.alarm))
+    this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
+      this.context, options.maxbytes)
     this.first = this.shards[0]!
     this.sweeps = this.shards.map(shard => new Sweep(shard, this.context))
     if (attached !== undefined) return
     hash.randomize()
+    this.automove.mode = options.slabAutomove
+    this.automove.ratio = options.slabAutomoveRatio
+    this.automove.window = options.slabAutomoveWindow
+    this.automove.freeRatio = options.slabAutomoveFreeratio
     this.limitBytes(options.maxbytes)
   }
 
@@ -192,7 +210,10 @@ export class Store {
 
   // Memory
 
-  /** Sets the limit in bytes, up to the memory reserved at the start; false beyond that. */
+  /**
+   * Sets the limit in bytes, up to the memory reserved at the start; false beyond that. Pages over a lower limit are emptied
+   * in the background and then not used until it rises.
+   */
   setMemoryLimit(bytes: number): boolean {
     if (bytes > this.options.maxbytes) return false
     this.locks.take(this.lock)
@@ -204,6 +225,7 @@ export class Store {
   private limitBytes(bytes: number): void {
     this.context.maxbytes = bytes
     for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(bytes / this.shards.length)
+    for (const { slabs } of this.shards) if (slabs.poolPages > 0) slabs.withdrawPool()
   }
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
@@ -221,19 +243,23 @@ export class Store {
 
   // Background
 
-  /** Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes. */
+  /** Puts the lists of each class in order, a bounded number of moves, and decides whether a page should move. */
   balanceStep(): void {
     this.refreshTime()
+    this.rebalance.decide()
     // without new items the lists stay as they are
     const stored = this.counters.sum(Counter.TotalItems)
     if (stored === this.storedAtBalance) return
     this.storedAtBalance = stored
     this.counters.add(Counter.LruJuggles)
-    const { lruMaintainer, slabReassign, slabAutomove } = this.options
-    for (const shard of this.shards) {
-      if (lruMaintainer) this.balance(shard)
-      if (slabReassign && slabAutomove > 0) shard.space.shareOut()
-    }
+    if (this.options.lruMaintainer) for (const shard of this.shards) this.balance(shard)
+  }
+
+  /** Goes on with a page that is moving between classes. @returns whether one is */
+  moveStep(): boolean {
+    if (!this.rebalance.isUnderWay) return false
+    this.refreshTime()
+    return this.rebalance.step()
   }
 
   private balance(shard: Shard): void {
@@ -351,5 +377,11 @@ function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, co
   const lru = new Lru(arena, items, slabs, options, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
   const space = new Space(arena, items, table, slabs, lru, context)
-  return new Shard(arena, items, table, slabs, lru, space, context)
+  return new Shard(arena, items, table, slabs, lru, space, context, new Moves(arena.words, shardWords))
+}
+
+/** What moves the pages of a shard. */
+function movingParts({ items, table, slabs, lru, space, moves }: Shard, context: StoreContext, settings: AutomoveSettings): ArenaParts {
+  const mover = new Mover(items, table, slabs, lru, space, moves, context)
+  return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
 }

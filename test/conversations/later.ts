@@ -14,7 +14,6 @@ interface Row {
 }
 
 export const waitingRows: readonly Row[] = [
-  { reason: 'moving pages by command', sends: /^slabs /m },
   { reason: 'tuning the LRU by command', sends: /^lru /m },
   { reason: 'the crawler\'s commands', sends: /^lru_crawler /m },
   { reason: 'watching', sends: /^watch /m },

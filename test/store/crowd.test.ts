@@ -28,7 +28,7 @@ async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promi
   const members = Array.from({ length: THREADS }, (_, index): MemberData =>
     ({ shared, gate, threads: THREADS, thread: index + 1, seed: SEED, operations: OPERATIONS * (work.share ?? 1), ...work }))
   await runThreads(new URL('crowd.ts', import.meta.url), members, () => {
-    subject.store.balanceStep()
+    subject.movePages(5)
     subject.store.sweepStep()
   })
   subject.verify()

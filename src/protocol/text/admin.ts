@@ -6,6 +6,7 @@ import { type Rows } from '../host.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { TEXT } from './reply.js'
+import { slabs } from './slabs.js'
 
 const MEBIBYTE = 1024 * 1024
 /** memcached's own bounds of cache_memlimit, in MiB. */
@@ -27,6 +28,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
   ['refresh_certs', refreshCerts],
+  ['slabs', slabs],
   ['stats', stats],
 ]
 
