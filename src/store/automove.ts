@@ -45,22 +45,28 @@ const STALE_SECONDS_MIN = 2
 /** A class that evicts what is younger by this factor is helped without waiting for a window. */
 const URGENT_RATIO = 0.5
 
+/** How many windows are waited at most until what a move has changed shows. */
+const PAUSE_WINDOWS = 5
+const LONG_AGO = -Infinity
+
 /** What is remembered of a class. */
 interface Trend {
-  /** The age of what it would evict next, averaged over the last `samples` seconds, up to a window of them. */
+  /** The age of what it would evict next, averaged over the last `samples` seconds, up to a window; below 0 they are yet to begin. */
   age: number
   samples: number
   pages: number
   /** When it last evicted or got a page, in store time. */
   stirredAt: number
   evictedAt: number
-  /** Since when it has more free chunks than it needs. */
+  /** Since when it has more free chunks than it needs; Infinity if it has not. */
   excessSince: number
 }
 
 export class Automove {
   private readonly trends: Trend[]
   private sampledAt = 0
+  /** The class that mode 2 came to last: they have their turns. */
+  private helpedLast = 0
   /** The classes that have evicted since the last sample, and since the last step. */
   private readonly hasEvicted: Uint8Array
   private readonly isEvicting: Uint8Array
@@ -69,7 +75,7 @@ export class Automove {
     private readonly context: StoreContext, private readonly settings: AutomoveSettings) {
     const count = slabs.classes.largest + 1
     this.trends = Array.from({ length: count }, () =>
-      ({ age: 0, samples: 0, pages: 0, stirredAt: 0, evictedAt: 0, excessSince: 0 }))
+      ({ age: 0, samples: 0, pages: 0, stirredAt: LONG_AGO, evictedAt: LONG_AGO, excessSince: Infinity }))
     this.hasEvicted = new Uint8Array(count)
     this.isEvicting = new Uint8Array(count)
   }
@@ -134,10 +140,10 @@ export class Automove {
       const pages = slabs.get(slabClass, ClassWord.PageCount)
       const hasItems = this.space.oldest(slabClass) !== NO_ITEM
       trend.samples = hasItems ? Math.min(trend.samples + 1, settings.window) : 0
-      trend.age = hasItems ? trend.age + (this.ageOf(slabClass) - trend.age) / trend.samples : 0
+      trend.age += (this.ageOf(slabClass) - trend.age) / Math.max(trend.samples, 1)
       if (this.hasEvicted[slabClass] === 1) trend.evictedAt = trend.stirredAt = now
       if (pages > trend.pages) trend.stirredAt = now
-      if (!this.hasExcess(slabClass)) trend.excessSince = now
+      trend.excessSince = this.hasExcess(slabClass) ? Math.min(trend.excessSince, now) : Infinity
       trend.pages = pages
     }
     this.hasEvicted.fill(0)
@@ -152,9 +158,13 @@ export class Automove {
 
   /** Mode 2: a page for a class that has just evicted. */
   private moveForAny(): Move | undefined {
-    const to = this.isEvicting.indexOf(1)
-    const from = to < 0 ? 0 : this.pickSource(to)
-    return from === 0 ? undefined : { from, to }
+    const { largest } = this.slabs.classes
+    for (let tries = 0; tries < largest; tries++) {
+      const to = this.helpedLast = this.helpedLast % largest + 1
+      const from = this.isEvicting[to] === 1 ? this.pickSource(to) : 0
+      if (from > 0) return { from, to }
+    }
+    return undefined
   }
 
   private excessMove(): Move | undefined {
@@ -166,19 +176,27 @@ export class Automove {
   /** Whether a moment lies a whole window back. */
   private isBefore(second: number): boolean { return this.context.now - second >= this.settings.window }
 
-  /** By the ages of the window. */
+  /** By the ages of a whole window. It takes as long as items live until ages show what a page has changed, so that is waited for. */
   private agedMove(): Move | undefined {
-    return this.moveByAge(this.settings.ratio, slabClass => !this.isBefore(this.trends[slabClass]!.evictedAt),
-      slabClass => this.trends[slabClass]!.age)
+    const { trends, settings } = this
+    const move = this.moveByAge(settings.ratio, slabClass => !this.isBefore(trends[slabClass]!.evictedAt),
+      slabClass => trends[slabClass]!.samples < settings.window ? undefined : trends[slabClass]!.age)
+    if (move === undefined) return undefined
+    const pause = Math.min(this.ageOf(move.to), PAUSE_WINDOWS * settings.window)
+    trends[move.from]!.samples = trends[move.to]!.samples = -pause
+    return move
   }
 
-  /** By the ages of now, if they are far apart. */
+  /** By the ages of now, if they are far apart, for a class that has used up what it was given last. */
   private urgentMove(): Move | undefined {
-    return this.moveByAge(Math.min(this.settings.ratio, URGENT_RATIO), slabClass => this.isEvicting[slabClass] === 1,
-      slabClass => this.ageOf(slabClass))
+    const { isEvicting, slabs } = this
+    return this.moveByAge(Math.min(this.settings.ratio, URGENT_RATIO),
+      slabClass => isEvicting[slabClass] === 1 && !slabs.hasChunkLeft(slabClass), slabClass => this.ageOf(slabClass))
   }
 
-  private moveByAge(ratio: number, isHungry: (slabClass: number) => boolean, ageOf: (slabClass: number) => number): Move | undefined {
+  /** @param ageOf undefined: nothing is known of it yet */
+  private moveByAge(ratio: number, isHungry: (slabClass: number) => boolean,
+    ageOf: (slabClass: number) => number | undefined): Move | undefined {
     const { slabs } = this
     let youngest = 0
     let oldest = 0
@@ -186,6 +204,7 @@ export class Automove {
     let oldAge = -1
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
       const age = ageOf(slabClass)
+      if (age === undefined) continue
       if (isHungry(slabClass) && age < youngAge) [youngest, youngAge] = [slabClass, age]
       if (slabs.canSpare(slabClass) && age > oldAge) [oldest, oldAge] = [slabClass, age]
     }

@@ -1,6 +1,6 @@
 // Empties one page of an arena and gives it away, in bounded steps between which everybody goes on. From its beginning no
 // free chunk of the page is handed out any more. Each item in it is copied to a chunk elsewhere in its class, room for which
-// is made by evicting, and the copy takes its place in the table, the list and the pieces; what is dead is dropped. What
+// is made by evicting if there is none, and the copy takes its place in the table, the list and the pieces; what is dead is dropped. What
 // somebody holds, a reader or a writer, is met again in the next pass. When nothing is left the page goes where it is to go.
 //
 // The stripe of an item is held while it is moved, so nobody can be reading or changing it then; a class only for what
@@ -153,11 +153,11 @@ export class Mover {
     const { slabs, space } = this
     this.isRoomMade = true
     slabs.lock(slabClass)
-    let chunk = slabs.takeOwnLocked(slabClass)
+    let chunk = slabs.takeLocked(slabClass)
     for (let tries = 0; chunk === NO_ITEM && this.isRoomMade && tries < ROOM_TRIES && this.table.holds(hash, item); tries++) {
       this.isRoomMade = space.evictLocked(slabClass) !== Dropped.Nothing
       this.cost += ITEM_COST
-      chunk = slabs.takeOwnLocked(slabClass)
+      chunk = slabs.takeLocked(slabClass)
     }
     slabs.unlock(slabClass)
     return chunk

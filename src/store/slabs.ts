@@ -78,21 +78,21 @@ export class Slabs {
     return this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount) + this.get(slabClass, ClassWord.CarveLeft)
   }
 
+  /** Whether a class has a chunk to hand out without another page. */
+  hasChunkLeft(slabClass: number): boolean {
+    return this.get(slabClass, ClassWord.FreeCount) > 0 || this.get(slabClass, ClassWord.CarveLeft) > 0
+  }
+
   /**
    * A chunk that is free or can be carved from a page, marked as reserved; NO_ITEM if the class has none and may have no
    * further page.
    */
   takeLocked(slabClass: number): ItemId {
-    const chunk = this.takeOwnLocked(slabClass)
-    return chunk !== NO_ITEM || !this.takePage(slabClass) ? chunk : this.takeOwnLocked(slabClass)
-  }
-
-  /** As `takeLocked`, without a further page. */
-  takeOwnLocked(slabClass: number): ItemId {
-    let chunk = this.words[this.word(slabClass, ClassWord.FreeHead)]! as ItemId
+    const head = this.word(slabClass, ClassWord.FreeHead)
+    let chunk = this.words[head]! as ItemId
     if (chunk !== NO_ITEM) this.unhookFree(slabClass, chunk)
-    else if (this.get(slabClass, ClassWord.CarveLeft) > 0) chunk = this.carveLocked(slabClass)
-    else return NO_ITEM
+    else chunk = this.carveLocked(slabClass)
+    if (chunk === NO_ITEM) return NO_ITEM
     this.words[chunk + ItemWord.State] = 1
     const use = this.pageUse + (chunk >>> Size.PageShift)
     if (this.words[use]!++ === 0) this.countEmptyPages(-1)
@@ -101,6 +101,7 @@ export class Slabs {
   }
 
   private carveLocked(slabClass: number): ItemId {
+    if (this.get(slabClass, ClassWord.CarveLeft) === 0 && !this.takePage(slabClass)) return NO_ITEM
     const next = this.word(slabClass, ClassWord.CarveNext)
     const chunk = this.words[next]! as ItemId
     this.words[next] = chunk + (this.classes.chunkBytes[slabClass]! >> 2)
