@@ -22,12 +22,13 @@ export class LookAside {
   private readonly hit: Buffer             // an answer with some key
   private readonly answers: Buffer         // those of the batch under way
 
-  constructor(keyCount: number, exponent: number, valueBytes: number) {
+  // Keys begin with `letter`.
+  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly letter = 'k') {
     const prng = new Prng(SEED)
     this.keys = Uint32Array.from(shuffle(Array.from({ length: keyCount }, (_, index) => index), prng))
     this.zipf = new Zipf(keyCount, exponent, prng)
     this.value = Buffer.alloc(valueBytes, 'look-aside ')
-    this.hit = Buffer.concat([Buffer.from(`VALUE ${keyText(0)} 0 ${valueBytes}\r\n`), this.value, Buffer.from('\r\nEND\r\n')])
+    this.hit = Buffer.concat([Buffer.from(`VALUE ${this.keyText(0)} 0 ${valueBytes}\r\n`), this.value, Buffer.from('\r\nEND\r\n')])
     this.answers = Buffer.alloc(BATCH * this.hit.length)
   }
 
@@ -38,7 +39,7 @@ export class LookAside {
     const batches = Math.ceil(gets / 2 / BATCH) * 2
     let hits = 0
     for (let batch = 0; batch < batches; batch++) {
-      const keys = Array.from({ length: BATCH }, () => keyText(this.keys[this.zipf.next()]!))
+      const keys = Array.from({ length: BATCH }, () => this.keyText(this.keys[this.zipf.next()]!))
       const missing = await this.getAll(socket, keys)
       if (missing.length > 0) await this.setAll(socket, missing)
       if (batch >= batches / 2) hits += BATCH - missing.length
@@ -104,8 +105,6 @@ export class LookAside {
       socket.write(Buffer.concat(request))
     })
   }
-}
 
-function keyText(index: number): string {
-  return String(index).padStart(KEY_BYTES, 'k')
+  private keyText(index: number): string { return String(index).padStart(KEY_BYTES, this.letter) }
 }

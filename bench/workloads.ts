@@ -61,9 +61,11 @@ export interface StartWorkload extends Row {
   readonly threads: number
 }
 
-// Look-aside use: get, and on a miss set. Keys come by popularity, and there is `timesMemory` more data than memory.
+// Look-aside use: get, and on a miss set. Keys come by popularity, and there is `timesMemory` more data than memory. With
+// `firstBytes` the cache was first used, until it was full, for other keys with values of that size.
 export interface HitsWorkload extends Row {
   readonly kind: 'hits'
+  readonly firstBytes?: number
   readonly valueBytes: number
   readonly megabytes: number
   readonly timesMemory: number

@@ -65,8 +65,8 @@ t.test('pages go from class to class while everybody stores', async t => {
 })
 
 t.test('pages are emptied all the time while everybody reads and writes what is in them', async t => {
-  const { subject } = await crowd(t, { stripes: 4, maxbytes: 16 * MIB, itemSizeMax: 2 * MIB, slabAutomove: 2 },
-    { keys: 240, sizes: [300, 4000, 16_000, 60_000, 700_000], flushes: 1, share: 1 / 2, moves: true })
+  const { subject } = await crowd(t, { stripes: 4, maxbytes: 12 * MIB, itemSizeMax: 2 * MIB, factor: 3, slabAutomove: 2 },
+    { keys: 300, sizes: [300, 4000, 16_000, 60_000, 600_000], flushes: 1, share: 1 / 10, moves: true })
   t.ok(subject.store.counters.sum(Counter.Rescues) > 0, `${subject.store.counters.sum(Counter.Rescues)} items and ` +
     `${subject.store.counters.sum(Counter.ChunkRescues)} pieces of ${subject.store.counters.sum(Counter.SlabsMoved)} pages were moved`)
 })
