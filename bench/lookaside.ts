@@ -25,12 +25,13 @@ export class LookAside {
   private readonly hit: Buffer             // an answer with some key
   private readonly answers: Buffer         // those of the batch under way
 
-  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly onceShare = 0) {
+  // Keys begin with `letter`.
+  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly onceShare = 0, private readonly letter = 'k') {
     const prng = new Prng(SEED)
     this.keys = Uint32Array.from(shuffle(Array.from({ length: keyCount }, (_, index) => index), prng))
     this.zipf = new Zipf(keyCount, exponent, prng)
     this.value = Buffer.alloc(valueBytes, 'look-aside ')
-    this.hit = Buffer.concat([Buffer.from(`VALUE ${keyText(0)} 0 ${valueBytes}\r\n`), this.value, Buffer.from('\r\nEND\r\n')])
+    this.hit = Buffer.concat([Buffer.from(`VALUE ${this.keyText(0)} 0 ${valueBytes}\r\n`), this.value, Buffer.from('\r\nEND\r\n')])
     this.answers = Buffer.alloc(BATCH * this.hit.length)
   }
 
@@ -57,7 +58,7 @@ export class LookAside {
 
   private nextKey(): string {
     const isOnce = this.onceShare > 0 && this.dice.next() < this.onceShare
-    return keyText(isOnce ? this.keys.length + this.onceCount++ : this.keys[this.zipf.next()]!)
+    return this.keyText(isOnce ? this.keys.length + this.onceCount++ : this.keys[this.zipf.next()]!)
   }
 
   // Returns the keys that were missing.
@@ -117,8 +118,6 @@ export class LookAside {
       socket.write(Buffer.concat(request))
     })
   }
-}
 
-function keyText(index: number): string {
-  return String(index).padStart(KEY_BYTES, 'k')
+  private keyText(index: number): string { return String(index).padStart(KEY_BYTES, this.letter) }
 }

@@ -164,10 +164,16 @@ async function measureOnce(workload: SpeedWorkload, server: RunningServer, { rou
 }
 
 async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResult['sides']> {
-  const keys = Math.floor(workload.megabytes * 2 ** 20 * workload.timesMemory / workload.valueBytes)
+  const { megabytes, timesMemory, zipfExponent, firstBytes, valueBytes, onceShare } = workload
+  const keysOf = (bytes: number): number => Math.floor(megabytes * 2 ** 20 * timesMemory / bytes)
+  const keys = keysOf(valueBytes)
   const gets = plan.quick ? keys : keys * GETS_PER_KEY
-  return oneByOne(plan, workload.megabytes, async server => {
-    const client = new LookAside(keys, workload.zipfExponent, workload.valueBytes, workload.onceShare)
+  return oneByOne(plan, megabytes, async server => {
+    if (firstBytes !== undefined) {
+      await new LookAside(keysOf(firstBytes), zipfExponent, firstBytes, 0, 'f').run(server.port, keysOf(firstBytes))
+      await sleep(SETTLE_MS)
+    }
+    const client = new LookAside(keys, zipfExponent, valueBytes, onceShare)
     return { server: server.name, gets, hitRatio: await client.run(server.port, gets) }
   })
 }

@@ -53,6 +53,8 @@ const rows: readonly Workload[] = [
   { kind: 'start', name: 'memory, start -m 16384', megabytes: 16384, threads: 1 },
   { kind: 'hits', name: 'hit ratio 1 KiB', valueBytes: 1024, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
   { kind: 'hits', name: 'hit ratio 1 KiB, 30 % once', valueBytes: 1024, megabytes: 64, timesMemory: 10, zipfExponent: 0.99, onceShare: 0.3 },
+  { kind: 'hits', name: 'hit ratio 10 KiB', valueBytes: 10_240, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
+  { kind: 'hits', name: 'hit ratio 1 KiB, then 10 KiB', firstBytes: 1024, valueBytes: 10_240, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
   { kind: 'garbage', name: 'garbage' },
   { kind: 'layers', name: 'layers' },
   { kind: 'locks', name: 'locks' },

@@ -63,8 +63,10 @@ export interface StartWorkload extends Row {
 
 // Look-aside use: get, and on a miss set. Keys come by popularity, and there is `timesMemory` more data than memory.
 // `onceShare` of the gets are for keys that never come again, as when somebody reads through everything; they do not count.
+// With `firstBytes` the cache was first used, until it was full, for other keys with values of that size.
 export interface HitsWorkload extends Row {
   readonly kind: 'hits'
+  readonly firstBytes?: number
   readonly valueBytes: number
   readonly megabytes: number
   readonly timesMemory: number

@@ -1,10 +1,12 @@
-// The work that goes on beside the requests, in bounded steps: lists are put in order, pages shared out, dead items
-// reclaimed. While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together
-// once a second, as it is waking up that costs an idle process its time. A crawl that a client asked for has steps of its own.
+// The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed.
+// While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
+// as it is waking up that costs an idle process its time. A page that is moving gets a step of its own every 10 ms, and so
+// does a crawl that a client asked for.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
 
+const MOVING_MS = 10
 const BUSY_MS = 100
 const IDLE_MS = 1000
 const CRAWL_MS = 10
@@ -15,6 +17,10 @@ export class Background {
   private stopCrawl: (() => void) | undefined
   /** What had been read from clients at the last step. */
   private bytesRead = 0
+  /** The pace while no page moves. */
+  private restMs = BUSY_MS
+  /** How long the last of the other steps is ago. */
+  private sinceStepMs = 0
 
   constructor(private readonly store: Store, private readonly clock: Clock) {}
 
@@ -45,12 +51,21 @@ export class Background {
 
   private step(): void {
     const { store } = this
+    this.sinceStepMs += this.intervalMs
+    store.moveStep()
+    if (this.sinceStepMs >= BUSY_MS) this.otherSteps()
+    this.setPace(store.rebalance.isUnderWay ? MOVING_MS : this.restMs)
+  }
+
+  private otherSteps(): void {
+    const { store } = this
     const bytesRead = store.counters.sum(Counter.BytesRead)
     const isQuiet = bytesRead === this.bytesRead
     this.bytesRead = bytesRead
     const isUnfinished = store.balanceStep()
     // as much is walked in a second whatever the pace
-    for (let done = 0; store.crawler.isOn && done < this.intervalMs; done += BUSY_MS) store.sweepStep(BUSY_MS)
-    this.setPace(isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS)
+    for (let done = 0; store.crawler.isOn && done < this.sinceStepMs; done += BUSY_MS) store.sweepStep(BUSY_MS)
+    this.sinceStepMs = 0
+    this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
   }
 }

@@ -257,8 +257,8 @@ export class Thread implements Host {
   }
 
   private settings(): Rows {
-    const { now } = this.store.context
-    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = this.store.tuning
+    const { automove, tuning, context: { now } } = this.store
+    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = tuning
     let oldest = 0
     for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
       oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
@@ -268,6 +268,10 @@ export class Thread implements Host {
       udpport: this.udpPort,
       oldest,
       maxbytes: this.store.maxbytes,
+      slabAutomove: automove.mode,
+      slabAutomoveRatio: automove.ratio,
+      slabAutomoveWindow: automove.window,
+      slabAutomoveFreeratio: automove.freeRatio,
       verbosity: this.verbosity,
       detailEnabled: this.prefixes.isOn,
       lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,

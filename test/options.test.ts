@@ -118,8 +118,6 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-o hash_algorithm=jenkins', /hash_algorithm.*ignored/],
   ['-o hashpower=20,no_hashexpand,tail_repair_time=10', /hashpower/, /no_hashexpand/, /tail_repair_time/],
   ['-o read_buf_mem_limit=5,resp_obj_mem_limit=5,sock_cookie_id=3', /read_buf/, /resp_obj/, /sock_cookie/],
-  ['-o no_slab_reassign,slab_automove=2,slab_automove_ratio=0.5,slab_automove_window=20',
-    /ratio/, /window/],
   ['-o modern,inline_ascii_resp,no_drop_privileges,relaxed_privileges', /modern/, /inline/, /drop_priv/, /relaxed/],
   ['-a 700', /-a.*without -s/],
   ['-s /run/m.sock -p 11212', /-s.*-p, -U, -l and -Z have no effect/],
@@ -143,10 +141,10 @@ t.test('options without effect are accepted with a line each', async t => {
 })
 
 t.test('what is tuned in vain still shows in stats settings', async t => {
-  const { options } = parse('-o slab_automove=2,slab_automove_ratio=0.5,no_slab_reassign,lru_crawler_sleep=7,worker_logbuf_size=1024')
+  const { options } = parse('-o slab_automove=2,slab_automove_ratio=0.5,slab_automove_freeratio=0.25,no_slab_reassign,lru_crawler_sleep=7,worker_logbuf_size=1024')
   const settings = Object.fromEntries(settingsReport(options, { tcpPort: 1, oldest: 0 }))
   t.match(settings, {
-    slab_automove: '2', slab_automove_ratio: '0.50', slab_reassign: 'no', lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
+    slab_automove: '2', slab_automove_ratio: '0.50', slab_automove_freeratio: '0.250', slab_reassign: 'no', lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
   })
   t.equal(parse('-o no_slab_automove').options.slabAutomove, 0)
 })
@@ -225,7 +223,7 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-e file', /-e\/--memory-file: not supported yet, items are lost when the server ends; leave it out/],
   ['-o ext_path=y:1G,proxy_config=z', /ext_path: not supported yet, all items are kept in memory; leave out every ext_/,
     /proxy_config: not supported yet, this is a server alone/],
-  ['-o slab_automove_freeratio=0.1', /not supported yet/],
+  ['-o slab_automove_freeratio=1', /greater than 0 and less than 1, not 1/],
   ['-o', /-o\/--extended: needs an argument/],
   ['-o nope', /unknown option -o nope/],
   ['-o no_idle_timeout', /unknown option -o no_idle_timeout/],

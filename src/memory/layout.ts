@@ -16,16 +16,18 @@
 //   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
 //            owner (word 0) and state (PIECE), and then value bytes.
 //
-// A free chunk has state 0 and its neighbours of the free list in `next` and `prev`. A reserved one has refs 1 and is not
-// linked, from the moment it leaves the free list on.
+// A free chunk has state 0 and its neighbours of the free list in `next` and `prev`, or Free.Retired in `next` if it is in no list
+// because its page is leaving its class. A reserved one has refs 1 and is not linked, from the moment it leaves the free
+// list on.
 //
-// Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages and EmptyChanges, which are
-// atomic, and Emptying, which is advice. Of a store: its own, but cas, which is a sequence, and alarm. Of the crawler: none;
-// whoever turned IsRunning on has it, and its classes. What is read without its lock (statistics, the age of a class) may be
-// a moment old, and decides nothing that matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the
-// stripe of its key; next and prev the class of its lists; valueBytes both, as the lists count bytes. The bits of state have
-// either the one (segment) or the other (most), and active and fetched are cleared with either, so state is changed
-// atomically.
+// Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages, EmptyChanges and MoveAsked, which
+// are atomic, Emptying, which is advice, and Moving to BusyStatus, which only the thread that moves pages writes. Of a page:
+// its class and, where it has another owner, that of pages. Of a store: its own, but cas, which is a sequence, and alarm. How
+// pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned IsRunning on has it, and
+// its classes. What is read without its lock (statistics, the age of a class) may be a moment old, and decides nothing that
+// matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class
+// of its lists; valueBytes both, as the lists count bytes. The bits of state have either the one (segment) or the other
+// (most), and active and fetched are cleared with either, so state is changed atomically.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -69,7 +71,7 @@ export const enum ClassWord {
   Lock, FreeHead, FreeCount, CarveNext, CarveLeft, PageCount, UsedCount, RequestedBytes,
   /** The age of the last evicted item in seconds. */
   EvictedAge,
-  /** Evictions since pages were last shared out. */
+  /** Evictions to make room for new items since automove last looked. */
   EvictedRecently,
   /** ShardWord.EmptyChanges when the class last looked for an empty page of another one and found none. */
   EmptySought,
@@ -85,9 +87,31 @@ export const enum ShardWord {
   PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax, EmptyPages,
   /** Grows whenever a page becomes an empty one or no longer is. */
   EmptyChanges,
-  /** The page that was last being emptied. */
+  /** The page that was last being emptied at once, for a class that had nothing to evict. */
   Emptying,
+  /** Pages of PageOwner.Pool and PageOwner.Withdrawn. */
+  PoolPages, WithdrawnPages,
+  /** A move that a command asks for, as moves.ts writes it; 0 for none. */
+  MoveAsked,
+  /** The page that is leaving its class, 0 for none; who is to have it; and what last held up a move, a BusyStatus. */
+  Moving, MovingTo, BusyStatus,
   End = 16,
+}
+
+/** Who has a page that has no class: nobody yet, all classes, or nobody until the memory limit rises again. */
+export const enum PageOwner { None = 0, Pool = -1, Withdrawn = -2 }
+
+/** What held up a move of a page: an item in somebody's hands, or no chunk to move one to. */
+export const enum BusyStatus { None, InUse, NoMemory }
+
+export const enum PageUse {
+  /** Added to the count of a page's chunks in use while it is leaving its class: its free chunks are not handed out. */
+  Leaving = 1 << 30,
+}
+
+export const enum Free {
+  /** The `next` of a free chunk of a page that is leaving its class. */
+  Retired = -1,
 }
 
 /** The words of a sequence of numbers: see sequence.ts. */

@@ -81,7 +81,7 @@ function defaultOf({ value, sets }: OptionRow): string {
   switch (value.kind) {
     case 'whole': return String(DEFAULTS[value.field] / (value.unit ?? 1))
     case 'size': return printSize(DEFAULTS[value.field])
-    case 'fraction': return DEFAULTS[value.field].toFixed(2)
+    case 'fraction': return DEFAULTS[value.field].toFixed(value.digits ?? 2)
     case 'octal': return DEFAULTS[value.field].toString(8)
     case 'choice': return Object.keys(value.choices)[0] ?? ''
     default: return String(DEFAULTS[value.field] ?? '')

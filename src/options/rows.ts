@@ -44,7 +44,7 @@ export type Support = 'live' | 'ignored' | 'idle' | 'later'
 export type Value =
   | { readonly kind: 'whole', readonly field: NumberField, readonly min: number, readonly max: number, readonly unit?: number }
   | { readonly kind: 'size', readonly field: NumberField, readonly min: number, readonly max: number }
-  | { readonly kind: 'fraction', readonly field: NumberField, readonly above: number, readonly below: number }
+  | { readonly kind: 'fraction', readonly field: NumberField, readonly above: number, readonly below: number, readonly digits?: number }
   | { readonly kind: 'octal', readonly field: 'umask', readonly min: number, readonly max: number }
   | { readonly kind: 'count', readonly field: 'verbosity', readonly min: number, readonly max: number }
   | { readonly kind: 'text', readonly field: TextField }
@@ -73,7 +73,6 @@ const OLD_DEFAULTS: Partial<Options> = {
   hashAlgorithm: 'jenkins',
 }
 
-const NO_PAGE_MOVES = 'how pages move cannot be tuned yet'
 const NO_RESTART = 'items are lost when the server ends; leave it out, and expect a cold cache after a restart'
 const NO_STORAGE = 'all items are kept in memory; leave out every ext_ option, and give -m what the cache may take'
 const NO_PROXY = 'this is a server alone'
@@ -297,20 +296,19 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'slab_automove', argument: 'mode', optional: true,
     value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2 }, clears: { slabAutomove: 0 },
     setting: 'slab_automove',
-    help: ['move pages by themselves: 0 never, 1 and 2 in the', 'background (default: {default})'] },
+    help: ['move pages by themselves: 0 never, 1 to classes whose items', 'are evicted young, 2 to any class that evicts (default: {default})'] },
   { name: 'slab_automove_ratio', argument: 'num',
     value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, below: 1 },
-    support: 'idle', why: NO_PAGE_MOVES,
     setting: 'slab_automove_ratio',
-    help: ['how much older than the rest a class must be to lose a', 'page (default: {default})'] },
+    help: ['how young the items a class evicts must be, next to those', 'of the class that gives it a page (default: {default})'] },
   { name: 'slab_automove_window', argument: 'num',
     value: { kind: 'whole', field: 'slabAutomoveWindow', min: 3, max: INT_MAX },
-    support: 'idle', why: NO_PAGE_MOVES,
     setting: 'slab_automove_window',
     help: ['seconds over which ages are compared (default: {default})'] },
-  { name: 'slab_automove_freeratio', argument: 'num', support: 'later',
-    setting: 'slab_automove_freeratio', settingValue: '0.010',
-    help: ['ratio of memory to hold free as buffer. (default: 0.010)'] },
+  { name: 'slab_automove_freeratio', argument: 'num',
+    value: { kind: 'fraction', field: 'slabAutomoveFreeratio', above: 0, below: 1, digits: 3 },
+    setting: 'slab_automove_freeratio',
+    help: ['ratio of memory that a class may hold free as buffer', 'before it gives pages to others (default: {default})'] },
 
   { name: 'ext_path', argument: 'file', support: 'later', why: NO_STORAGE,
     help: ['file to write to for external storage.', 'ie: ext_path=/mnt/d1/extstore:1G'] },

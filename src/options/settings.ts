@@ -65,7 +65,7 @@ function settingOf(row: OptionRow | undefined, options: Options): string {
     return yesOrNo(field !== undefined && options[field] === true)
   }
   switch (value.kind) {
-    case 'fraction': return options[value.field].toFixed(2)
+    case 'fraction': return options[value.field].toFixed(value.digits ?? 2)
     case 'octal': return options[value.field].toString(8)
     case 'choice': return String(options[fieldsOf(value)[0]])
     default: return String(options[value.field] ?? 'NULL')

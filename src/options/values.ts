@@ -103,12 +103,14 @@ export interface Options {
   tailRepairTime: number
   /** Whether pages may move between slab classes. Default true. */
   slabReassign: boolean
-  /** 0: pages do not move in the background; 1 and 2: they do. Default 1. */
+  /** 0: pages move only by command; 1: also by themselves; 2: also whenever a class evicts. Default 1. */
   slabAutomove: number
-  /** Kept for `stats settings`. Default 0.8. */
+  /** A class gives a page to one whose items are younger when evicted than this times its own. Default 0.8. */
   slabAutomoveRatio: number
-  /** Kept for `stats settings`. Default 10. */
+  /** Seconds over which these ages are averaged. Default 10. */
   slabAutomoveWindow: number
+  /** Share of the memory that a class may keep in free chunks. Default 0.01. */
+  slabAutomoveFreeratio: number
   /** Kept for `stats settings`; memslab has one keyed hash. Default 'murmur3'. */
   hashAlgorithm: string
   /** Bytes; kept for `stats settings`. Default 256 KiB. */
@@ -195,6 +197,7 @@ export function defaultOptions(): Options {
     slabAutomove: 1,
     slabAutomoveRatio: 0.8,
     slabAutomoveWindow: 10,
+    slabAutomoveFreeratio: 0.01,
     hashAlgorithm: 'murmur3',
     watcherLogbufSize: 256 * 1024,
     workerLogbufSize: 64 * 1024,

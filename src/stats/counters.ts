@@ -7,6 +7,8 @@ export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
   TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
+  /** What became of the items, and chunks of items, in pages that were moved. */
+  Rescues, ChunkRescues, InlineReclaims, BusyItems, BusyDeletes, BusyNoMemory,
   SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts, LogWorkerDropped, LogWorkerWritten,
   LogWatcherSkipped, LogWatcherSent,
   /** Answers refused because an item has as many readers as can be counted. */

@@ -135,7 +135,9 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   // it is made once, as large as it will be
   yield ['hash_is_expanding', 0]
   if (facts.slabReassign) {
-    yield* SLAB_REASSIGN_ROWS
+    for (const [name, counter] of MOVED_ROWS) yield [name, counters.sum(counter)]
+    yield ['slab_reassign_last_busy_status', BUSY_STATUSES[store.rebalance.busyStatus]!]
+    yield ['slab_reassign_running', store.rebalance.isUnderWay ? 1 : 0]
     yield ['slabs_moved', counters.sum(Counter.SlabsMoved)]
   }
   if (store.crawler.isOn) {
@@ -157,8 +159,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['bytes', store.itemBytes]
   yield ['curr_items', store.itemCount]
   yield ['total_items', counters.sum(Counter.TotalItems)]
-  // a page goes from class to class; none waits in between
-  yield ['slab_global_page_pool', 0]
+  yield ['slab_global_page_pool', store.rebalance.poolPages]
   for (const [name, counter, onlyMaintained] of TOTAL_ROWS) {
     if (facts.lruMaintainer || !onlyMaintained) yield [name, counters.sumClasses(counter)]
   }
@@ -185,17 +186,18 @@ function* bufferRows({ counters }: Store, { threads, inputBytes, outputBytes, ou
   yield ['read_buf_oom', counters.sum(Counter.ReadBufOom)]
 }
 
-/** Pages move between classes without their items so far, in one step; these stay 0 until that changes. */
-const SLAB_REASSIGN_ROWS: readonly Row[] = [
-  ['slab_reassign_rescues', 0],
-  ['slab_reassign_chunk_rescues', 0],
-  ['slab_reassign_inline_reclaim', 0],
-  ['slab_reassign_busy_items', 0],
-  ['slab_reassign_busy_deletes', 0],
-  ['slab_reassign_busy_nomem', 0],
-  ['slab_reassign_last_busy_status', 'none'],
-  ['slab_reassign_running', 0],
+/** What was met in pages that were moved. */
+const MOVED_ROWS: readonly (readonly [name: string, counter: Counter])[] = [
+  ['slab_reassign_rescues', Counter.Rescues],
+  ['slab_reassign_chunk_rescues', Counter.ChunkRescues],
+  ['slab_reassign_inline_reclaim', Counter.InlineReclaims],
+  ['slab_reassign_busy_items', Counter.BusyItems],
+  ['slab_reassign_busy_deletes', Counter.BusyDeletes],
+  ['slab_reassign_busy_nomem', Counter.BusyNoMemory],
 ]
+
+/** By BusyStatus. */
+const BUSY_STATUSES = ['none', 'refcount', 'nomem'] as const
 
 /** What became of the events that `watch` shows. */
 const LOG_ROWS: readonly (readonly [name: string, value: (store: Store) => number])[] = [

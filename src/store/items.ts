@@ -212,6 +212,24 @@ export class Items {
     }
   }
 
+  /** The bytes of its own chunk that an item uses: all but its pieces. */
+  ownBytes(item: ItemId): number {
+    if (this.has(item, State.Large)) return (this.pieceWord(item) + this.pieceCount(item) - item) << 2
+    const value = this.valueBytes(item)
+    return this.valueStart(item) - (item << 2) + value + spareBytes(value)
+  }
+
+  /** Copies the first `byteCount` bytes of an item or a piece to another chunk, but not its state or its place in a list. */
+  copyTo(item: ItemId, chunk: ItemId, byteCount: number): void {
+    const { words } = this
+    for (let word = ItemWord.Chain; word < ItemWord.State; word++) words[chunk + word] = words[item + word]!
+    const from = ItemWord.CasLow
+    this.memory.move((item + from) << 2, (chunk + from) << 2, byteCount - from * 4)
+  }
+
+  /** Gives the copy of an item that nobody holds the item's state. Needs the locks of its stripe and its lists. */
+  takeState(copy: ItemId, item: ItemId): void { Atomics.store(this.words, copy + ItemWord.State, this.state(item)) }
+
   /** The bytes an item asks for: header, flags, key, value and what its pieces need. */
   bytesOf(item: ItemId): number {
     const value = this.valueBytes(item)

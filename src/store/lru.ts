@@ -100,6 +100,20 @@ export class Lru {
     this.link(slabClass, item, segment)
   }
 
+  /** Puts a copy of an item, of the same state, into its place. */
+  replace(slabClass: number, item: ItemId, copy: ItemId): void {
+    const { items, words } = this
+    const head = this.word(slabClass, items.segment(item), ListWord.Head)
+    const next = items.next(item)
+    const prev = items.prev(item)
+    items.setNext(copy, next)
+    items.setPrev(copy, prev)
+    if (next !== NO_ITEM) items.setPrev(next, copy)
+    else words[head + ListWord.Tail] = copy
+    if (prev !== NO_ITEM) items.setNext(prev, copy)
+    else words[head] = copy
+  }
+
   /** The list in which a new item starts. */
   segmentFor(item: ItemId, now: number): Segment {
     if (this.isShortLived(this.items.expiresAt(item), now)) return Segment.Temp

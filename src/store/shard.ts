@@ -10,6 +10,7 @@ import { type StoreContext } from './context.js'
 import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
+import { type Moves } from './moves.js'
 import { Outcome } from './outcome.js'
 import { Extra, Mode, type Request } from './request.js'
 import { type Slabs } from './slabs.js'
@@ -22,7 +23,7 @@ export class Shard {
   private readonly number = new Uint64()
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, private readonly context: StoreContext) {}
+    readonly space: Space, private readonly context: StoreContext, readonly moves: Moves) {}
 
   get itemCount(): number { return this.space.itemCount }
 

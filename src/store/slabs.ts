@@ -1,79 +1,13 @@
-// Slabs: pages of 1 MiB cut into chunks of one size for each class. Which chunks are free is known here; what is in the
-// others is not. A new page is not threaded onto the free list but carved chunk by chunk, so memory is first touched
-// when it is first used. The classes are memcached's: the smallest is `chunkSize` plus the 48 bytes of its item header,
-// each next one is larger by `factor`, the last is `slabChunkMax`.
-//
-// Our items are smaller than memcached's by at least SAVED_BYTES, and so is each chunk by just as much: what goes into a
-// class there goes into it here, and a page has as many chunks, but needs less memory. What counts for -m is that memory,
-// so there are more pages. A page keeps the bytes it was first given whatever class owns it later, as they have been
-// touched and others have not.
+// Slabs: pages cut into chunks of one size for each class, see classes.ts. Which chunks are free is known here; what is in
+// the others is not. A new page is not threaded onto the free list but carved chunk by chunk, so memory is first touched
+// when it is first used. A page keeps the bytes it was first given whatever class owns it later, as they have been touched
+// and others have not.
 import { type Arena } from '../memory/arena.js'
-import { ClassWord, ItemWord, ShardWord, Size } from '../memory/layout.js'
+import { ClassWord, Free, ItemWord, PageOwner, PageUse, ShardWord, Size } from '../memory/layout.js'
 import { type Locks } from '../memory/lock.js'
 import { assert } from '../errors.js'
+import { type SlabClasses } from './classes.js'
 import { NO_ITEM, type ItemId } from './items.js'
-
-/** The sizes of all classes: the same for every arena of a store. Class numbers start at 1. */
-export class SlabClasses {
-  /** The size of a chunk in memcached, which is what clients are shown. */
-  readonly nominalBytes: number[] = [0]
-  /** Its size here. */
-  readonly chunkBytes: number[] = [0]
-  readonly chunksPerPage: number[] = [0]
-  /** The number of the class with the largest chunks, which is also the number of classes. */
-  readonly largest: number
-  private readonly byEighth: Uint8Array
-
-  /**
-   * @param chunkSize smallest room for key, value and flags, in bytes (-n)
-   * @param factor from one class to the next (-f)
-   * @param slabChunkMax the largest chunk, in bytes; a divisor of the page size
-   */
-  constructor(chunkSize: number, factor: number, slabChunkMax: number) {
-    let size = Math.min(chunkSize + MEMCACHED_HEADER, slabChunkMax)
-    while (this.chunkBytes.length < Size.Classes - 1 && size < slabChunkMax / factor) {
-      size = Math.ceil(size / 8) * 8
-      this.push(size)
-      size = Math.floor(size * factor)
-    }
-    if (this.nominalBytes.at(-1) !== slabChunkMax) this.push(slabChunkMax)
-    this.largest = this.chunkBytes.length - 1
-    this.byEighth = new Uint8Array(Math.floor(slabChunkMax / 8) + 1)
-    let slabClass = 1
-    for (let eighth = 0; eighth < this.byEighth.length; eighth++) {
-      while (eighth * 8 > this.nominalBytes[slabClass]!) slabClass++
-      this.byEighth[eighth] = slabClass
-    }
-  }
-
-  private push(nominalBytes: number): void {
-    this.nominalBytes.push(nominalBytes)
-    this.chunkBytes.push(nominalBytes - SAVED_BYTES)
-    this.chunksPerPage.push(Math.floor(Size.Page / nominalBytes))
-  }
-
-  /** What a new page of a class takes. */
-  pageBytes(slabClass: number): number { return this.chunksPerPage[slabClass]! * this.chunkBytes[slabClass]! }
-
-  /** What a new page takes at least. */
-  get pageBytesMin(): number {
-    return this.chunkBytes.slice(1).reduce((least, _, index) => Math.min(least, this.pageBytes(index + 1)), Infinity)
-  }
-
-  /** The class of the smallest chunk that holds `bytes`; 0 if no chunk does. */
-  classFor(bytes: number): number {
-    const eighth = (bytes + SAVED_BYTES + 7) >>> 3
-    return eighth < this.byEighth.length ? this.byEighth[eighth]! : 0
-  }
-}
-
-/** memcached's own item header without the cas number: part of its chunk sizes, and so of ours. */
-const MEMCACHED_HEADER = 48
-/**
- * An item has 48 bytes of header there, 8 of cas number, and 3 of line and key ends: 59 against 36, or 38 for a large value.
- * A multiple of the 4 bytes on which items begin.
- */
-const SAVED_BYTES = 20
 
 export class Slabs {
   private readonly words: Int32Array
@@ -115,7 +49,7 @@ export class Slabs {
   add(slabClass: number, word: ClassWord, amount: number): void { this.words[this.word(slabClass, word)]! += amount }
 
   get pagesUsed(): number { return this.words[this.shardWords + ShardWord.PagesUsed]! }
-  /** The bytes of all pages that have a class. */
+  /** The bytes of all pages that have a class or are in the pool. */
   get bytesUsed(): number { return this.words[this.shardWords + ShardWord.BytesUsed]! }
   /** What they may be at most, but see `takePage`. */
   get bytesMax(): number { return this.words[this.shardWords + ShardWord.BytesMax]! }
@@ -124,7 +58,7 @@ export class Slabs {
   /** The class that owns the page in which a chunk lies. */
   classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
 
-  /** The class that owns a page; 0 for a page that was never used. */
+  /** The class that owns a page; for a page of no class a PageOwner, which is not above 0. */
   classOfPage(page: number): number { return this.words[this.pageTable + page]! }
 
   chunkAt(page: number, index: number, slabClass: number): ItemId {
@@ -139,9 +73,14 @@ export class Slabs {
     return Math.floor(this.sizeOfPage(page) / this.classes.chunkBytes[slabClass]!)
   }
 
-  /** All chunks of a class, used, free or not carved yet. */
+  /** All chunks of a class, used, free or not carved yet, but those that are retired. */
   chunkCount(slabClass: number): number {
     return this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount) + this.get(slabClass, ClassWord.CarveLeft)
+  }
+
+  /** Whether a class has a chunk to hand out without another page. */
+  hasChunkLeft(slabClass: number): boolean {
+    return this.get(slabClass, ClassWord.FreeCount) > 0 || this.get(slabClass, ClassWord.CarveLeft) > 0
   }
 
   /**
@@ -172,17 +111,23 @@ export class Slabs {
 
   giveBackLocked(slabClass: number, chunk: ItemId): void {
     const { words } = this
+    words[chunk + ItemWord.State] = 0
+    const used = --words[this.pageUse + (chunk >>> Size.PageShift)]!
+    if (used < PageUse.Leaving) this.hookFree(slabClass, chunk)
+    else words[chunk + ItemWord.Next] = Free.Retired
+    if (used === 0) this.countEmptyPages(1)
+    this.add(slabClass, ClassWord.UsedCount, -1)
+  }
+
+  private hookFree(slabClass: number, chunk: ItemId): void {
+    const { words } = this
     const head = this.word(slabClass, ClassWord.FreeHead)
     const next = words[head]! as ItemId
-    words[chunk + ItemWord.State] = 0
     words[chunk + ItemWord.Next] = next
     words[chunk + ItemWord.Prev] = NO_ITEM
     if (next !== NO_ITEM) words[next + ItemWord.Prev] = chunk
     words[head] = chunk
-    const use = this.pageUse + (chunk >>> Size.PageShift)
-    if (--words[use]! === 0) this.countEmptyPages(1)
     this.add(slabClass, ClassWord.FreeCount, 1)
-    this.add(slabClass, ClassWord.UsedCount, -1)
   }
 
   /** Takes a chunk out of the free list, wherever it is in it. */
@@ -196,34 +141,109 @@ export class Slabs {
     this.add(slabClass, ClassWord.FreeCount, -1)
   }
 
+  // Pages
+
   /**
    * Gives a class one more page. As in memcached a class without any page gets its first one even when the limit is
    * reached, so that no size of item is locked out; the arena has room for that.
    */
   private takePage(slabClass: number): boolean {
-    const bytes = this.classes.pageBytes(slabClass)
-    const pageLock = this.shardWords + ShardWord.PageLock
-    this.locks.take(pageLock)
-    const hasPage = this.get(slabClass, ClassWord.PageCount) > 0
-    const page = hasPage && this.bytesUsed + bytes > this.bytesMax ? 0 : this.freshPage()
-    if (page !== 0) {
-      this.words[this.pageSize + page] = bytes
-      this.assignPage(page, slabClass)
-    }
-    this.locks.release(pageLock)
+    this.lockPages()
+    const page = this.pageFor(slabClass)
+    if (page !== 0) this.assignPage(page, slabClass)
+    this.unlockPages()
     return page !== 0
   }
 
-  /** Makes a page of no class the one from which a class, that has carved all of its others, takes its next chunks. */
+  private lockPages(): void { this.locks.take(this.shardWords + ShardWord.PageLock) }
+  private unlockPages(): void { this.locks.release(this.shardWords + ShardWord.PageLock) }
+
+  /** A page of no class that the limit allows a class to have: one that was used before, if there is one. */
+  private pageFor(slabClass: number): number {
+    const pooled = this.poolPages > 0 ? this.findOwned(PageOwner.Pool, slabClass, Infinity) : 0
+    if (pooled !== 0) return pooled
+    const room = this.get(slabClass, ClassWord.PageCount) > 0 ? this.bytesMax - this.bytesUsed : Infinity
+    const withdrawn = this.withdrawnPages > 0 ? this.findOwned(PageOwner.Withdrawn, slabClass, room) : 0
+    if (withdrawn !== 0) return withdrawn
+    const bytes = this.classes.pageBytes(slabClass)
+    return bytes <= room ? this.freshPage(bytes) : 0
+  }
+
+  /** A page of an owner that has up to `bytesMax` bytes and room for a chunk of a class; 0 if there is none. */
+  private findOwned(owner: PageOwner, slabClass: number, bytesMax: number): number {
+    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+      if (this.classOfPage(page) === owner && this.sizeOfPage(page) <= bytesMax && this.chunksOf(page, slabClass) > 0) return page
+    }
+    return 0
+  }
+
+  /** A page that was never used; 0 if there is none. */
+  private freshPage(bytes: number): number {
+    const carved = this.words[this.shardWords + ShardWord.PagesCarved]!
+    if (carved >= this.arena.pageEnd - this.arena.firstPage) return 0
+    this.words[this.shardWords + ShardWord.PagesCarved] = carved + 1
+    const page = this.arena.firstPage + carved
+    this.words[this.pageSize + page] = bytes
+    return page
+  }
+
+  /** Gives a page of no class to one, which carves it when it has carved all of its others. */
   private assignPage(page: number, slabClass: number): void {
-    const words = this.words
-    words[this.pageTable + page] = slabClass
-    words[this.shardWords + ShardWord.PagesUsed]!++
-    words[this.shardWords + ShardWord.BytesUsed]! += this.sizeOfPage(page)
-    words[this.word(slabClass, ClassWord.CarveNext)] = page * Size.PageWords
-    words[this.word(slabClass, ClassWord.CarveLeft)] = this.chunksOf(page, slabClass)
-    this.add(slabClass, ClassWord.PageCount, 1)
+    const { words } = this
+    this.setOwner(page, slabClass)
     this.countEmptyPages(1)
+    const chunks = this.chunksOf(page, slabClass)
+    if (this.get(slabClass, ClassWord.CarveLeft) === 0) {
+      words[this.word(slabClass, ClassWord.CarveNext)] = page * Size.PageWords
+      words[this.word(slabClass, ClassWord.CarveLeft)] = chunks
+      return
+    }
+    // a moved page, whose memory is in use already, for a class that is carving: at most some 0.3 ms for the smallest chunks
+    for (let index = 0; index < chunks; index++) {
+      const chunk = this.chunkAt(page, index, slabClass)
+      words[chunk + ItemWord.State] = 0
+      this.hookFree(slabClass, chunk)
+    }
+  }
+
+  /** Writes down who has a page, and counts it. Needs the lock of pages and those of the classes concerned. */
+  private setOwner(page: number, owner: number): void {
+    this.countOwner(page, this.classOfPage(page), -1)
+    this.words[this.pageTable + page] = owner
+    this.countOwner(page, owner, 1)
+  }
+
+  private countOwner(page: number, owner: number, change: 1 | -1): void {
+    const { words, shardWords } = this
+    if (owner > 0) this.add(owner, ClassWord.PageCount, change)
+    else if (owner === PageOwner.Pool) words[shardWords + ShardWord.PoolPages]! += change
+    else if (owner === PageOwner.Withdrawn) words[shardWords + ShardWord.WithdrawnPages]! += change
+    if (owner <= 0 && owner !== PageOwner.Pool) return
+    words[shardWords + ShardWord.PagesUsed]! += change
+    words[shardWords + ShardWord.BytesUsed]! += change * this.sizeOfPage(page)
+  }
+
+  /** Pages that any class may have. */
+  get poolPages(): number { return this.words[this.shardWords + ShardWord.PoolPages]! }
+  /** Pages that are not used because the limit was lowered. */
+  get withdrawnPages(): number { return this.words[this.shardWords + ShardWord.WithdrawnPages]! }
+
+  /** Lays pages of the pool aside while all pages together take more than the limit. */
+  withdrawPool(): void {
+    this.lockPages()
+    for (let page = this.arena.firstPage; page < this.arena.pageEnd && this.bytesUsed > this.bytesMax; page++) {
+      if (this.classOfPage(page) === PageOwner.Pool) this.setOwner(page, PageOwner.Withdrawn)
+    }
+    this.unlockPages()
+  }
+
+  /** Gives a class, whose lock is held, a page of the pool; false if there is none that can hold its chunks. */
+  takeFromPoolLocked(slabClass: number): boolean {
+    this.lockPages()
+    const page = this.findOwned(PageOwner.Pool, slabClass, Infinity)
+    if (page !== 0) this.assignPage(page, slabClass)
+    this.unlockPages()
+    return page !== 0
   }
 
   /** Classes count here without a lock that they have in common. */
@@ -232,35 +252,77 @@ export class Slabs {
     Atomics.add(this.words, this.shardWords + ShardWord.EmptyChanges, 1)
   }
 
-  /** A page that was never used; 0 if there is none. */
-  private freshPage(): number {
-    const carved = this.words[this.shardWords + ShardWord.PagesCarved]!
-    if (carved >= this.arena.pageEnd - this.arena.firstPage) return 0
-    this.words[this.shardWords + ShardWord.PagesCarved] = carved + 1
-    return this.arena.firstPage + carved
-  }
-
   /** Takes a page, whose chunks must all be free, from its class. */
   private takeFromClass(page: number): void {
     const { words } = this
-    assert(words[this.pageUse + page] === 0, 'a page changes its class with a chunk in use')
-    const slabClass = this.classOfPage(page)
-    const carved = this.carvedChunks(page)
-    for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
-    if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
-    this.add(slabClass, ClassWord.PageCount, -1)
-    words[this.shardWords + ShardWord.PagesUsed]!--
-    words[this.shardWords + ShardWord.BytesUsed]! -= this.sizeOfPage(page)
-    this.countEmptyPages(-1)
+    const use = this.pageUse + page
+    if (this.isLeaving(page)) words[use]! -= PageUse.Leaving
+    else {
+      const slabClass = this.classOfPage(page)
+      const carved = this.carvedChunks(page)
+      for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
+      if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
+      this.countEmptyPages(-1)
+    }
+    assert(words[use] === 0, 'a page changes its class with a chunk in use')
   }
 
-  /** Gives a page, whose chunks must all be free, to a class that has no chunk left. Needs the locks of both. */
-  movePageLocked(page: number, slabClass: number): void {
-    const pageLock = this.shardWords + ShardWord.PageLock
-    this.locks.take(pageLock)
+  /** Gives a page, whose chunks must all be free, to a class or to an owner of no class. Needs the locks of both classes. */
+  movePageLocked(page: number, owner: number): void {
+    this.lockPages()
     this.takeFromClass(page)
-    this.assignPage(page, slabClass)
-    this.locks.release(pageLock)
+    if (owner > 0) this.assignPage(page, owner)
+    else this.setOwner(page, owner)
+    this.unlockPages()
+  }
+
+  // A page that leaves its class while its items are moved elsewhere. Its free chunks are retired: in no list.
+
+  isLeaving(page: number): boolean { return this.words[this.pageUse + page]! >= PageUse.Leaving }
+
+  /** How many chunks of a page are in use. */
+  usedChunks(page: number): number { return this.words[this.pageUse + page]! & (PageUse.Leaving - 1) }
+
+  /** The page of a class that has least in it and can hold a chunk of `forClass`, if that is one; 0 if none does. */
+  leastUsedPage(slabClass: number, forClass: number): number {
+    let least = 0
+    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+      if (this.classOfPage(page) !== slabClass || this.isLeaving(page) || this.isBeingCarved(page, slabClass)) continue
+      if (forClass > 0 && this.chunksOf(page, forClass) === 0) continue
+      if (least === 0 || this.usedChunks(page) < this.usedChunks(least)) least = page
+    }
+    return least
+  }
+
+  /** From now on what comes free in a page is retired. The page must not be one that is being carved. */
+  beginLeavingLocked(page: number): void {
+    if (this.isEmptyPage(page)) this.countEmptyPages(-1)
+    this.words[this.pageUse + page]! += PageUse.Leaving
+  }
+
+  /** Retires a free chunk of a page that is leaving; false if it is in use, or is retired already. */
+  retireLocked(slabClass: number, chunk: ItemId): boolean {
+    const { words } = this
+    if (words[chunk + ItemWord.State] !== 0 || this.isRetired(chunk)) return false
+    this.unhookFree(slabClass, chunk)
+    words[chunk + ItemWord.Next] = Free.Retired
+    return true
+  }
+
+  /** Of a free chunk: whether it is in no list. */
+  isRetired(chunk: ItemId): boolean { return this.words[chunk + ItemWord.Next] === Free.Retired }
+
+  /** A page stays with its class after all. */
+  undoLeavingLocked(page: number): void {
+    const { words } = this
+    const slabClass = this.classOfPage(page)
+    words[this.pageUse + page]! -= PageUse.Leaving
+    if (this.isEmptyPage(page)) this.countEmptyPages(1)
+    const count = this.chunksOf(page, slabClass)
+    for (let index = 0; index < count; index++) {
+      const chunk = this.chunkAt(page, index, slabClass)
+      if (words[chunk + ItemWord.State] === 0 && this.isRetired(chunk)) this.hookFree(slabClass, chunk)
+    }
   }
 
   /** Pages that have a class but in which no chunk is in use. */

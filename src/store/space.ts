@@ -22,8 +22,9 @@ const HELD_UP_TRIES = 100
 const HELD_UP_MS = 1
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
-/** What an item's age must exceed twice the age of an evicted one by, before its page is taken. */
-const STALE_SECONDS_MIN = 2
+
+/** What an item was that made room: nothing, one that was dead anyway, or one that somebody might still have asked for. */
+export const enum Dropped { Nothing, Dead, Live }
 
 /** What became of an attempt to take a page from a class. */
 const enum Theft { Done, Impossible, HeldUp }
@@ -120,7 +121,8 @@ export class Space {
     this.giveBack(item)
   }
 
-  private giveBack(chunk: ItemId): void {
+  /** Gives back a chunk that no item or list knows of. */
+  giveBack(chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
     this.slabs.lock(slabClass)
     this.slabs.giveBackLocked(slabClass, chunk)
@@ -187,24 +189,37 @@ export class Space {
 
   /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
   private makeRoomLocked(slabClass: number): boolean {
-    const { context, items, lru } = this
+    const { context } = this
     const { evictions, slabReassign } = context.settings
     if (slabReassign && this.takeEmptyPageLocked(slabClass)) return true
+    const dropped = this.evictLocked(slabClass)
+    if (dropped === Dropped.Live) {
+      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
+      this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+    }
+    if (dropped !== Dropped.Nothing) return true
+    if (!evictions || !slabReassign) return false
+    const theft = this.stealPageLocked(this.richestClass(slabClass), slabClass)
+    this.isHeldUp = theft === Theft.HeldUp
+    return theft === Theft.Done
+  }
+
+  /** Drops the item of a class that can best be spared; one that is read or written is put out of the way. */
+  evictLocked(slabClass: number): Dropped {
+    const { context, items, lru } = this
     lru.balance(slabClass, context.now, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       const item = this.nextToGo(slabClass)
       if (item === NO_ITEM) break
       if (tries < RESCUES_MAX && this.isKept(item)) continue
-      if (this.tryEvictLocked(slabClass, item)) return true
-      if (!evictions && !this.isDead(item)) return false
+      const dropped = this.tryEvictLocked(slabClass, item)
+      if (dropped !== Dropped.Nothing) return dropped
+      if (!context.settings.evictions && !this.isDead(item)) break
       // it is being read or written: out of the way
       context.counters.addClass(slabClass, ClassCounter.TailReflocked)
       lru.move(slabClass, item, items.segment(item))
     }
-    if (!evictions || !slabReassign) return false
-    const theft = this.stealPageLocked(this.richestClass(slabClass), slabClass)
-    this.isHeldUp = theft === Theft.HeldUp
-    return theft === Theft.Done
+    return Dropped.Nothing
   }
 
   /** The item of a class that makes room: a dead one of TEMP, or the oldest of the others; NO_ITEM if nothing may go. */
@@ -227,32 +242,31 @@ export class Space {
   }
 
   /** Drops an item of a class whose lock is held, if nobody uses it. */
-  private tryEvictLocked(slabClass: number, item: ItemId): boolean {
+  private tryEvictLocked(slabClass: number, item: ItemId): Dropped {
     const { context, items } = this
     const hash = this.hashOf(item)
-    if (!context.stripes.tryTake(hash)) return false
+    if (!context.stripes.tryTake(hash)) return Dropped.Nothing
     const isDead = this.isDead(item)
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
       context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       if (isDead) this.countReclaimed(slabClass, item)
-      else {
-        this.countEvicted(slabClass, item)
-        this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
-      }
+      else this.countEvicted(slabClass, item)
       this.dropListedLocked(slabClass, slabClass, hash, item)
     }
     context.stripes.releaseTried(hash)
-    return isIdle
+    if (!isIdle) return Dropped.Nothing
+    return isDead ? Dropped.Dead : Dropped.Live
   }
 
-  private countReclaimed(slabClass: number, item: ItemId): void {
+  countReclaimed(slabClass: number, item: ItemId): void {
     const { counters } = this.context
     counters.addClass(slabClass, ClassCounter.Reclaimed)
     if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
-  private countEvicted(slabClass: number, item: ItemId): void {
+  /** Needs the lock of the class. */
+  countEvicted(slabClass: number, item: ItemId): void {
     const { counters, now } = this.context
     const items = this.items
     counters.addClass(slabClass, ClassCounter.Evicted)
@@ -334,7 +348,7 @@ export class Space {
   private pageToEmpty(victim: number, slabClass: number): number {
     const { slabs } = this
     const willDo = (page: number): boolean => slabs.classOfPage(page) === victim &&
-      slabs.chunksOf(page, slabClass) > 0 && this.isEmptiable(page, victim)
+      !slabs.isLeaving(page) && slabs.chunksOf(page, slabClass) > 0 && this.isEmptiable(page, victim)
     const begun = slabs.emptyingPage
     if (begun !== 0 && willDo(begun)) return begun
     const oldest = this.oldest(victim)
@@ -352,55 +366,9 @@ export class Space {
   }
 
   /** The item of a class that would be evicted first. */
-  private oldest(slabClass: number): ItemId {
+  oldest(slabClass: number): ItemId {
     const cold = this.lru.tail(slabClass, Segment.Cold)
     return cold !== NO_ITEM ? cold : this.lru.lastResort(slabClass)
-  }
-
-  /**
-   * One page for the class that evicted most since last time, if another one keeps items that are much older than those
-   * evicted: without this, yesterday's sizes starve today's. A background step; it drops at most one page of items.
-   */
-  shareOut(): void {
-    const { context, slabs } = this
-    const hungry = this.hungriestClass()
-    if (hungry === 0 || !context.settings.evictions) return
-    const victim = this.stalestClass(hungry)
-    if (victim === 0 || this.ageOf(victim) < 2 * this.ageOf(hungry) + STALE_SECONDS_MIN) return
-    if (!slabs.tryLock(hungry)) return
-    if (slabs.get(hungry, ClassWord.CarveLeft) === 0) this.stealPageLocked(victim, hungry)
-    slabs.unlock(hungry)
-  }
-
-  private hungriestClass(): number {
-    let hungriest = 0
-    let most = 0
-    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
-      const word = this.slabs.word(slabClass, ClassWord.EvictedRecently)
-      const evicted = this.arena.words[word]!
-      this.arena.words[word] = 0
-      if (evicted <= most) continue
-      hungriest = slabClass
-      most = evicted
-    }
-    return hungriest
-  }
-
-  /** The class, of those that can spare a page, whose next victim is oldest. */
-  private stalestClass(except: number): number {
-    let stalest = 0
-    let age = -1
-    for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
-      if (slabClass === except || this.slabs.get(slabClass, ClassWord.PageCount) < 2 || this.ageOf(slabClass) <= age) continue
-      stalest = slabClass
-      age = this.ageOf(slabClass)
-    }
-    return stalest
-  }
-
-  private ageOf(slabClass: number): number {
-    const item = this.oldest(slabClass)
-    return item === NO_ITEM ? 0 : this.context.now - this.items.usedAt(item)
   }
 
   /** The next page of a class after a page, from the start again after the last. */

@@ -7,14 +7,19 @@ import { type LinearMemory } from '../memory/linear.js'
 import { Locks } from '../memory/lock.js'
 import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
+import { Automove, AutomoveSettings } from './automove.js'
+import { SlabClasses } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
+import { Mover } from './mover.js'
+import { Moves } from './moves.js'
+import { Rebalance, type ArenaParts } from './rebalance.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
-import { SlabClasses, Slabs } from './slabs.js'
+import { Slabs } from './slabs.js'
 import { Space } from './space.js'
 import { Sweep } from './sweep.js'
 import { Table } from './table.js'
@@ -34,8 +39,11 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   trackSizes: boolean
   /** Whether `balanceStep` puts the lists in order. */
   lruMaintainer: boolean
-  /** 0: pages move only when a class has nothing to evict; otherwise `balanceStep` moves them too. */
+  /** How pages move by themselves at the start, see automove.ts. With mode 0 only when a class has nothing to evict. */
   slabAutomove: number
+  slabAutomoveRatio: number
+  slabAutomoveWindow: number
+  slabAutomoveFreeratio: number
   /** Bytes that each thread wants beside the items in the first arena, so that copies between the two stay inside one buffer. */
   ioBytes: number
   /** Whether other threads will work on the store. */
@@ -85,6 +93,9 @@ export class Store {
   readonly tuning: LruTuning
   /** What happens here, for those who watch. */
   readonly log: Log
+  /** How pages move by themselves; commands change it. */
+  readonly automove: AutomoveSettings
+  readonly rebalance: Rebalance
   /** A region of the first arena for its owner's buffers. */
   readonly ioStart: number
   private readonly first: Shard
@@ -135,8 +146,11 @@ export class Store {
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
       first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, this.log, first.instructions)
     this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
+    this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.tuning, this.alarm))
+    this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
+      this.context, options.maxbytes)
     this.first = this.shards[0]!
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
@@ -144,6 +158,10 @@ export class Store {
     hash.randomize()
     this.tuning.begin(options)
     this.crawler.set(options)
+    this.automove.mode = options.slabAutomove
+    this.automove.ratio = options.slabAutomoveRatio
+    this.automove.window = options.slabAutomoveWindow
+    this.automove.freeRatio = options.slabAutomoveFreeratio
     this.limitBytes(options.maxbytes)
   }
 
@@ -243,7 +261,10 @@ export class Store {
 
   // Memory
 
-  /** Sets the limit in bytes, up to the memory reserved at the start; false beyond that. */
+  /**
+   * Sets the limit in bytes, up to the memory reserved at the start; false beyond that. Pages over a lower limit are emptied
+   * in the background and then not used until it rises.
+   */
   setMemoryLimit(bytes: number): boolean {
     if (bytes > this.options.maxbytes) return false
     this.locks.take(this.lock)
@@ -255,6 +276,7 @@ export class Store {
   private limitBytes(bytes: number): void {
     this.context.maxbytes = bytes
     for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(bytes / this.shards.length)
+    for (const { slabs } of this.shards) if (slabs.poolPages > 0) slabs.withdrawPool()
   }
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
@@ -273,23 +295,28 @@ export class Store {
   // Background
 
   /**
-   * Puts the lists of each class in order, a bounded number of moves, and moves at most one page between classes.
+   * Puts the lists of each class in order, a bounded number of moves, and decides whether a page should move.
    * @returns whether it has not come to the end, so that the next step should follow soon
    */
   balanceStep(): boolean {
     this.refreshTime()
     this.counters.add(Counter.LruJuggles)
+    this.rebalance.decide()
     const stored = this.counters.sum(Counter.TotalItems)
     const { changes } = this.tuning
     // without new items and settings the lists stay as they are
     if (stored === this.storedAtBalance && changes === this.changesAtBalance) return false
-    const { lruMaintainer, slabReassign, slabAutomove } = this.options
-    const isDone = !lruMaintainer || this.balance()
-    if (slabReassign && slabAutomove > 0) for (const { space } of this.shards) space.shareOut()
-    if (!isDone) return true
+    if (this.options.lruMaintainer && !this.balance()) return true
     this.storedAtBalance = stored
     this.changesAtBalance = changes
     return false
+  }
+
+  /** Goes on with a page that is moving between classes. @returns whether one is */
+  moveStep(): boolean {
+    if (!this.rebalance.isUnderWay) return false
+    this.refreshTime()
+    return this.rebalance.step()
   }
 
   /** Goes through the classes until nothing is left to move, or for BALANCE_MOVES_MAX moves; false then. */
@@ -438,5 +465,11 @@ function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, co
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
   const space = new Space(arena, items, table, slabs, lru, context)
-  return new Shard(arena, items, table, slabs, lru, space, context)
+  return new Shard(arena, items, table, slabs, lru, space, context, new Moves(arena.words, shardWords))
+}
+
+/** What moves the pages of a shard. */
+function movingParts({ items, table, slabs, lru, space, moves }: Shard, context: StoreContext, settings: AutomoveSettings): ArenaParts {
+  const mover = new Mover(items, table, slabs, lru, space, moves, context)
+  return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
 }

@@ -2,12 +2,15 @@
 // there, and that table, lists, counts and bytes agree. For tests: it takes as long as there is memory, needs that
 // nobody else is at work, and throws at the first thing that is wrong.
 import { assert } from '../errors.js'
-import { ClassWord, ListWord, State } from '../memory/layout.js'
+import { ClassWord, ListWord, PageOwner, State } from '../memory/layout.js'
 import { NO_ITEM, Segment, type ItemId } from './items.js'
 import { type Shard } from './shard.js'
 
 /** What a walk over the pages of one class found. */
 interface ClassTally { pages: number; used: number; free: Set<number>; requestedBytes: number }
+
+/** Pages of all classes and of none. */
+interface PageTally { used: number; bytes: number; empty: number; pool: number; withdrawn: number; leaving: number }
 
 /** @returns the references that are held to its items */
 export function verifyShard(shard: Shard): number {
@@ -28,14 +31,11 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
     (): ClassTally => ({ pages: 0, used: 0, free: new Set(), requestedBytes: 0 }))
   const pieces: ItemId[] = []
   let refs = 0
-  let pagesUsed = 0
-  let bytesUsed = 0
-  let emptyPages = 0
+  const pages: PageTally = { used: 0, bytes: 0, empty: 0, pool: 0, withdrawn: 0, leaving: 0 }
   for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
     const slabClass = slabs.classOfPage(page)
+    countPage(shard, page, pages)
     if (slabClass <= 0) continue
-    pagesUsed++
-    bytesUsed += slabs.sizeOfPage(page)
     assert(slabs.chunksOf(page, slabClass) > 0, `page ${page} is too small for a chunk of class ${slabClass}`)
     const tally = tallies[slabClass]!
     tally.pages++
@@ -43,6 +43,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
     for (let index = 0; index < slabs.carvedChunks(page); index++) {
       const chunk = slabs.chunkAt(page, index, slabClass)
       if (items.state(chunk) === 0) {
+        if (slabs.isLeaving(page) && slabs.isRetired(chunk)) continue
         tally.free.add(chunk)
         continue
       }
@@ -58,14 +59,33 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
       } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
     }
     const used = tally.used - usedBefore
-    assert(slabs.isEmptyPage(page) === (used === 0), `page ${page} with ${used} used chunks counts them wrongly`)
-    if (used === 0) emptyPages++
+    assert(slabs.usedChunks(page) === used, `page ${page} with ${used} used chunks counts them wrongly`)
   }
-  assert(emptyPages === slabs.emptyPages, `${emptyPages} pages are empty, ${slabs.emptyPages} are counted`)
-  assert(pagesUsed === slabs.pagesUsed, `${pagesUsed} pages have a class, ${slabs.pagesUsed} are counted`)
-  assert(bytesUsed === slabs.bytesUsed, `pages take ${bytesUsed} bytes, ${slabs.bytesUsed} are counted`)
+  checkPages(shard, pages)
   for (const piece of pieces) checkPiece(shard, piece)
   return { tallies, refs }
+}
+
+function countPage({ slabs }: Shard, page: number, pages: PageTally): void {
+  const owner = slabs.classOfPage(page)
+  if (owner === PageOwner.Pool) pages.pool++
+  if (owner === PageOwner.Withdrawn) pages.withdrawn++
+  if (owner > 0 || owner === PageOwner.Pool) {
+    pages.used++
+    pages.bytes += slabs.sizeOfPage(page)
+  }
+  if (slabs.isEmptyPage(page)) pages.empty++
+  if (slabs.isLeaving(page)) pages.leaving++
+}
+
+function checkPages({ slabs, moves }: Shard, pages: PageTally): void {
+  assert(pages.empty === slabs.emptyPages, `${pages.empty} pages are empty, ${slabs.emptyPages} are counted`)
+  assert(pages.used === slabs.pagesUsed, `${pages.used} pages are in use, ${slabs.pagesUsed} are counted`)
+  assert(pages.bytes === slabs.bytesUsed, `pages take ${pages.bytes} bytes, ${slabs.bytesUsed} are counted`)
+  assert(pages.pool === slabs.poolPages, `${pages.pool} pages are in the pool, ${slabs.poolPages} are counted`)
+  assert(pages.withdrawn === slabs.withdrawnPages, `${pages.withdrawn} pages are withdrawn, ${slabs.withdrawnPages} are counted`)
+  assert(pages.leaving === (moves.page === 0 ? 0 : 1), `${pages.leaving} pages are leaving their class`)
+  assert(moves.page === 0 || slabs.isLeaving(moves.page), `page ${moves.page} is moving, but not leaving its class`)
 }
 
 function checkPiece(shard: Shard, piece: ItemId): void {

@@ -10,7 +10,7 @@ import type { Host } from '../support/replay.js'
 import { startLonelyServer } from '../support/server.js'
 import { startSessions } from '../support/session.js'
 import { optionsOfOne, playable } from './play.js'
-import type { Transport } from './later.js'
+import type { Transport } from './transports.js'
 
 /** Bytes that a block sends, at most. */
 const SHORT = 200

@@ -14,7 +14,6 @@ interface Row {
 }
 
 export const waitingRows: readonly Row[] = [
-  { reason: 'moving pages by command', sends: /^slabs /m },
 ]
 
 export type Transport = 'session' | 'tcp' | 'tls' | 'unix' | 'threads'

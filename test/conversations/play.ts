@@ -12,8 +12,8 @@ import { readWireFile } from '../support/conversation.js'
 import type { WireFile } from '../support/conversation.js'
 import { replay } from '../support/replay.js'
 import type { Host } from '../support/replay.js'
-import { isNotFor, waitsFor } from './later.js'
-import type { Transport } from './later.js'
+import { isNotFor, waitsFor } from './transports.js'
+import type { Transport } from './transports.js'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 

@@ -2,6 +2,7 @@
 // other, no value is torn or foreign, and at the end every chunk, list and counter agrees with every other.
 import { randomInt } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { Prng } from '../support/prng.js'
 import { runThreads } from '../support/threads.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
 import { Counter } from '../../src/stats/counters.js'
@@ -17,7 +18,7 @@ const SEED = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 30))
 /** More for a longer trial. */
 const OPERATIONS = Number(process.env['MEMSLAB_CROWD_OPERATIONS'] ?? 5000)
 
-type Work = Pick<MemberData, 'keys' | 'sizes' | 'flushes'> & { readonly share?: number }
+type Work = Pick<MemberData, 'keys' | 'sizes' | 'flushes'> & { readonly share?: number, readonly moves?: true }
 
 /** @returns how many increments the threads were told of */
 async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promise<{ subject: StoreUnderTest, added: number }> {
@@ -27,8 +28,11 @@ async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promi
   const shared = subject.store.share()
   const members = Array.from({ length: THREADS }, (_, index): MemberData =>
     ({ shared, gate, threads: THREADS, thread: index + 1, seed: SEED, operations: OPERATIONS * (work.share ?? 1), ...work }))
+  const prng = new Prng(SEED)
+  const classes = subject.store.classes.largest
   await runThreads(new URL('crowd.ts', import.meta.url), members, () => {
-    subject.store.balanceStep()
+    if (work.moves === true) subject.store.rebalance.reassign(prng.below(classes + 2) - 1, prng.below(classes + 1))
+    subject.movePages(5)
     subject.store.sweepStep(100)
   })
   subject.verify()
@@ -58,6 +62,13 @@ t.test('items of many pieces are replaced, evicted and read at once', async t =>
 t.test('pages go from class to class while everybody stores', async t => {
   await crowd(t, { stripes: 2, maxbytes: 3 * MIB, slabAutomove: 1 },
     { keys: 200, sizes: [100, 1000, 4000, 16_000, 40_000, 120_000], flushes: 2 })
+})
+
+t.test('pages are emptied all the time while everybody reads and writes what is in them', async t => {
+  const { subject } = await crowd(t, { stripes: 4, maxbytes: 12 * MIB, itemSizeMax: 2 * MIB, factor: 3, slabAutomove: 2 },
+    { keys: 300, sizes: [300, 4000, 16_000, 60_000, 600_000], flushes: 1, share: 1 / 10, moves: true })
+  t.ok(subject.store.counters.sum(Counter.Rescues) > 0, `${subject.store.counters.sum(Counter.Rescues)} items and ` +
+    `${subject.store.counters.sum(Counter.ChunkRescues)} pieces of ${subject.store.counters.sum(Counter.SlabsMoved)} pages were moved`)
 })
 
 t.test('a page is taken from a class while others read what is in it', async t => {

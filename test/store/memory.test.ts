@@ -135,7 +135,7 @@ t.test('yesterday\'s sizes do not starve today\'s', async t => {
   subject.clock.advance(60)
   for (let round = 0; round < 100; round++) {
     for (let i = 0; i < 200; i++) subject.put(Mode.Set, `new${round}-${i}`, bytesOf(1, 1500))
-    subject.store.balanceStep()
+    subject.movePages()
   }
   let kept = 0
   for (let i = 0; i < 200; i++) for (let round = 0; round < 100; round++) if (subject.get(`new${round}-${i}`) !== undefined) kept++
@@ -192,7 +192,7 @@ t.test('a page of small chunks that is too small for the largest ones is not tak
   for (let round = 0; round < 40; round++) {
     subject.put(Mode.Set, `large${round}`, bytesOf(round, 900_000))
     subject.clock.advance(1)
-    subject.store.balanceStep()
+    subject.movePages()
   }
   t.ok(subject.get('large39')?.value.equals(bytesOf(39, 900_000)))
   t.ok(subject.store.itemCount > small * 0.9, `${subject.store.itemCount} of ${small} are there`)
@@ -219,7 +219,7 @@ t.test('pages stay where they are when they may not move', async t => {
     subject.clock.advance(60)
     for (let i = 0; i < 5000; i++) {
       subject.put(Mode.Set, `new${i}`, bytesOf(1, 1500))
-      if (i % 100 === 0) subject.store.balanceStep()
+      if (i % 100 === 0) subject.movePages()
     }
     t.equal(subject.store.counters.sum(Counter.SlabsMoved), 0, JSON.stringify(options))
     subject.verify()

@@ -144,6 +144,13 @@ export class StoreUnderTest {
     return outcome === Outcome.Number ? request.number.toBigInt() : outcome
   }
 
+  /** Background steps: at most `stepsMax` of one page that moves, after what decides about it. @returns whether it has come to its end */
+  movePages(stepsMax = 200): boolean {
+    this.store.balanceStep()
+    for (let steps = 0; steps < stepsMax; steps++) if (!this.store.moveStep()) return true
+    return false
+  }
+
   /** @param refs how many items the test holds */
   verify(refs = 0): void {
     this.store.verify()

@@ -9,6 +9,7 @@ import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { lru } from './lru.js'
 import { TEXT } from './reply.js'
+import { slabs } from './slabs.js'
 
 const MEBIBYTE = 1024 * 1024
 /** memcached's own bounds of cache_memlimit, in MiB. */
@@ -32,6 +33,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['lru', lru],
   ['refresh_certs', refreshCerts],
   ['lru_crawler', lruCrawler],
+  ['slabs', slabs],
   ['stats', stats],
   ['watch', watch],
 ]

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SlabClasses } from '../../src/store/slabs.js'
+import { SlabClasses } from '../../src/store/classes.js'
 
 // what `memcached -vv` prints with its defaults
 const DEFAULT_SIZES = [96, 120, 152, 192, 240, 304, 384, 480, 600, 752, 944, 1184, 1480, 1856, 2320, 2904, 3632, 4544, 5680,

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { uselessRows } from './later.js'
+import { uselessRows } from './transports.js'
 import { playable, wireFiles } from './play.js'
 
 t.test('every row of later.ts keeps some block from being played', async t => {
