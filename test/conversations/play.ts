@@ -12,7 +12,7 @@ import { readWireFile } from '../support/conversation.js'
 import type { WireFile } from '../support/conversation.js'
 import { replay } from '../support/replay.js'
 import type { Host } from '../support/replay.js'
-import { isNotFor, waitsFor } from './transports.js'
+import { isNotFor } from './transports.js'
 import type { Transport } from './transports.js'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
@@ -26,7 +26,7 @@ export function playable(transport: Transport): readonly WireFile[] {
   return wireFiles
     .map(file => ({
       ...file,
-      blocks: file.blocks.filter(block => waitsFor(block) === undefined && isNotFor(transport, block) === undefined),
+      blocks: file.blocks.filter(block => isNotFor(transport, block) === undefined),
     }))
     .filter(file => file.blocks.length > 0)
 }
