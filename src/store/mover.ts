@@ -220,10 +220,9 @@ export class Mover {
       slabs.undoLeavingLocked(page)
       moves.end()
     } else if (to <= 0 || slabs.tryLock(to)) {
-      slabs.movePageLocked(page, to)
+      this.space.movePageLocked(page, to)
       if (to > 0) slabs.unlock(to)
       moves.end()
-      this.context.counters.add(Counter.SlabsMoved)
     }
     slabs.unlock(slabClass)
   }

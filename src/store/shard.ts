@@ -5,13 +5,13 @@ import { type Arena } from '../memory/arena.js'
 import { ClassWord, Size, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
-import { DeleteCommand, GetStatus, StoreStatus } from '../log/events.js'
 import { type StoreContext } from './context.js'
 import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Moves } from './moves.js'
 import { Outcome } from './outcome.js'
+import { Reporter } from './reporter.js'
 import { Extra, Mode, type Request } from './request.js'
 import { type Slabs } from './slabs.js'
 import { type Space } from './space.js'
@@ -21,9 +21,12 @@ export class Shard {
   /** Where incr and decr write their digits before they are copied. */
   private readonly digits = new Uint8Array(20)
   private readonly number = new Uint64()
+  private readonly reporter: Reporter
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, private readonly context: StoreContext, readonly moves: Moves) {}
+    readonly space: Space, private readonly context: StoreContext, readonly moves: Moves) {
+    this.reporter = new Reporter(items, space, context)
+  }
 
   get itemCount(): number { return this.space.itemCount }
 
@@ -152,9 +155,9 @@ export class Shard {
       try {
         const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
         if (old !== NO_ITEM && this.isWritable(old, request)) {
-          if (context.watched !== 0) this.logGetLocked(request, old)
+          if (context.watched !== 0) this.reporter.getLocked(request, old)
           this.overwriteLocked(old, request, valueAt)
-          if (context.watched !== 0) this.logStoredLocked(request, old)
+          if (context.watched !== 0) this.reporter.storedLocked(request, old)
           return Outcome.Stored
         }
       } finally { context.stripes.release(request.hash) }
@@ -317,7 +320,7 @@ export class Shard {
   refuse(request: Request, outcome: Outcome, dropsOld = request.mode === Mode.Set): void {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
-    if (context.watched !== 0) this.logStore(request, outcome, request.expiresAt, 0, 0)
+    if (context.watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
     if (!dropsOld) return
     context.stripes.take(request.hash)
     try {
@@ -341,7 +344,7 @@ export class Shard {
       if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
       if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
       context.counters.addClass(this.space.classOf(item), ClassCounter.DeleteHits)
-      if (context.watched !== 0) this.logDeletedLocked(request, item)
+      if (context.watched !== 0) this.reporter.deletedLocked(request, item)
       this.space.unlinkLocked(request.hash, item)
       return Outcome.Deleted
     } finally { context.stripes.release(request.hash) }
@@ -452,7 +455,7 @@ export class Shard {
     if (item === NO_ITEM) return Outcome.NoMemory
     writeDigits(this.items, item, this.digits, request.valueBytes)
     this.replaceLocked(request, NO_ITEM, item)
-    if (this.context.watched !== 0) this.logStoredLocked(request, item)
+    if (this.context.watched !== 0) this.reporter.storedLocked(request, item)
     number.set(initial.high, initial.low)
     request.item = item
     request.isBegun = true
@@ -477,7 +480,7 @@ export class Shard {
   findLiveLocked(request: Request): ItemId {
     const item = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
     const context = this.context
-    if (context.watched !== 0) this.logGetLocked(request, item)
+    if (context.watched !== 0) this.reporter.getLocked(request, item)
     if (item === NO_ITEM) return NO_ITEM
     if (this.items.generation(item) !== context.generation) context.counters.add(Counter.GetFlushed)
     else if (this.space.isExpired(item)) context.counters.add(Counter.GetExpired)
@@ -503,21 +506,7 @@ export class Shard {
     this.slabs.unlock(slabClass)
   }
 
-  // For those who watch
-
-  private logGetLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {
-    const status = this.getStatus(item)
-    const isFound = status === GetStatus.Found
-    this.context.log.itemGet(client, bytes, keyStart, keyEnd, status, isFound ? this.space.classOf(item) : 0,
-      isFound ? this.items.valueBytes(item) : 0)
-  }
-
-  private getStatus(item: ItemId): GetStatus {
-    if (item === NO_ITEM) return GetStatus.NotFound
-    if (this.items.generation(item) !== this.context.generation) return GetStatus.Flushed
-    return this.space.isExpired(item) ? GetStatus.Expired : GetStatus.Found
-  }
-
+  /** As `commitLocked`, and tells those who watch. */
   private commitWatchedLocked(request: Request, item: ItemId): Outcome {
     // the item may be gone afterwards, and the key be its own
     const slabClass = this.space.classOf(item)
@@ -527,38 +516,11 @@ export class Shard {
     request.keyStart = 0
     request.keyEnd = keyBytes
     const outcome = this.commitLocked(request, item)
-    if (outcome !== Outcome.Stored) this.logStore(request, outcome, request.expiresAt, slabClass, request.valueBytes)
-    else this.logStoredLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
+    if (outcome !== Outcome.Stored) this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
+    else this.reporter.storedLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
     request.bytes = bytes
     request.keyStart = keyStart
     request.keyEnd = keyEnd
     return outcome
   }
-
-  private logStoredLocked(request: Request, item: ItemId): void {
-    const { items } = this
-    this.logStore(request, Outcome.Stored, items.expiresAt(item), this.space.classOf(item), items.valueBytes(item))
-  }
-
-  private logStore({ bytes, keyStart, keyEnd, client, mode }: Request, outcome: Outcome, expiresAt: number, slabClass: number,
-    valueBytes: number): void {
-    const { log, now } = this.context
-    const ttl = expiresAt === 0 ? 0 : Math.max(expiresAt - now, -1)
-    log.itemStore(client, bytes, keyStart, keyEnd, STORE_STATUSES[outcome] ?? StoreStatus.NotStored, mode, ttl, slabClass, valueBytes)
-  }
-
-  private logDeletedLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
-    const command = (extras & Extra.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
-    this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.space.classOf(item), this.items.valueBytes(item))
-  }
-}
-
-/** What the log calls an outcome of storing. */
-const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
-  [Outcome.Stored]: StoreStatus.Stored,
-  [Outcome.NotStored]: StoreStatus.NotStored,
-  [Outcome.Exists]: StoreStatus.Exists,
-  [Outcome.NotFound]: StoreStatus.NotFound,
-  [Outcome.TooLarge]: StoreStatus.TooLarge,
-  [Outcome.NoMemory]: StoreStatus.NoMemory,
 }

@@ -193,11 +193,11 @@ export class Space {
     const { evictions, slabReassign } = context.settings
     if (slabReassign && this.takeEmptyPageLocked(slabClass)) return true
     const dropped = this.evictLocked(slabClass)
-    if (dropped === Dropped.Live) {
+    if (dropped === Dropped.Live) this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+    if (dropped !== Dropped.Nothing) {
       context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
-      this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
+      return true
     }
-    if (dropped !== Dropped.Nothing) return true
     if (!evictions || !slabReassign) return false
     const theft = this.stealPageLocked(this.richestClass(slabClass), slabClass)
     this.isHeldUp = theft === Theft.HeldUp
@@ -249,7 +249,6 @@ export class Space {
     const isDead = this.isDead(item)
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
-      context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       if (isDead) this.countReclaimed(slabClass, item)
       else this.countEvicted(slabClass, item)
       this.dropListedLocked(slabClass, slabClass, hash, item)
@@ -359,9 +358,10 @@ export class Space {
     return 0
   }
 
-  private movePageLocked(page: number, slabClass: number): void {
-    if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), slabClass)
-    this.slabs.movePageLocked(page, slabClass)
+  /** Gives an empty page to a class or a PageOwner, counts it and tells those who watch, for whom all that is no class is 0. */
+  movePageLocked(page: number, owner: number): void {
+    if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), Math.max(owner, 0))
+    this.slabs.movePageLocked(page, owner)
     this.context.counters.add(Counter.SlabsMoved)
   }
 
