@@ -19,6 +19,8 @@ const SEED = 1
 
 /** Needs what the block before it stored, so it cannot be played alone. */
 const NOT_ALONE = 'base64-text-after-the-padding'
+/** A dump is refused in the same write as another command, and not in the next. */
+const NOT_CUT = /dump-after-another-command-in-one-write$/
 
 /**
  * Plays a block whole, and if it is short again for each of the cuts, from an empty cache every time. What is only spoken to
@@ -38,7 +40,7 @@ function* everyPlace(sentBytes: number): Iterable<number> {
 function repeatable(transport: Transport): ReturnType<typeof playable> {
   return playable(transport)
     .filter(file => file.name !== 'stats.fresh' && file.name !== 'options.shutdown')
-    .map(file => ({ ...file, blocks: file.blocks.filter(block => block.name !== NOT_ALONE) }))
+    .map(file => ({ ...file, blocks: file.blocks.filter(block => block.name !== NOT_ALONE && !NOT_CUT.test(block.name)) }))
 }
 
 void t.test('on a bare session, cut at every place', async t => {
