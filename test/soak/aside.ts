@@ -15,8 +15,9 @@ const LINES = [
   'cache_memlimit 48', 'cache_memlimit 64', 'verbosity 0', 'me no-such-key',
 ] as const
 
-/** What the lines of a table or a dump begin with: others end an answer. */
+/** What the lines of a table or a dump begin with: others end an answer, but for the OK before a dump. */
 const ROW = /^(STAT|PREFIX|ITEM|key=|mg )/
+const DUMP = /(metadump|mgdump)/
 const PAUSE_MS = 20
 
 /** Says all of them, again and again, until it is told to end. */
@@ -50,10 +51,12 @@ export async function ask(talker: Talker, line: string): Promise<string> {
     request: {
       bytes: Buffer.from(`${line}\r\n`),
       read: (bytes, at) => {
-        const start = bytes.lastIndexOf('\r\n', bytes.length - 3) < at ? at : bytes.lastIndexOf('\r\n', bytes.length - 3) + 2
+        // lines of a metadump end without \r
+        const start = Math.max(bytes.lastIndexOf('\n', bytes.length - 3) + 1, at)
         last = bytes.toString('latin1', start, bytes.length - 2)
         const isWhole = bytes.length - at > 2 && bytes.subarray(-2).equals(Buffer.from('\r\n'))
-        return isWhole && !ROW.test(last) ? { answer: { is: 'unknown' }, end: bytes.length } : bytes.length - at + 1
+        const isMiddle = ROW.test(last) || (last === 'OK' && DUMP.test(line))
+        return isWhole && !isMiddle ? { answer: { is: 'unknown' }, end: bytes.length } : bytes.length - at + 1
       },
     },
     settle: () => {},

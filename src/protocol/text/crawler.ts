@@ -130,6 +130,8 @@ function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
   if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
   if (!host.output.isEmpty) return text.answer(session, kind.notPipelined)
+  // a datagram's answer is over before such a list is
+  if (!session.peer.isLasting) return text.answer(session, TEXT.error)
   const classes = classesOf(text.parser.token(2))
   if (classes instanceof Uint8Array) return text.answer(session, classes)
   const wanted = classes === 'hash' ? ClassSet.all : classes
