@@ -168,3 +168,10 @@ t.test('something is evicted even when every item is in use', async t => {
   t.ok(subject.store.counters.sumClasses(ClassCounter.EvictedActive) > 0)
   subject.store.verify()
 })
+
+t.test('an eviction counts as one direct reclaim', async t => {
+  const { store } = full()
+  const evicted = store.counters.sumClasses(ClassCounter.Evicted)
+  t.ok(evicted > 0)
+  t.equal(store.counters.sumClasses(ClassCounter.DirectReclaims), evicted)
+})
