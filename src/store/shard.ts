@@ -146,7 +146,8 @@ export class Shard {
 
   /**
    * Stores a value that is already there as a whole, at `valueAt` of the request's bytes. A plain set of an item that
-   * stays in its class writes over it: no other chunk is touched, and the item keeps its place, as one in use.
+   * stays in its class writes over it: no other chunk is touched, and the item keeps its place, as one in use; with one
+   * list it goes to the head.
    */
   put(request: Request, valueAt: number): Outcome {
     const { context } = this
@@ -192,6 +193,8 @@ export class Shard {
     items.mark(item, State.Active)
     items.unmark(item, State.Fetched)
     items.setUsedAt(item, context.now)
+    // where there is one list nothing looks at the bit
+    if (!this.lru.settings.lruSegmented && items.segment(item) !== Segment.Temp) this.moveToHeadLocked(item)
     context.stampCas(items, item)
     if (request.extras !== Extra.None) this.settleCas(request, item)
     context.countSize(items, item, 1)

@@ -175,3 +175,14 @@ t.test('an eviction counts as one direct reclaim', async t => {
   t.ok(evicted > 0)
   t.equal(store.counters.sumClasses(ClassCounter.DirectReclaims), evicted)
 })
+
+t.test('with one list an item that is written over goes to the head, as a new one does', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, lruSegmented: false })
+  for (let n = 0; n < 6000; n++) {
+    subject.put(Mode.Set, `k${n}`, bytesOf(n, VALUE_BYTES))
+    // a cas finds it there, unless it was evicted, and does not count as a use
+    if (n % 100 === 0) subject.putWhole(Mode.Set, 'wanted', bytesOf(n, VALUE_BYTES))
+    else if (n % 100 === 99) t.equal(subject.put(Mode.Cas, 'wanted', bytesOf(n, VALUE_BYTES)), Outcome.Exists, `after ${n}`)
+  }
+  subject.verify()
+})
