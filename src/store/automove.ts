@@ -208,7 +208,9 @@ export class Automove {
       if (isHungry(slabClass) && age < youngAge) [youngest, youngAge] = [slabClass, age]
       if (slabs.canSpare(slabClass) && age > oldAge) [oldest, oldAge] = [slabClass, age]
     }
-    if (youngest === 0 || oldest === 0 || youngAge >= (oldAge - STALE_SECONDS_MIN) * ratio) return undefined
+    // a ratio above 1, which a command may set, allows both to be the same
+    if (youngest === 0 || oldest === 0 || youngest === oldest) return undefined
+    if (youngAge >= (oldAge - STALE_SECONDS_MIN) * ratio) return undefined
     return { from: oldest, to: youngest }
   }
 }

@@ -305,6 +305,19 @@ t.test('a class that evicts what is younger than elsewhere gets pages, by the ra
   }
 })
 
+t.test('a class gives no page to itself, whatever the ratio', async t => {
+  const subject = subjectWith({ slabAutomove: 1, slabAutomoveWindow: 3, maxbytes: 4 * MIB, shared: true })
+  subject.store.automove.ratio = 5
+  for (let second = 0, count = 0; second < 200; second++) {
+    for (let i = 0; i < 40; i++) subject.put(Mode.Set, `k${count++}`, bytesOf(1, 900))
+    subject.clock.advance(1)
+    subject.movePages()
+  }
+  t.ok(subject.evicted > 0)
+  t.equal(subject.store.rebalance.isUnderWay, false)
+  t.equal(subject.counted(Counter.Rescues), 0)
+})
+
 t.test('in mode 2 whoever evicts gets a page', async t => {
   const subject = subjectWith({ slabAutomove: 2 })
   subject.fill(0, 20_000)
