@@ -55,6 +55,23 @@ t.test('page moves are system events', async t => {
   for (const line of lines) t.match(line, /^ts=\d+\.\d{6} gid=\d+ type=slab_move src=\d+ dst=\d+$/)
 })
 
+t.test('so are those that a command asks for', async t => {
+  const host = await startSessions(t, { maxbytes: 8 * MIB })
+  const watcher = await host.connect()
+  const client = await host.connect()
+  for (let count = 0; count < 3000; count++) await client.send(Buffer.from(`set k${count} 0 0 1000\r\n${'x'.repeat(1000)}\r\n`))
+  await watcher.send(Buffer.from('watch sysevents\r\n'))
+  for (const to of [30, 0]) {
+    await client.send(Buffer.from(`slabs reassign -1 ${to}\r\n`))
+    host.clock.advance(2)
+    for (let steps = 0; steps < 200; steps++) host.clock.advance(0.01)
+  }
+  const lines = await linesOf(host, watcher)
+  t.equal(lines.length, statistic(host, 'slabs_moved'))
+  t.match(lines[0], /type=slab_move src=\d+ dst=30$/)
+  t.match(lines[1], /type=slab_move src=\d+ dst=0$/, 'to the pool')
+})
+
 t.test('a watcher that does not read is skipped, told how often, and holds no more than its buffer', async t => {
   const host = await startSessions(t, { watcherLogbufSize: 2048 })
   const [slow, quick, client] = [await host.connect(), await host.connect(), await host.connect()]
