@@ -75,6 +75,8 @@ export const enum ClassWord {
   EvictedRecently,
   /** ShardWord.EmptyChanges when the class last looked for an empty page of another one and found none. */
   EmptySought,
+  /** Of its pages, those that are leaving it: one or none. */
+  LeavingCount,
   Lists = 12,
   Stride = Lists + 4 * 4,
 }

@@ -215,11 +215,7 @@ export class Mover {
     const { moves, slabs } = this
     const { to } = moves
     slabs.lock(slabClass)
-    if (!slabs.canSpare(slabClass)) {
-      // its others have been taken meanwhile
-      slabs.undoLeavingLocked(page)
-      moves.end()
-    } else if (to <= 0 || slabs.tryLock(to)) {
+    if (to <= 0 || slabs.tryLock(to)) {
       this.space.movePageLocked(page, to)
       if (to > 0) slabs.unlock(to)
       moves.end()

@@ -256,9 +256,9 @@ export class Slabs {
   private takeFromClass(page: number): void {
     const { words } = this
     const use = this.pageUse + page
-    if (this.isLeaving(page)) words[use]! -= PageUse.Leaving
+    const slabClass = this.classOfPage(page)
+    if (this.isLeaving(page)) this.countLeaving(page, -1)
     else {
-      const slabClass = this.classOfPage(page)
       const carved = this.carvedChunks(page)
       for (let index = 0; index < carved; index++) this.unhookFree(slabClass, this.chunkAt(page, index, slabClass))
       if (this.isBeingCarved(page, slabClass)) words[this.word(slabClass, ClassWord.CarveLeft)] = 0
@@ -297,7 +297,12 @@ export class Slabs {
   /** From now on what comes free in a page is retired. The page must not be one that is being carved. */
   beginLeavingLocked(page: number): void {
     if (this.isEmptyPage(page)) this.countEmptyPages(-1)
-    this.words[this.pageUse + page]! += PageUse.Leaving
+    this.countLeaving(page, 1)
+  }
+
+  private countLeaving(page: number, change: 1 | -1): void {
+    this.words[this.pageUse + page]! += change * PageUse.Leaving
+    this.add(this.classOfPage(page), ClassWord.LeavingCount, change)
   }
 
   /** Retires a free chunk of a page that is leaving; false if it is in use, or is retired already. */
@@ -316,7 +321,7 @@ export class Slabs {
   undoLeavingLocked(page: number): void {
     const { words } = this
     const slabClass = this.classOfPage(page)
-    words[this.pageUse + page]! -= PageUse.Leaving
+    this.countLeaving(page, -1)
     if (this.isEmptyPage(page)) this.countEmptyPages(1)
     const count = this.chunksOf(page, slabClass)
     for (let index = 0; index < count; index++) {
@@ -346,8 +351,13 @@ export class Slabs {
     return 0
   }
 
-  /** Whether a class has more than one page. */
-  canSpare(slabClass: number): boolean { return this.get(slabClass, ClassWord.PageCount) > 1 }
+  /** The pages of a class that are not leaving it: those it can store in. */
+  stayingPages(slabClass: number): number {
+    return this.get(slabClass, ClassWord.PageCount) - this.get(slabClass, ClassWord.LeavingCount)
+  }
+
+  /** Whether a class has more than one page, beside one that is leaving it. */
+  canSpare(slabClass: number): boolean { return this.stayingPages(slabClass) > 1 }
 
   /** The page that was last being emptied, perhaps only in part. */
   get emptyingPage(): number { return this.words[this.shardWords + ShardWord.Emptying]! }

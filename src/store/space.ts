@@ -388,7 +388,7 @@ export class Space {
     let richest = 0
     let pages = 1
     for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) {
-      const count = this.slabs.get(slabClass, ClassWord.PageCount)
+      const count = this.slabs.stayingPages(slabClass)
       if (slabClass === except || count <= pages) continue
       richest = slabClass
       pages = count

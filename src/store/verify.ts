@@ -7,7 +7,7 @@ import { NO_ITEM, Segment, type ItemId } from './items.js'
 import { type Shard } from './shard.js'
 
 /** What a walk over the pages of one class found. */
-interface ClassTally { pages: number; used: number; free: Set<number>; requestedBytes: number }
+interface ClassTally { pages: number; leaving: number; used: number; free: Set<number>; requestedBytes: number }
 
 /** Pages of all classes and of none. */
 interface PageTally { used: number; bytes: number; empty: number; pool: number; withdrawn: number; leaving: number }
@@ -28,7 +28,7 @@ export function verifyShard(shard: Shard): number {
 function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], refs: number } {
   const { items, slabs } = shard
   const tallies = Array.from({ length: slabs.classes.largest + 1 },
-    (): ClassTally => ({ pages: 0, used: 0, free: new Set(), requestedBytes: 0 }))
+    (): ClassTally => ({ pages: 0, leaving: 0, used: 0, free: new Set(), requestedBytes: 0 }))
   const pieces: ItemId[] = []
   let refs = 0
   const pages: PageTally = { used: 0, bytes: 0, empty: 0, pool: 0, withdrawn: 0, leaving: 0 }
@@ -39,6 +39,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
     assert(slabs.chunksOf(page, slabClass) > 0, `page ${page} is too small for a chunk of class ${slabClass}`)
     const tally = tallies[slabClass]!
     tally.pages++
+    if (slabs.isLeaving(page)) tally.leaving++
     const usedBefore = tally.used
     for (let index = 0; index < slabs.carvedChunks(page); index++) {
       const chunk = slabs.chunkAt(page, index, slabClass)
@@ -108,6 +109,8 @@ function checkFreeChunks(shard: Shard, slabClass: number, tally: ClassTally): vo
   assert(count === slabs.get(slabClass, ClassWord.FreeCount), `class ${slabClass} counts its free chunks wrongly`)
   assert(tally.used === slabs.get(slabClass, ClassWord.UsedCount), `class ${slabClass} counts its used chunks wrongly`)
   assert(tally.pages === slabs.get(slabClass, ClassWord.PageCount), `class ${slabClass} counts its pages wrongly`)
+  assert(tally.leaving === slabs.get(slabClass, ClassWord.LeavingCount), `class ${slabClass} counts what leaves it wrongly`)
+  assert(tally.leaving === 0 || tally.pages > 1, `the only page of class ${slabClass} is leaving`)
 }
 
 function checkTable(shard: Shard, linked: Set<ItemId>): void {

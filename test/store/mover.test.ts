@@ -210,6 +210,26 @@ t.test('no chunk of a page that is being emptied is handed out', async t => {
   t.equal(subject.settle(), true)
 })
 
+t.test('while a page leaves a class nobody takes its last other one', async t => {
+  for (const evictions of [true, false]) {
+    const subject = subjectWith({ maxbytes: 4 * MIB, evictions })
+    let count = 0
+    while (subject.pagesOf(SMALL) < 2) subject.fill(count, ++count)
+    for (let i = 0; i < 400; i++) subject.put(Mode.Set, `large${i}`, bytesOf(i, 9000))
+    const loan = subject.borrow('k500')
+    for (let i = 0; i < count; i++) if (i !== 500) subject.delete(`k${i}`)
+    subject.reassign(SMALL, LARGE)
+    subject.movePages()
+    for (let i = 400; i < 800; i++) subject.put(Mode.Set, `large${i}`, bytesOf(i, 9000))
+    subject.verify(1)
+    t.equal(subject.pagesOf(SMALL), 2)
+    for (let i = 0; i < 100; i++) t.equal(subject.put(Mode.Set, `new${i}`, bytesOf(i, 900)), Outcome.Stored)
+    loan?.end()
+    t.equal(subject.settle(), true)
+    t.equal(subject.pagesOf(SMALL), 1)
+  }
+})
+
 t.test('a page goes to the pool, and from there to whoever needs one', async t => {
   const subject = subjectWith()
   subject.fill(0, 20_000)
