@@ -1,6 +1,7 @@
 // Empties one page of an arena and gives it away, in bounded steps between which everybody goes on. From its beginning no
-// free chunk of the page is handed out any more. Each item in it is copied to a chunk elsewhere in its class, room for which
-// is made by evicting if there is none, and the copy takes its place in the table, the list and the pieces; what is dead is dropped. What
+// free chunk of the page is handed out any more, but to an allocation that has evicted in vain for too long (space.ts). Each
+// item in it is copied to a chunk elsewhere in its class, room for which is made by evicting if there is none, and the copy
+// takes its place in the table, the list and the pieces; what is dead is dropped. What
 // somebody holds, a reader or a writer, is met again in the next pass. When nothing is left the page goes where it is to go.
 //
 // The stripe of an item is held while it is moved, so nobody can be reading or changing it then; a class only for what
@@ -215,7 +216,8 @@ export class Mover {
     const { moves, slabs } = this
     const { to } = moves
     slabs.lock(slabClass)
-    if (to <= 0 || slabs.tryLock(to)) {
+    // an allocation may have taken one of its chunks in this moment
+    if (slabs.usedChunks(page) === 0 && (to <= 0 || slabs.tryLock(to))) {
       this.space.movePageLocked(page, to)
       if (to > 0) slabs.unlock(to)
       moves.end()

@@ -92,12 +92,15 @@ export class Slabs {
     let chunk = this.words[head]! as ItemId
     if (chunk !== NO_ITEM) this.unhookFree(slabClass, chunk)
     else chunk = this.carveLocked(slabClass)
-    if (chunk === NO_ITEM) return NO_ITEM
+    if (chunk !== NO_ITEM) this.useLocked(slabClass, chunk)
+    return chunk
+  }
+
+  private useLocked(slabClass: number, chunk: ItemId): void {
     this.words[chunk + ItemWord.State] = 1
     const use = this.pageUse + (chunk >>> Size.PageShift)
     if (this.words[use]!++ === 0) this.countEmptyPages(-1)
     this.add(slabClass, ClassWord.UsedCount, 1)
-    return chunk
   }
 
   private carveLocked(slabClass: number): ItemId {
@@ -311,6 +314,13 @@ export class Slabs {
     if (words[chunk + ItemWord.State] !== 0 || this.isRetired(chunk)) return false
     this.unhookFree(slabClass, chunk)
     words[chunk + ItemWord.Next] = Free.Retired
+    return true
+  }
+
+  /** Hands out a chunk that is retired, as `takeLocked` does others; false if it is something else. */
+  tryTakeRetiredLocked(slabClass: number, chunk: ItemId): boolean {
+    if (this.classAt(chunk) !== slabClass || this.words[chunk + ItemWord.State] !== 0 || !this.isRetired(chunk)) return false
+    this.useLocked(slabClass, chunk)
     return true
   }
 

@@ -13,6 +13,8 @@ import { type Table } from './table.js'
 const EVICT_TRIES = 50
 /** How many of them it saves because they are in use; where all are, one of them has to go. */
 const RESCUES_MAX = 20
+/** How often an allocation makes room in vain, because what went was in a page that is leaving, before it takes just that. */
+const RETIRED_MAX = 20
 /** How many pages are looked at for one that can be taken from its class. */
 const STEAL_TRIES = 8
 /** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
@@ -34,6 +36,8 @@ export class Space {
   private readonly pause = new Int32Array(new SharedArrayBuffer(4))
   /** Whether the last attempt to make room failed only because others hold locks that it needs. */
   private isHeldUp = false
+  /** The last item that was evicted. */
+  private evicted: ItemId = NO_ITEM
 
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
     private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext) {}
@@ -182,7 +186,11 @@ export class Space {
     this.isHeldUp = false
     slabs.lock(slabClass)
     let chunk = slabs.takeLocked(slabClass)
-    while (chunk === NO_ITEM && this.makeRoomLocked(slabClass)) chunk = slabs.takeLocked(slabClass)
+    for (let tries = 1; chunk === NO_ITEM && this.makeRoomLocked(slabClass); tries++) {
+      chunk = slabs.takeLocked(slabClass)
+      // the oldest items may all be in the page that is leaving: a request does not wait until they are gone
+      if (chunk === NO_ITEM && tries >= RETIRED_MAX && slabs.tryTakeRetiredLocked(slabClass, this.evicted)) chunk = this.evicted
+    }
     slabs.unlock(slabClass)
     return chunk
   }
@@ -252,6 +260,7 @@ export class Space {
       if (isDead) this.countReclaimed(slabClass, item)
       else this.countEvicted(slabClass, item)
       this.dropListedLocked(slabClass, slabClass, hash, item)
+      this.evicted = item
     }
     context.stripes.releaseTried(hash)
     if (!isIdle) return Dropped.Nothing

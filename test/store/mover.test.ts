@@ -210,6 +210,28 @@ t.test('no chunk of a page that is being emptied is handed out', async t => {
   t.equal(subject.settle(), true)
 })
 
+t.test('a set evicts few items even when the oldest ones are all in the page that leaves', async t => {
+  for (const isMoved of [true, false]) {
+    const subject = subjectWith()
+    let count = 0
+    while (subject.evicted === 0) subject.put(Mode.Set, `k${count}`, bytesOf(count, 900), count++ % 3)
+    t.equal(subject.reassign(SMALL, LARGE), Reassigned.Ok)
+    subject.movePages(1)
+    let most = 0
+    for (let steps = 0; steps < 5000; steps++) {
+      const before = subject.evicted
+      subject.put(Mode.Set, `k${count}`, bytesOf(count, 900), count++ % 3)
+      most = Math.max(most, subject.evicted - before)
+      if (isMoved && steps % 5 === 0 && !subject.store.moveStep()) break
+    }
+    t.ok(most <= 20, `${most} items went for one`)
+    subject.verify()
+    subject.kept(0, count)
+    t.equal(subject.settle(), true)
+    t.equal(subject.pagesOf(LARGE), 1, 'the page has gone all the same')
+  }
+})
+
 t.test('while a page leaves a class nobody takes its last other one', async t => {
   for (const evictions of [true, false]) {
     const subject = subjectWith({ maxbytes: 4 * MIB, evictions })
