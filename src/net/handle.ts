@@ -29,6 +29,8 @@ interface Handle {
  */
 interface WriteRequest {
   oncomplete: ((status: number) => void) | undefined
+  /** What is written: libuv has only its address, so it is kept here, as Node's own streams do, until that is done. */
+  bytes?: Uint8Array | readonly Uint8Array[]
   getAsyncId(): number
 }
 const NOT_TAKEN = -1
@@ -84,20 +86,23 @@ export class HandleWriter implements Writer {
   write(bytes: Uint8Array): boolean {
     const request = this.request ??= this.newRequest()
     if (request === undefined) return this.writeThroughSocket(bytes)
-    return this.isTaken(this.handle.writeBuffer(request, bytes))
+    return this.isTaken(request, this.handle.writeBuffer(request, bytes), bytes)
   }
 
   writeMany(parts: readonly Uint8Array[]): boolean {
     const request = this.request ??= this.newRequest()
     if (request === undefined) return this.writeThroughSocket(Buffer.concat(parts))
-    return this.isTaken(this.handle.writev(request, parts, true))
+    return this.isTaken(request, this.handle.writev(request, parts, true), parts)
   }
 
-  private isTaken(status: number): boolean {
-    const isInFlight = this.request?.getAsyncId() !== NOT_TAKEN
+  private isTaken(request: WriteRequest, status: number, bytes: Uint8Array | readonly Uint8Array[]): boolean {
+    const isInFlight = request.getAsyncId() !== NOT_TAKEN
     if (status === 0 && !isInFlight) return true
     if (status !== 0) this.socket.destroy()
-    if (isInFlight) this.inFlight++
+    if (isInFlight) {
+      this.inFlight++
+      request.bytes = bytes
+    }
     this.request = undefined
     return false
   }

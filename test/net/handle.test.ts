@@ -1,8 +1,17 @@
-// Conversations on streams that are no sockets of ours: what an embedder hands to server.handle.
+// Conversations on streams that are no sockets of ours: what an embedder hands to server.handle. And writing to those that
+// are, without a stream.
+import { once } from 'node:events'
+import { connect, createServer as createListener, type AddressInfo, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { Client } from '../support/client.js'
 import { createServer, type Server } from '../../src/index.js'
+import { HandleWriter, readInto } from '../../src/net/handle.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 t.test('a pair of streams in one process holds a conversation', async t => {
   const { client } = conversation(t)
@@ -85,6 +94,41 @@ t.test('a stream that is over already is left alone', async t => {
   await server.close()
   t.pass('and close does not wait for it')
 })
+
+t.test('bytes on their way to a socket stay there, though nobody else keeps them, and no longer', async t => {
+  const listener = createListener({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const client = connect((listener.address() as AddressInfo).port, '127.0.0.1')
+  const [accepted] = await once(listener, 'connection') as [Socket]
+  const socket = readInto(accepted, { target: () => Buffer.alloc(1), read: () => {} })!
+  t.teardown(() => {
+    for (const open of [client, socket, listener]) 'destroy' in open ? open.destroy() : open.close()
+  })
+  let written = 0
+  const writer = HandleWriter.on(socket, () => { written++ })!
+  writer.write(Buffer.from('first'))
+  await until(() => written === 1)
+  const count = 8 * 1024 * 1024
+  const memory = writeAndForget(writer, count)
+  await new Promise(setImmediate)
+  collectGarbage()
+  t.ok(memory.deref() !== undefined, 'they are kept')
+  let got = ''
+  client.on('data', (chunk: Buffer) => { got += chunk.toString('latin1') })
+  await until(() => written === 2)
+  await until(() => got.length >= count + 5)
+  t.ok(got === 'first' + 'x'.repeat(count), 'and arrive as they were')
+  await new Promise(setImmediate)
+  collectGarbage()
+  t.equal(memory.deref(), undefined)
+})
+
+/** Writes more than the kernel takes at once, in memory that nobody but the writer knows. */
+function writeAndForget(writer: HandleWriter, count: number): WeakRef<ArrayBufferLike> {
+  const bytes = Buffer.allocUnsafeSlow(count).fill('x')
+  writer.write(bytes)
+  return new WeakRef(bytes.buffer)
+}
 
 /** A stream that gives what is written to it to a function, synchronously. */
 class Loopback extends Duplex {
