@@ -28,6 +28,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
+  const { whyNotStart } = await import('./limits.js')
+  const obstacle = whyNotStart(line.options.threads)
+  if (obstacle !== undefined) {
+    complain(obstacle)
+    return EX_OSERR
+  }
   const { startWorkers } = await import('./workers/start.js')
   const workers = startWorkers(line.options.threads)
   const { serve } = await import('./serve.js')

@@ -5,6 +5,18 @@ import { readFileSync } from 'node:fs'
 const FILES_PER_THREAD = 16
 const FILES_OF_PROCESS = 32
 
+/** What a thread that starts may have open at once: it reads its modules side by side. */
+const FILES_PER_START = 56
+
+/** What keeps so many threads from starting, in one line; undefined if nothing does. */
+export function whyNotStart(threads: number): string | undefined {
+  // the main thread is one more
+  const needed = (threads === 1 ? 1 : threads + 1) * FILES_PER_START
+  const allowed = filesAllowed()
+  return allowed >= needed ? undefined
+    : `failed to start: ${threads === 1 ? '1 thread needs' : `${threads} threads need`} up to ${needed} open files, and ulimit -n allows ${allowed}`
+}
+
 /** How many connections there can be with so many threads, by `ulimit -n`; Infinity where nobody says. */
 export function connectionsAllowed(threads: number): number {
   const files = filesAllowed()

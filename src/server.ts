@@ -57,6 +57,7 @@ export class Server {
   private readonly timers: (() => void)[] = []
   private state: 'new' | 'listening' | 'closed' = 'new'
   private hasFailed = false
+  private isInBackground = false
 
   /**
    * @param workers threads that wait for something to serve, see startWorkers; `listen` takes them, and starts what it needs more
@@ -139,9 +140,19 @@ export class Server {
       if (!this.isClosed) this.state = 'new'
       throw cause
     }
-    this.background.start()
-    this.timers.push(() => this.background.stop())
+    this.startBackground()
     this.thread.startTimers()
+  }
+
+  /** As soon as there is somebody to serve, whether he comes by a listener or is handed in. */
+  private startBackground(): void {
+    if (this.isInBackground || this.isClosed) return
+    this.isInBackground = true
+    this.background.start()
+    this.timers.push(() => {
+      this.background.stop()
+      this.isInBackground = false
+    })
   }
 
   private async openWorkers(shared: LastingParts): Promise<void> {
@@ -223,7 +234,10 @@ export class Server {
   // While it serves
 
   /** Serves one conversation on any stream. */
-  handle(stream: Duplex): void { this.thread.handle(stream) }
+  handle(stream: Duplex): void {
+    this.startBackground()
+    this.thread.handle(stream)
+  }
 
   /**
    * Reads the file of users and the TLS certificates again, without disturbing who is connected.

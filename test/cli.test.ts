@@ -1,5 +1,6 @@
 // The built command, run as a person or a script would run it: what it prints and where, its exit codes, its files, its
 // signals, and the examples of the README.
+import { once } from 'node:events'
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -355,6 +356,15 @@ t.test('the embedding example of the README', async t => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', example('a test runs this')],
     { cwd: ROOT, encoding: 'utf8', timeout: PATIENCE_MS })
   t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
+})
+
+t.test('threads that could not open their files are refused in a line', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+  const child = spawn('sh', ['-c', `ulimit -n 80; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '4'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let complaint = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { complaint += text })
+  const [code] = await once(child, 'close')
+  t.equal(complaint, 'failed to start: 4 threads need up to 280 open files, and ulimit -n allows 80\n')
+  t.equal(code, 71)
 })
 
 t.test('-c is lowered to what the process may open', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
