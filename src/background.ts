@@ -1,12 +1,12 @@
 // The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed.
 // While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
-// as it is waking up that costs an idle process its time. A page that is moving gets a step of its own every 10 ms, and so
-// does a crawl that a client asked for.
+// as it is waking up that costs an idle process its time. A page that is moving gets a step of its own every 5 ms, a
+// crawl that a client asked for every 10 ms.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
 
-const MOVING_MS = 10
+const MOVING_MS = 5
 const BUSY_MS = 100
 const IDLE_MS = 1000
 const CRAWL_MS = 10
@@ -54,7 +54,7 @@ export class Background {
     this.sinceStepMs += this.intervalMs
     store.moveStep()
     if (this.sinceStepMs >= BUSY_MS) this.otherSteps()
-    this.setPace(store.rebalance.isUnderWay ? MOVING_MS : this.restMs)
+    this.setPace(store.rebalance.isAlert ? MOVING_MS : this.restMs)
   }
 
   private otherSteps(): void {

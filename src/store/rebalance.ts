@@ -19,17 +19,28 @@ export interface ArenaParts {
 /** The answers to `slabs reassign`, as protocol.txt names them. */
 export const enum Reassigned { Ok, Disabled, Busy, Same, BadClass, NoSpare, Unsafe }
 
+/**
+ * For so many steps after a move it is looked at each whether another one is wanted: a class in need has used up the page it
+ * was given sooner than the next of the slower steps comes.
+ */
+const FOLLOW_STEPS = 20
+
 /** What `slabs reassign` calls the pool, and any class. */
 const POOL = 0
 const ANY_CLASS = -1
 
 export class Rebalance {
+  private followSteps = 0
+
   /** @param maxbytesAtStart the memory limit at the start */
   constructor(private readonly arenas: readonly ArenaParts[], private readonly classes: SlabClasses,
     private readonly context: StoreContext, private readonly maxbytesAtStart: number) {}
 
   /** Whether a page is moving, or is about to. */
   get isUnderWay(): boolean { return this.arenas.some(({ moves }) => moves.isUnderWay) }
+
+  /** Whether its steps should follow each other quickly. */
+  get isAlert(): boolean { return this.isUnderWay || this.followSteps > 0 }
 
   /** Pages that any class may have. */
   get poolPages(): number { return this.arenas.reduce((sum, { slabs }) => sum + slabs.poolPages, 0) }
@@ -100,7 +111,11 @@ export class Rebalance {
   step(): boolean {
     const moving = this.arenas.find(({ moves }) => moves.page !== 0)
     moving?.mover.step()
-    if (moving?.moves.page === 0) this.decide()
+    if (moving?.moves.page === 0) this.followSteps = FOLLOW_STEPS
+    if (this.followSteps > 0 && this.arenas.every(({ moves }) => moves.page === 0)) {
+      this.followSteps--
+      this.decide()
+    }
     return this.isUnderWay
   }
 }

@@ -314,7 +314,7 @@ export class Store {
 
   /** Goes on with a page that is moving between classes. @returns whether one is */
   moveStep(): boolean {
-    if (!this.rebalance.isUnderWay) return false
+    if (!this.rebalance.isAlert) return false
     this.refreshTime()
     return this.rebalance.step()
   }
