@@ -476,10 +476,12 @@ export class Space {
     return sum
   }
 
-  /** How many items a class has in all its lists. */
+  /** How many items a class has in all its lists. Takes the lock of the class, as they go from list to list. */
   classItems(slabClass: number): number {
     let sum = 0
+    this.slabs.lock(slabClass)
     for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.lru.get(slabClass, segment, ListWord.Count)
+    this.slabs.unlock(slabClass)
     return sum
   }
 }
