@@ -46,8 +46,8 @@ export function optionsOfOne(file: WireFile): Options {
 /** Writes a file that the command line names, once for this process; answers where it is. */
 function pathOf(file: WireFile, name: string): string {
   const folder = join(tmpdir(), `memslab-${process.pid}`)
-  mkdirSync(folder, { recursive: true })
-  process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
+  const isNew = mkdirSync(folder, { recursive: true }) !== undefined
+  if (isNew) process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
   const path = join(folder, name)
   writeFileSync(path, file.files.get(name) ?? '', 'latin1')
   return path
