@@ -48,12 +48,8 @@ export function optionTable(): string {
 
 function describe(row: OptionRow): string[] {
   const lines = row.help.map(line => line.replace('{default}', defaultOf(row)))
-  switch (row.support) {
-    case 'idle': return [...lines, '(accepted, no effect yet)']
-    // the title of its section says the rest
-    case 'ignored': return [...lines, `(${row.why})`]
-    default: return lines
-  }
+  // the title of its section says the rest
+  return row.support === 'ignored' ? [...lines, `(${row.why})`] : lines
 }
 
 /** `-p, --port=<num>`, `-D <char>`, `-o idle_timeout=<seconds>` */

@@ -97,7 +97,7 @@ class Reader {
   }
 
   private use(row: OptionRow, sets: Partial<Options> | undefined): void {
-    if (row.support !== undefined && !this.used.has(row)) this.warnings.push(`${optionName(row)}: ${whyIdle(row)}`)
+    if (row.support === 'ignored' && !this.used.has(row)) this.warnings.push(`${optionName(row)}: ignored for compatibility, ${row.why}`)
     this.used.add(row)
     Object.assign(this.given, sets)
   }
@@ -153,10 +153,6 @@ function bytesOf(text: string): number {
 function guess(rawName: string): string {
   const meant = optionRows.filter(({ long }) => rawName.length > 3 && `--${long}`.startsWith(rawName))
   return meant.length === 0 ? '' : `; is it ${meant.map(({ long }) => `--${long}`).join(' or ')}?`
-}
-
-function whyIdle({ support, why }: OptionRow): string {
-  return support === 'idle' ? `has no effect, ${why}` : `ignored for compatibility, ${why}`
 }
 
 const IDLE_WITHOUT = { lruSegmented: 'in the flat LRU', socketPath: 'without -s', sslEnabled: 'without -Z' } as const

@@ -36,10 +36,9 @@ export interface OptionRow {
 }
 
 /**
- * live: works. ignored: makes no sense here; accepted with a warning. idle: what it tunes does not exist yet; accepted
- * with a warning. later: refused as "not supported yet".
+ * live: works. ignored: makes no sense here; accepted with a warning. later: refused as "not supported yet".
  */
-export type Support = 'live' | 'ignored' | 'idle' | 'later'
+export type Support = 'live' | 'ignored' | 'later'
 
 export type Value =
   | { readonly kind: 'whole', readonly field: NumberField, readonly min: number, readonly max: number, readonly unit?: number }
