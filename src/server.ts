@@ -9,7 +9,7 @@ import { Credentials } from './credentials.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
 import { readCertificates, type Certificates } from './net/certificates.js'
-import { canSharePorts } from './net/listen.js'
+import { isSharedByDescriptor } from './net/descriptor.js'
 import { type ServerAddress } from './net/listeners.js'
 import { Places } from './net/places.js'
 import { Shares } from './net/shares.js'
@@ -37,7 +37,7 @@ export interface ServerParts {
 export { type ServerAddress } from './net/listeners.js'
 
 /** Of what workers start from, what stays the same however often they do. */
-type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares'> & { readonly isByDescriptor: boolean }
+type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares'>
 
 export class Server {
   readonly options: Options
@@ -109,7 +109,6 @@ export class Server {
       options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
       live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes),
-      isByDescriptor: !canSharePorts || this.options.socketPath !== undefined,
       debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
     }
@@ -163,7 +162,7 @@ export class Server {
       ...shared,
       // they may have been read again since the server was made
       users: credentials?.users, certificates,
-      shares: shared.isByDescriptor ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
+      shares: isSharedByDescriptor(this.options) ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
     }
     this.pool = new Pool(parts, {
       log: line => this.logOf(line),

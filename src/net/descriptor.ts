@@ -1,12 +1,31 @@
-// A file descriptor by which several threads listen. Each of them has a handle for the same number, so each of them closes
-// that number when it stops; and once the first has, the kernel gives the number to the next file that anybody in the
-// process opens, unless a lower one is free. A socket that is to be shared therefore gets a high number, far above those
-// that are in use, and nobody comes by it in the moment until the last thread has closed it.
+// How several threads listen in one place: each with a socket of its own, or all by one file descriptor. Of that each
+// thread has a handle for the same number, so each of them closes that number when it stops; and once the first has, the
+// kernel gives the number to the next file that anybody in the process opens, unless a lower one is free. A socket that is
+// to be shared therefore gets a high number, far above those that are in use, and nobody comes by it in the moment until
+// the last thread has closed it.
 //
 // Should the numbers below it all be taken by then, whoever stops looks whether the number still is what it was. If it is
 // somebody else's it must stay open: then the handle is left alone, and with it its thread, whose end would close it too.
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { type Options } from '../options.js'
+
+/** Whether several threads may listen on one port, each with a socket of its own: then the kernel shares out who comes. */
+const canSharePorts = process.platform === 'linux' && hasReusePort(process.versions.node)
+
+/** Since 23.1, and on the branch before it since 22.12. */
+function hasReusePort(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 23 || major === 23 && minor >= 1 || major === 22 && minor >= 12
+}
+
+/**
+ * Whether the threads of a server listen by one descriptor, where whoever is quickest accepts. A Unix socket is a file that
+ * only one of them can open.
+ */
+export function isSharedByDescriptor({ threads, socketPath }: Pick<Options, 'threads' | 'socketPath'>): boolean {
+  return threads > 1 && (socketPath !== undefined || !canSharePorts)
+}
 
 /** How many numbers are free below that of a shared socket when it is opened. */
 const SPARE_NUMBERS = 512

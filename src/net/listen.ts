@@ -9,18 +9,6 @@ import { MemslabError } from '../errors.js'
 /** What the kernel and Node call an address that this machine does not have. */
 const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
-/**
- * Whether several threads may listen on one port, each with a socket of its own, so that the kernel shares out who comes.
- * Where they may not, they listen by one file descriptor, and whoever is quickest accepts.
- */
-export const canSharePorts = process.platform === 'linux' && hasReusePort(process.versions.node)
-
-/** Since 23.1, and on the branch before it since 22.12. */
-function hasReusePort(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major > 23 || major === 23 && minor >= 1 || major === 22 && minor >= 12
-}
-
 export interface TcpAddress { host: string; port: number }
 
 /**

@@ -7,9 +7,9 @@ import { LOOPBACK } from '../options/values.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { verifyOf, type Verify } from './certificates.js'
 import { formatAddress } from './connection.js'
-import { SharedDescriptor, withHighNumber } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor, withHighNumber } from './descriptor.js'
 import { descriptorOf } from './handle.js'
-import { canSharePorts, isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
+import { isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
 
 /** Where a server listens. */
 export type ServerAddress =
@@ -45,6 +45,7 @@ export class Listeners {
   private readonly all: Open[] = []
   /** The ends of those that are closed. */
   private readonly ends: Promise<unknown>[] = []
+  private readonly isByDescriptor: boolean
   /** Whether a listener had to stay, see SharedDescriptor. */
   hasLeftovers = false
 
@@ -53,13 +54,15 @@ export class Listeners {
    * @param opened called for each listener that is opened
    */
   constructor(private readonly options: Options, private readonly accept: (socket: Socket, listening: Listening) => void,
-    private readonly opened: (listening: Listening) => void) {}
+    private readonly opened: (listening: Listening) => void) {
+    this.isByDescriptor = isSharedByDescriptor(options)
+  }
 
   /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
   async open(): Promise<void> {
     const { socketPath, port, listen, umask, backlog, protocol } = this.options
     if (socketPath !== undefined) {
-      const listener = await this.openHigh(() => listenUnix(socketPath, umask, backlog))
+      const listener = await this.openOne(() => listenUnix(socketPath, umask, backlog))
       const address = { family: 'Unix', path: socketPath } as const
       return this.opened(this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined }))
     }
@@ -85,16 +88,16 @@ export class Listeners {
   /** A port that is to be shared is opened unshared first, since otherwise it might be shared with another server. */
   private async openTcp(host: string, port: number): Promise<Listener> {
     const { backlog, threads } = this.options
-    if (threads === 1 || !canSharePorts) return await this.openHigh(() => listenTcp({ host, port }, backlog))
+    if (threads === 1 || this.isByDescriptor) return await this.openOne(() => listenTcp({ host, port }, backlog))
     const listener = await listenTcp({ host, port }, backlog)
     const bound = boundAddress(listener)
     await new Promise(resolve => listener.close(resolve))
     return await listenTcp({ host, port: bound.port }, backlog, true)
   }
 
-  /** Opens what may have to be shared by its descriptor. */
-  private openHigh(open: () => Promise<Listener>): Promise<Listener> {
-    return this.options.threads === 1 ? open() : withHighNumber(open)
+  /** Opens the only one, whose descriptor may have to be shared. */
+  private openOne(open: () => Promise<Listener>): Promise<Listener> {
+    return this.isByDescriptor ? withHighNumber(open) : open()
   }
 
   /** Listens where another thread does. */
@@ -102,7 +105,7 @@ export class Listeners {
     const { backlog } = this.options
     for (const { id, ...listening } of others) {
       const { address, host } = listening
-      const isByPort = canSharePorts && address.family !== 'Unix'
+      const isByPort = address.family !== 'Unix' && !this.isByDescriptor
       const listener = isByPort ? await listenTcp({ host, port: address.port }, backlog, true) : await listenAlong(id, backlog)
       this.add(listener, listening)
     }
@@ -115,9 +118,8 @@ export class Listeners {
 
   private add(listener: Listener, what: Omit<Listening, 'id'>): Listening {
     const listening = { ...what, id: descriptorOf(listener) }
-    const isShared = this.options.threads > 1 && (what.address.family === 'Unix' || !canSharePorts)
     listener.on('connection', socket => this.accept(socket, listening))
-    this.all.push({ listening, listener, descriptor: isShared ? new SharedDescriptor(listening.id) : undefined })
+    this.all.push({ listening, listener, descriptor: this.isByDescriptor ? new SharedDescriptor(listening.id) : undefined })
     return listening
   }
 

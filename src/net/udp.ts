@@ -27,9 +27,9 @@ import { Phase, Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress } from './connection.js'
-import { SharedDescriptor, withHighNumber } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor, withHighNumber } from './descriptor.js'
 import { descriptorOfUdp } from './handle.js'
-import { canSharePorts, failure } from './listen.js'
+import { failure } from './listen.js'
 import { openAddresses, type ServerAddress } from './listeners.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 
@@ -56,6 +56,7 @@ export class Udp {
   private readonly sockets: UdpSocket[] = []
   /** What is open: here or, in a thread that serves none of it, in the others. */
   private readonly all: UdpBound[] = []
+  private readonly isByDescriptor: boolean
   /** Whether a socket had to stay, see SharedDescriptor. */
   hasLeftovers = false
 
@@ -64,7 +65,9 @@ export class Udp {
    * @param opened called for each socket that is opened, with its file descriptor
    */
   constructor(private readonly host: Host, private readonly options: Options,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void) {}
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void) {
+    this.isByDescriptor = isSharedByDescriptor(options)
+  }
 
   /** Opens what -U asks for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
   async open(): Promise<void> {
@@ -83,7 +86,7 @@ export class Udp {
   /** As with TCP, a port that is to be shared is opened unshared first. */
   private async openSocket(host: string, port: number): Promise<Socket> {
     if (this.options.threads === 1) return await bind(host, port)
-    if (!canSharePorts) return await withHighNumber(() => bind(host, port))
+    if (this.isByDescriptor) return await withHighNumber(() => bind(host, port))
     const socket = await bind(host, port)
     const bound = socket.address()
     await new Promise<void>(resolve => socket.close(() => resolve()))
@@ -93,7 +96,7 @@ export class Udp {
   /** Opens what another thread has opened. */
   async follow(others: readonly UdpBound[]): Promise<void> {
     for (const { id, address, host, protocol } of others) {
-      this.add(canSharePorts ? await bind(host, address.port, true) : await bindAlong(host, id), host, protocol)
+      this.add(this.isByDescriptor ? await bindAlong(host, id) : await bind(host, address.port, true), host, protocol)
     }
   }
 
@@ -101,8 +104,7 @@ export class Udp {
   know(others: readonly UdpBound[]): void { this.all.push(...others) }
 
   private add(socket: Socket, host: string, protocol: ProtocolName): UdpSocket {
-    const isShared = this.options.threads > 1 && !canSharePorts
-    const served = new UdpSocket(this.host, this.protocolFor(protocol), socket, isShared)
+    const served = new UdpSocket(this.host, this.protocolFor(protocol), socket, this.isByDescriptor)
     this.sockets.push(served)
     this.all.push({ id: served.id, address: served.address, host, protocol })
     return served
