@@ -34,8 +34,8 @@ async function main(argv: readonly string[]): Promise<number> {
     complain(obstacle)
     return EX_OSERR
   }
-  const { startWorkers } = await import('./workers/start.js')
-  const workers = startWorkers(line.options.threads)
+  const { startFirstWorkers } = await import('./workers/start.js')
+  const workers = startFirstWorkers(line.options)
   const { serve } = await import('./serve.js')
   try {
     await serve(line, workers, complain)

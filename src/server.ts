@@ -60,7 +60,8 @@ export class Server {
   private isInBackground = false
 
   /**
-   * @param workers threads that wait for something to serve, see startWorkers; `listen` takes them, and starts what it needs more
+   * @param workers threads that wait for something to serve, see startFirstWorkers; `listen` takes them, listens when they are
+   * ready, and starts what it needs more then; where there are none it starts all first
    * @throws MemslabError with code 'EUSAGE' if an option is wrong or a certificate that it names, and with the code of the
    * system if the file of users cannot be read
    */

@@ -143,6 +143,9 @@ export class Thread implements Host {
     await this.udp.follow(udp)
   }
 
+  /** From now on it waits for other threads, and they for this one, so that each gets its share of connections. */
+  joinOthers(): void { this.parts.shares?.join() }
+
   /** Takes note of where other threads listen. */
   know({ listening, udp }: Opened): void {
     this.listeners.know(listening)

@@ -23,7 +23,7 @@ function hasReusePort(version: string): boolean {
  * Whether the threads of a server listen by one descriptor, where whoever is quickest accepts. A Unix socket is a file that
  * only one of them can open.
  */
-export function isSharedByDescriptor({ threads, socketPath }: Pick<Options, 'threads' | 'socketPath'>): boolean {
+export function isSharedByDescriptor({ threads, socketPath }: Options): boolean {
   return threads > 1 && (socketPath !== undefined || !canSharePorts)
 }
 
@@ -32,8 +32,8 @@ const SPARE_NUMBERS = 512
 /** What is kept free where there are not so many. */
 const NUMBERS_MIN = 32
 
-/** Does what opens a socket, and has it get a high number. */
-export async function withHighNumber<Result>(open: () => Promise<Result>): Promise<Result> {
+/** Does what opens sockets, and has them get high numbers. */
+export async function withHighNumbers<Result>(open: () => Promise<Result>): Promise<Result> {
   const lower: number[] = []
   try {
     takeNumbers(lower)

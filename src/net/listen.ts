@@ -1,7 +1,7 @@
 // Opens listeners: TCP on addresses and names, Unix sockets on paths. What goes wrong is said in one line.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
-import { createServer, isIPv6, type ListenOptions, type Server as Listener } from 'node:net'
+import { createServer, type ListenOptions, type Server as Listener } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { MemslabError } from '../errors.js'
@@ -16,7 +16,7 @@ export interface TcpAddress { host: string; port: number }
  * @param isShared whether others may listen on the same port who say so too
  */
 export async function listenTcp({ host, port }: TcpAddress, backlog: number, isShared = false): Promise<Listener> {
-  const options = { host, port, backlog, ipv6Only: isIPv6(host), exclusive: true, reusePort: isShared }
+  const options = { host, port, backlog, ipv6Only: host.includes(':'), exclusive: true, reusePort: isShared }
   try {
     return await open(options)
   } catch (cause) {

@@ -7,7 +7,7 @@ import { LOOPBACK } from '../options/values.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { verifyOf, type Verify } from './certificates.js'
 import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor, withHighNumber } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor, withHighNumbers } from './descriptor.js'
 import { descriptorOf } from './handle.js'
 import { isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
 
@@ -59,10 +59,12 @@ export class Listeners {
   }
 
   /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
-  async open(): Promise<void> {
+  open(): Promise<void> { return this.isByDescriptor ? withHighNumbers(() => this.openAll()) : this.openAll() }
+
+  private async openAll(): Promise<void> {
     const { socketPath, port, listen, umask, backlog, protocol } = this.options
     if (socketPath !== undefined) {
-      const listener = await this.openOne(() => listenUnix(socketPath, umask, backlog))
+      const listener = await listenUnix(socketPath, umask, backlog)
       const address = { family: 'Unix', path: socketPath } as const
       return this.opened(this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined }))
     }
@@ -88,16 +90,11 @@ export class Listeners {
   /** A port that is to be shared is opened unshared first, since otherwise it might be shared with another server. */
   private async openTcp(host: string, port: number): Promise<Listener> {
     const { backlog, threads } = this.options
-    if (threads === 1 || this.isByDescriptor) return await this.openOne(() => listenTcp({ host, port }, backlog))
+    if (threads === 1 || this.isByDescriptor) return await listenTcp({ host, port }, backlog)
     const listener = await listenTcp({ host, port }, backlog)
     const bound = boundAddress(listener)
     await new Promise(resolve => listener.close(resolve))
     return await listenTcp({ host, port: bound.port }, backlog, true)
-  }
-
-  /** Opens the only one, whose descriptor may have to be shared. */
-  private openOne(open: () => Promise<Listener>): Promise<Listener> {
-    return this.isByDescriptor ? withHighNumber(open) : open()
   }
 
   /** Listens where another thread does. */

@@ -27,7 +27,7 @@ import { Phase, Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor, withHighNumber } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor, withHighNumbers } from './descriptor.js'
 import { descriptorOfUdp } from './handle.js'
 import { failure } from './listen.js'
 import { openAddresses, type ServerAddress } from './listeners.js'
@@ -73,7 +73,8 @@ export class Udp {
   async open(): Promise<void> {
     const { listen, udpport, socketPath } = this.options
     if (udpport === 0 || socketPath !== undefined) return
-    await openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
+    const open = () => openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
+    await (this.isByDescriptor ? withHighNumbers(open) : open())
   }
 
   private async openOn({ host, protocol }: Address, port: number): Promise<number> {
@@ -85,8 +86,7 @@ export class Udp {
 
   /** As with TCP, a port that is to be shared is opened unshared first. */
   private async openSocket(host: string, port: number): Promise<Socket> {
-    if (this.options.threads === 1) return await bind(host, port)
-    if (this.isByDescriptor) return await withHighNumber(() => bind(host, port))
+    if (this.options.threads === 1 || this.isByDescriptor) return await bind(host, port)
     const socket = await bind(host, port)
     const bound = socket.address()
     await new Promise<void>(resolve => socket.close(() => resolve()))

@@ -1,5 +1,5 @@
-// The workers of a server, as its main thread sees them. It starts them, has one of them open what the options ask for
-// and the others listen there too, passes on what concerns all of them, and notices when one of them dies. They end
+// The workers of a server, as its main thread sees them. It starts them, has the first of them open what the options ask
+// for and the others listen there too, passes on what concerns all of them, and notices when one of them dies. They end
 // together.
 import { type Worker } from 'node:worker_threads'
 import { type Users } from '../credentials.js'
@@ -28,23 +28,27 @@ export interface Above {
 }
 
 export class Pool {
-  private readonly workers: readonly ServingThread[]
+  private readonly workers: ServingThread[] = []
   /** Whether they are meant to end. */
   private isEnding = false
   private opening: Promise<Opened> | undefined
   private ended: Promise<void> | undefined
 
-  /** @param started workers that wait already; they are taken out. The others are started now. */
-  constructor(private readonly parts: SharedParts, private readonly above: Above, started: Worker[]) {
-    const { threads } = parts.options
-    this.workers = Array.from({ length: threads }, (_, index) => this.start(index + 1, started.shift()))
+  /** @param started workers that wait already, taken out here, and enough to begin with; where there are none, all are started */
+  constructor(private parts: SharedParts, private readonly above: Above, private readonly started: Worker[]) {
+    this.startUpTo(started.length || parts.options.threads)
   }
 
-  private start(thread: number, started: Worker = startWorker(thread)): ServingThread {
-    const worker: ServingThread = new ServingThread(started, this.parts, thread, news => this.hear(worker, news), error => {
-      if (!this.isEnding) this.above.died(thread, error)
-    })
-    return worker
+  private startUpTo(count: number): void {
+    const { workers, started, parts } = this
+    while (workers.length < count) {
+      const thread = workers.length + 1
+      const worker = started.shift() ?? startWorker(thread)
+      const serving: ServingThread = new ServingThread(worker, parts, thread, news => this.hear(serving, news), error => {
+        if (!this.isEnding) this.above.died(thread, error)
+      })
+      workers.push(serving)
+    }
   }
 
   private hear(from: ServingThread, news: News): void {
@@ -62,17 +66,17 @@ export class Pool {
   open(): Promise<Opened> { return this.opening = this.openAll() }
 
   private async openAll(): Promise<Opened> {
-    const [first, ...others] = this.workers
-    const opened = await this.openIn(first!)
+    const opened = await this.openIn(this.workers[0]!)
     if (this.isEnding) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
-    await Promise.all(others.map(worker => worker.ask({ do: 'follow', opened })))
+    this.startUpTo(this.parts.options.threads)
+    await Promise.all(this.workers.slice(1).map(worker => worker.ask({ do: 'follow', opened })))
     return opened
   }
 
   private async openIn(worker: ServingThread): Promise<Opened> {
     const { socketPath, umask } = this.parts.options
-    // All of them, as who still loads its modules opens files: the highest number may not be free then, or none at all, and
-    // clients who come would all go to the first. Only then the mask, which is that of the whole process.
+    // No worker may be starting then, as who loads its modules opens files: the highest number may not be free, or none at
+    // all; and the mask is that of the whole process.
     await Promise.all(this.workers.map(({ ready }) => ready))
     const resetUmask = socketPath === undefined ? () => {} : maskFiles(umask)
     try {
@@ -86,9 +90,15 @@ export class Pool {
   /** There is a place for somebody who waits, in any thread but `from`. */
   admitWaiting(from?: unknown): void { this.notify({ do: 'admit' }, from) }
 
-  useCertificates(certificates: Certificates): void { this.notify({ do: 'use certificates', certificates }) }
+  useCertificates(certificates: Certificates): void {
+    this.parts = { ...this.parts, certificates }
+    this.notify({ do: 'use certificates', certificates })
+  }
 
-  useUsers(users: Users): void { this.notify({ do: 'use users', users }) }
+  useUsers(users: Users): void {
+    this.parts = { ...this.parts, users }
+    this.notify({ do: 'use users', users })
+  }
 
   private notify(notice: Notice, except?: unknown): void {
     for (const worker of this.workers) if (worker !== except) worker.notify(notice)

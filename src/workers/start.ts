@@ -1,7 +1,10 @@
 // Starts the threads of workers. To load what it needs takes a worker longer than all the rest of a server's start, so who
 // knows early that there will be workers starts them before it loads its own part. A worker waits until it is told what
 // it is to serve.
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { isSharedByDescriptor } from '../net/descriptor.js'
+import { type Options } from '../options.js'
 
 /** Starts one; `thread` counts from 1. It does not keep the process alive until somebody makes it, with `ref`. */
 export function startWorker(thread: number): Worker {
@@ -11,7 +14,13 @@ export function startWorker(thread: number): Worker {
   return worker
 }
 
-/** Starts as many as a server with this many threads has: none if it has only one. */
-export function startWorkers(threads: number): Worker[] {
-  return threads === 1 ? [] : Array.from({ length: threads }, (_, index) => startWorker(index + 1))
+/**
+ * Starts those that a server waits for before it listens: none if it has one thread. By one descriptor it can listen as soon
+ * as one of them has started, and the others get their share of those who came meanwhile, see Shares; so it waits for no
+ * more than start side by side, beside the main thread. Where each thread has a socket of its own it waits for all.
+ */
+export function startFirstWorkers(options: Options): Worker[] {
+  const { threads } = options
+  const atOnce = isSharedByDescriptor(options) ? Math.max(1, availableParallelism() - 1) : threads
+  return Array.from({ length: threads === 1 ? 0 : Math.min(threads, atOnce) }, (_, index) => startWorker(index + 1))
 }

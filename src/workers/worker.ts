@@ -72,10 +72,12 @@ async function carryOut(thread: Thread, task: Task): Promise<Partial<Done>> {
     case 'open':
       await thread.open()
       await untilPolled()
+      thread.joinOthers()
       return { opened: thread.opened }
     case 'follow':
       await thread.follow(task.opened)
       await untilPolled()
+      thread.joinOthers()
       return {}
     case 'drop':
       return { mustStay: thread.drop() }

@@ -7,7 +7,10 @@ import { Shares } from '../../src/net/shares.js'
 t.test('who is not ahead waits for nobody', t => {
   const memory = new SharedArrayBuffer(Shares.bytesFor(3))
   const [first, second, third] = [1, 2, 3].map(thread => new Shares(memory, thread))
-  for (const [shares, count] of [[first, 40], [second, 42], [third, 47]] as const) shares?.add(count)
+  for (const [shares, count] of [[first, 40], [second, 42], [third, 47]] as const) {
+    shares?.join()
+    shares?.add(count)
+  }
   const before = performance.now()
   for (let count = 0; count < 10_000; count++) {
     first?.leaveSome()
@@ -21,6 +24,8 @@ t.test('who is not ahead waits for nobody', t => {
 t.test('who is ahead goes on when nobody comes, and when somebody has', async t => {
   const memory = new SharedArrayBuffer(Shares.bytesFor(2))
   const shares = new Shares(memory, 1)
+  shares.join()
+  new Shares(memory, 2).join()
   shares.add(10)
   shares.leaveSome()
   // the other thread accepts as many, as fast as it can
@@ -38,5 +43,30 @@ t.test('who is ahead goes on when nobody comes, and when somebody has', async t 
   await done
   shares.leaveSome()
   t.equal(new Int32Array(memory)[2], 10)
+  await other.terminate()
+})
+
+t.test('the first thread waits for those who still start, once it may be waited for', async t => {
+  const memory = new SharedArrayBuffer(Shares.bytesFor(2))
+  const shares = new Shares(memory, 1)
+  shares.add(10)
+  const before = performance.now()
+  for (let count = 0; count < 1000; count++) shares.leaveSome()
+  t.ok(performance.now() - before < 15_000, 'as long as nobody knows of it, it must go on')
+  shares.join()
+  // the other begins to listen when this one waits for it
+  const gate = new SharedArrayBuffer(4)
+  const other = new Worker(`
+    const { workerData: { gate, words }, parentPort } = require('node:worker_threads')
+    parentPort.postMessage('here')
+    Atomics.wait(gate, 0, 0)
+    Atomics.store(words, 4, 1)
+    Atomics.add(words, 0, 1)
+    Atomics.notify(words, 0)`, { eval: true, execArgv: [], workerData: { gate: new Int32Array(gate), words: new Int32Array(memory) } })
+  await once(other, 'message')
+  Atomics.store(new Int32Array(gate), 0, 1)
+  Atomics.notify(new Int32Array(gate), 0)
+  shares.leaveSome()
+  t.equal(new Int32Array(memory)[4], 1)
   await other.terminate()
 })

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Server } from '../../dist/server.js'
+import { startWorker } from '../../dist/workers/start.js'
+import { Counter } from '../../src/stats/counters.js'
 import { Client } from '../support/client.js'
 import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
 
@@ -71,6 +73,27 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
   await server.close()
   t.notOk(existsSync(socketPath))
   for (const client of clients) await client.expectClosed()
+})
+
+/** How many connections each thread has accepted. */
+function accepted(server: Server, threads: number): number[] {
+  const rows = Reflect.get(server.store.counters, 'rows') as Float64Array
+  const rowLength = rows.length / (threads + 1)
+  return Array.from({ length: threads }, (_, index) => rows[(index + 1) * rowLength + Counter.TotalConnections]!)
+}
+
+t.test('those who all come while threads still start are shared out', async t => {
+  const socketPath = join(folder(t), 'socket')
+  const server = new Server({ socketPath, threads: 3 }, {}, [startWorker(1)])
+  t.teardown(() => server.close())
+  const listening = server.listen()
+  await until('one listens', () => existsSync(socketPath))
+  const clients = await Promise.all(Array.from({ length: 30 }, () => Client.connect({ path: socketPath })))
+  await Promise.all(clients.map(client => client.says('version\r\n', /^VERSION .*\r\n$/)))
+  await listening
+  const counts = accepted(server, 3)
+  t.equal(counts.reduce((sum, count) => sum + count), 30)
+  t.ok(Math.max(...counts) <= 20, `at most twice the mean: ${counts.join(', ')}`)
 })
 
 t.test('the shutdown command ends it from any thread', async t => {
