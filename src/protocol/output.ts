@@ -15,7 +15,8 @@ export const enum Copy {
   BytesMax = 32 * 1024,
 }
 const SPARE_BUFFERS_MAX = 64
-const KEPT_VIEW_BYTES = 1024
+/** How many views of a buffer are kept, a power of two. */
+const KEPT_VIEWS = 1024
 
 /** Where replies go: a socket, or a test. */
 export interface Sink {
@@ -91,7 +92,7 @@ export class Output {
     const buffer = this.spare.pop() ?? this.addBuffer()
     const isArena = this.isOfArena(buffer)
     this.current = buffer
-    this.views = new Array<undefined>(KEPT_VIEW_BYTES)
+    this.views = new Array<undefined>(KEPT_VIEWS)
     // not the Buffer itself, whose slice is no copy
     this.memory = isArena ? this.arena : new Memory(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length))
     this.bytes = this.memory.bytes
@@ -179,11 +180,13 @@ export class Output {
     return parts
   }
 
-  /** A view of a part of the buffer. Those of short batches, which come again and again, are kept. */
+  /** A view of a part of the buffer. Those of whole batches are kept, as batches of the same length come again and again. */
   private view(start: number, end: number): Uint8Array {
+    if (start !== this.start) return this.current.subarray(start - this.start, end - this.start)
     const count = end - start
-    if (start !== this.start || count >= KEPT_VIEW_BYTES) return this.current.subarray(start - this.start, end - this.start)
-    return this.views[count] ??= this.current.subarray(0, count)
+    const slot = count & KEPT_VIEWS - 1
+    const kept = this.views[slot]
+    return kept?.length === count ? kept : this.views[slot] = this.current.subarray(0, count)
   }
 
   /** Takes the unwritten bytes away, to be put back by `text` later; undefined if there are none, or loans among them. */
