@@ -144,7 +144,8 @@ export class Session {
     store.refreshTime()
     this.usedAt = store.context.now
     store.counters.add(Counter.BytesRead, count)
-    this.sendsLargeValues = false
+    // the last bytes of a large value may come this way
+    if (this.phase === Phase.Request) this.sendsLargeValues = false
     this.begin()
     const start = input.batchStart - this.savedBytes
     this.restore(start)
