@@ -38,7 +38,6 @@ export class Connection implements Peer, Reader {
   readonly isLasting = true
   /** The file descriptor; 0 for a stream that has none. */
   readonly id: number
-  private readonly stream: Duplex
   private readonly session: Session
   /** Writes that were not taken at once. */
   private readonly pending: Held[] = []
@@ -57,27 +56,24 @@ export class Connection implements Peer, Reader {
    * @param accepted a stream nobody reads yet
    * @param onClose called once, when the connection is gone
    */
-  constructor(private readonly host: Host, protocol: Protocol, accepted: Duplex, readonly entry: Entry,
+  constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,
     private readonly places: Places, private readonly onClose: (connection: Connection) => void) {
-    this.id = descriptorOf(accepted)
+    this.id = descriptorOf(stream)
     this.session = new Session(host, protocol, this)
-    const isPlain = entry.isAccepted && accepted instanceof Socket && !(accepted instanceof TLSSocket)
-    const quick = isPlain ? readInto(accepted, this) : undefined
-    this.stream = quick ?? accepted
-    this.writer = (quick && HandleWriter.on(quick, this.drained)) ?? new StreamWriter(this.stream, this.drained)
-    this.stream.on('close', () => this.closed())
+    const isPlain = entry.isAccepted && stream instanceof Socket && !(stream instanceof TLSSocket)
+    const quick = isPlain && readInto(stream, this) ? stream : undefined
+    this.writer = (quick && HandleWriter.on(quick, this.drained)) ?? new StreamWriter(stream, this.drained)
+    stream.on('close', () => this.closed())
     // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
-    this.stream.on('error', () => {
+    stream.on('error', () => {
       this.closeReason = CloseReason.Error
-      this.stream.destroy()
+      stream.destroy()
     })
-    if (quick === undefined) {
-      this.stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
-      // it is still to get what it asked for, so the way back must stay open
-      this.stream.allowHalfOpen = true
-      this.stream.on('end', () => this.ended())
-    }
-    this.stream.resume()
+    if (quick === undefined) stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
+    // it is still to get what it asked for, so the way back must stay open
+    stream.allowHalfOpen = true
+    stream.on('end', () => this.ended())
+    stream.resume()
   }
 
   /** Does something with the session. Where that breaks an invariant, it is for the host to know. */

@@ -1,12 +1,12 @@
 // Reading and writing without the stream machinery, which costs as much as a small request itself. `net.Socket` can read
 // into a buffer of its owner's (`onread`), but only a socket that is made so, and a server makes its sockets without: so an
-// accepted, paused socket hands its handle to a new one. Writes go to the handle too.
+// accepted, paused socket is given what the option would have given it. Writes go to the handle.
 //
-// This touches `_handle` and `_server`, which Node does not document. They are touched only here, what is found there is
-// checked before it is used, and where it is not as expected (another Node, TLS) the caller uses the stream as a stream.
-// Node 20, 22 and 24 work alike.
+// This touches `_handle` and the symbols of `onread`, which Node does not document. They are touched only here, what is
+// found there is checked before it is used, and where it is not as expected (another Node, TLS) the caller uses the stream
+// as a stream. Node 20, 22 and 24 work alike.
 import { type Socket as DatagramSocket } from 'node:dgram'
-import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
+import { type Socket } from 'node:net'
 import { type Writer } from './writer.js'
 
 export interface Reader {
@@ -19,6 +19,8 @@ export interface Reader {
 /** What is used of libuv's stream as Node wraps it. */
 interface Handle {
   readonly fd?: number
+  /** Reads go there, until the call that tells of one answers with another place. */
+  useUserBuffer(buffer: Uint8Array): void
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number
   writev(request: WriteRequest, parts: readonly Uint8Array[], areBuffers: true): number
 }
@@ -37,33 +39,43 @@ const NOT_TAKEN = -1
 
 type WriteRequestClass = new () => WriteRequest
 
-interface Inside { _handle?: Handle | null; _server?: unknown; server?: unknown }
+interface Inside { _handle?: Handle | null }
 
-/** A socket like `accepted`, which must be paused, that reads as `reader` says; undefined if that cannot be done here. */
-export function readInto(accepted: Socket, reader: Reader): Socket | undefined {
-  const handle = handleOf(accepted)
-  if (handle === undefined) return undefined
-  const options: SocketConstructorOpts & { handle: Handle, onread: OnReadOpts } = {
-    handle,
-    onread: {
-      // Node's types want a buffer back; it keeps the one it has when it gets none
-      buffer: () => reader.target() as Buffer,
-      callback: count => {
-        reader.read(count)
-        return true
-      },
-    },
+/** What a socket keeps of its `onread`. */
+interface OnRead {
+  /** Where it reads to. */
+  readonly buffer: symbol
+  /** What it asks after each read; it keeps the buffer it has when it gets none. */
+  readonly nextBuffer: symbol
+  /** What it tells of each read; the answer is whether it goes on. */
+  readonly callback: symbol
+}
+let onRead: OnRead | undefined
+
+/** Has a socket, which must be paused, read as `reader` says; false if that cannot be done here. */
+export function readInto(socket: Socket, reader: Reader): boolean {
+  const handle = handleOf(socket)
+  onRead ??= onReadOf(socket)
+  const buffer = handle === undefined || onRead === undefined ? undefined : reader.target()
+  if (handle === undefined || onRead === undefined || buffer === undefined) return false
+  const inside = socket as unknown as Record<symbol, unknown>
+  inside[onRead.nextBuffer] = () => reader.target()
+  inside[onRead.callback] = (count: number) => {
+    reader.read(count)
+    return true
   }
-  const inside = accepted as unknown as Inside
-  inside._handle = null
-  const socket = new Socket(options)
-  // the server counts its connections and closes when the last has gone
-  const counted = socket as unknown as Inside
-  counted._server = inside._server
-  counted.server = inside.server
-  inside._server = null
-  accepted.destroy()
-  return socket
+  inside[onRead.buffer] = buffer
+  handle.useUserBuffer(buffer)
+  return true
+}
+
+function onReadOf(socket: Socket): OnRead | undefined {
+  const symbols = Object.getOwnPropertySymbols(socket)
+  // without the option they are null
+  const find = (name: string): symbol | undefined =>
+    symbols.find(symbol => symbol.description === name && Reflect.get(socket, symbol) === null)
+  const [buffer, nextBuffer, callback] = [find('kBuffer'), find('kBufferGen'), find('kBufferCb')]
+  return buffer === undefined || nextBuffer === undefined || callback === undefined ? undefined : { buffer, nextBuffer, callback }
 }
 
 /** Writes to the handle of a socket. Its first write goes through the socket, to learn what a write request is. */
@@ -155,6 +167,6 @@ export function descriptorOfUdp(socket: DatagramSocket): number {
 function handleOf(socket: Socket): Handle | undefined {
   const handle = (socket as unknown as Inside)._handle
   if (handle === undefined || handle === null) return undefined
-  const isKnown = typeof handle.writeBuffer === 'function' && typeof handle.writev === 'function'
+  const isKnown = [handle.writeBuffer, handle.writev, handle.useUserBuffer].every(method => typeof method === 'function')
   return isKnown ? handle : undefined
 }
