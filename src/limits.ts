@@ -1,7 +1,8 @@
 // What the system allows this process.
 import { readFileSync } from 'node:fs'
+import { type Options } from './options.js'
 
-/** What a thread needs besides connections: its event loop, its listeners, modules it has yet to read. */
+/** What a thread needs besides connections: its event loop, its listeners. */
 const FILES_PER_THREAD = 16
 const FILES_OF_PROCESS = 32
 
@@ -15,6 +16,11 @@ export function whyNotStart(threads: number): string | undefined {
   const allowed = filesAllowed()
   return allowed >= needed ? undefined
     : `failed to start: ${threads === 1 ? '1 thread needs' : `${threads} threads need`} up to ${needed} open files, and ulimit -n allows ${allowed}`
+}
+
+/** Whether threads can still start when as many clients are there as may ever be: those of -c, and those who wait behind them. */
+export function canStartBesideClients({ threads, maxconns, backlog }: Options): boolean {
+  return filesAllowed() >= maxconns + backlog + (threads + 1) * FILES_PER_START
 }
 
 /** How many connections there can be with so many threads, by `ulimit -n`; Infinity where nobody says. */

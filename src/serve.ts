@@ -30,12 +30,14 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   if (options.user !== undefined) becomeUser(options.user, complain)
   const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
-  await server.listen()
-  if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
-  if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
-  if (options.verbosity > 0) for (const line of introduction(server)) complain(line)
-  if (isDaemon) leaveTerminal()
-
+  // clients may come before all threads listen, and one of them may end it
+  const isListening = await Promise.race([server.listen().then(() => true), stopped.then(() => false)])
+  if (isListening) {
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
+    if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
+    if (options.verbosity > 0) for (const line of introduction(server)) complain(line)
+    if (isDaemon) leaveTerminal()
+  }
   const end = await stopped
   if (end === 'graceful') complain('Gracefully stopping')
   if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')

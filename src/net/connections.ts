@@ -58,8 +58,9 @@ export class Connections {
   accept(socket: Socket, listening: Listening): void {
     if (this.isClosed) return void socket.destroy()
     const place = this.places.take()
+    if (place === NO_PLACE && this.options.maxconnsFast) return this.refuse(socket)
+    this.shares?.add(1)
     if (place !== NO_PLACE) this.admit(socket, listening, place)
-    else if (this.options.maxconnsFast) this.refuse(socket)
     else this.wait(socket, listening)
     this.shares?.leaveSome()
   }
@@ -72,7 +73,10 @@ export class Connections {
 
   private wait(socket: Socket, listening: Listening): void {
     const { places, waiting } = this
-    if (places.waiting >= this.options.backlog) return void socket.destroy()
+    if (places.waiting >= this.options.backlog) {
+      this.shares?.add(-1)
+      return void socket.destroy()
+    }
     if (places.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
     if (waiting.length === 0) this.waitingSince = this.clock.milliseconds()
     socket.on('error', () => {})
@@ -92,14 +96,14 @@ export class Connections {
       if (!isGone && place === NO_PLACE) return
       const { socket, listening } = waiting.shift()!
       places.addWaiting(-1)
-      if (!isGone) this.admit(socket, listening, place)
+      if (isGone) this.shares?.add(-1)
+      else this.admit(socket, listening, place)
     }
     this.host.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
   }
 
   private admit(socket: Socket, { name, protocol, verify }: Listening, place: number): void {
     this.host.store.counters.add(Counter.TotalConnections)
-    this.shares?.add(1)
     if (verify === undefined) return this.open(socket, name, protocol, true, place)
     assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
     this.places.note(place, PlaceState.Read, this.host.store.context.now)
@@ -155,6 +159,7 @@ export class Connections {
   closeAccepted(): void {
     const waiting = this.waiting.splice(0)
     this.places.addWaiting(-waiting.length)
+    this.shares?.add(-waiting.length)
     for (const { socket } of waiting) socket.destroy()
     for (const connection of this.all) if (connection.entry.isAccepted) connection.destroy()
   }

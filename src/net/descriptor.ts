@@ -27,10 +27,8 @@ export function isSharedByDescriptor({ threads, socketPath }: Options): boolean 
   return threads > 1 && (socketPath !== undefined || !canSharePorts)
 }
 
-/** How many numbers are free below that of a shared socket when it is opened. */
+/** How many numbers are free below that of a shared socket when it is opened; where there are not so many, half of them. */
 const SPARE_NUMBERS = 512
-/** What is kept free where there are not so many. */
-const NUMBERS_MIN = 32
 
 /** Does what opens sockets, and has them get high numbers. */
 export async function withHighNumbers<Result>(open: () => Promise<Result>): Promise<Result> {
@@ -48,7 +46,7 @@ function takeNumbers(taken: number[]): void {
     while (taken.length < SPARE_NUMBERS) taken.push(openSync(devNull, 'r'))
   } catch {
     // the process may open no more files
-    for (const number of taken.splice(-NUMBERS_MIN)) closeSync(number)
+    for (const number of taken.splice(taken.length >> 1)) closeSync(number)
   }
 }
 

@@ -2,18 +2,18 @@
 // threads listen by one descriptor, a connection goes to whoever is quickest, and one that wakes up for a crowd takes all
 // of it. So a thread that is ahead of the others waits a moment behind a connection it has accepted; that lets another
 // one have the next. It waits for as long as it takes until it is no longer ahead, which among threads with nothing else to
-// do is less than a tenth of a millisecond, and never for longer than one.
+// do is less than a tenth of a millisecond, and at most for one.
 //
-// The first thread listens before the others have started. Those who all come at once then, since the server was away, are
-// to be shared out too, so for that time it has more patience.
+// The first thread may listen before the others have started. Those who all come at once then, since the server was away,
+// are to be shared out too. So in its first seconds a thread waits for those who do not listen yet.
 
 /** How far ahead of the one with the fewest a thread may be: so many, and a part of what that one has. */
 const LEAD = 2
 const LEAD_PART = 0.125
 
 const PATIENCE_MS = 1
-/** Until all threads listen. */
-const START_PATIENCE_MS = 1000
+/** The same for threads that still start, counted from when this one began to listen: however many it accepts by then. */
+const START_PATIENCE_MS = 5000
 
 /**
  * Word 0 changes whenever anybody accepts, or begins to. Then each thread has a word for what it serves, and after those a
@@ -26,6 +26,8 @@ export class Shares {
 
   private readonly words: Int32Array
   private readonly threads: number
+  /** When this thread began to listen, by `performance.now()`; never yet: then it waits for nobody who starts. */
+  private listensSince = -Infinity
 
   /** @param memory `bytesFor(threads)` of it, zeroed; @param thread the number of this one, from 1 */
   constructor(memory: SharedArrayBuffer, private readonly thread: number) {
@@ -35,11 +37,19 @@ export class Shares {
 
   /** This thread listens: from now on the others leave it some, and it them. */
   join(): void {
+    this.listensSince = performance.now()
     Atomics.store(this.words, this.threads + this.thread, 1)
     this.tell()
   }
 
-  /** So many more, or fewer, are served here. */
+  /** Nobody needs to wait for threads that still start any more, in any thread: they will not. */
+  static waitForNobody(memory: SharedArrayBuffer): void {
+    const shares = new Shares(memory, 0)
+    shares.words.fill(1, shares.threads + 1)
+    shares.tell()
+  }
+
+  /** So many more, or fewer, are served here, or wait for a place. */
   add(change: number): void {
     this.words[this.thread]! += change
     this.tell()
@@ -52,11 +62,14 @@ export class Shares {
 
   /** Waits a moment if this thread is ahead of another. */
   leaveSome(): void {
-    if (!this.isAhead || !this.listens(this.thread)) return
-    const start = performance.now()
-    for (let left = this.patienceMs; left > 0; left = start + this.patienceMs - performance.now()) {
+    if (!this.isAhead) return
+    const soon = performance.now() + PATIENCE_MS
+    for (;;) {
       const changes = Atomics.load(this.words, CHANGES)
       if (!this.isAhead) return
+      const end = this.allListen ? soon : Math.max(soon, this.listensSince + START_PATIENCE_MS)
+      const left = end - performance.now()
+      if (left <= 0) return
       Atomics.wait(this.words, CHANGES, changes, left)
     }
   }
@@ -68,10 +81,9 @@ export class Shares {
     return words[this.thread]! > fewest * (1 + LEAD_PART) + LEAD
   }
 
-  private get patienceMs(): number {
-    for (let thread = 1; thread <= this.threads; thread++) if (!this.listens(thread)) return START_PATIENCE_MS
-    return PATIENCE_MS
+  private get allListen(): boolean {
+    const { words, threads } = this
+    for (let thread = 1; thread <= threads; thread++) if (Atomics.load(words, threads + thread) === 0) return false
+    return true
   }
-
-  private listens(thread: number): boolean { return Atomics.load(this.words, this.threads + thread) === 1 }
 }

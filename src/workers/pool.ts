@@ -6,6 +6,7 @@ import { type Users } from '../credentials.js'
 import { MemslabError } from '../errors.js'
 import { type Certificates } from '../net/certificates.js'
 import { maskFiles } from '../net/listen.js'
+import { Shares } from '../net/shares.js'
 import { type Opened } from '../thread.js'
 import { type Done, type News, type Notice, type SharedParts, type Task, type WorkerParts } from './messages.js'
 import { startWorker } from './start.js'
@@ -29,14 +30,15 @@ export interface Above {
 
 export class Pool {
   private readonly workers: ServingThread[] = []
-  /** Whether they are meant to end. */
-  private isEnding = false
+  /** Why they are to end, if they are: they are closed, or one has died. */
+  private whyEnd: MemslabError | undefined
   private opening: Promise<Opened> | undefined
   private ended: Promise<void> | undefined
 
   /** @param started workers that wait already, taken out here, and enough to begin with; where there are none, all are started */
   constructor(private parts: SharedParts, private readonly above: Above, private readonly started: Worker[]) {
-    this.startUpTo(started.length || parts.options.threads)
+    const { threads } = parts.options
+    this.startUpTo(started.length > 0 ? Math.min(started.length, threads) : threads)
   }
 
   private startUpTo(count: number): void {
@@ -45,7 +47,9 @@ export class Pool {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
       const serving: ServingThread = new ServingThread(worker, parts, thread, news => this.hear(serving, news), error => {
-        if (!this.isEnding) this.above.died(thread, error)
+        if (this.whyEnd !== undefined) return
+        this.whyEnd = loss(thread)
+        this.above.died(thread, error)
       })
       workers.push(serving)
     }
@@ -66,24 +70,36 @@ export class Pool {
   open(): Promise<Opened> { return this.opening = this.openAll() }
 
   private async openAll(): Promise<Opened> {
+    // the first ones begin with the same, and no other may start meanwhile: who loads its modules opens files, so the highest
+    // number may not be free then, or none at all, and the mask is that of the whole process
+    await Promise.all(this.workers.map(({ ready }) => ready))
     const opened = await this.openIn(this.workers[0]!)
-    if (this.isEnding) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
+    this.checkGoesOn()
     this.startUpTo(this.parts.options.threads)
-    await Promise.all(this.workers.slice(1).map(worker => worker.ask({ do: 'follow', opened })))
+    const [, ...others] = this.workers
+    const followed = await Promise.allSettled(others.map(worker => this.follow(worker, opened)))
+    for (const outcome of followed) if (outcome.status === 'rejected') throw outcome.reason
     return opened
   }
 
   private async openIn(worker: ServingThread): Promise<Opened> {
+    this.checkGoesOn()
     const { socketPath, umask } = this.parts.options
-    // No worker may be starting then, as who loads its modules opens files: the highest number may not be free, or none at
-    // all; and the mask is that of the whole process.
-    await Promise.all(this.workers.map(({ ready }) => ready))
     const resetUmask = socketPath === undefined ? () => {} : maskFiles(umask)
     try {
       const { opened } = await worker.ask({ do: 'open' })
       return opened!
     } finally { resetUmask() }
   }
+
+  private async follow(worker: ServingThread, opened: Opened): Promise<void> {
+    await worker.ready
+    // what it would listen to is being closed
+    this.checkGoesOn()
+    await worker.ask({ do: 'follow', opened })
+  }
+
+  private checkGoesOn(): void { if (this.whyEnd !== undefined) throw this.whyEnd }
 
   // Notices
 
@@ -113,7 +129,8 @@ export class Pool {
   abandon(): Promise<void> { return this.ended ??= this.end(SHORT_PATIENCE_MS, false) }
 
   private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
-    this.isEnding = true
+    this.whyEnd ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
+    if (this.parts.shares !== undefined) Shares.waitForNobody(this.parts.shares)
     await inTime(this.opening, patienceMs)
     // all of them, before any is ended: see SharedDescriptor
     const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))
@@ -136,9 +153,11 @@ async function inTime<Result>(result: Promise<Result> | undefined, patienceMs: n
   } finally { clearTimeout(timer) }
 }
 
+function loss(thread: number): MemslabError { return new MemslabError('EDIED', `thread ${thread} has died`) }
+
 /** One worker. */
 class ServingThread {
-  /** Resolves when it has started. */
+  /** Resolves when it has started, or has ended before. */
   readonly ready: Promise<void>
   private taskCount = 0
   /** What it has been asked and not answered. */
@@ -150,18 +169,18 @@ class ServingThread {
     private readonly died: (error: unknown) => void) {
     worker.ref()
     worker.postMessage({ ...parts, thread } satisfies WorkerParts)
-    let isReady: () => void
-    this.ready = new Promise(resolve => { isReady = resolve })
-    worker.on('message', (message: News | Done) => {
-      if (message.tell === 'done') return this.answered(message)
-      if (message.tell === 'ready') isReady()
-      hear(message)
+    this.ready = new Promise(resolve => {
+      worker.on('message', (message: News | Done) => {
+        if (message.tell === 'done') return this.answered(message)
+        if (message.tell === 'ready') resolve()
+        hear(message)
+      })
+      worker.on('exit', code => {
+        this.hasDied(new Error(`it has ended by itself, with code ${code}`))
+        resolve()
+      })
     })
     worker.on('error', error => this.hasDied(error))
-    worker.on('exit', code => {
-      this.hasDied(new Error(`it has ended by itself, with code ${code}`))
-      isReady()
-    })
   }
 
   private answered({ problem, ...done }: Done): void {
@@ -174,16 +193,14 @@ class ServingThread {
   private hasDied(error: unknown): void {
     if (this.isDead) return
     this.isDead = true
-    for (const { reject } of this.open.values()) reject(this.loss())
+    for (const { reject } of this.open.values()) reject(loss(this.thread))
     this.open.clear()
     this.died(error)
   }
 
-  private loss(): MemslabError { return new MemslabError('EDIED', `thread ${this.thread} has died`) }
-
   /** Rejects with a MemslabError if it cannot do this. */
   ask(task: Task): Promise<Done> {
-    if (this.isDead) return Promise.reject(this.loss())
+    if (this.isDead) return Promise.reject(loss(this.thread))
     const number = ++this.taskCount
     this.worker.postMessage({ ...task, task: number })
     return new Promise((resolve, reject) => { this.open.set(number, { resolve, reject }) })

@@ -3,6 +3,7 @@
 // it is to serve.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { canStartBesideClients } from '../limits.js'
 import { isSharedByDescriptor } from '../net/descriptor.js'
 import { type Options } from '../options.js'
 
@@ -15,12 +16,13 @@ export function startWorker(thread: number): Worker {
 }
 
 /**
- * Starts those that a server waits for before it listens: none if it has one thread. By one descriptor it can listen as soon
- * as one of them has started, and the others get their share of those who came meanwhile, see Shares; so it waits for no
- * more than start side by side, beside the main thread. Where each thread has a socket of its own it waits for all.
+ * Starts those that a server waits for before its first one listens: none if it has one thread. By one descriptor the others
+ * can start while clients come, of whom they then get their share, see Shares; so these are no more than start side by side,
+ * beside the main thread. Where each thread has a socket of its own, or clients might leave no descriptors, they are all.
  */
 export function startFirstWorkers(options: Options): Worker[] {
   const { threads } = options
-  const atOnce = isSharedByDescriptor(options) ? Math.max(1, availableParallelism() - 1) : threads
-  return Array.from({ length: threads === 1 ? 0 : Math.min(threads, atOnce) }, (_, index) => startWorker(index + 1))
+  const canStartLater = isSharedByDescriptor(options) && canStartBesideClients(options)
+  const count = canStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
+  return Array.from({ length: threads === 1 ? 0 : count }, (_, index) => startWorker(index + 1))
 }

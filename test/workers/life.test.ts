@@ -49,6 +49,20 @@ t.test('a server that is closed while it opens does not open', async t => {
   t.same(server.addresses, [])
 })
 
+t.test('a server that is closed while threads still start does not open them', async t => {
+  const socketPath = join(folder(t), 'socket')
+  const server = new Server({ socketPath, threads: 3 }, {}, [startWorker(1)])
+  const listening = server.listen()
+  listening.catch(() => {})
+  // so many that the one thread leaves some to the others
+  const clients = [await firstTo(socketPath)]
+  for (let count = 0; count < 10; count++) clients.push(await Client.connect({ path: socketPath }))
+  await server.close()
+  await t.rejects(listening, { code: 'ECANCELED' })
+  for (const client of clients) t.equal(await client.closed(), true)
+  t.notOk(existsSync(socketPath))
+})
+
 t.test('a port in use is told as with one thread, and can be tried again', async t => {
   const { server: other } = await startThreads(t)
   const options = { listen: ['127.0.0.1'], port: other.port }
@@ -82,13 +96,23 @@ function accepted(server: Server, threads: number): number[] {
   return Array.from({ length: threads }, (_, index) => rows[(index + 1) * rowLength + Counter.TotalConnections]!)
 }
 
+/** Connects as soon as somebody listens. */
+async function firstTo(socketPath: string): Promise<Client> {
+  for (const end = performance.now() + PATIENCE_MS; ;) {
+    try {
+      return await Client.connect({ path: socketPath })
+    } catch (error) { if (performance.now() > end) throw error }
+  }
+}
+
 t.test('those who all come while threads still start are shared out', async t => {
   const socketPath = join(folder(t), 'socket')
   const server = new Server({ socketPath, threads: 3 }, {}, [startWorker(1)])
   t.teardown(() => server.close())
   const listening = server.listen()
-  await until('one listens', () => existsSync(socketPath))
-  const clients = await Promise.all(Array.from({ length: 30 }, () => Client.connect({ path: socketPath })))
+  const first = await firstTo(socketPath)
+  const others = await Promise.all(Array.from({ length: 29 }, () => Client.connect({ path: socketPath })))
+  const clients = [first, ...others]
   await Promise.all(clients.map(client => client.says('version\r\n', /^VERSION .*\r\n$/)))
   await listening
   const counts = accepted(server, 3)
