@@ -2,6 +2,7 @@
 // load.ts say, one after the other: open, start, mark (twice), stop.
 
 import { parentPort } from 'node:worker_threads'
+import { BriefConnections } from './brief.js'
 import { Connection, type Tally } from './connection.js'
 import { makeFeeds, type Batch } from './feeds.js'
 import { Histogram } from './histogram.js'
@@ -32,7 +33,7 @@ const OPENING_MAX = 250
 
 const port = parentPort!
 const tally: Tally = { requests: 0, refused: 0, latency: new Histogram() }
-let connections: (Connection | PacedConnection)[] = []
+let connections: (Connection | BriefConnections | PacedConnection)[] = []
 let start: () => void = () => {}
 let stopPacing: () => void = () => {}
 
@@ -53,9 +54,10 @@ async function obey(order: Order): Promise<void> {
 }
 
 async function open(order: OpenOrder): Promise<void> {
-  const { port, perSecond } = order
+  const { port, perSecond, workload } = order
   if (perSecond === 0) {
-    const opened = await openAll(order, next => new Connection(port, next, tally))
+    const Kind = workload.isBrief === true ? BriefConnections : Connection
+    const opened = await openAll(order, next => new Kind(port, next, tally))
     start = () => opened.forEach(connection => connection.start())
     stopPacing = () => {}
     connections = opened

@@ -20,6 +20,7 @@ const rows: readonly Workload[] = [
   { ...small, name: 'get 100 B, one connection', command: 'get', connections: 1, depth: 1 },
   { ...small, name: 'get 100 B, 1,000 connections', command: 'get', connections: 1000, depth: 1, limits: crowd },
   { ...small, name: 'get 100 B, 5,000 connections', command: 'get', connections: 5000, depth: 1, limits: crowd, inQuick: false },
+  { ...small, name: 'get 100 B, one a connection', command: 'get', connections: 16, depth: 1, isBrief: true },
   { ...small, name: 'set 100 B, depth 1', command: 'set', depth: 1, limits: single },
   { ...small, name: 'set 100 B, depth 10', command: 'set', depth: 10, limits: few, inQuick: false },
   { ...small, name: 'set 100 B, depth 100', command: 'set', depth: 100, limits: { cpu: 0.48 } },

@@ -22,7 +22,8 @@ export interface Limits {
 }
 
 // Driven by `connections` that each keep `depth` requests under way. A paced row sends its requests one by one when they
-// are due instead, answered or not, half as many as the second server can answer.
+// are due instead, answered or not, half as many as the second server can answer. In a brief row each of the clients, as
+// many as there are connections, opens another one for each batch.
 export interface SpeedWorkload extends Row {
   readonly kind: 'speed'
   readonly command: 'get' | 'set' | 'mixed' | 'multi-get' | 'miss' | 'incr' | 'churn'
@@ -34,6 +35,7 @@ export interface SpeedWorkload extends Row {
   readonly megabytes: number
   readonly threads?: number            // of the servers; 1 if not said
   readonly isPaced?: true
+  readonly isBrief?: true
   readonly limits?: Limits
 }
 
