@@ -28,14 +28,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
-  const { whyNotStart } = await import('./limits.js')
+  const { canStartBesideClients, whyNotStart } = await import('./limits.js')
   const obstacle = whyNotStart(line.options.threads)
   if (obstacle !== undefined) {
     complain(obstacle)
     return EX_OSERR
   }
   const { startFirstWorkers } = await import('./workers/start.js')
-  const workers = startFirstWorkers(line.options)
+  const workers = startFirstWorkers(line.options, canStartBesideClients(line.options))
   const { serve } = await import('./serve.js')
   try {
     await serve(line, workers, complain)

@@ -53,7 +53,7 @@ export class Connection implements Peer, Reader {
   private readonly writer: Writer
 
   /**
-   * @param accepted a stream nobody reads yet
+   * @param stream nobody reads it yet
    * @param onClose called once, when the connection is gone
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,

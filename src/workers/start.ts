@@ -3,7 +3,6 @@
 // it is to serve.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { canStartBesideClients } from '../limits.js'
 import { isSharedByDescriptor } from '../net/descriptor.js'
 import { type Options } from '../options.js'
 
@@ -18,11 +17,12 @@ export function startWorker(thread: number): Worker {
 /**
  * Starts those that a server waits for before its first one listens: none if it has one thread. By one descriptor the others
  * can start while clients come, of whom they then get their share, see Shares; so these are no more than start side by side,
- * beside the main thread. Where each thread has a socket of its own, or clients might leave no descriptors, they are all.
+ * beside the main thread. Where each thread has a socket of its own they are all.
+ * @param mayStartLater whether threads can start though clients are there
  */
-export function startFirstWorkers(options: Options): Worker[] {
+export function startFirstWorkers(options: Options, mayStartLater: boolean): Worker[] {
   const { threads } = options
-  const canStartLater = isSharedByDescriptor(options) && canStartBesideClients(options)
+  const canStartLater = mayStartLater && isSharedByDescriptor(options)
   const count = canStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
   return Array.from({ length: threads === 1 ? 0 : count }, (_, index) => startWorker(index + 1))
 }
