@@ -56,8 +56,9 @@ let onRead: OnRead | undefined
 export function readInto(socket: Socket, reader: Reader): boolean {
   const handle = handleOf(socket)
   onRead ??= onReadOf(socket)
-  const buffer = handle === undefined || onRead === undefined ? undefined : reader.target()
-  if (handle === undefined || onRead === undefined || buffer === undefined) return false
+  if (handle === undefined || onRead === undefined) return false
+  const buffer = reader.target()
+  if (buffer === undefined) return false
   const inside = socket as unknown as Record<symbol, unknown>
   inside[onRead.nextBuffer] = () => reader.target()
   inside[onRead.callback] = (count: number) => {
