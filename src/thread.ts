@@ -10,6 +10,7 @@ import { Kind } from './log/events.js'
 import { Watchers, type Watcher } from './log/watchers.js'
 import { type Certificates } from './net/certificates.js'
 import { Connections } from './net/connections.js'
+import { isSharedByDescriptor, withHighNumbers } from './net/descriptor.js'
 import { Listeners, type Listening } from './net/listeners.js'
 import { type Places } from './net/places.js'
 import { type Shares } from './net/shares.js'
@@ -133,6 +134,11 @@ export class Thread implements Host {
 
   /** Opens every listener. Rejects with a MemslabError whose message is one clear line; then `undoOpen` undoes the rest. */
   async open(): Promise<void> {
+    if (isSharedByDescriptor(this.options)) await withHighNumbers(() => this.openAll())
+    else await this.openAll()
+  }
+
+  private async openAll(): Promise<void> {
     await this.listeners.open()
     await this.udp.open()
   }

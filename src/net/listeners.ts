@@ -7,7 +7,7 @@ import { LOOPBACK } from '../options/values.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { verifyOf, type Verify } from './certificates.js'
 import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor, withHighNumbers } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor } from './descriptor.js'
 import { descriptorOf } from './handle.js'
 import { isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
 
@@ -59,9 +59,7 @@ export class Listeners {
   }
 
   /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
-  open(): Promise<void> { return this.isByDescriptor ? withHighNumbers(() => this.openAll()) : this.openAll() }
-
-  private async openAll(): Promise<void> {
+  async open(): Promise<void> {
     const { socketPath, port, listen, umask, backlog, protocol } = this.options
     if (socketPath !== undefined) {
       const listener = await listenUnix(socketPath, umask, backlog)
@@ -160,7 +158,7 @@ type OpenOn = (address: Address, port: number) => Promise<number>
 
 /**
  * Opens the addresses of `-l`, all on the same port but those that name another.
- * @param port -1: any that is free on all of them
+ * @param port for those that name none; -1: one that is free on all of them
  * @param undo closes what is open, as another port is tried
  */
 export async function openAddresses(listen: readonly string[], port: number, openOn: OpenOn, undo: () => void): Promise<void> {

@@ -27,7 +27,7 @@ import { Phase, Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor, withHighNumbers } from './descriptor.js'
+import { isSharedByDescriptor, SharedDescriptor } from './descriptor.js'
 import { descriptorOfUdp } from './handle.js'
 import { failure } from './listen.js'
 import { openAddresses, type ServerAddress } from './listeners.js'
@@ -73,8 +73,7 @@ export class Udp {
   async open(): Promise<void> {
     const { listen, udpport, socketPath } = this.options
     if (udpport === 0 || socketPath !== undefined) return
-    const open = () => openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
-    await (this.isByDescriptor ? withHighNumbers(open) : open())
+    await openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
   }
 
   private async openOn({ host, protocol }: Address, port: number): Promise<number> {
