@@ -6,12 +6,15 @@
 //   parse.ts            argv -> Options, with all problems in words
 //   check.ts            what is wrong with a set of Options
 //   contradictions.ts   which of them cannot go together
+//   embedded.ts         what a program cannot hand in
+//   guess.ts            which option was meant
 //   sections.ts         which of them belong together, for people
 //   help.ts             `--help` and the table of the README, out of the rows
 //   settings.ts         `stats settings`, out of the rows
 //   address.ts          one address of `-l`
 export { type Address, parseAddress } from './options/address.js'
 export { checkOptions } from './options/check.js'
+export { embeddingProblems } from './options/embedded.js'
 export { helpText, optionTable, versionText } from './options/help.js'
 export { optionSections } from './options/sections.js'
 export { type CommandLine, parseArguments } from './options/parse.js'

@@ -26,7 +26,7 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
   // socket, pid file and port file are the user's.
   let fail: () => void = () => {}
-  const server = new Server(options, { log: complain, failed: () => fail() }, workers)
+  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, workers)
   if (options.user !== undefined) becomeUser(options.user, complain)
   const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
@@ -45,6 +45,9 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   if (options.pidFile !== undefined) removePidFile(options.pidFile)
   if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
 }
+
+/** Without what is for the process to do. */
+function ofServer(options: Options): Options { return { ...options, daemonize: false, user: undefined, pidFile: undefined } }
 
 /**
  * Once a process may open no more files, its threads take descriptors from each other, and their event loops do not rest.

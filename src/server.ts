@@ -13,7 +13,7 @@ import { isSharedByDescriptor } from './net/descriptor.js'
 import { type ServerAddress } from './net/listeners.js'
 import { Places } from './net/places.js'
 import { Shares } from './net/shares.js'
-import { checkOptions, completeOptions, type Options } from './options.js'
+import { checkOptions, completeOptions, embeddingProblems, type Options } from './options.js'
 import { type Host } from './protocol/host.js'
 import { Prefixes } from './stats/prefixes.js'
 import { Store } from './store/store.js'
@@ -66,9 +66,9 @@ export class Server {
    * system if the file of users cannot be read
    */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly workers: Worker[] = []) {
+    complainOf(embeddingProblems(options, parts))
     this.options = completeOptions(options)
-    const problems = checkOptions(this.options)
-    if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
+    complainOf(checkOptions(this.options))
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
@@ -278,6 +278,10 @@ export class Server {
 
   /** Walks the whole store and throws at the first inconsistency. For tests. */
   verify(): void { this.store.verify() }
+}
+
+function complainOf(problems: readonly string[]): void {
+  if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
 }
 
 function shared(memory: ArrayBuffer | SharedArrayBuffer): SharedArrayBuffer {

@@ -2,6 +2,7 @@
 // same checks hold for the command line and for embedders, who hand in objects.
 import { parseAddress } from './address.js'
 import { CONTRADICTIONS } from './contradictions.js'
+import { guess } from './guess.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
@@ -15,7 +16,8 @@ type Field = keyof Options
  * @param nameOf what a message calls an option; its field unless the command line says otherwise
  */
 export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
-  const unknown = Object.keys(options).filter(field => !(field in DEFAULTS)).map(field => `unknown option "${field}"`)
+  const unknown = Object.keys(options).filter(field => !(field in DEFAULTS))
+    .map(field => `unknown option "${field}"${guess(field, Object.keys(DEFAULTS))}`)
   const wrong = new Map<Field, string>()
   for (const field of Object.keys(DEFAULTS) as Field[]) {
     const problem = typeProblem(field, options[field])

@@ -3,6 +3,7 @@
 // anything is said, so all problems are reported at once. Nothing is opened or printed here.
 import { parseArgs } from 'node:util'
 import { checkOptions } from './check.js'
+import { guess } from './guess.js'
 import { optionName, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { COMMAND_LINE_DEFAULTS, completeOptions, type Options } from './values.js'
 
@@ -57,7 +58,7 @@ class Reader {
   /** @param rawName as typed: `-m` or `--memory-limit` */
   readOption(rawName: string, argument: string | undefined): void {
     const row = optionRows.find(({ flag, long }) => rawName === `-${flag}` || rawName === `--${long}`)
-    if (row === undefined) this.problems.push(`unknown option ${rawName}${guess(rawName)}`)
+    if (row === undefined) this.problems.push(`unknown option ${rawName}${guess(rawName, LONG_NAMES)}`)
     else if (row.flag === 'o' && argument !== undefined) this.readExtended(argument)
     else this.readRow(row, argument)
   }
@@ -72,7 +73,7 @@ class Reader {
       const opposite = optionRows.find(row => row.clears !== undefined && row.name === oppositeOf(name))
       if (row !== undefined) this.readRow(row, argument)
       else if (opposite !== undefined) this.clear(opposite, name, argument)
-      else this.problems.push(`unknown option -o ${name}`)
+      else this.problems.push(`unknown option -o ${name}${guess(name, EXTENDED_NAMES)}`)
     }
   }
 
@@ -150,10 +151,10 @@ function bytesOf(text: string): number {
   return unit === undefined ? Number(text) : Number(text.slice(0, -1)) * unit
 }
 
-function guess(rawName: string): string {
-  const meant = optionRows.filter(({ long }) => rawName.length > 3 && `--${long}`.startsWith(rawName))
-  return meant.length === 0 ? '' : `; is it ${meant.map(({ long }) => `--${long}`).join(' or ')}?`
-}
+const LONG_NAMES = optionRows.flatMap(({ long }) => long === undefined ? [] : [`--${long}`])
+/** Of `-o`, with their opposites. */
+const EXTENDED_NAMES = optionRows.flatMap(({ name, clears }) =>
+  name === undefined ? [] : clears === undefined ? [name] : [name, oppositeOf(name)])
 
 const IDLE_WITHOUT = { lruSegmented: 'in the flat LRU', socketPath: 'without -s', sslEnabled: 'without -Z' } as const
 

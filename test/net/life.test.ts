@@ -65,6 +65,35 @@ t.test('wrong options are all named at once', async t => {
   }
 })
 
+/** All problems of what a program hands in that no compiler has read. */
+function problemsOf(...handedIn: unknown[]): readonly string[] {
+  try {
+    Reflect.apply(createServer, undefined, handedIn)
+  } catch (error) {
+    if (error instanceof MemslabError && error.code === 'EUSAGE') return error.problems
+    throw error
+  }
+  return []
+}
+
+t.test('what is no object is not taken for options', async t => {
+  t.same(problemsOf(null), ['the options must be an object, not null'])
+  t.same(problemsOf(5), ['the options must be an object, not a number'])
+  t.same(problemsOf(['-m', '64']), ['the options must be an object, not an array'])
+  t.same(problemsOf({ thread: 2, nothingLike: 1 }), ['unknown option "thread"; is it threads?', 'unknown option "nothingLike"'])
+  t.same(problemsOf({}, null), ['the parts must be an object, not null'])
+  t.same(problemsOf({}, { clock: 5, log: 'file', failed: [] }), [
+    'clock: must have milliseconds() and every()', 'log: must be a function, not a string', 'failed: must be a function, not an array',
+  ])
+})
+
+t.test('a program cannot have what concerns the whole process', async t => {
+  const problems = problemsOf({ daemonize: true, user: 'nobody', pidFile: '/run/pid' })
+  for (const [index, field] of ['daemonize', 'user', 'pidFile'].entries()) t.match(problems[index], `${field}: is for the command line alone`)
+  t.equal(problems.length, 3)
+  t.same(problemsOf({ daemonize: false, user: undefined }), [])
+})
+
 t.test('an upload that goes on is not idle', async t => {
   const { client, clock } = await startServer(t, { idleTimeout: 2 })
   await client.send('set k 0 0 100000\r\n')

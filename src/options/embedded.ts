@@ -1,0 +1,39 @@
+// What is wrong with what a program hands in to make a server of, before it is looked at as options: it is no object, or
+// it asks for what only a command line can have. Such a program may be JavaScript, where no compiler has said so.
+import { type Options } from './values.js'
+
+/** What concerns the whole process, and why it is not a server's to do. */
+const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
+  daemonize: 'is for the command line alone, a program leaves its terminal itself',
+  user: 'is for the command line alone, a program changes its user itself',
+  pidFile: 'is for the command line alone, a program writes its process id itself',
+}
+
+/** One sentence each. */
+export function embeddingProblems(options: unknown, parts: unknown): string[] {
+  if (!isRecord(options)) return [`the options must be an object, not ${kindOf(options)}`]
+  const problems = Object.entries(OF_THE_PROCESS).flatMap(([field, why]) => isGiven(options[field]) ? [`${field}: ${why}`] : [])
+  return [...problems, ...partProblems(parts)]
+}
+
+function isGiven(value: unknown): boolean { return value !== undefined && value !== false }
+
+function partProblems(parts: unknown): string[] {
+  if (!isRecord(parts)) return [`the parts must be an object, not ${kindOf(parts)}`]
+  const { clock, log, failed } = parts
+  const isClock = isRecord(clock) && typeof clock['milliseconds'] === 'function' && typeof clock['every'] === 'function'
+  return [
+    ...clock === undefined || isClock ? [] : ['clock: must have milliseconds() and every()'],
+    ...Object.entries({ log, failed }).flatMap(([name, part]) =>
+      part === undefined || typeof part === 'function' ? [] : [`${name}: must be a function, not ${kindOf(part)}`]),
+  ]
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}

@@ -1,0 +1,44 @@
+// Which option somebody may have meant who has written one that there is not.
+
+/** How many letters of a name may be wrong: one, and one more for each four of it. */
+const LETTERS_FOR_A_MISTAKE = 4
+
+/** `; is it --threads?`: the names that begin so, or else those that are nearest; nothing if none is near. */
+export function guess(written: string, names: readonly string[]): string {
+  const begun = written.replace(/^-*/, '').length > 1 ? names.filter(name => name.startsWith(written)) : []
+  const meant = begun.length > 0 ? begun : nearest(written, names)
+  return meant.length === 0 ? '' : `; is it ${meant.join(' or ')}?`
+}
+
+function nearest(written: string, names: readonly string[]): string[] {
+  let fewest = 1 + Math.floor(written.replace(/^-*/, '').length / LETTERS_FOR_A_MISTAKE)
+  let found: string[] = []
+  for (const name of names) {
+    const count = mistakes(written, name)
+    // of a name that short nothing would be left
+    if (count > fewest || 2 * count >= name.length) continue
+    if (count < fewest) found = []
+    fewest = count
+    found.push(name)
+  }
+  return found
+}
+
+/** How many letters are missing, too many, others, or change places, from one text to the other. */
+function mistakes(one: string, other: string): number {
+  let last: number[] = []
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let at = 1; at <= one.length; at++) {
+    const before = last
+    last = row
+    row = [at]
+    for (let to = 1; to <= other.length; to++) {
+      const isSame = one[at - 1] === other[to - 1]
+      let count = Math.min(last[to]! + 1, row[to - 1]! + 1, last[to - 1]! + (isSame ? 0 : 1))
+      const isSwapped = at > 1 && to > 1 && one[at - 1] === other[to - 2] && one[at - 2] === other[to - 1]
+      if (isSwapped) count = Math.min(count, before[to - 2]! + 1)
+      row.push(count)
+    }
+  }
+  return row.at(-1)!
+}
