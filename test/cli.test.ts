@@ -7,15 +7,13 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { helpText } from '../src/options.js'
 import { becomeUser } from '../src/user.js'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../src/version.js'
 import { Client } from './support/client.js'
+import { CLI, ROOT } from './support/places.js'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const CLI = join(ROOT, 'dist', 'cli.js')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 const PATIENCE_MS = 60_000
 const isRoot = process.getuid?.() === 0

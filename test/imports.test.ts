@@ -1,10 +1,10 @@
 // Imports point one way, so that each part can be read and tested without those above it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { inProject } from './support/places.js'
 
-const SRC = fileURLToPath(new URL('../src', import.meta.url))
+const SRC = inProject('src')
 
 /** Each part may import from those listed; leaves may be imported by anyone. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

@@ -6,6 +6,7 @@ import {
   checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionSections, optionTable, parseAddress, parseArguments,
   settingsReport, type Options,
 } from '../src/options.js'
+import { inProject } from './support/places.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -15,7 +16,7 @@ function parse(line: string, env: Record<string, string> = {}) {
 }
 
 function read(path: string): string {
-  return readFileSync(new URL(path, import.meta.url), 'utf8')
+  return readFileSync(inProject(path), 'utf8')
 }
 
 /** A line and the fields it changes. */
@@ -388,7 +389,7 @@ t.test('memcached\'s own help names nothing that is unknown here', {
 })
 
 t.test('the table in the README is made of the rows', async t => {
-  t.ok(read('../README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options.js\').then(m => console.log(m.optionTable()))"')
+  t.ok(read('README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options.js\').then(m => console.log(m.optionTable()))"')
 })
 
 /** The lines of `stats settings` in a recorded conversation: a pattern for each. */
@@ -399,8 +400,8 @@ function recordedSettings(path: string): RegExp[] {
 }
 
 for (const [path, line] of [
-  ['./conversations/stats.settings.wire', '-m 64'],
-  ['./conversations/stats.options.wire', '-m 100 -c 200 -t 2 -f 1.50 -n 80 -C -M -R 10 -b 512 -I 2m -F -X -D / ' +
+  ['test/conversations/stats.settings.wire', '-m 64'],
+  ['test/conversations/stats.options.wire', '-m 100 -c 200 -t 2 -f 1.50 -n 80 -C -M -R 10 -b 512 -I 2m -F -X -D / ' +
     '-o no_lru_crawler,idle_timeout=30,track_sizes,no_maxconns_fast,hash_algorithm=jenkins'],
 ] as const) {
   t.test(`stats settings are as recorded with ${line}`, async t => {

@@ -3,8 +3,8 @@
 // any server: python3 test/clients/pymemcache_client.py 127.0.0.1:11211
 
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { inProject } from '../support/places.js'
 import { spawnServer } from './server.js'
 
 export interface Language {
@@ -62,7 +62,7 @@ export async function runClientProgram(t: Test, program: ClientProgram): Promise
 }
 
 function pathOf(file: string): string {
-  return fileURLToPath(new URL(file, import.meta.url))
+  return inProject(`test/clients/${file}`)
 }
 
 /** For a test's `skip`: false where a command is in the PATH, otherwise the reason. */

@@ -10,11 +10,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { Client } from '../support/client.js'
+import { CLI } from '../support/places.js'
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const HOST = '127.0.0.1'
 /** Only failures wait so long; a machine that is busy with other tests may need some seconds to start a server. */
 const DEADLINE_MS = 60_000

@@ -3,19 +3,19 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
 import { parseArguments } from '../../src/options.js'
 import type { Options } from '../../src/options.js'
 import { readWireFile } from '../support/conversation.js'
 import type { WireFile } from '../support/conversation.js'
+import { inProject } from '../support/places.js'
 import { replay } from '../support/replay.js'
 import type { Host } from '../support/replay.js'
 import { isNotFor } from './transports.js'
 import type { Transport } from './transports.js'
 
-const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+const FOLDER = inProject('test/conversations')
 
 export const wireFiles: readonly WireFile[] = readdirSync(FOLDER)
   .filter(name => name.endsWith('.wire')).sort()

@@ -132,7 +132,7 @@ t.test('threads that write at once are read whole, in order and without a gap', 
     }
   }
   const data = [1, 2, 3].map(thread => ({ memory, counted, ringBytes, threads, thread, gate, events: 20_000 }))
-  await runThreads(new URL('writer.ts', import.meta.url), data, read)
+  await runThreads(new URL('writer.js', import.meta.url), data, read)
   read()
   t.equal(gid, counters.sum(Counter.LogWorkerWritten), 'all that was written has been read')
   t.equal(gid + counters.sum(Counter.LogWorkerDropped), 60_000, 'and the rest is counted')

@@ -147,7 +147,7 @@ t.test('threads that take and release at once never hold the same place', async 
       if (address !== `address of ${id}` || listenAddress !== 'x'.repeat(id)) torn++
     }
   }
-  await runThreads(new URL('taker.ts', import.meta.url), data, look)
+  await runThreads(new URL('taker.js', import.meta.url), data, look)
   t.equal(clashes[0], 0)
   t.equal(torn, 0, 'what is told meanwhile is of one connection')
   t.equal(places.taken, threads * kept)

@@ -25,7 +25,7 @@ import type { Answer, Order } from './keeper.js'
 import { User } from './user.js'
 import type { Phase, Tally } from './user.js'
 
-const KEEPER = fileURLToPath(new URL('keeper.ts', import.meta.url))
+const KEEPER = fileURLToPath(new URL('keeper.js', import.meta.url))
 const MIB = 2 ** 20
 const KIB = 1024
 

@@ -151,7 +151,7 @@ t.test('of threads that count at once, nothing is lost', async t => {
       names.add(name)
     }
   }
-  await runThreads(new URL('tallier.ts', import.meta.url), data, look)
+  await runThreads(new URL('tallier.js', import.meta.url), data, look)
   t.equal(torn, 0, 'what is told meanwhile is of one moment')
   const each = threads * rounds
   const expected = Array.from({ length: count }, (_, index) =>

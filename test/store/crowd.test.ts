@@ -30,7 +30,7 @@ async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promi
     ({ shared, gate, threads: THREADS, thread: index + 1, seed: SEED, operations: OPERATIONS * (work.share ?? 1), ...work }))
   const prng = new Prng(SEED)
   const classes = subject.store.classes.largest
-  await runThreads(new URL('crowd.ts', import.meta.url), members, () => {
+  await runThreads(new URL('crowd.js', import.meta.url), members, () => {
     if (work.moves === true) subject.store.rebalance.reassign(prng.below(classes + 2) - 1, prng.below(classes + 1))
     subject.movePages(5)
     subject.store.sweepStep(100)
@@ -80,7 +80,7 @@ t.test('a page is taken from a class while others read what is in it', async t =
   const failed: number[] = []
   const held: (() => void)[] = []
   let large = 0
-  await runThreads(new URL('reader.ts', import.meta.url), readers, () => {
+  await runThreads(new URL('reader.js', import.meta.url), readers, () => {
     if (Atomics.load(gate, 0) < THREADS) return
     // some are held, so that they cannot make room for the next ones
     if (subject.put(Mode.Set, `large-${large}`, bytesOf(large, 400_000)) !== Outcome.Stored) failed.push(large)

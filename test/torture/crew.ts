@@ -11,7 +11,7 @@ import type { Ends } from '../support/real.js'
 import { digest, perform } from './task.js'
 import type { Part, Result, Task } from './task.js'
 
-const HAND = fileURLToPath(new URL('hand.ts', import.meta.url))
+const HAND = fileURLToPath(new URL('hand.js', import.meta.url))
 
 /** What a process is told, and what it answers. */
 export interface Order extends Part {
