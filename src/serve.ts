@@ -35,7 +35,7 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   if (isListening) {
     if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
     if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
-    if (options.verbosity > 0) for (const line of introduction(server)) complain(line)
+    for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
     if (isDaemon) leaveTerminal()
   }
   const end = await stopped
@@ -78,6 +78,12 @@ function withLastingPaths(given: Options): Options {
 /** A path that still leads there once a daemon has moved to the root directory. */
 function lasting(path: string | undefined): string | undefined {
   return path === undefined || !isDaemon ? path : resolve(path)
+}
+
+/** `npm start` is typed by people, who are told where; to scripts a server is as silent as memcached. */
+function linesUnasked(): number {
+  const { npm_lifecycle_event: script, npm_package_name: name } = process.env
+  return script === 'start' && name === 'memslab' ? 1 : 0
 }
 
 /** What -v says at the start: where the server listens, and what it may take. */

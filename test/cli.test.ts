@@ -42,10 +42,10 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 /** A server in the foreground on a free port; ended with the test. */
-async function start(t: Test, args: readonly string[] = []) {
+async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
   const portFile = join(folder(t), 'ports')
   const child = spawn(process.execPath, [CLI, '-p', '-1', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', text => { output.stdout += text })
@@ -119,6 +119,12 @@ t.test('a file of users that cannot be read is one line and exit code 71', async
       t.match(stderr, new RegExp(`^[^\\n]*\\[${path}\\][^\\n]*\\n$`), args.join(' '))
     }
   }
+})
+
+t.test('npm start says where it listens, in a line', async t => {
+  const server = await start(t, [], { npm_lifecycle_event: 'start', npm_package_name: 'memslab' })
+  await until('a line', () => server.output.stderr.endsWith('\n'))
+  t.match(server.output, { stdout: '', stderr: new RegExp(`^memslab .* listens on TCP 127\\.0\\.0\\.1:${server.port}\\b.*\n$`) })
 })
 
 t.test('it listens on both loopback addresses, says which ports, and prints nothing', async t => {

@@ -3,7 +3,7 @@
 // the server and watches it all the while. In the end every key is read, the store is walked, and the memory that the
 // process took, second by second, must have stayed within bounds.
 //
-//   MEMSLAB_SOAK_MINUTES=5 npx tap test/soak/soak.test.ts --timeout=600
+//   MEMSLAB_SOAK_MINUTES=5 npm test -- test/soak
 //
 // A new command for those who look after a server is a line in aside.ts, new sizes are a row of PHASES.
 
