@@ -1,11 +1,13 @@
 // A server's public life. It makes what its threads share, a store first of all; one thread serves the streams that it is
 // handed, and with -t 1 also listens; with more, a pool of workers does that. The background work, the clock and whoever
 // made the server stay with this thread.
+import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
 import { type Worker } from 'node:worker_threads'
 import { Background } from './background.js'
 import { GuardedClock, mirror, MovableClock, SystemClock, type Clock } from './clock.js'
 import { Credentials } from './credentials.js'
+import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
 import { readCertificates, type Certificates } from './net/certificates.js'
@@ -29,9 +31,21 @@ export interface ServerParts {
   log?: (line: string) => void
   /**
    * Called when a bug has shown itself: an invariant is broken, or a thread has died. The server closes itself then, as
-   * nothing that it holds can be trusted any more; the process goes on.
+   * nothing that it holds can be trusted any more; the process goes on. What it was is said on stderr in any case.
+   * Default: nothing more than that.
    */
   failed?: (error: Error) => void
+}
+
+/** What the command line has made ready before it loads the server. */
+export interface Prepared {
+  /**
+   * Threads that wait for something to serve, see startFirstWorkers; `listen` takes them, listens when they are ready, and
+   * starts what it needs more then; where there are none it starts all first.
+   */
+  workers?: Worker[]
+  /** Whether `log` goes to stderr. */
+  logsToStderr?: boolean
 }
 
 export { type ServerAddress } from './net/listeners.js'
@@ -51,6 +65,7 @@ export class Server {
   private readonly live: Live
   private readonly thread: Thread
   private readonly background: Background
+  private readonly epitaph: Epitaph
   /** What workers start from; undefined with -t 1. */
   private readonly shared: LastingParts | undefined
   private pool: Pool | undefined
@@ -60,12 +75,10 @@ export class Server {
   private isInBackground = false
 
   /**
-   * @param workers threads that wait for something to serve, see startFirstWorkers; `listen` takes them, listens when they are
-   * ready, and starts what it needs more then; where there are none it starts all first
    * @throws MemslabError with code 'EUSAGE' if an option is wrong or a certificate that it names, and with the code of the
    * system if the file of users cannot be read
    */
-  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly workers: Worker[] = []) {
+  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly prepared: Prepared = {}) {
     complainOf(embeddingProblems(options, parts))
     this.options = completeOptions(options)
     complainOf(checkOptions(this.options))
@@ -80,7 +93,9 @@ export class Server {
     this.background = new Background(this.store, this.clock)
     const memory = {
       live: allocate(Live.BYTES), places: allocate(Places.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
+      epitaph: allocate(Epitaph.BYTES),
     }
+    this.epitaph = new Epitaph(memory.epitaph)
     const usersFile = usersFileOf(this.options)
     const facts = {
       options: this.options,
@@ -109,7 +124,7 @@ export class Server {
     this.shared = {
       options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
-      live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes),
+      live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
       debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
     }
@@ -170,8 +185,8 @@ export class Server {
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
       crawlBegun: () => this.crawl(),
-      died: (thread, error) => this.failed(error, `thread ${thread}`),
-    }, this.workers)
+      died: (thread, error) => this.failed(error, thread),
+    }, this.prepared.workers ?? [])
     this.thread.know(await this.pool.open())
   }
 
@@ -218,17 +233,28 @@ export class Server {
   private crawl(): void { if (!this.isClosed) this.background.crawl() }
 
   /** A bug has shown itself. Nobody may be served from memory that is half written, so the server ends. */
-  private failed(error: unknown, what = 'the server'): void {
+  private failed(error: unknown, heardFrom = 0): void {
     if (this.hasFailed) return
     this.hasFailed = true
-    const cause = error instanceof Error ? error : new Error(String(error))
-    this.log(`${what} has died: ${cause.message}`)
-    for (const [line] of cause.stack?.matchAll(/^ +at .*/gm) ?? []) this.log(line)
+    // who is heard first may only have noticed that another thread has died
+    this.epitaph.write(heardFrom, error)
     this.store.fail()
+    const first = this.epitaph.read()
+    const thread = first?.thread ?? heardFrom
+    const cause = first === undefined || thread === heardFrom ? asError(error) : first.cause
+    this.tellOfDeath(thread === 0 ? 'the server' : `thread ${thread}`, cause)
     void this.pool?.abandon()
     void this.close()
     // by itself, so that what the embedder does there, and throws, stops nothing of this
     queueMicrotask(() => this.parts.failed?.(cause))
+  }
+
+  private tellOfDeath(who: string, { message, stack = '' }: Error): void {
+    const places = Array.from(stack.matchAll(/^ +at .*/gm), ([line]) => line)
+    for (const line of [`${who} has died: ${message}`, ...places]) {
+      this.log(line)
+      if (this.prepared.logsToStderr !== true) tellStderr(line)
+    }
   }
 
   // While it serves
@@ -278,6 +304,13 @@ export class Server {
 
   /** Walks the whole store and throws at the first inconsistency. For tests. */
   verify(): void { this.store.verify() }
+}
+
+/** At once, as the process may end, and whatever has become of stderr. */
+function tellStderr(line: string): void {
+  try {
+    writeSync(2, `${line}\n`)
+  } catch { /* nobody reads it */ }
 }
 
 function complainOf(problems: readonly string[]): void {

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workers: ['net', 'store', 'stats/prefixes', 'thread'],
   options: [],
 }
-const LEAVES = ['clock', 'errors', 'options', 'version', 'credentials', 'live']
+const LEAVES = ['clock', 'errors', 'options', 'version', 'credentials', 'live', 'epitaph']
 /** These put the parts together. */
 const TOP = ['server', 'thread', 'background', 'protocols', 'serve', 'cli', 'index', 'daemon', 'files', 'limits', 'user']
 

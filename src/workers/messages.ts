@@ -15,6 +15,7 @@ export interface SharedParts {
   /** Where threads listen by one descriptor. */
   readonly shares: SharedArrayBuffer | undefined
   readonly prefixes: SharedArrayBuffer
+  readonly epitaph: SharedArrayBuffer
   /** Of a MovableClock, where there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
   /** The time of the server's own clock, see `mirror`; undefined: it goes by the machine's. */

@@ -46,9 +46,10 @@ export class Pool {
     while (workers.length < count) {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
-      const serving: ServingThread = new ServingThread(worker, parts, thread, news => this.hear(serving, news), error => {
-        if (this.whyEnd !== undefined) return
-        this.whyEnd = loss(thread)
+      const serving: ServingThread = new ServingThread(worker, parts, thread, news => this.hear(serving, news), (error, hasThrown) => {
+        // whoever is told to end may do so
+        if (this.whyEnd !== undefined && !hasThrown) return
+        this.whyEnd ??= loss(thread)
         this.above.died(thread, error)
       })
       workers.push(serving)
@@ -164,9 +165,9 @@ class ServingThread {
   private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
   private isDead = false
 
-  /** @param died called once, when it has ended, for whatever reason */
+  /** @param died called once, when it has ended, of an error that nobody has caught or otherwise */
   constructor(private readonly worker: Worker, parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
-    private readonly died: (error: unknown) => void) {
+    private readonly died: (error: unknown, hasThrown: boolean) => void) {
     worker.ref()
     worker.postMessage({ ...parts, thread } satisfies WorkerParts)
     this.ready = new Promise(resolve => {
@@ -176,11 +177,11 @@ class ServingThread {
         hear(message)
       })
       worker.on('exit', code => {
-        this.hasDied(new Error(`it has ended by itself, with code ${code}`))
+        this.hasDied(new Error(`it has ended by itself, with code ${code}`), false)
         resolve()
       })
     })
-    worker.on('error', error => this.hasDied(error))
+    worker.on('error', error => this.hasDied(error, true))
   }
 
   private answered({ problem, ...done }: Done): void {
@@ -190,12 +191,12 @@ class ServingThread {
     else asked?.reject(new MemslabError(problem.code, problem.message))
   }
 
-  private hasDied(error: unknown): void {
+  private hasDied(error: unknown, hasThrown: boolean): void {
     if (this.isDead) return
     this.isDead = true
     for (const { reject } of this.open.values()) reject(loss(this.thread))
     this.open.clear()
-    this.died(error)
+    this.died(error, hasThrown)
   }
 
   /** Rejects with a MemslabError if it cannot do this. */

@@ -3,6 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
 import { GuardedClock, MirroredClock, MovableClock, SystemClock } from '../clock.js'
+import { Epitaph } from '../epitaph.js'
 import { assert, InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
 import { Places } from '../net/places.js'
@@ -32,13 +33,19 @@ function begin(parts: WorkerParts): void {
 function makeThread(parts: WorkerParts): Thread {
   const { options, store, places, shares, prefixes, time } = parts
   const live = new Live(parts.live)
+  const epitaph = new Epitaph(parts.epitaph)
+  // at once, and before anybody can notice
+  process.on('uncaughtExceptionMonitor', error => epitaph.write(parts.thread, error))
   const outside: Outside = {
     log: line => { if (live.mayTellLine()) tell({ tell: 'line', line }) },
     shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
     certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
     roomMade: () => tell({ tell: 'room' }),
     crawlBegun: () => tell({ tell: 'crawl' }),
-    failed: error => { throw error },
+    failed: error => {
+      epitaph.write(parts.thread, error)
+      throw error
+    },
   }
   const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
   const machineClock = new GuardedClock(ownClock, outside.failed)

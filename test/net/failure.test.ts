@@ -1,4 +1,5 @@
 // A broken invariant in a server with one thread: the server ends, and says why; the process that it runs in goes on.
+import { spawnSync } from 'node:child_process'
 import { duplexPair } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createServer, type Options, type Server } from '../../src/index.js'
@@ -79,4 +80,33 @@ t.test('in a datagram', async t => {
   await neighbour.expectClosed()
   checkEnd(t, fragile)
   await client.hangUp()
+})
+
+/** What a program prints on stderr that makes a server, with these parts in JavaScript, and breaks it. */
+function stderrOf(t: Test, options: Partial<Options>, parts: string): string {
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', `
+    const { createServer } = await import('${new URL('../../dist/index.js', import.meta.url).href}')
+    const { connect } = await import('node:net')
+    const server = createServer(${JSON.stringify(options)}, ${parts})
+    await server.listen()
+    const socket = connect(server.port, '127.0.0.1').on('error', () => {}).resume()
+    if (server.pool === undefined) server.store.refreshTime = () => { throw new Error('broken for a test') }
+    else server.pool.workers[1].notify({ do: 'what nobody knows' })
+    socket.write('version\\r\\n')
+    await new Promise(resolve => socket.once('close', resolve))
+    await server.close()
+    console.error('the program goes on')`], { encoding: 'utf8' })
+  t.equal(status, 0)
+  return stderr
+}
+
+t.test('whatever a program asks for, stderr is told, once', async t => {
+  const options = { port: -1, listen: [HOST] }
+  for (const parts of ['{}', '{ log: () => {}, failed: () => {} }']) {
+    const told = stderrOf(t, options, parts)
+    t.match(told, /^the server has died: broken for a test\n +at [^]*\nthe program goes on\n$/, parts)
+    t.notMatch(told, /has died[^]*has died/)
+  }
+  t.match(stderrOf(t, { ...options, threads: 2 }, '{}'),
+    /^thread 2 has died: broken invariant: a worker is told what it does not know[^]*\nthe program goes on\n$/)
 })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Server } from '../../dist/server.js'
 import { startWorker } from '../../dist/workers/start.js'
+import { type Locks } from '../../src/memory/lock.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Client } from '../support/client.js'
 import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
@@ -51,7 +52,7 @@ t.test('a server that is closed while it opens does not open', async t => {
 
 t.test('a server that is closed while threads still start does not open them', async t => {
   const socketPath = join(folder(t), 'socket')
-  const server = new Server({ socketPath, threads: 3 }, {}, [startWorker(1)])
+  const server = new Server({ socketPath, threads: 3 }, {}, { workers: [startWorker(1)] })
   const listening = server.listen()
   listening.catch(() => {})
   // so many that the one thread leaves some to the others
@@ -89,6 +90,9 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
   for (const client of clients) await client.expectClosed()
 })
 
+/** The words that locks lie in. */
+function wordsOf(locks: Locks): Int32Array { return Reflect.get(locks, 'words') as Int32Array }
+
 /** How many connections each thread has accepted. */
 function accepted(server: Server, threads: number): number[] {
   const rows = Reflect.get(server.store.counters, 'rows') as Float64Array
@@ -107,7 +111,7 @@ async function firstTo(socketPath: string): Promise<Client> {
 
 t.test('those who all come while threads still start are shared out', async t => {
   const socketPath = join(folder(t), 'socket')
-  const server = new Server({ socketPath, threads: 3 }, {}, [startWorker(1)])
+  const server = new Server({ socketPath, threads: 3 }, {}, { workers: [startWorker(1)] })
   t.teardown(() => server.close())
   const listening = server.listen()
   const first = await firstTo(socketPath)
@@ -163,6 +167,22 @@ t.test('the death of a thread ends the server and nothing else', async t => {
   const late = duplexPair()[0]
   server.handle(late)
   t.ok(late.destroyed)
+})
+
+t.test('the first cause is told, though another thread is heard before', async t => {
+  const { server, lines, failures, connect } = await startThreads(t, { threads: 3 })
+  const { locks, lock } = server.store as unknown as { locks: Locks, lock: number }
+  const client = await connect()
+  locks.take(lock)
+  void client.send('flush_all\r\n')
+  await until('its thread waits for what a thread that died would hold', () => Atomics.load(wordsOf(locks), lock) === 2)
+  const epitaph: unknown = Reflect.get(server, 'epitaph')
+  const write = Reflect.get(epitaph as object, 'write') as (thread: number, error: Error) => void
+  write.call(epitaph, 3, new Error('the first cause'))
+  server.store.fail()
+  await until('the server has heard of it', () => failures.length > 0)
+  t.equal(lines[0], 'thread 3 has died: the first cause')
+  t.match(failures, [{ message: 'the first cause' }])
 })
 
 t.test('a thread that dies as it starts is an error of listen', async t => {

@@ -1,0 +1,55 @@
+// Why a server dies, in memory that its threads share. The one that meets a defect writes it down before any other can
+// notice that somebody has died, so the first cause is known whoever is heard first: the others only find that a thread
+// is gone, and their errors may reach the main thread before the one that explains them. A leaf: anyone may import it.
+
+const enum Word { State, Thread, Bytes, Count }
+const enum State { Nothing, BeingWritten, Written }
+
+/** What is longer is cut. */
+const TEXT_BYTES = 4096
+/** Nobody takes that long to write it down. */
+const PATIENCE_MS = 1000
+const SEPARATOR = '\0'
+
+export interface Death {
+  /** Which one met the defect, 0 for the main thread. */
+  readonly thread: number
+  readonly cause: Error
+}
+
+export class Epitaph {
+  /** The bytes of memory that this needs, all 0 at the start. */
+  static readonly BYTES = Word.Count * 4 + TEXT_BYTES
+
+  private readonly words: Int32Array
+  private readonly text: Buffer
+
+  /** @param memory `BYTES` of it */
+  constructor(memory: ArrayBuffer | SharedArrayBuffer) {
+    this.words = new Int32Array(memory, 0, Word.Count)
+    this.text = Buffer.from(memory, Word.Count * 4, TEXT_BYTES)
+  }
+
+  /** Thread `thread` dies of this. Only the first who says so is believed. */
+  write(thread: number, error: unknown): void {
+    if (Atomics.compareExchange(this.words, Word.State, State.Nothing, State.BeingWritten) !== State.Nothing) return
+    this.words[Word.Thread] = thread
+    const { name, message, stack = '' } = asError(error)
+    this.words[Word.Bytes] = this.text.write([name, message, stack].join(SEPARATOR))
+    Atomics.store(this.words, Word.State, State.Written)
+    Atomics.notify(this.words, Word.State)
+  }
+
+  /** The first death; undefined if nobody has died. */
+  read(): Death | undefined {
+    if (Atomics.load(this.words, Word.State) === State.BeingWritten) {
+      Atomics.wait(this.words, Word.State, State.BeingWritten, PATIENCE_MS)
+    }
+    if (Atomics.load(this.words, Word.State) !== State.Written) return undefined
+    const [name, message, stack] = this.text.toString('utf8', 0, this.words[Word.Bytes]).split(SEPARATOR)
+    return { thread: this.words[Word.Thread]!, cause: Object.assign(new Error(message), { name, stack }) }
+  }
+}
+
+/** Whatever has been thrown, as an error. */
+export function asError(thrown: unknown): Error { return thrown instanceof Error ? thrown : new Error(String(thrown)) }
