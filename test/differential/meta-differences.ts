@@ -44,6 +44,11 @@ export const metaDifferences: readonly Difference[] = [
     covers: line => line.command === 'ms' && has(line, 's'),
   },
   {
+    block: 'arithmetic-names-one-error-for-all', reason: 'ma says no more of a key that is too long than of a flag',
+    covers: line => line.command === 'ma' && line.word(1).length > 250,
+    answer: () => 'CLIENT_ERROR invalid or duplicate flag\r\n',
+  },
+  {
     block: 'ma-mode-words', reason: 'the first letter of a mode is enough, but it must have one',
     covers: line => line.flags.some(flag => /^M(..|$)/.test(flag)),
   },

@@ -50,7 +50,10 @@ export class MetaCommands implements Sender {
     // a line of three bytes is none to memcached, and only this command could be so short
     if (letter === Ascii.N) return this.answerLine(at, end, this.parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
     const { flags } = this
-    if (!flags.readKey(at, session.request)) return this.answerLine(at, end, META.badFormat)
+    if (!flags.readKey(at, session.request)) {
+      if (letter === Ascii.A && flags.hasKey) return this.refuseLongKey(session.request, end)
+      return this.answerLine(at, end, META.badFormat)
+    }
     flags.readFlags(flags.keyStop, TOKENS, session.request)
     if (flags.lineEnd >= end) return UNFINISHED
     if (letter === Ascii.G) this.mg(session)
@@ -66,6 +69,13 @@ export class MetaCommands implements Sender {
     if (lineEnd >= end) return UNFINISHED
     this.reply.line(answer)
     return lineEnd + 1
+  }
+
+  /** ma says no more of a key that is too long than of a flag. */
+  private refuseLongKey(request: Request, end: number): number {
+    const { flags } = this
+    flags.readFlags(this.parser.tokenEndAt(flags.keyStop), TOKENS, request)
+    return this.answerLine(flags.lineEnd, end, flags.isMalformed ? META.badFormat : META.badArithmeticFlag)
   }
 
   // mg
@@ -210,8 +220,8 @@ export class MetaCommands implements Sender {
   /** Puts what the flags say into the request; answers what is wrong with them. */
   private readArithmetic(request: Request): Uint8Array | undefined {
     const { flags } = this
-    // of what is wrong with a flag, ma says no more than that something is
-    if (flags.error !== undefined) return flags.isReadable ? META.badArithmeticFlag : flags.error
+    // of what is wrong with flags, ma says no more than that something is
+    if (flags.error !== undefined) return flags.isMalformed ? META.badFormat : META.badArithmeticFlag
     const isIncrement = !flags.has(Flag.M) || INCREMENTS.includes(flags.mode)
     if (!isIncrement && !DECREMENTS.includes(flags.mode)) return META.badArithmeticMode
     request.isDecrement = !isIncrement

@@ -46,6 +46,8 @@ export class MetaParser {
   readonly returns = new Returns()
   /** Where the reading of the key ended: behind it, or within one that is too long. */
   keyStop = 0
+  /** Whether there is a key, if perhaps one that is too long. */
+  hasKey = false
   /** Store times: of T, of N, of R. */
   expiresAt = 0
   vivifiedUntil = 0
@@ -71,9 +73,6 @@ export class MetaParser {
 
   constructor(private readonly line: LineParser, private readonly input: Input, private readonly cache: Store) {}
 
-  /** Whether the flags could be taken for flags at all; `error` then says more of one of them. */
-  get isReadable(): boolean { return !this.isMalformed && this.tokens <= TOKENS_MAX }
-
   has(flag: Flag): boolean {
     const set = flag < Flag.b ? this.capitals : this.small
     return (set & 1 << (flag & 31)) !== 0
@@ -84,10 +83,12 @@ export class MetaParser {
     const { line } = this
     const isShort = line.scanKey(line.skipSpaces(at))
     request.keyStart = line.keyStart
-    request.keyEnd = line.keyEnd
+    // of a key that is too long nobody may read anything
+    request.keyEnd = isShort ? line.keyEnd : line.keyStart
     request.hash = line.hash
     this.keyStop = line.stop
-    return isShort && line.keyEnd > line.keyStart
+    this.hasKey = !isShort || line.keyEnd > line.keyStart
+    return isShort && this.hasKey
   }
 
   /**
@@ -158,11 +159,11 @@ export class MetaParser {
       case Flag.R: this.recacheBefore = this.readTime(at, end); break
       case Flag.C: this.check(parseUint64(line.bytes, at, end, request.cas)); break
       case Flag.E: this.check(parseUint64(line.bytes, at, end, request.newCas)); break
-      case Flag.D: this.check(parseUint64(line.bytes, at, end, request.number)); break
-      case Flag.J: this.check(parseUint64(line.bytes, at, end, request.initial)); break
+      case Flag.D: this.check(parseUint64(line.bytes, at, end, request.number), META.badDelta); break
+      case Flag.J: this.check(parseUint64(line.bytes, at, end, request.initial), META.badInitial); break
       case Flag.F:
         this.clientFlags = line.uint32(at, end)
-        // of several wrong arguments the last is told of, but this one has no words of its own
+        // it has no words of its own, and leaves those of a wrong argument before it
         if (this.clientFlags < 0) this.error ??= META.badFormat
     }
   }
@@ -197,8 +198,9 @@ export class MetaParser {
     request.hash = line.hashOf(request.keyStart, request.keyEnd)
   }
 
-  private check(isRight: boolean): void {
-    if (!isRight) this.error = META.badToken
+  /** Of several wrong arguments the last is told of. */
+  private check(isRight: boolean, error: Uint8Array = META.badToken): void {
+    if (!isRight) this.error = error
   }
 
   private refuse(error: Uint8Array): void {

@@ -14,6 +14,8 @@ export const META = {
   end: line('MN'),
   miss: line('EN'),
   badToken: line('CLIENT_ERROR bad token in command line format'),
+  badInitial: line('CLIENT_ERROR invalid numeric initial value'),
+  badDelta: line('CLIENT_ERROR invalid numeric delta value'),
   badKey: line('CLIENT_ERROR error decoding key'),
   badSetMode: line('CLIENT_ERROR invalid mode for ms M token'),
   badArithmeticMode: line('CLIENT_ERROR invalid mode for ma M token'),

@@ -59,6 +59,8 @@ export class MetaSet {
     request.flags = flags.clientFlags
     request.expiresAt = flags.expiresAt
     request.extras = storeExtras(flags) | (flags.has(Flag.c) ? Extra.TellCas : 0)
+    // 0 is no number to choose; what is stored gets a fresh one
+    if (request.newCas.isZero) request.extras &= ~Extra.NewCas
     if (mode === Mode.Append || mode === Mode.Prepend) this.readJoin(request)
     else if (flags.has(Flag.C) && mode !== Mode.Add) {
       request.mode = Mode.Cas
