@@ -2,6 +2,9 @@
 // taken but a `set` whose value is "name password". Its key, flags and exptime mean nothing, and nothing is stored. Then
 // the protocol proper takes over, beginning with whatever follows. See authentication in protocol.txt, and memcached's
 // try_read_command_asciiauth, which has the same words and bounds.
+//
+// As there, all that a batch is answered before its client is known shares one place, in which the last answer stays. A
+// line that ends the conversation takes along what is in it.
 import { assert, InvariantError } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
@@ -15,12 +18,15 @@ const LINE_BYTES_MIN = 6
 /** What a line may have, and what name, password and line end may have: in memcached they must fit into its read buffer. */
 const BUFFER_BYTES = 16 * 1024
 
+const UINT32_MAX = 0xffffffff
+
 /** The command that is a `set`, however it goes on, with four more words, the last a number. Others may follow. */
 const SET = /^set[^ ]*(?: +[^ ]+){3} +(\d{1,11})(?: |\r?$)/
 
 const STORED = line('STORED')
 const UNAUTHENTICATED = line('CLIENT_ERROR unauthenticated')
 const FAILURE = line('CLIENT_ERROR authentication failure')
+const TOO_LONG = line('CLIENT_ERROR auth token too long')
 const BAD_FORMAT = line('CLIENT_ERROR bad authentication token format')
 const BAD_END = line('CLIENT_ERROR bad command line termination')
 
@@ -45,7 +51,7 @@ export class AsciiAuthentication implements Protocol {
     const tokenBytes = this.tokenBytes(at, lineEnd)
     if (tokenBytes < 0) return this.answer(UNAUTHENTICATED, tokenStart)
     const tokenEnd = tokenStart + tokenBytes
-    if (tokenBytes + 2 > BUFFER_BYTES) return this.end(session, tokenStart)
+    if (tokenBytes + 2 > BUFFER_BYTES) return this.refuseToken(session, tokenStart)
     if (tokenEnd + 2 > end) return UNFINISHED
     return this.answer(this.judge(session, tokenStart, tokenEnd), tokenEnd + 2)
   }
@@ -54,7 +60,14 @@ export class AsciiAuthentication implements Protocol {
   private tokenBytes(at: number, lineEnd: number): number {
     const { bytes } = this.host.input
     const text = Buffer.from(bytes.subarray(at, lineEnd)).toString('latin1')
-    return Number(SET.exec(text)?.[1] ?? -1)
+    const tokenBytes = Number(SET.exec(text)?.[1] ?? -1)
+    return tokenBytes > UINT32_MAX ? -1 : tokenBytes
+  }
+
+  /** Says at once what is wrong, and nothing tells where the next command would begin. */
+  private refuseToken(session: Session, next: number): number {
+    session.phase = Phase.Closed
+    return this.answer(TOO_LONG, next)
   }
 
   /** Looks at "name password" and its line end. The name ends at the first space. */
@@ -74,11 +87,14 @@ export class AsciiAuthentication implements Protocol {
   }
 
   private answer(reply: Uint8Array, next: number): number {
-    this.host.output.text(reply)
+    const { output } = this.host
+    output.discard()
+    output.text(reply)
     return next
   }
 
   private end(session: Session, next: number): number {
+    this.host.output.discard()
     session.phase = Phase.Closed
     return next
   }
@@ -87,6 +103,6 @@ export class AsciiAuthentication implements Protocol {
 
   checkUnfinished(session: Session, at: number, end: number): void {
     const isLine = this.host.input.bytes.indexOf(Ascii.LineEnd, at) >= end
-    if (isLine && end - at > UNFINISHED_LINE_MAX) session.phase = Phase.Closed
+    if (isLine && end - at > UNFINISHED_LINE_MAX) this.end(session, end)
   }
 }

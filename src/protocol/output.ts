@@ -133,6 +133,12 @@ export class Output {
   /** Takes back what was written since `begin`, as far as it has not gone out. Nothing of it may be lent. */
   rewind(): void { this.at = this.beganAt }
 
+  /** Takes back everything that has not gone out. */
+  discard(): void {
+    for (const loan of this.takeLoans()) loan.end()
+    this.at = this.beganAt = this.start
+  }
+
   /** Makes room for `count` lent bytes: writes what is there, unless the sink likes both together. */
   ensureLent(count: number): void {
     if (this.lentBytes > 0 && this.sink !== undefined && this.lentBytes + count > this.sink.lentBytesMax) this.flush()

@@ -8,6 +8,7 @@ import { startSessions, type BareSession, type SessionHost } from '../support/se
 const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n'
 const FAILURE = 'CLIENT_ERROR authentication failure\r\n'
 const BAD_FORMAT = 'CLIENT_ERROR bad authentication token format\r\n'
+const TOO_LONG = 'CLIENT_ERROR auth token too long\r\n'
 const BAD_END = 'CLIENT_ERROR bad command line termination\r\n'
 const ANNA = 'set auth 0 0 11\r\nanna secret\r\n'
 /** Name, password and line end together. */
@@ -26,15 +27,29 @@ async function said(session: BareSession, text: string): Promise<string> {
 
 t.test('whatever arrives in two pieces is answered as in one', async t => {
   const { connect } = await start(t)
-  const text = 'get k\r\nset x 0 0 3\r\na b\r\nset x 0 0 2\r\nab\r\nset x 0 0 3\r\na bXXget k\r\n' +
-    `${ANNA}get k\r\nset k 0 0 1\r\nv\r\nget k\r\nflush_all\r\nquit\r\n`
-  const answer = UNAUTHENTICATED + FAILURE + BAD_FORMAT + BAD_END + UNAUTHENTICATED +
-    'STORED\r\nEND\r\nSTORED\r\nVALUE k 0 1\r\nv\r\nEND\r\nOK\r\nclosed'
-  for (let cut = 0; cut < text.length; cut++) {
-    const session = await connect()
-    const whole = await said(session, text.slice(0, cut)) + await said(session, text.slice(cut))
-    if (whole !== answer) t.equal(whole, answer, `cut at ${cut}`)
+  const steps = [
+    ['get k\r\n', UNAUTHENTICATED], ['set x 0 0 3\r\na b\r\n', FAILURE], ['set x 0 0 2\r\nab\r\n', BAD_FORMAT], ['set x 0 0 3\r\na bXX', BAD_END],
+    [ANNA, 'STORED\r\n'], ['get k\r\n', 'END\r\n'], ['set k 0 0 1\r\nv\r\n', 'STORED\r\n'],
+    ['get k\r\nflush_all\r\nquit\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\nOK\r\nclosed'],
+  ] as const
+  for (const [index, [text, answer]] of steps.entries()) {
+    for (let cut = 0; cut < text.length; cut++) {
+      const session = await connect()
+      for (const [before] of steps.slice(0, index)) await said(session, before)
+      const whole = await said(session, text.slice(0, cut)) + await said(session, text.slice(cut))
+      if (whole !== answer) t.equal(whole, answer, `${JSON.stringify(text)} cut at ${cut}`)
+      await said(session, 'flush_all\r\n')
+    }
   }
+})
+
+t.test('what one read brings is answered in one place, the last of it', async t => {
+  const { connect } = await start(t)
+  t.equal(await said(await connect(), 'get k\r\nset x 0 0 3\r\na b\r\n'), FAILURE)
+  t.equal(await said(await connect(), `get k\r\nget k\r\n${ANNA}get k\r\nget k\r\n`), 'STORED\r\nEND\r\nEND\r\n')
+  t.equal(await said(await connect(), 'get k\r\nset x 0 0 3\r\n'), UNAUTHENTICATED, 'what waits for its data has no answer yet')
+  t.equal(await said(await connect(), `get k\r\nset x 0 0 ${TOKEN_BYTES_MAX}\r\n`), `${TOO_LONG}closed`)
+  t.equal(await said(await connect(), 'get k\r\nquit\r\n'), 'closed')
 })
 
 t.test('lines too short to be anything end the conversation', async t => {
@@ -60,14 +75,14 @@ t.test('name and password have a bound', async t => {
   const { connect } = await start(t)
   const most = TOKEN_BYTES_MAX - 2
   t.equal(await said(await connect(), `set auth 0 0 ${most}\r\nanna ${'x'.repeat(most - 5)}\r\n`), FAILURE)
-  t.equal(await said(await connect(), `set auth 0 0 ${most + 1}\r\n`), 'closed')
-  t.equal(await said(await connect(), 'set auth 0 0 4294967295\r\n'), 'closed')
+  t.equal(await said(await connect(), `set auth 0 0 ${most + 1}\r\n`), `${TOO_LONG}closed`)
+  t.equal(await said(await connect(), 'set auth 0 0 4294967295\r\n'), `${TOO_LONG}closed`)
 })
 
 t.test('only a set with a length is a set', async t => {
   const { connect } = await start(t)
   const session = await connect()
-  for (const line of ['set auth 0 0 -1', 'set auth 0 0 +1', 'set auth 0 0 1x', 'set auth 0 0 ', 'set auth 0 1', 'set auth 0 0 123456789012', ' set auth 0 0 1',
+  for (const line of ['set auth 0 0 -1', 'set auth 0 0 +1', 'set auth 0 0 1x', 'set auth 0 0 ', 'set auth 0 1', 'set auth 0 0 123456789012', 'set auth 0 0 4294967296', ' set auth 0 0 1',
     'SET auth 0 0 1', 'add auth 0 0 1', 'cas auth 0 0 1 1', 'ms auth 1', 'version', 'stats', 'flush_all', 'shutdown']) {
     t.equal(await said(session, `${line}\r\n`), UNAUTHENTICATED, line)
   }
