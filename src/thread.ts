@@ -5,7 +5,7 @@ import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from './clock.js'
 import { Credentials, type Users } from './credentials.js'
-import { type Live } from './live.js'
+import { type External, type Live } from './live.js'
 import { Kind } from './log/events.js'
 import { Watchers, type Watcher } from './log/watchers.js'
 import { type Certificates } from './net/certificates.js'
@@ -239,6 +239,8 @@ export class Thread implements Host {
   get isWatchEnabled(): boolean { return this.options.watchEnabled }
   get requestsPerTurn(): number { return this.options.reqsPerEvent }
 
+  setExternal(setting: External, value: number): void { this.live.setExternal(setting, value) }
+
   watch(kinds: number, peer: Peer): Watcher | undefined {
     const watcher = this.watchers.add(kinds, peer)
     // a single thread does not ask who is there before somebody wants to know; when they go it is too late
@@ -287,6 +289,7 @@ export class Thread implements Host {
       lruCrawler: this.store.crawler.isOn,
       lruCrawlerSleep: this.store.crawler.sleepUs,
       lruCrawlerTocrawl: this.store.crawler.tocrawl,
+      external: this.live.external,
     })
   }
 

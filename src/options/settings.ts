@@ -8,12 +8,15 @@ export interface LiveSettings extends Partial<Options> {
   readonly tcpPort: number
   /** Seconds since the oldest item in the cache was last used. */
   readonly oldest: number
+  /** What the command `extstore` has set, by the names of its lines. */
+  readonly external?: ReadonlyMap<string, string>
 }
 
 /** The lines of `stats settings`: name and value. */
 export function settingsReport(options: Options, live: LiveSettings): readonly (readonly [string, string])[] {
   const current = { ...options, ...live }
-  return ORDER.map(name => [name, EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)] as const)
+  const valueOf = (name: string): string => live.external?.get(name) ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
+  return ORDER.map(name => [name, valueOf(name)] as const)
 }
 
 /** memcached's order. */

@@ -1,6 +1,7 @@
 // What a conversation needs of the server it runs in. The server provides one for each thread; tests provide one around
 // a bare store.
 import { type MovableClock } from '../clock.js'
+import { type External } from '../live.js'
 import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
@@ -37,6 +38,8 @@ export interface Host {
   readonly requestsPerTurn: number
   /** The reports of `stats`: '' is the general one. */
   report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'conns'): Rows
+  /** Keeps what the command `extstore` sets. */
+  setExternal(setting: External, value: number): void
   /** Tells a peer of events of these kinds, bits of Kind, until that is ended; undefined if too many are told already. */
   watch(kinds: number, peer: Peer): Watching | undefined
   /** One line for the person who started the server. */

@@ -21,6 +21,9 @@ export const NOT_A_NUMBER = -(2 ** 40)
 /** How long a line may be before its end is there, as in memcached. */
 export const UNFINISHED_LINE_MAX = 2048
 
+/** How many characters a number of 32 bits may have, as in memcached. */
+const NUMBER32_CHARACTERS_MAX = 11
+
 /** The longest value a line may announce: its line end must fit 31 bits too. */
 export const VALUE_BYTES_MAX = 0x7fffffff - 2
 
@@ -248,15 +251,16 @@ export class LineParser {
 
   /** exptime of touch, gat and flush_all: a signed number of 32 bits in at most 11 characters, without a plus sign. */
   int32(start: number, end: number): number {
-    if (end - start > 11) return NOT_A_NUMBER
+    if (end - start > NUMBER32_CHARACTERS_MAX) return NOT_A_NUMBER
     const isNegative = this.bytes[start] === Ascii.Minus
     const value = this.whole(isNegative ? start + 1 : start, end)
     if (value < 0 || value > (isNegative ? 0x80000000 : 0x7fffffff)) return NOT_A_NUMBER
     return isNegative ? -value : value
   }
 
-  /** A number of 32 bits without sign; -1 if it is none. */
+  /** A number of 32 bits without sign, in at most 11 characters; -1 if it is none. */
   uint32(start: number, end: number): number {
+    if (end - start > NUMBER32_CHARACTERS_MAX) return -1
     const value = this.whole(start, end)
     return value > 0xffffffff ? -1 : value
   }

@@ -19,8 +19,8 @@ const SEED = 1
 
 /** Needs what the block before it stored, so it cannot be played alone. */
 const NOT_ALONE = 'base64-text-after-the-padding'
-/** A dump is refused in the same write as another command, and not in the next. */
-const NOT_CUT = /dump-after-another-command-in-one-write$/
+/** These are answered otherwise in the same write as another command than in the next. */
+const NOT_CUT = /(dump|watch)-after-another-command-in-one-write$|^(auth|http)-.*-in-one-write$/
 
 /**
  * Plays a block whole, and if it is short again for each of the cuts, from an empty cache every time. What is only spoken to

@@ -7,7 +7,9 @@ import { type Rows } from '../host.js'
 import { cachedump, lruCrawler } from './crawler.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
+import { extstore } from './extstore.js'
 import { lru } from './lru.js'
+import { int32Of, isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
 import { slabs } from './slabs.js'
 
@@ -31,6 +33,7 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['shutdown', shutdown],
   ['cache_memlimit', cacheMemlimit],
   ['lru', lru],
+  ['extstore', extstore],
   ['refresh_certs', refreshCerts],
   ['lru_crawler', lruCrawler],
   ['slabs', slabs],
@@ -57,7 +60,7 @@ function flushAll(text: TextProtocol, session: Session): void {
   host.store.counters.add(Counter.CmdFlush)
   if (!host.isFlushEnabled) return text.answer(session, TEXT.flushNotAllowed)
   const hasDelay = parser.tokenCount > (session.isQuiet ? 2 : 1)
-  const exptime = hasDelay ? parser.int32(parser.tokenStart(1), parser.tokenEnd(1)) : 0
+  const exptime = hasDelay ? int32Of(parser, 1) : 0
   if (exptime === NOT_A_NUMBER) return text.answer(session, TEXT.badExptime)
   host.store.flush(exptime)
   text.answer(session, TEXT.ok)
@@ -65,7 +68,7 @@ function flushAll(text: TextProtocol, session: Session): void {
 
 function verbosity(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const level = parser.tokenCount < 2 ? -1 : parser.uint32(parser.tokenStart(1), parser.tokenEnd(1))
+  const level = uint32Of(parser, 1)
   if (level < 0) return text.answer(session, TEXT.badFormat)
   host.verbosity = Math.min(level, VERBOSITY_MAX)
   text.answer(session, TEXT.ok)
@@ -73,9 +76,8 @@ function verbosity(text: TextProtocol, session: Session): void {
 
 function shutdown(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  session.isQuiet = false
   if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
-  const isGraceful = parser.tokenCount === 2 && parser.token(1) === 'graceful'
+  const isGraceful = parser.tokenCount === 2 && isCutFrom('graceful', parser, 1)
   if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
   session.quit()
   host.shutdown(isGraceful)
@@ -83,7 +85,7 @@ function shutdown(text: TextProtocol, session: Session): void {
 
 function cacheMemlimit(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const mebibytes = parser.tokenCount > 1 ? parser.whole(parser.tokenStart(1), parser.tokenEnd(1)) : -1
+  const mebibytes = uint32Of(parser, 1)
   if (mebibytes < 0) text.answer(session, TEXT.error)
   else if (mebibytes < MEMLIMIT_MIN) text.answer(session, TEXT.limitTooSmall)
   else if (mebibytes > MEMLIMIT_MAX) text.answer(session, TEXT.limitNotMegabytes)
@@ -102,7 +104,9 @@ function refreshCerts(text: TextProtocol, session: Session): void {
 
 function watch(text: TextProtocol, session: Session): void {
   const { parser, host } = text
+  session.isQuiet = false
   if (!host.isWatchEnabled) return text.answer(session, TEXT.watchNotAllowed)
+  if (!host.output.isEmpty) return text.answer(session, TEXT.watchPipelined)
   const kinds = kindsOf(parser)
   if (kinds === 0 || !session.peer.isLasting) return text.answer(session, TEXT.error)
   const watching = host.watch(kinds, session.peer)
@@ -116,7 +120,7 @@ function kindsOf(parser: LineParser): number {
   if (parser.tokenCount === 1) return Kind.Fetchers
   let kinds = 0
   for (let index = 1; index < parser.tokenCount; index++) {
-    const [, kind] = KIND_WORDS.find(([word]) => word.startsWith(parser.token(index))) ?? []
+    const [, kind] = KIND_WORDS.find(([word]) => isCutFrom(word, parser, index)) ?? []
     if (kind === undefined) return 0
     kinds |= kind
   }

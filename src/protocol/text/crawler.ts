@@ -13,6 +13,7 @@ import { type Output } from '../output.js'
 import { type Listing, type Session } from '../session.js'
 import { line } from '../words.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
+import { isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
 
 const SLEEP_US_MAX = 1_000_000
@@ -62,7 +63,7 @@ const MGDUMP: DumpKind = {
   write: writeMgdumpLine,
 }
 
-/** By the number of words in the line, as those with more or fewer are unknown. */
+/** The first that fits counts. By the number of words in the line, as those with more or fewer are unknown. */
 const ACTIONS: readonly (readonly [word: string, tokens: number, handler: LineHandler])[] = [
   ['crawl', 3, crawl],
   ['metadump', 3, (text, session) => dump(text, session, METADUMP)],
@@ -73,11 +74,9 @@ const ACTIONS: readonly (readonly [word: string, tokens: number, handler: LineHa
   ['disable', 2, disable],
 ]
 
-/** There is no `noreply` here. */
 export function lruCrawler(text: TextProtocol, session: Session): void {
-  session.isQuiet = false
-  const word = text.parser.token(1)
-  const action = ACTIONS.find(([name, tokens]) => name === word && tokens === text.parser.tokenCount)
+  const { parser } = text
+  const action = ACTIONS.find(([name, tokens]) => tokens === parser.tokenCount && isCutFrom(name, parser, 1))
   if (action === undefined) text.answer(session, TEXT.error)
   else action[2](text, session)
 }
@@ -96,7 +95,7 @@ function disable(text: TextProtocol, session: Session): void {
 }
 
 function sleep(text: TextProtocol, session: Session): void {
-  const microseconds = numberOf(text, 2)
+  const microseconds = uint32Of(text.parser, 2)
   if (microseconds < 0) return text.answer(session, TEXT.badFormat)
   if (microseconds > SLEEP_US_MAX) return text.answer(session, WORDS.sleepTooLong)
   text.host.store.crawler.sleepUs = microseconds
@@ -104,7 +103,7 @@ function sleep(text: TextProtocol, session: Session): void {
 }
 
 function tocrawl(text: TextProtocol, session: Session): void {
-  const items = numberOf(text, 2)
+  const items = uint32Of(text.parser, 2)
   if (items < 0) return text.answer(session, TEXT.badFormat)
   text.host.store.crawler.tocrawl = items
   text.answer(session, TEXT.ok)
@@ -154,12 +153,6 @@ function classesOf(word: string): ClassSet | 'hash' | Uint8Array {
   if (numbers.length === 0) return WORDS.noClass
   const classes = numbers.map(part => /^\+?\d+$/.test(part) ? Number(part) : 0)
   return classes.every(slabClass => slabClass >= 1 && slabClass <= CLASSES_LAST) ? ClassSet.of(classes) : WORDS.badClass
-}
-
-/** A token as a number of 32 bits without sign; -1 if it is none. */
-function numberOf({ parser }: TextProtocol, token: number): number {
-  const start = parser.tokenStart(token)
-  return parser.uint32(parser.bytes[start] === Ascii.Plus ? start + 1 : start, parser.tokenEnd(token))
 }
 
 /** The lines of a dump, while it has the crawler. */
@@ -267,8 +260,8 @@ export function cachedump(text: TextProtocol, session: Session): void {
   const { host, parser } = text
   if (!host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
   if (parser.tokenCount < 4) return text.answer(session, TEXT.badLine)
-  const slabClass = numberOf(text, 2)
-  const limit = numberOf(text, 3)
+  const slabClass = uint32Of(parser, 2)
+  const limit = uint32Of(parser, 3)
   if (slabClass < 0 || limit < 0) return text.answer(session, TEXT.badFormat)
   if (slabClass > CLASSES_LAST) return text.answer(session, WORDS.badSlab)
   session.beginListing(new ClassListing(host.store, host.output, slabClass, limit === 0 ? Infinity : limit))

@@ -149,8 +149,14 @@ export class TextProtocol implements Protocol, Receiver, Sender {
       session.isQuiet = false
       return this.answer(session, TEXT.badFormat)
     }
-    if (endsWithHttp(this.parser)) session.phase = Phase.Closed
+    if (endsWithHttp(this.parser)) this.end(session)
     else this.answer(session, TEXT.error)
+  }
+
+  /** Ends a conversation that is none. As in memcached, answers that have not gone out are lost with it. */
+  private end(session: Session): void {
+    this.output.discard()
+    session.phase = Phase.Closed
   }
 
   /** Answers a line, unless the command asked for none. */
@@ -177,10 +183,9 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     if (end - at <= UNFINISHED_LINE_MAX) return
     const isLongGet = this.isLongGet(at, end)
     if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (isLongGet) {
-      this.cache.counters.add(Counter.ReadBufOom)
-      this.reply.line(TEXT.noMemoryReading)
-    }
+    if (!isLongGet) return this.end(session)
+    this.cache.counters.add(Counter.ReadBufOom)
+    this.reply.line(TEXT.noMemoryReading)
     session.phase = Phase.Closed
   }
 

@@ -16,6 +16,35 @@ export function endsWithNoreply({ lastStart, lastEnd, bytes }: LineParser): bool
   return lastEnd - lastStart === NOREPLY.length - 1 && skipNoreply(bytes, lastStart - 1) === lastEnd
 }
 
+/**
+ * Whether a token of the line that was split is this word, or its beginning: memcached compares the words behind the name of a
+ * command no further than they go. The caller says which word is looked at first.
+ */
+export function isCutFrom(word: string, line: LineParser, token: number): boolean {
+  return token < line.tokenCount && word.startsWith(line.token(token))
+}
+
+/** A token as a number of 32 bits without sign; -1 if it is none, or not there. */
+export function uint32Of(line: LineParser, token: number): number {
+  return token < line.tokenCount ? line.uint32(line.tokenStart(token), line.tokenEnd(token)) : -1
+}
+
+/** A token as a signed number of 32 bits; NOT_A_NUMBER if it is none, or not there. */
+export function int32Of(line: LineParser, token: number): number {
+  return token < line.tokenCount ? line.int32(line.tokenStart(token), line.tokenEnd(token)) : NOT_A_NUMBER
+}
+
+/** A number as C reads it, of any sign, but for hexadecimal numbers and words such as `inf`. */
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
+/** How many characters it may have. */
+const DECIMAL_CHARACTERS_MAX = 31
+
+/** A token as a number that may have a fraction; NaN if it is none, or not there. */
+export function decimalOf(line: LineParser, token: number): number {
+  const word = line.token(token)
+  return word.length <= DECIMAL_CHARACTERS_MAX && DECIMAL.test(word) ? Number(word) : NaN
+}
+
 /** Whether the last token begins with `HTTP/`: a web browser, or somebody who means to harm. */
 export function endsWithHttp(line: LineParser): boolean {
   return line.tokenCount > 1 && line.text(line.lastStart, Math.min(line.lastEnd, line.lastStart + 5)) === 'HTTP/'

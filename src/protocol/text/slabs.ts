@@ -3,6 +3,7 @@ import { Reassigned } from '../../store/rebalance.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { type Session } from '../session.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
+import { decimalOf, int32Of, isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
 
 /** The least that `slabs automove window` takes, in seconds. */
@@ -21,35 +22,31 @@ const ANSWERS: Record<Reassigned, Uint8Array> = {
 
 export function slabs(text: TextProtocol, session: Session): void {
   const { parser } = text
-  const word = parser.token(1)
-  if (word === 'reassign' && parser.tokenCount === 4) return reassign(text, session)
-  if (word === 'automove' && parser.tokenCount > 2) return automove(text, session)
-  // without `noreply` among what it takes, memcached answers
-  if (word === 'reassign') session.isQuiet = false
-  text.answer(session, TEXT.error)
+  if (parser.tokenCount === 4 && isCutFrom('reassign', parser, 1)) reassign(text, session)
+  else if (parser.tokenCount > 2 && isCutFrom('automove', parser, 1)) automove(text, session)
+  else text.answer(session, TEXT.error)
 }
 
 function reassign(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  session.isQuiet = false
-  const from = parser.int32(parser.tokenStart(2), parser.tokenEnd(2))
-  const to = parser.int32(parser.tokenStart(3), parser.tokenEnd(3))
+  const from = int32Of(parser, 2)
+  const to = int32Of(parser, 3)
   const isBad = from === NOT_A_NUMBER || to === NOT_A_NUMBER
   text.answer(session, isBad ? TEXT.badFormat : ANSWERS[host.store.rebalance.reassign(from, to)])
 }
 
-/** What follows `automove` if it is not a mode. */
-const TUNINGS: ReadonlyMap<string, LineHandler> = new Map([
+/** What follows `automove` if it is not a mode; the first that fits counts. */
+const TUNINGS: readonly (readonly [word: string, handler: LineHandler])[] = [
   ['ratio', (text, session) => tune(text, session, ratio => { text.host.store.automove.ratio = ratio })],
   ['freeratio', (text, session) => tune(text, session, ratio => { text.host.store.automove.freeRatio = ratio })],
   ['window', automoveWindow],
-])
+]
 
 function automove(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const tuning = TUNINGS.get(parser.token(2))
+  const [, tuning] = TUNINGS.find(([word]) => isCutFrom(word, parser, 2)) ?? []
   if (tuning !== undefined) return tuning(text, session)
-  const mode = parser.uint32(parser.tokenStart(2), parser.tokenEnd(2))
+  const mode = uint32Of(parser, 2)
   if (mode < 0) return text.answer(session, TEXT.badFormat)
   if (mode > MODE_MAX) return text.answer(session, TEXT.error)
   host.store.automove.mode = mode
@@ -57,21 +54,17 @@ function automove(text: TextProtocol, session: Session): void {
 }
 
 function tune(text: TextProtocol, session: Session, set: (value: number) => void): void {
-  const value = decimal(text.parser.token(3))
-  if (value === undefined) return text.answer(session, TEXT.error)
+  const value = decimalOf(text.parser, 3)
+  if (Number.isNaN(value)) return text.answer(session, TEXT.error)
   set(value)
   text.answer(session, TEXT.ok)
 }
 
 function automoveWindow(text: TextProtocol, session: Session): void {
   const { parser, host } = text
-  const seconds = parser.tokenCount < 4 ? -1 : parser.uint32(parser.tokenStart(3), parser.tokenEnd(3))
-  if (seconds < WINDOW_MIN) return text.answer(session, TEXT.badFormat)
+  const seconds = uint32Of(parser, 3)
+  if (seconds < 0) return text.answer(session, TEXT.badFormat)
+  if (seconds < WINDOW_MIN) return text.answer(session, TEXT.windowTooSmall)
   host.store.automove.window = seconds
   text.answer(session, TEXT.ok)
-}
-
-/** A number as C reads it, of any sign; undefined if it is none. */
-function decimal(token: string): number | undefined {
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(token) ? Number(token) : undefined
 }
