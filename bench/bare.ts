@@ -47,6 +47,7 @@ export class BareHost implements Host {
   failed(error: unknown): void { throw error }
   shutdown(): void {}
   carryOutCrawl(): void {}
+  setExternal(): void {}
 }
 
 export class BareSession {
