@@ -21,6 +21,7 @@ export class BareHost implements Host {
   readonly protocols: Protocols
   verbosity = 0
   readonly credentials = undefined
+  readonly asksText = false
   readonly isSaslEnabled = false
   readonly isShutdownEnabled = false
   readonly isFlushEnabled = true

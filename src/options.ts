@@ -4,7 +4,10 @@
 //   values.ts           Options: what a server is set to, and the defaults
 //   rows.ts             one row an option: what it is called, what it takes, what it sets, how help describes it
 //   parse.ts            argv -> Options, with all problems in words
+//   read.ts             one argument -> the fields that it sets
+//   numbers.ts          numbers as memcached reads them
 //   check.ts            what is wrong with a set of Options
+//   doubts.ts           what is worth a warning
 //   contradictions.ts   which of them cannot go together
 //   embedded.ts         what a program cannot hand in
 //   guess.ts            which option was meant

@@ -19,8 +19,7 @@ export class Protocols {
   constructor(host: Host) {
     const line = new LineParser(host.input.bytes, host.store.context.hash)
     const text = new TextProtocol(host, line, new MetaCommands(host, line))
-    const asksForPassword = host.credentials !== undefined && !host.isSaslEnabled
-    this.text = asksForPassword ? new AsciiAuthentication(host, text) : text
+    this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     this.binary = new BinaryProtocol(host)
     this.either = new Negotiation(host, this.text, this.binary)
   }

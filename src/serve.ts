@@ -10,6 +10,9 @@ import { printSize, versionText, type CommandLine, type Options } from './option
 import { Server } from './server.js'
 import { becomeUser } from './user.js'
 
+/** The longest that a timer of Node's can be. */
+const LONG_MS = 2 ** 31 - 1
+
 /** Why a server ends. */
 type End = 'normal' | 'graceful' | 'failed'
 
@@ -38,7 +41,7 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
     for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
     if (isDaemon) leaveTerminal()
   }
-  const end = await stopped
+  const end = await outliving(stopped)
   if (end === 'graceful') complain('Gracefully stopping')
   if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
   await server.close()
@@ -95,10 +98,20 @@ function introduction({ addresses, options }: Server): string[] {
     return `${address.transport} ${host}:${address.port}`
   })
   return [
-    `${versionText()} listens on ${places.join(', ')}${sslEnabled ? ', with TLS' : ''}`,
+    `${versionText()} listens on ${places.join(', ') || 'nothing'}${sslEnabled ? ', with TLS' : ''}`,
     `${printSize(maxbytes)} of memory for items of up to ${printSize(itemSizeMax)}, ` +
       `${threads === 1 ? '1 thread' : `${threads} threads`}, up to ${maxconns} connections`,
   ]
+}
+
+/** Keeps the process alive until then, also where it listens nowhere. */
+async function outliving(stopped: Promise<End>): Promise<End> {
+  const life = setInterval(() => {}, LONG_MS)
+  try {
+    return await stopped
+  } finally {
+    clearInterval(life)
+  }
 }
 
 /**

@@ -233,6 +233,7 @@ export class Thread implements Host {
   get verbosity(): number { return this.live.verbosity }
   set verbosity(level: number) { this.live.verbosity = level }
   get isSaslEnabled(): boolean { return this.options.sasl }
+  get asksText(): boolean { return this.options.authFile !== undefined }
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
@@ -276,7 +277,7 @@ export class Thread implements Host {
     }
     return settingsReport(this.options, {
       tcpPort: this.port,
-      udpport: this.udpPort,
+      udpPort: this.udpPort,
       oldest,
       maxbytes: this.store.maxbytes,
       slabAutomove: automove.mode,

@@ -97,8 +97,7 @@ t.test('contradictions of protocols, authentication and TLS are said like everyt
   const { code, stdout, stderr } = run('-p', '-1', '-S', '-B', 'ascii', '-U', '-1', '-Z', '-l', 'notls:127.0.0.1,proto[auto]:::1',
     '-o', 'ssl_min_version=7', '-Y', 'users')
   t.same([code, stdout], [64, ''])
-  for (const part of ['-S/--enable-sasl: ', '-U/--udp-port: nobody', '-U/--udp-port: UDP', '-Z/--enable-ssl: ', '-l/--listen: ',
-    '-o ssl_min_version: ']) {
+  for (const part of ['-S/--enable-sasl: ', '-U/--udp-port: nobody', '-Z/--enable-ssl: ', '-o ssl_min_version: ']) {
     t.match(stderr, `memslab: ${part}`)
   }
 })
@@ -156,6 +155,46 @@ t.test('options without effect are accepted with a line each', async t => {
   child.kill('SIGINT')
   t.equal(await ended, 0)
   t.match(output.stderr, /^WARNING: -k.*\nWARNING: -o hash_algorithm.*\nWARNING: -o ssl_key: has no effect without -Z\n$/)
+})
+
+t.test('a line from a script for memcached starts, with a warning for what is doubtful in it', async t => {
+  const { child, output, ended, port } = await start(t, ['memcached', '-m', '64m', '-U', 'off', '-S', '-o', 'modern=1,ext_threads=2', 'more'])
+  const client = await Client.connect({ port, host: '127.0.0.1' })
+  client.stream.destroy()
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.match(output.stderr.split('\n'), [
+    /^WARNING: "memcached" is ignored/, /^WARNING: -U.*"off" is read as 0$/, /^WARNING: -o modern: takes no value/,
+    /^WARNING: -o modern: ignored/, /^WARNING: -o ext_threads: ignored/, /^WARNING: "more" is ignored/,
+    /^WARNING: -S.*nobody can log in/, '',
+  ])
+})
+
+t.test('-p 0 alone listens nowhere, and waits for a signal', async t => {
+  for (const threads of ['1', '2']) {
+    const child = spawn(process.execPath, [CLI, '-p', '0', '-v', '-t', threads], { stdio: ['ignore', 'ignore', 'pipe'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    const ended = once(child, 'close')
+    let said = ''
+    child.stderr.on('data', text => { said += text })
+    await until('it has started', () => said.split('\n').length === 4)
+    t.match(said, /^WARNING: nothing is listened on.*\n.* listens on nothing\n/)
+    child.kill('SIGTERM')
+    t.same(await ended, [0, null], `-t ${threads}`)
+  }
+})
+
+t.test('-U without -p is the port of TCP too', async t => {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  await new Promise(resolve => probe.close(resolve))
+  const portFile = join(folder(t), 'ports')
+  const child = spawn(process.execPath, [CLI, '-U', String(port), '-l', '127.0.0.1', '-t', '1'],
+    { stdio: 'ignore', env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
+  t.teardown(() => child.kill('SIGKILL'))
+  await until('it listens', () => existsSync(portFile))
+  t.equal(readFileSync(portFile, 'utf8'), `TCP INET: ${port}\nUDP INET: ${port}\n`)
 })
 
 t.test('-v says at the start where it listens, and what it may take', async t => {

@@ -1,5 +1,5 @@
-// One address of `-l`: a host, or a host and a port, behind prefixes that say how to speak there. memcached knows
-// `notls:`, `btls:`, `mtls:` and `proto[...]:`; `tag[...]:` is its proxy's.
+// One address of `-l`: a host, or a host and a port, behind prefixes that say how to speak there: `notls:`, `btls:`,
+// `mtls:` and `proto[...]:`. A `tag[...]:` or `tag_..._:` is for memcached's proxy, and means nothing here.
 import { isIPv6 } from 'node:net'
 import { type ProtocolName } from './values.js'
 
@@ -10,26 +10,31 @@ export interface Address {
   port: number | undefined
   /** undefined: that of `-B`. */
   protocol: ProtocolName | undefined
+  /** A word of `proto[...]` that names no protocol, so that of -B counts. */
+  unknownProtocol: string | undefined
   /** undefined: TLS if there is `-Z`, and certificates of clients as `ssl_verify_mode` says. */
   tls: 'none' | 'basic' | 'mutual' | undefined
 }
 
-type Prefixes = Pick<Address, 'protocol' | 'tls'>
+type Prefixes = Pick<Address, 'protocol' | 'unknownProtocol' | 'tls'>
 
-const PREFIX = /^(?:(notls|btls|mtls)|(proto|tag)\[([^\]]*)\]):/
+const PREFIX = /^(?:(?<tls>notls|btls|mtls)|proto\[(?<word>[^\]]*)\]|tag(?:\[(?<tag>[^\]]*)\]|_(?<plainTag>[^_]*)_)):/
 const TLS = { notls: 'none', btls: 'basic', mtls: 'mutual' } as const
-const PROTOCOLS: ReadonlyMap<string, ProtocolName> =
-  new Map([['ascii', 'ascii'], ['binary', 'binary'], ['auto', 'auto'], ['negotiating', 'auto']])
+/** In memcached's order: the first that begins with a word is what the word means. */
+const PROTOCOLS: readonly (readonly [name: string, protocol: ProtocolName | undefined])[] =
+  [['ascii', 'ascii'], ['binary', 'binary'], ['negotiating', 'auto'], ['proxy', undefined]]
+const TAG_MAX = 8
 
 /**
  * Reads `host`, `host:port`, `[::1]`, `[::1]:port` or a bare `::1`, after any of `proto[ascii]:`, `proto[binary]:`,
- * `proto[auto]:`, and `notls:`, `btls:`, `mtls:`. A string says what is wrong with it.
+ * `proto[negotiating]:`, whose words may be cut short, `notls:`, `btls:`, `mtls:`, and `tag[name]:` or `tag_name_:` with 1
+ * to 8 characters. A string says what is wrong with it.
  */
 export function parseAddress(text: string): Address | string {
-  const prefixes: Prefixes = { protocol: undefined, tls: undefined }
+  const prefixes: Prefixes = { protocol: undefined, unknownProtocol: undefined, tls: undefined }
   let rest = text
   for (let match = PREFIX.exec(rest); match !== null; match = PREFIX.exec(rest)) {
-    const problem = readPrefix(match, prefixes)
+    const problem = readPrefix(match.groups ?? {}, prefixes)
     if (problem !== undefined) return `"${text}": ${problem}`
     rest = rest.slice(match[0].length)
   }
@@ -37,21 +42,29 @@ export function parseAddress(text: string): Address | string {
   if (host === '') return `"${text}" names no address`
   if (/[[\]:]/.test(host) && !isIPv6(host)) return `"${text}" is not an address`
   if (port === undefined) return { host, port, ...prefixes }
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) return `"${text}": "${port}" is not a port number`
-  return { host, port: Number(port), ...prefixes }
+  if (!/^(\d{1,5}|-1)$/.test(port) || Number(port) > 65535) return `"${text}": "${port}" is not a port number`
+  return { host, port: Math.max(Number(port), 0), ...prefixes }
 }
 
 /** Puts what a prefix says with the others, or tells why it cannot be. */
-function readPrefix([, tls, word, name = '']: RegExpExecArray, prefixes: Prefixes): string | undefined {
+function readPrefix({ tls, word, tag, plainTag }: Partial<Record<string, string>>, prefixes: Prefixes): string | undefined {
   if (tls !== undefined) {
     if (prefixes.tls !== undefined) return 'only one of notls, btls and mtls'
     prefixes.tls = TLS[tls as keyof typeof TLS]
     return undefined
   }
-  if (word === 'tag') return 'tags of listeners are for a proxy, which is not supported yet'
-  if (prefixes.protocol !== undefined) return 'only one proto'
-  prefixes.protocol = PROTOCOLS.get(name)
-  return prefixes.protocol === undefined ? `proto must be one of ${[...PROTOCOLS.keys()].join(', ')}, not "${name}"` : undefined
+  if (word !== undefined) return readProtocol(word, prefixes)
+  const { length } = tag ?? plainTag ?? ''
+  return length >= 1 && length <= TAG_MAX ? undefined : `a tag has 1 to ${TAG_MAX} characters`
+}
+
+function readProtocol(word: string, prefixes: Prefixes): string | undefined {
+  if (prefixes.protocol !== undefined || prefixes.unknownProtocol !== undefined) return 'only one proto'
+  const [name, protocol] = PROTOCOLS.find(([name]) => name.startsWith(word)) ?? []
+  if (name === 'proxy') return 'a proxy is not supported'
+  prefixes.protocol = protocol
+  if (protocol === undefined) prefixes.unknownProtocol = word
+  return undefined
 }
 
 function split(text: string): { host: string, port: string | undefined } {

@@ -3,6 +3,7 @@
 import { parseAddress } from './address.js'
 import { CONTRADICTIONS } from './contradictions.js'
 import { guess } from './guess.js'
+import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
@@ -44,6 +45,7 @@ function typeProblem(field: Field, value: unknown): string | undefined {
     return value === undefined || typeof value === 'string' && value !== '' ? undefined : 'must be a text that is not empty'
   }
   if (field === 'listen') return listenProblem(value)
+  if (field === 'shown') return shownProblem(value)
   const expected = typeof DEFAULTS[field]
   return typeof value === expected ? undefined : `must be a ${expected}, not a ${typeof value}`
 }
@@ -54,6 +56,11 @@ function listenProblem(value: unknown): string | undefined {
   const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${String(entry)} is no address`)
     .filter(problem => typeof problem === 'string')
   return problems.length === 0 ? undefined : problems.join('; ')
+}
+
+function shownProblem(value: unknown): string | undefined {
+  const isRight = typeof value === 'object' && value !== null && Object.values(value).every(text => typeof text === 'string')
+  return isRight ? undefined : 'must be an object of texts'
 }
 
 function valueProblem(value: Value, options: Options, inUnits: boolean): string | undefined {
@@ -67,22 +74,20 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
     }
     case 'fraction': {
       const number = options[value.field]
-      if (number > value.above && number < value.below) return undefined
-      const below = value.below === Infinity ? '' : ` and less than ${value.below}`
-      return `must be greater than ${value.above}${below}, not ${number}`
+      return number > value.above && number <= value.max ? undefined : `${fractionBounds(value)}, not ${number}`
     }
     case 'choice': {
       const isOne = Object.values(value.choices).some(choice =>
         Object.entries(choice).every(([field, chosen]) => options[field as Field] === chosen))
       const names = inUnits ? Object.keys(value.choices) : Object.values(value.choices).flatMap(choice => Object.values(choice))
-      return isOne ? undefined : `must be one of ${names.join(', ')}`
+      return isOne ? undefined : `must be one of ${[...new Set(names)].join(', ')}`
     }
     case 'character':
       return /^[!-~]$/.test(options[value.field]) ? undefined : 'must be one printable ASCII character'
     case 'text':
       return value.field === 'socketPath' && Buffer.byteLength(options.socketPath ?? '') > SOCKET_PATH_BYTES
         ? `must be at most ${SOCKET_PATH_BYTES} bytes long` : undefined
-    case 'addresses':
+    case 'addresses': case 'shown':
       return undefined
   }
 }

@@ -8,10 +8,13 @@ import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js
 const COLUMN = 30
 const WIDTH = 100
 
-/** What `-h` prints. */
+const REMARK = 'memcached\'s other options are ignored with a warning, or refused, as README.md says of each.'
+
+/** What `-h` prints: what works. Scripts look here for what a server can do. */
 export function helpText(): string {
-  const lines = optionSections().flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
-  return [versionText(), 'usage: memslab [options]', ...lines].join('\n') + '\n'
+  const lines = optionSections().filter(({ works }) => works)
+    .flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
+  return [versionText(), 'usage: memslab [options]', ...lines, '', REMARK].join('\n') + '\n'
 }
 
 /** An option that is too long for its column has a line of its own. */
@@ -80,6 +83,7 @@ function defaultOf({ value, sets }: OptionRow): string {
     case 'fraction': return DEFAULTS[value.field].toFixed(value.digits ?? 2)
     case 'octal': return DEFAULTS[value.field].toString(8)
     case 'choice': return Object.keys(value.choices)[0] ?? ''
+    case 'shown': return ''
     default: return String(DEFAULTS[value.field] ?? '')
   }
 }

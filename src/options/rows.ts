@@ -28,28 +28,74 @@ export interface OptionRow {
   readonly support?: Support
   /** The reason why it does not, in a few words. */
   readonly why?: string
-  /** Its line in `stats settings`, and for a row without a field what that line says. */
+  /** Its line in `stats settings`, and for a row without a field what that line says unless the option is given. */
   readonly setting?: string
   readonly settingValue?: string
+  /** And what it says if it is. */
+  readonly settingIfGiven?: string
   /** The lines of its help; `{default}` is the default value. */
   readonly help: readonly string[]
 }
 
 /**
- * live: works. ignored: makes no sense here; accepted with a warning. later: refused as "not supported yet".
+ * live: works. ignored: makes no sense here; accepted with a warning. later: refused as "not supported yet". The last two
+ * are not in the help.
  */
 export type Support = 'live' | 'ignored' | 'later'
 
 export type Value =
-  | { readonly kind: 'whole', readonly field: NumberField, readonly min: number, readonly max: number, readonly unit?: number }
+  | WholeValue
   | { readonly kind: 'size', readonly field: NumberField, readonly min: number, readonly max: number }
-  | { readonly kind: 'fraction', readonly field: NumberField, readonly above: number, readonly below: number, readonly digits?: number }
+  | FractionValue
   | { readonly kind: 'octal', readonly field: 'umask', readonly min: number, readonly max: number }
   | { readonly kind: 'count', readonly field: 'verbosity', readonly min: number, readonly max: number }
   | { readonly kind: 'text', readonly field: TextField }
   | { readonly kind: 'character', readonly field: 'prefixDelimiter' }
   | { readonly kind: 'addresses', readonly field: 'listen' }
   | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
+  | ShownValue
+
+export interface WholeValue {
+  readonly kind: 'whole'
+  readonly field: NumberField
+  /** Bounds of the field. */
+  readonly min: number
+  readonly max: number
+  /** What the number of the command line is multiplied by. Default 1. */
+  readonly unit?: number
+  /** The least that the command line takes, where the default is less and cannot be asked for. */
+  readonly least?: number
+  /** What the option means without its argument. */
+  readonly absent?: number
+  /** memcached wants a number with nothing behind it; without this it drops what follows the digits. */
+  readonly isStrict?: true
+  /** memcached has no such bounds: beyond them the command line takes the nearest number, with a warning. */
+  readonly isOurBound?: true
+  /** A number below 0 counts from 2 ** 32 down, as in memcached. */
+  readonly isUnsigned?: true
+  /** Letters behind the number that mean what they say: how many of it they are. */
+  readonly letters?: Readonly<Record<string, number>>
+}
+
+export interface FractionValue {
+  readonly kind: 'fraction'
+  readonly field: NumberField
+  readonly above: number
+  /** The largest; Infinity for none. */
+  readonly max: number
+  /** How many digits `stats settings` shows behind the point. Default 2. */
+  readonly digits?: number
+  readonly isStrict?: true
+}
+
+/** A number of an option without effect: `stats settings` shows what it would be in memcached, times `unit`. */
+export interface ShownValue {
+  readonly kind: 'shown'
+  readonly min: number
+  readonly unit?: number
+  readonly digits?: number
+  readonly isStrict?: true
+}
 
 export type NumberField = { [Field in keyof Options]: Options[Field] extends number ? Field : never }[keyof Options]
 export type TextField = { [Field in keyof Options]: undefined extends Options[Field] ? Field : never }[keyof Options]
@@ -57,6 +103,8 @@ export type TextField = { [Field in keyof Options]: undefined extends Options[Fi
 const KIB = 1024
 const MIB = 1024 * KIB
 const INT_MAX = 2 ** 31 - 1
+const UINT_MAX = 2 ** 32 - 1
+const INT_MIN = -(2 ** 31)
 /** One buffer for each watcher, and one for each thread, who may be many. */
 const LOGBUF_MAX = 64 * MIB
 
@@ -73,7 +121,8 @@ const OLD_DEFAULTS: Partial<Options> = {
 }
 
 const NO_RESTART = 'items are lost when the server ends; leave it out, and expect a cold cache after a restart'
-const NO_STORAGE = 'all items are kept in memory; leave out every ext_ option, and give -m what the cache may take'
+const NO_STORAGE = 'all items are kept in memory; leave it out, and give -m what the cache may take'
+const WITHOUT_STORAGE = 'there is no external storage'
 const NO_PROXY = 'this is a server alone'
 const NO_CALL = 'Node.js has no call for it'
 const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
@@ -84,7 +133,7 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'U', long: 'udp-port', argument: 'num', value: { kind: 'whole', field: 'udpport', min: -1, max: 65535 },
     setting: 'udpport',
     help: ['UDP port to listen on, at the addresses of -l, whose own',
-      'ports count before this one', '(default: {default}, off; -1 takes any free one)'] },
+      'ports count before this one; without -p TCP takes it too', '(default: {default}, off; -1 takes any free one)'] },
   { flag: 's', long: 'unix-socket', argument: 'file', value: { kind: 'text', field: 'socketPath' },
     setting: 'domain_socket',
     help: ['UNIX socket to listen on (disables network support)'] },
@@ -99,7 +148,7 @@ export const optionRows: readonly OptionRow[] = [
     help: ['interface to listen on (default: loopback only, 127.0.0.1 and ::1;',
       'memcached\'s is INADDR_ANY, which is -l 0.0.0.0 here);',
       '<addr> or <addr>:<port>, several with commas or with several -l;',
-      'proto[ascii]:<addr>, proto[binary]: or proto[auto]: in place of -B;',
+      'proto[ascii]:<addr>, proto[binary]: or proto[negotiating]: in place of -B;',
       'with -Z also notls:<addr> for no TLS there, btls: for TLS without',
       'and mtls: for TLS with certificates of the clients'] },
   { flag: 'd', long: 'daemon', sets: { daemonize: true },
@@ -109,7 +158,7 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'u', long: 'user', argument: 'user', value: { kind: 'text', field: 'user' },
     help: ['assume identity of <user> (only when run as root)'] },
   { flag: 'm', long: 'memory-limit', argument: 'num',
-    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB },
+    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB, isOurBound: true, letters: { m: 1, g: 1024 } },
     setting: 'maxbytes',
     help: ['item memory in megabytes (default: {default})'] },
   { flag: 'M', long: 'disable-evictions', sets: { evictions: false },
@@ -120,7 +169,7 @@ export const optionRows: readonly OptionRow[] = [
     help: ['max simultaneous connections (default: {default})'] },
   { flag: 'k', long: 'lock-memory', support: 'ignored', why: NO_CALL,
     help: ['lock down all paged memory'] },
-  { flag: 'v', long: 'verbose', value: { kind: 'count', field: 'verbosity', min: 0, max: 3 },
+  { flag: 'v', long: 'verbose', value: { kind: 'count', field: 'verbosity', min: 0, max: INT_MAX },
     setting: 'verbosity',
     help: ['verbose (print errors/warnings while in event loop);',
       '-vv: very verbose (also print client commands/responses);',
@@ -134,26 +183,26 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'P', long: 'pidfile', argument: 'file', value: { kind: 'text', field: 'pidFile' },
     help: ['save PID in <file>, removed when the server ends'] },
   { flag: 'f', long: 'slab-growth-factor', argument: 'num',
-    value: { kind: 'fraction', field: 'factor', above: 1, below: Infinity },
+    value: { kind: 'fraction', field: 'factor', above: 1, max: Infinity },
     setting: 'growth_factor',
     help: ['chunk size growth factor (default: {default})'] },
-  { flag: 'n', long: 'slab-min-size', argument: 'bytes', value: { kind: 'whole', field: 'chunkSize', min: 1, max: MIB / 2 },
+  { flag: 'n', long: 'slab-min-size', argument: 'bytes', value: { kind: 'whole', field: 'chunkSize', min: 1, max: INT_MAX },
     setting: 'chunk_size',
     help: ['min space used for key+value+flags (default: {default})'] },
   { flag: 'L', long: 'enable-largepages', support: 'ignored', why: NO_CALL,
     help: ['try to use large memory pages (if available)'] },
-  { flag: 'D', argument: 'char', value: { kind: 'character', field: 'prefixDelimiter' }, sets: { detailEnabled: true },
+  { flag: 'D', argument: 'char', value: { kind: 'character', field: 'prefixDelimiter' },
     setting: 'stat_key_prefix',
     help: ['Use <char> as the delimiter between key prefixes and IDs.',
       'This is used for per-prefix stats reporting. The default is',
       '"{default}" (colon). If this option is specified, stats collection',
       'is turned on automatically; if not, then it may be turned on',
       'by sending the "stats detail on" command to the server.'] },
-  { flag: 't', long: 'threads', argument: 'num', value: { kind: 'whole', field: 'threads', min: 1, max: 256 },
+  { flag: 't', long: 'threads', argument: 'num', value: { kind: 'whole', field: 'threads', min: 1, max: 256, isOurBound: true },
     setting: 'num_threads',
     help: ['number of threads to use (default: {default})'] },
   { flag: 'R', long: 'max-reqs-per-event', argument: 'num',
-    value: { kind: 'whole', field: 'reqsPerEvent', min: 0, max: INT_MAX },
+    value: { kind: 'whole', field: 'reqsPerEvent', min: 0, max: INT_MAX, least: 1 },
     setting: 'reqs_per_event',
     help: ['maximum number of requests per event, limits the',
       'requests processed per connection to prevent',
@@ -161,7 +210,7 @@ export const optionRows: readonly OptionRow[] = [
   { flag: 'C', long: 'disable-cas', sets: { useCas: false },
     setting: 'cas_enabled',
     help: ['disable use of CAS'] },
-  { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: 1, max: INT_MAX },
+  { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: INT_MIN, max: INT_MAX },
     setting: 'tcp_backlog',
     help: ['set the backlog queue limit (default: {default})'] },
   { flag: 'B', long: 'protocol', argument: 'name',
@@ -200,11 +249,11 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'maxconns_fast', sets: { maxconnsFast: true }, clears: { maxconnsFast: false },
     setting: 'maxconns_fast',
     help: ['immediately close new connections after limit (default: {default})'] },
-  { name: 'hashpower', argument: 'num', value: { kind: 'whole', field: 'hashpowerInit', min: 0, max: 32 },
+  { name: 'hashpower', argument: 'num', value: { kind: 'whole', field: 'hashpowerInit', min: 0, max: 32, least: 12 },
     support: 'ignored', why: ONE_TABLE,
     setting: 'hashpower_init',
     help: ['the size of the hash table as a power of two (default: {default})'] },
-  { name: 'tail_repair_time', argument: 'seconds', value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX },
+  { name: 'tail_repair_time', argument: 'seconds', value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX, least: 10 },
     support: 'ignored', why: 'there are no leaked references to repair',
     setting: 'tail_repair_time',
     help: ['seconds to wait before forcefully killing LRU tail item (default: {default})'] },
@@ -221,15 +270,15 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'lru_crawler_sleep',
     help: ['microseconds to sleep in 1000 items (default: {default})'] },
   { name: 'lru_crawler_tocrawl', argument: 'num',
-    value: { kind: 'whole', field: 'lruCrawlerTocrawl', min: 0, max: 2 ** 32 - 1 },
+    value: { kind: 'whole', field: 'lruCrawlerTocrawl', min: 0, max: UINT_MAX, isStrict: true },
     setting: 'lru_crawler_tocrawl',
     help: ['max items to crawl per slab per run (default: {default}, unlimited)'] },
   { name: 'read_buf_mem_limit', argument: 'num',
-    value: { kind: 'whole', field: 'readBufMemLimit', min: 0, max: INT_MAX * MIB, unit: MIB },
+    value: { kind: 'whole', field: 'readBufMemLimit', min: 0, max: INT_MAX * MIB, unit: MIB, isStrict: true },
     support: 'ignored', why: 'all connections share one read buffer',
     setting: 'read_buf_mem_limit',
     help: ['limit in megabytes for connection read/response buffers.', '0 means unlimited (default: {default})'] },
-  { name: 'resp_obj_mem_limit', argument: 'num', support: 'ignored', why: 'memcached does not use it either',
+  { name: 'resp_obj_mem_limit', argument: 'num', optional: true, support: 'ignored', why: 'memcached does not use it either',
     help: ['no longer used, see read_buf_mem_limit'] },
   { name: 'no_lru_maintainer', sets: { lruMaintainer: false, lruSegmented: false },
     clears: { lruMaintainer: true, lruSegmented: true },
@@ -242,18 +291,18 @@ export const optionRows: readonly OptionRow[] = [
     needs: 'lruSegmented', setting: 'warm_lru_pct',
     help: ['pct of slab memory to reserve for warm lru.', '(requires lru_maintainer, default pct: {default})'] },
   { name: 'hot_max_factor', argument: 'num',
-    value: { kind: 'fraction', field: 'hotMaxFactor', above: 0, below: Infinity },
+    value: { kind: 'fraction', field: 'hotMaxFactor', above: 0, max: Infinity },
     needs: 'lruSegmented', setting: 'hot_max_factor',
     help: ['items idle > cold lru age * drop from hot lru. (default: {default})'] },
   { name: 'warm_max_factor', argument: 'num',
-    value: { kind: 'fraction', field: 'warmMaxFactor', above: 0, below: Infinity },
+    value: { kind: 'fraction', field: 'warmMaxFactor', above: 0, max: Infinity },
     needs: 'lruSegmented', setting: 'warm_max_factor',
     help: ['items idle > cold lru age * this drop from warm. (default: {default})'] },
   { name: 'temporary_ttl', argument: 'seconds', sets: { tempLru: true },
-    value: { kind: 'whole', field: 'temporaryTtl', min: 0, max: 2 ** 32 - 1 },
-    needs: 'lruSegmented', setting: 'temporary_ttl',
+    value: { kind: 'whole', field: 'temporaryTtl', min: 0, max: UINT_MAX, isUnsigned: true },
+    setting: 'temporary_ttl',
     help: ['TTL\'s below get separate LRU, can\'t be evicted.', '(requires lru_maintainer, default: {default})'] },
-  { name: 'idle_timeout', argument: 'seconds', value: { kind: 'whole', field: 'idleTimeout', min: 0, max: INT_MAX },
+  { name: 'idle_timeout', argument: 'seconds', value: { kind: 'whole', field: 'idleTimeout', min: INT_MIN, max: INT_MAX },
     setting: 'idle_timeout',
     help: ['timeout for idle connections. (default: {default}, no timeout)'] },
   { name: 'slab_chunk_max', argument: 'bytes', value: { kind: 'size', field: 'slabChunkMax', min: KIB, max: MIB },
@@ -262,14 +311,14 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'no_chunked_items', sets: { slabChunkMax: MIB },
     help: ['the largest chunk is a whole page'] },
   { name: 'watcher_logbuf_size', argument: 'num',
-    value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB },
+    value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB, isStrict: true, isOurBound: true },
     setting: 'watcher_logbuf_size',
     help: ['size in kilobytes of per-watcher write buffer. (default: {default})'] },
   { name: 'worker_logbuf_size', argument: 'num',
-    value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB },
+    value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB, isStrict: true, isOurBound: true },
     setting: 'worker_logbuf_size',
     help: ['size in kilobytes of per-worker-thread buffer', 'read by background thread, then written to watchers. (default: {default})'] },
-  { name: 'track_sizes', sets: { trackSizes: true }, clears: { trackSizes: false },
+  { name: 'track_sizes', sets: { trackSizes: true },
     setting: 'track_sizes',
     help: ['enable dynamic reports for \'stats sizes\' command.'] },
   { name: 'no_hashexpand', support: 'ignored', why: ONE_TABLE,
@@ -293,11 +342,11 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'slab_reassign',
     help: ['let pages move between slab classes (default: {default})'] },
   { name: 'slab_automove', argument: 'mode', optional: true,
-    value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2 }, clears: { slabAutomove: 0 },
+    value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2, absent: 1 }, clears: { slabAutomove: 0 },
     setting: 'slab_automove',
     help: ['move pages by themselves: 0 never, 1 to classes whose items', 'are evicted young, 2 to any class that evicts (default: {default})'] },
   { name: 'slab_automove_ratio', argument: 'num',
-    value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, below: 1 },
+    value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, max: 1 },
     setting: 'slab_automove_ratio',
     help: ['how young the items a class evicts must be, next to those', 'of the class that gives it a page (default: {default})'] },
   { name: 'slab_automove_window', argument: 'num',
@@ -305,44 +354,58 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'slab_automove_window',
     help: ['seconds over which ages are compared (default: {default})'] },
   { name: 'slab_automove_freeratio', argument: 'num',
-    value: { kind: 'fraction', field: 'slabAutomoveFreeratio', above: 0, below: 1, digits: 3 },
+    value: { kind: 'fraction', field: 'slabAutomoveFreeratio', above: -Infinity, max: Infinity, digits: 3, isStrict: true },
     setting: 'slab_automove_freeratio',
     help: ['ratio of memory that a class may hold free as buffer', 'before it gives pages to others (default: {default})'] },
 
   { name: 'ext_path', argument: 'file', support: 'later', why: NO_STORAGE,
     help: ['file to write to for external storage.', 'ie: ext_path=/mnt/d1/extstore:1G'] },
-  { name: 'ext_page_size', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_page_size', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     help: ['size in megabytes of storage pages. (default: 64)'] },
-  { name: 'ext_wbuf_size', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_wbuf_size', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, unit: MIB, isStrict: true },
     setting: 'ext_wbuf_size', settingValue: '4194304',
     help: ['size in megabytes of page write buffers. (default: 4)'] },
-  { name: 'ext_threads', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_threads', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     help: ['number of IO threads to run. (default: 1)'] },
-  { name: 'ext_item_size', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_io_depth', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
+    help: ['IO calls that a thread makes at once. (default: 1)'] },
+  { name: 'ext_item_size', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_item_size', settingValue: '512',
     help: ['store items larger than this (bytes, default 512)'] },
-  { name: 'ext_item_age', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_item_age', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_item_age', settingValue: '4294967295',
     help: ['store items idle at least this long (seconds, default: no age limit)'] },
-  { name: 'ext_low_ttl', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_low_ttl', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_low_ttl', settingValue: '0',
     help: ['consider TTLs lower than this specially (default: 0)'] },
-  { name: 'ext_drop_unread', support: 'later', why: NO_STORAGE,
-    setting: 'ext_drop_unread', settingValue: 'no',
+  { name: 'ext_drop_unread', support: 'ignored', why: WITHOUT_STORAGE,
+    setting: 'ext_drop_unread', settingValue: 'no', settingIfGiven: 'yes',
     help: ['don\'t re-write unread values during compaction (default: disabled)'] },
-  { name: 'ext_recache_rate', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_recache_rate', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_recache_rate', settingValue: '2000',
     help: ['recache an item every N accesses (default: 2000)'] },
-  { name: 'ext_compact_under', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_compact_under', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_compact_under', settingValue: '0',
     help: ['compact when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
-  { name: 'ext_drop_under', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_drop_under', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_drop_under', settingValue: '0',
     help: ['drop COLD items when fewer than this many free pages', '(default: 1/4th of the assigned storage)'] },
-  { name: 'ext_max_frag', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_max_frag', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, digits: 2, isStrict: true },
     setting: 'ext_max_frag', settingValue: '0.80',
     help: ['max page fragmentation to tolerate (default: 0.80)'] },
-  { name: 'ext_max_sleep', argument: 'num', support: 'later', why: NO_STORAGE,
+  { name: 'ext_max_sleep', argument: 'num', support: 'ignored', why: WITHOUT_STORAGE,
+    value: { kind: 'shown', min: 0, isStrict: true },
     setting: 'ext_max_sleep', settingValue: '1000000',
     help: ['max sleep time of background threads in us (default: 1000000)'] },
 
@@ -353,10 +416,12 @@ export const optionRows: readonly OptionRow[] = [
     needs: 'sslEnabled', setting: 'ssl_key',
     help: ['private key, if not part of the ssl_chain_cert'] },
   { name: 'ssl_keyformat', argument: 'name',
-    value: { kind: 'choice', choices: { PEM: { sslKeyFormat: 1 }, DER: { sslKeyFormat: 2 } } },
+    value: { kind: 'choice', choices: {
+      PEM: { sslKeyFormat: 1 }, DER: { sslKeyFormat: 2 }, 1: { sslKeyFormat: 1 }, 2: { sslKeyFormat: 2 },
+    } },
     needs: 'sslEnabled', setting: 'ssl_keyformat',
-    help: ['private key format (PEM or DER) (default: {default})'] },
-  { name: 'ssl_verify_mode', argument: 'num', value: { kind: 'whole', field: 'sslVerifyMode', min: 0, max: 3 },
+    help: ['private key format, PEM or 1, DER or 2 (default: PEM)'] },
+  { name: 'ssl_verify_mode', argument: 'num', value: { kind: 'whole', field: 'sslVerifyMode', min: 0, max: 3, isStrict: true },
     needs: 'sslEnabled', setting: 'ssl_verify_mode',
     help: ['peer certificate verification mode, default is {default}(None).',
       'valid values are 0(None), 1(Request), 2(Require)', 'or 3(Once)'] },
@@ -367,15 +432,16 @@ export const optionRows: readonly OptionRow[] = [
     needs: 'sslEnabled', setting: 'ssl_ca_cert',
     help: ['PEM format file of acceptable client CA\'s'] },
   { name: 'ssl_wbuf_size', argument: 'num', support: 'ignored', why: NO_CALL,
+    value: { kind: 'shown', min: 0, unit: KIB, isStrict: true },
     setting: 'ssl_wbuf_size', settingValue: '16384',
     help: ['size in kilobytes of per-connection SSL output buffer', '(default: 16)'] },
   { name: 'ssl_session_cache', sets: { sslSessionCache: true },
     needs: 'sslEnabled', setting: 'ssl_session_cache',
     help: ['enable server-side SSL session cache, to support session', 'resumption'] },
   { name: 'ssl_kernel_tls', support: 'ignored', why: NO_CALL,
-    setting: 'ssl_kernel_tls', settingValue: 'no',
+    setting: 'ssl_kernel_tls', settingValue: 'no', settingIfGiven: 'yes',
     help: ['enable kernel TLS offload'] },
-  { name: 'ssl_min_version', argument: 'num', value: { kind: 'whole', field: 'sslMinVersion', min: 0, max: 3 },
+  { name: 'ssl_min_version', argument: 'num', value: { kind: 'whole', field: 'sslMinVersion', min: 0, max: 3, isStrict: true },
     needs: 'sslEnabled', setting: 'ssl_min_version',
     help: ['minimum protocol version to accept (default: {default}, tlsv1.2)',
       'valid values are 0(tlsv1.0), 1(tlsv1.1), 2(tlsv1.2), or 3(tlsv1.3).'] },
@@ -386,7 +452,8 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'debug_commands', sets: { debugCommands: true },
     help: ['for tests alone: the command \'debugtime\' moves the time that', 'expiry goes by, for everybody (default: {default})'] },
 
-  { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: 'there is one thread to choose from',
+  { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: NO_CALL,
+    value: { kind: 'shown', min: 1 },
     setting: 'num_napi_ids', settingValue: '0',
     help: ['number of napi ids'] },
 ]
@@ -399,6 +466,7 @@ export function optionName({ flag, long, name }: OptionRow): string {
 
 /** The fields that a value sets. */
 export function fieldsOf(value: Value): [keyof Options, ...(keyof Options)[]] {
+  if (value.kind === 'shown') return ['shown']
   return value.kind === 'choice' ? Object.keys(Object.values(value.choices)[0] ?? {}) as [keyof Options] : [value.field]
 }
 

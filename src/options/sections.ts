@@ -1,10 +1,12 @@
 // Which options belong together, for people: `--help` and the table of the README are in this order. What has no effect,
-// or is not there yet, stands at the end, whatever it is about.
+// or is not there yet, stands at the end of the table, whatever it is about, and not in the help.
 import { optionRows, type OptionRow } from './rows.js'
 
 export interface Section {
   readonly title: string
   readonly rows: readonly OptionRow[]
+  /** Whether its options have an effect. */
+  readonly works: boolean
 }
 
 /** The options of each section, by their letter or by their name after -o. */
@@ -29,10 +31,12 @@ export function optionSections(): Section[] {
   const byName = new Map(optionRows.map(row => [row.flag ?? row.name, row]))
   const isUsed = (row: OptionRow | undefined): row is OptionRow =>
     row !== undefined && row.support !== 'ignored' && row.support !== 'later'
-  const used = SECTIONS.map(([title, names]) => ({ title, rows: names.split(/\s+/).map(name => byName.get(name)).filter(isUsed) }))
+  const used = SECTIONS.map(([title, names]) => ({
+    title, works: true, rows: names.split(/\s+/).map(name => byName.get(name)).filter(isUsed),
+  }))
   return [
     ...used,
-    { title: 'Accepted for compatibility, without effect', rows: optionRows.filter(({ support }) => support === 'ignored') },
-    { title: 'Not supported yet', rows: optionRows.filter(({ support }) => support === 'later') },
+    { title: 'Accepted for compatibility, without effect', works: false, rows: optionRows.filter(({ support }) => support === 'ignored') },
+    { title: 'Not supported yet', works: false, rows: optionRows.filter(({ support }) => support === 'later') },
   ].filter(({ rows }) => rows.length > 0)
 }

@@ -4,8 +4,9 @@ import { LOOPBACK, type Options } from './values.js'
 
 /** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
 export interface LiveSettings extends Partial<Options> {
-  /** The port that TCP is listening on, 0 if none. */
+  /** The ports that TCP and UDP are listening on, 0 if none. */
   readonly tcpPort: number
+  readonly udpPort: number
   /** Seconds since the oldest item in the cache was last used. */
   readonly oldest: number
   /** What the command `extstore` has set, by the names of its lines. */
@@ -35,11 +36,13 @@ const ORDER = `
 
 /** The lines that are not simply the value of an option. */
 const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => string>> = {
-  tcpport: ({ tcpPort }) => String(tcpPort),
+  // what was asked for; or where that is any free port, which one it is
+  tcpport: ({ port, tcpPort }) => String(port === -1 ? tcpPort : port),
+  udpport: ({ udpport, udpPort }) => String(udpport === -1 ? udpPort : udpport),
   inter: ({ listen, socketPath }) => socketPath !== undefined ? 'NULL' : (listen.length > 0 ? listen : LOOPBACK).join(','),
   oldest: ({ oldest }) => String(oldest),
   evictions: ({ evictions }) => evictions ? 'on' : 'off',
-  num_threads_per_udp: ({ threads }) => String(threads),
+  num_threads_per_udp: ({ listen, threads }) => String(listen.length > 1 ? 1 : threads),
   // memcached's default, for those who compare it; ours is what one read brings
   reqs_per_event: ({ reqsPerEvent }) => String(reqsPerEvent === 0 ? 20 : reqsPerEvent),
   detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
@@ -61,7 +64,8 @@ const OPENSSL_VERIFY = [0, 1, 1 | 2, 1 | 2 | 4]
 const ROWS = new Map(optionRows.filter(row => row.setting !== undefined).map(row => [row.setting, row]))
 
 function settingOf(row: OptionRow | undefined, options: Options): string {
-  if (row?.settingValue !== undefined) return row.settingValue
+  const shown = options.shown[row?.setting ?? ''] ?? row?.settingValue
+  if (shown !== undefined) return shown
   const value = row?.value
   if (value === undefined) {
     const [field] = Object.keys(row?.sets ?? {}) as (keyof Options)[]
@@ -70,7 +74,7 @@ function settingOf(row: OptionRow | undefined, options: Options): string {
   switch (value.kind) {
     case 'fraction': return options[value.field].toFixed(value.digits ?? 2)
     case 'octal': return options[value.field].toString(8)
-    case 'choice': return String(options[fieldsOf(value)[0]])
+    case 'choice': case 'shown': return String(options[fieldsOf(value)[0]])
     default: return String(options[value.field] ?? 'NULL')
   }
 }

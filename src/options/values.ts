@@ -31,7 +31,7 @@ export interface Options {
   umask: number
   /** Whether the `shutdown` command works, `-A`. Default false. */
   shutdownCommand: boolean
-  /** 0 to 3, `-v`. Default 0. */
+  /** How much is logged, `-v`: 3 is all there is. Default 0. */
   verbosity: number
   /** Whether old items make room for new ones; `-M` answers an error instead. Default true. */
   evictions: boolean
@@ -49,7 +49,7 @@ export interface Options {
   reqsPerEvent: number
   /** Whether items carry a cas number; `-C` clears it. Default true. */
   useCas: boolean
-  /** Connections the kernel queues, `-b`. Default 1024. */
+  /** Connections the kernel queues, `-b`: 0 is one, less than 0 as many as the system allows. Default 1024. */
   backlog: number
   /** What is spoken where a listener's address says nothing else, `-B`. Default 'auto', by a connection's first byte. */
   protocol: ProtocolName
@@ -75,7 +75,7 @@ export interface Options {
   slabChunkMax: number
   /** Whether `stats sizes` is kept. Default false. */
   trackSizes: boolean
-  /** Seconds until an idle connection is closed, 0 for never. Default 0. */
+  /** Seconds until an idle connection is closed, 0 or less for never. Default 0. */
   idleTimeout: number
   /** Whether each class has HOT, WARM and COLD lists rather than one. Default true. */
   lruSegmented: boolean
@@ -139,6 +139,8 @@ export interface Options {
   sslMinVersion: number
   /** Whether there is the command `debugtime`, which moves the time: for tests alone. Default false. */
   debugCommands: boolean
+  /** What `stats settings` says of options that have no effect, by its names. Default nothing but their defaults. */
+  shown: Readonly<Record<string, string>>
   /** Command line only: leave the terminal, `-d`. Default false. */
   daemonize: boolean
   /** Command line only: the user to become once the port is open, `-u`. */
@@ -212,6 +214,7 @@ export function defaultOptions(): Options {
     sslSessionCache: false,
     sslMinVersion: 2,
     debugCommands: false,
+    shown: {},
     daemonize: false,
     user: undefined,
     pidFile: undefined,

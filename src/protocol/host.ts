@@ -28,7 +28,9 @@ export interface Host {
   verbosity: number
   /** Undefined: everybody may speak. */
   readonly credentials: Authenticator | undefined
-  /** Whether the binary protocol asks for SASL; the text protocol asks where there are credentials and this is false. */
+  /** Whether the text protocol asks who a client is; there are credentials then. */
+  readonly asksText: boolean
+  /** Whether the binary protocol does, by SASL. */
   readonly isSaslEnabled: boolean
   readonly isShutdownEnabled: boolean
   readonly isFlushEnabled: boolean

@@ -1,0 +1,145 @@
+// One argument of the command line becomes the fields that it sets. What memcached reads is read here: letters behind a
+// number are dropped, with a warning wherever memcached reads another number than it says. Bounds are those of the
+// rows; what is beyond them is refused in words, and sets nothing.
+import { readFraction, readFractionStrictly, readOctal, readSize, readStrictly, readWhole, type Reading } from './numbers.js'
+import { printSize, type FractionValue, type ShownValue, type Value, type WholeValue } from './rows.js'
+import { type Options } from './values.js'
+
+/** What an argument says. With a problem nothing is set. */
+export interface Argument {
+  readonly fields?: Partial<Options>
+  /** What `stats settings` is to show for it, if that is not simply a field. */
+  readonly shown?: string | undefined
+  readonly warning?: string | undefined
+  readonly problem?: string
+}
+
+/**
+ * Reads the argument of an option.
+ * @param text undefined where an argument may be left out, and is
+ * @param given what the options before it have set
+ */
+export function readArgument(value: Value, text: string | undefined, given: Partial<Options>): Argument {
+  switch (value.kind) {
+    case 'count':
+      return {
+        fields: { [value.field]: Math.min((given[value.field] ?? 0) + 1, value.max) },
+        warning: text === undefined ? undefined : `"${text}" is ignored; each -v says a little more`,
+      }
+    case 'whole': return readWholeValue(value, text)
+    case 'size': return readSizeValue(value, text ?? '')
+    case 'fraction': return readFractionValue(value, text ?? '')
+    case 'octal': return readMask(text ?? '')
+    case 'shown': return readShown(value, text ?? '')
+    case 'choice': return readChoice(value.choices, text ?? '')
+    case 'addresses': return readAddresses(given[value.field] ?? [], text ?? '')
+    case 'character': return readCharacter(text ?? '')
+    case 'text':
+      return text === undefined || text === '' ? { problem: 'must not be empty' } : { fields: { [value.field]: text } }
+  }
+}
+
+function readWholeValue(value: WholeValue, text: string | undefined): Argument {
+  const { field, unit = 1, least = value.min / unit, max } = value
+  if (text === undefined) return value.absent === undefined ? {} : { fields: { [field]: value.absent } }
+  const reading = value.isStrict ? readStrictly(text) : readLetters(value.letters, text) ?? readWhole(text)
+  if (reading === undefined) return { problem: `"${text}" is not a whole number` }
+  const number = value.isUnsigned ? reading.value >>> 0 : reading.value
+  const most = max / unit
+  const isTooMuch = number > most
+  if (isTooMuch || number < least) {
+    // what 0 makes memcached refuse is refused, whatever letters stand for it
+    const isNear = value.isOurBound === true && (isTooMuch || value.isStrict === true)
+    if (!isNear) return { problem: `must be from ${least} to ${most}, not ${asRead(text, number, reading.isPlain)}` }
+    const nearest = isTooMuch ? most : least
+    return { fields: { [field]: nearest * unit }, warning: `${number} is ${isTooMuch ? 'lowered' : 'raised'} to ${nearest}` }
+  }
+  return { fields: { [field]: number * unit }, warning: reading.isPlain ? undefined : doubt(text, number) }
+}
+
+/** A number with a unit that is taken at its word, such as 2g; undefined if there is none. */
+function readLetters(letters: WholeValue['letters'], text: string): Reading | undefined {
+  const [, digits, letter] = /^\s*\+?(\d+(?:\.\d+)?)\s*([a-z])/i.exec(text) ?? []
+  const unit = letter === undefined ? undefined : letters?.[letter.toLowerCase()]
+  if (digits === undefined || unit === undefined) return undefined
+  const value = Math.floor(Number(digits) * unit)
+  return { value, isPlain: readWhole(text).value === value }
+}
+
+/** Says what is made of a text; and what memcached makes of it, where that is something else. */
+function doubt(text: string, number: number): string {
+  const theirs = readWhole(text).value
+  return `"${text}" is read as ${number}${(theirs | 0) === (number | 0) ? '' : `; memcached reads ${theirs}`}`
+}
+
+function asRead(text: string, number: number | string, isPlain: boolean): string {
+  return isPlain ? String(number) : `"${text}", which is read as ${number}`
+}
+
+function readSizeValue({ field, min, max }: Extract<Value, { kind: 'size' }>, text: string): Argument {
+  const { value, isPlain } = readSize(text)
+  if (value < min || value > max) {
+    return { problem: `must be from ${printSize(min)} to ${printSize(max)}, not ${asRead(text, printSize(value), isPlain)}` }
+  }
+  return { fields: { [field]: value }, warning: isPlain ? undefined : `"${text}" is read as ${printSize(value)}` }
+}
+
+function readFractionValue(value: FractionValue, text: string): Argument {
+  const reading = value.isStrict ? readFractionStrictly(text) : readFraction(text)
+  if (reading === undefined) return { problem: `"${text}" is not a number` }
+  const { value: number, isPlain } = reading
+  if (number <= value.above || number > value.max) {
+    return { problem: `${fractionBounds(value)}, not ${asRead(text, number, isPlain)}` }
+  }
+  return { fields: { [value.field]: number }, warning: isPlain ? undefined : `"${text}" is read as ${number}` }
+}
+
+/** Within what a fraction must be, in words. */
+export function fractionBounds({ above, max }: FractionValue): string {
+  if (above === -Infinity) return 'must be a number'
+  return `must be greater than ${above}${max === Infinity ? '' : ` and at most ${max}`}`
+}
+
+/** Only the last nine bits count, but memcached shows them all. */
+function readMask(text: string): Argument {
+  const { value, isPlain } = readOctal(text)
+  const umask = value & 0o777
+  return {
+    fields: { umask },
+    shown: umask === value ? undefined : (value >>> 0).toString(8),
+    warning: isPlain && umask === value ? undefined : `"${text}" is read as ${umask.toString(8)}, in octal`,
+  }
+}
+
+function readShown({ min, unit = 1, digits, isStrict }: ShownValue, text: string): Argument {
+  const strictly = digits === undefined ? readStrictly : readFractionStrictly
+  const reading = isStrict ? strictly(text) : readWhole(text)
+  if (reading === undefined) return { problem: `"${text}" is not a number` }
+  const { value, isPlain } = reading
+  if (value < min) return { problem: `must be at least ${min}, not ${asRead(text, value, isPlain)}` }
+  const shown = digits === undefined ? String(value * unit) : value.toFixed(digits)
+  return { shown, warning: isPlain ? undefined : doubt(text, value) }
+}
+
+function readChoice(choices: Readonly<Record<string, Partial<Options>>>, text: string): Argument {
+  const choice = Object.hasOwn(choices, text) ? choices[text] : undefined
+  return choice !== undefined ? { fields: choice } : { problem: `must be one of ${Object.keys(choices).join(', ')}, not "${text}"` }
+}
+
+/**
+ * Addresses are separated by commas or semicolons, and empty ones overlooked. As in memcached, an argument that is part of
+ * what other -l have said already is not taken twice.
+ */
+function readAddresses(before: readonly string[], text: string): Argument {
+  if (text !== '' && before.join(',').includes(text)) {
+    return before.includes(text) ? {} : { warning: `"${text}" is ignored, as it stands in ${before.join(',')}` }
+  }
+  return { fields: { listen: [...before, ...text.split(/[,;]/).filter(part => part !== '')] } }
+}
+
+function readCharacter(text: string): Argument {
+  const [character = ''] = text
+  if (!/^[!-~]$/.test(character)) return { problem: `must be one printable ASCII character, not "${text}"` }
+  const fields = { prefixDelimiter: character, detailEnabled: true }
+  return { fields, warning: text === character ? undefined : `"${text}" is read as "${character}"` }
+}
