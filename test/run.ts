@@ -3,7 +3,7 @@
 //
 //   npm test                          the files that find faults in the product itself
 //   npm run test:all                  the long rest: files named *.long.test.ts
-//   npm test -- test/net net/udp      these files, or those of these folders, of either kind
+//   npm test -- test/net udp          those of a folder, or so called, of either kind
 
 import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -64,8 +64,13 @@ function choose(words: readonly string[]): string[] {
     .sort()
   const chosen = names.length === 0
     ? files.filter(file => file.endsWith('.long.test.ts') === isLong)
-    : files.filter(file => names.some(name => file === name || file.startsWith(`${name}.`) || file.startsWith(name.replace(/\/?$/, '/'))))
+    : files.filter(file => names.some(name => isCalled(file, name)))
   return chosen.map(file => `test/${file}`)
+}
+
+/** By its path, or a part of that: a folder, a name, with or without what stands behind it. */
+function isCalled(file: string, name: string): boolean {
+  return file === name || `/${file}`.includes(`/${name}.`) || `/${file}`.includes(`/${name.replace(/\/$/, '')}/`)
 }
 
 function lineOf({ file, passed, failures, skips, seconds, cpuSeconds }: Result): string {

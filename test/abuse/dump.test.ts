@@ -4,7 +4,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { spawnServer, until, type SpawnedServer } from '../clients/server.js'
+import { spawnServer, type SpawnedServer } from '../clients/server.js'
+import { until } from '../support/patience.js'
 import { ENGINE_MIB, endures, readStat, skipOffLinux } from './endures.js'
 import { openSocket, reset } from './sockets.js'
 

@@ -4,7 +4,8 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { Client } from '../support/client.js'
-import { spawnServer, until, type SpawnedServer } from '../clients/server.js'
+import { spawnServer, type SpawnedServer } from '../clients/server.js'
+import { until } from '../support/patience.js'
 import { ENGINE_MIB, endures, readStat, readStats, skipOffLinux } from './endures.js'
 import { openSockets, reset, write } from './sockets.js'
 

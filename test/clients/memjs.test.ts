@@ -4,7 +4,8 @@
 import { randomBytes } from 'node:crypto'
 import { Client, type ClientOptions } from 'memjs'
 import t, { type Test } from 'tap'
-import { spawnServer, until, type SpawnedServer } from './server.js'
+import { spawnServer, type SpawnedServer } from './server.js'
+import { until } from '../support/patience.js'
 import { saslOptions, skipWithoutUsers } from './users.js'
 
 const SILENT = { log(): void {} }

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { PHP, runClientProgram, skipWithout } from './programs.js'
-import { spawnServer, until, type SpawnedServer } from './server.js'
+import { spawnServer, type SpawnedServer } from './server.js'
+import { until } from '../support/patience.js'
 
 const DAMEMTOP = '/usr/share/memcached/scripts/damemtop'
 const MUNIN_PLUGIN = '/usr/share/munin/plugins/memcached_'
@@ -66,7 +67,7 @@ async function startUsed(): Promise<SpawnedServer> {
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ''): Promise<{ code: unknown, output: string }> {
   return new Promise(resolve => {
-    const options = { encoding: 'utf8', timeout: 30_000, env: { ...process.env, ...env } } as const
+    const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const
     const child = execFile(command, args, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code ?? error.signal, output: stdout + stderr })
     })

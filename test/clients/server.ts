@@ -12,11 +12,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Client } from '../support/client.js'
+import { until } from '../support/patience.js'
 import { CLI } from '../support/places.js'
 
 const HOST = '127.0.0.1'
-/** Only failures wait so long; a machine that is busy with other tests may need some seconds to start a server. */
-const DEADLINE_MS = 60_000
 
 /** The port is filled in when it is known. */
 type Endpoint = { host: string; port: number } | { path: string }
@@ -53,9 +52,9 @@ export class SpawnedServer {
   /** The TCP port; 0 for a Unix socket. */
   get port(): number { return 'path' in this.endpoint ? 0 : this.endpoint.port }
 
-  /** A client that compares answers. */
-  client(): Promise<Client> {
-    return Client.connect(this.endpoint)
+  /** A client that compares answers. @param patienceMs as Client has it */
+  client(patienceMs?: number): Promise<Client> {
+    return Client.connect(this.endpoint, patienceMs)
   }
 
   /** A bare socket, for a client that does not behave; errors on it are for the caller to hear. */
@@ -66,9 +65,8 @@ export class SpawnedServer {
   /** Asks the server to end; rejects unless it does so with exit code 0. */
   async stop(): Promise<void> {
     if (this.isAlive) this.child.kill('SIGTERM')
-    const patience = setTimeout(() => this.child.kill('SIGKILL'), DEADLINE_MS)
+    await until('the server ends', () => !this.isAlive).catch(() => this.child.kill('SIGKILL'))
     const code = await this.exited
-    clearTimeout(patience)
     if (code !== 0) throw new Error(`the server ended with ${code ?? this.child.signalCode}: ${this.errorText.slice(-2000)}`)
   }
 }
@@ -92,15 +90,6 @@ export async function spawnServer(t: Test, args: readonly string[] = [], options
     return endpoint.port !== 0
   })
   return server
-}
-
-/** Waits until a condition holds, looking again and again; rejects with what it waited for once the deadline has passed. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = DEADLINE_MS): Promise<void> {
-  const end = performance.now() + deadlineMs
-  while (!await holds()) {
-    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms in vain: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
 }
 
 function serverCommand(): string[] {

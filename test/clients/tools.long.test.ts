@@ -33,7 +33,7 @@ interface Finished {
 /** Runs a tool to its end; output is stdout as Latin-1, one character a byte. */
 function run(command: string, args: readonly string[]): Promise<Finished> {
   return new Promise(resolve => {
-    execFile(command, args, { encoding: 'latin1', timeout: 60_000, maxBuffer: 2 ** 24 }, (error, output) => {
+    execFile(command, args, { encoding: 'latin1', maxBuffer: 2 ** 24 }, (error, output) => {
       resolve({ code: error === null ? 0 : error.code ?? undefined, output })
     })
   })

@@ -58,7 +58,7 @@ const KINDS: readonly Kind[] = [
 ]
 
 for (const kind of KINDS) {
-  t.test(`spoiled streams: ${kind.title}`, { timeout: (SECONDS + 120) * 1000 }, t => endure(t, kind))
+  t.test(`spoiled streams: ${kind.title}`, t => endure(t, kind))
 }
 
 async function endure(t: Test, kind: Kind): Promise<void> {

@@ -4,6 +4,11 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { Shares } from '../../src/net/shares.js'
 
+/** How often this process has given up a processor by itself. */
+function pauses(): number {
+  return process.resourceUsage().voluntaryContextSwitches
+}
+
 t.test('who is not ahead waits for nobody', t => {
   const memory = new SharedArrayBuffer(Shares.bytesFor(3))
   const [first, second, third] = [1, 2, 3].map(thread => new Shares(memory, thread))
@@ -11,13 +16,13 @@ t.test('who is not ahead waits for nobody', t => {
     shares?.join()
     shares?.add(count)
   }
-  const before = performance.now()
+  const before = pauses()
   for (let count = 0; count < 10_000; count++) {
     first?.leaveSome()
     second?.leaveSome()
     third?.leaveSome()
   }
-  t.ok(performance.now() - before < 15_000, 'where each waited a millisecond this took 30 seconds')
+  t.ok(pauses() - before < 15_000, 'where each waited there were 30,000')
   t.end()
 })
 
@@ -50,9 +55,13 @@ t.test('the first thread waits for those who still start, once it may be waited 
   const memory = new SharedArrayBuffer(Shares.bytesFor(2))
   const shares = new Shares(memory, 1)
   shares.add(10)
-  const before = performance.now()
-  for (let count = 0; count < 1000; count++) shares.leaveSome()
-  t.ok(performance.now() - before < 15_000, 'as long as nobody knows of it, it must go on')
+  const waits = Array.from({ length: 100 }, () => {
+    const before = performance.now()
+    shares.leaveSome()
+    return performance.now() - before
+  })
+  // the shortest, as others may keep the machine busy
+  t.ok(Math.min(...waits) < 1000, 'as long as nobody knows of it, it must go on')
   shares.join()
   // the other begins to listen when this one waits for it
   const gate = new SharedArrayBuffer(4)

@@ -1,6 +1,6 @@
 // Readers that do not keep up: their answers wait, whole and their own.
 import t from 'tap'
-import { until } from '../clients/server.js'
+import { until } from '../support/patience.js'
 import { Client } from '../support/client.js'
 import { startServer } from '../support/server.js'
 

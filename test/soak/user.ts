@@ -40,7 +40,7 @@ export interface Tally {
 const BURST_MAX = 24
 const BURST_BYTES = 1024 * 1024
 /** A server looks at its clock in whole seconds. */
-const EXPIRY_SLACK_MS = 2000
+const EXPIRY_SLACK_MS = 10_000
 const PIECE_BYTES = 100
 const READ_AT_ONCE = 20
 

@@ -11,22 +11,21 @@ import type { Duplex } from 'node:stream'
 
 import { excerpt, toBuffer } from './bytes.js'
 import type { Bytes } from './bytes.js'
+import { IDLE_MS, Patience } from './patience.js'
 import { ExactBytes, Matching, Mismatch } from './peer.js'
 import type { Expected, Peer } from './peer.js'
-
-/** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 20_000
 
 /** Longer answers are looked at only when they can be complete. */
 const SHORT_ANSWER = 64 * 1024
 
+/** Its patience is for how long an answer does not come while nobody works, see patience.ts. */
 export class Client implements Peer {
   private chunks: Buffer[] = []
   private length = 0
   private isClosed = false
   private wake: () => void = () => {}
 
-  constructor(readonly stream: Duplex, private readonly patienceMs = PATIENCE_MS) {
+  constructor(readonly stream: Duplex, private readonly patienceMs = IDLE_MS) {
     stream.on('data', (chunk: Buffer) => {
       this.chunks.push(chunk)
       this.length += chunk.length
@@ -120,14 +119,15 @@ export class Client implements Peer {
 
   /** Resolves once the condition holds, the connection is closed, or patience has ended. */
   private async until(isEnough: () => boolean): Promise<void> {
+    const patience = new Patience(this.patienceMs)
     let isLate = false
-    const deadline = setTimeout(() => {
-      isLate = true
+    const looking = setInterval(() => {
+      isLate = patience.isOver()
       this.wake()
-    }, this.patienceMs)
+    }, patience.lookMs)
     while (!isEnough() && !this.isClosed && !isLate) {
       await new Promise<void>(resolve => { this.wake = resolve })
     }
-    clearTimeout(deadline)
+    clearInterval(looking)
   }
 }

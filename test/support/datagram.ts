@@ -11,6 +11,7 @@ import { once } from 'node:events'
 
 import { excerpt, toBuffer } from './bytes.js'
 import type { Bytes } from './bytes.js'
+import { Patience } from './patience.js'
 import { ExactBytes, Matching, Mismatch } from './peer.js'
 import type { Expected, Peer } from './peer.js'
 import type { Ends } from './real.js'
@@ -19,8 +20,6 @@ import type { LonelyServer, StartOptions } from './server.js'
 
 const HEADER_BYTES = 8
 const DATAGRAM_BYTES_MAX = 1400
-/** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 20_000
 
 export interface UdpServer extends LonelyServer {
   /** A first client. */
@@ -102,12 +101,10 @@ export class DatagramClient implements Peer {
 
   async answer(expected: Expected): Promise<Buffer> {
     const isDecided = () => this.problem !== undefined || expected.judge(this.waiting()) !== 'incomplete'
-    const deadline = Date.now() + PATIENCE_MS
-    while (!isDecided() && Date.now() < deadline) {
-      const timer = setTimeout(() => this.wake(), deadline - Date.now())
-      await new Promise<void>(resolve => { this.wake = resolve })
-      clearTimeout(timer)
-    }
+    const patience = new Patience()
+    const looking = setInterval(() => this.wake(), patience.lookMs)
+    while (!isDecided() && !patience.isOver()) await new Promise<void>(resolve => { this.wake = resolve })
+    clearInterval(looking)
     if (this.problem !== undefined) throw this.problem
     const answer = this.waiting()
     this.whole = []

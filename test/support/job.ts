@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { commandOf, end, kin, MARK, work } from './kin.js'
-import { LOOK_MS, Patience } from './patience.js'
+import { Patience } from './patience.js'
 import { inProject, ROOT } from './places.js'
 import { TapReader } from './tap.js'
 import type { Failure, Skip } from './tap.js'
@@ -83,7 +83,7 @@ class Job {
 
   private async watch(): Promise<void> {
     while (!this.isOver) {
-      await Promise.race([this.exited, sleep(LOOK_MS, undefined, { ref: false })])
+      await Promise.race([this.exited, sleep(this.patience.lookMs, undefined, { ref: false })])
       if (this.isOver) return
       this.cpuMs = Math.max(this.cpuMs, work(kin(this.mark))?.cpuMs ?? 0)
       if (this.patience.isOver()) this.giveUp(`it was silent for ${SILENCE_MS_MAX / 1000} seconds in which nobody worked`)

@@ -14,15 +14,16 @@ import type { Task } from '../../src/workers/messages.js'
 import type { Bytes } from './bytes.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
+import { Patience, until } from './patience.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
 
 if (!existsSync(fileURLToPath(new URL('../../dist/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
 
-/** What a server that has not read everything by then is not going to read; a busy machine may keep a thread waiting. */
-const READ_MS = 5000
-/** What has not come about by then will not. Only failures wait that long. */
-export const PATIENCE_MS = 60_000
+/** What nobody has read when all threads have slept so long is not going to be read. */
+const READ_IDLE_MS = 2000
+/** Turns of this event loop in which most things come about that one waits for. */
+const TURNS_BUSY = 200
 /** Turns of this event loop after which what the server has answered has been heard. */
 const TURNS = 20
 
@@ -83,8 +84,7 @@ class Progress {
 
   /** Until those who watch have been told of everything: the timers of their threads are the machine's. */
   async told(): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS
-    while (this.server.store.log.unreadWords > 0 && performance.now() < deadline) await turn()
+    await soon('those who watch are told', () => this.server.store.log.unreadWords === 0)
   }
 
   /** What is read is counted before it is served. A thread that answers a task, of which nothing comes, has served it. */
@@ -95,13 +95,18 @@ class Progress {
 
   /** Until everything has been read that was sent; the answers are written in the same breath. */
   async settle(): Promise<void> {
-    const deadline = performance.now() + READ_MS
-    while (this.readBytes < this.sentBytes && performance.now() < deadline) await turn()
-    // what is not read now never will be, of who is gone or not listened to, or its count has been reset
+    // what is not read then never will be, of who is gone or not listened to, or its count has been reset
+    await soon('what was sent is read', () => this.readBytes >= this.sentBytes, new Patience(READ_IDLE_MS)).catch(() => {})
     this.sentBytes = this.readBytes
     await this.finished()
     for (let count = 0; count < TURNS; count++) await turn()
   }
+}
+
+/** The same as `until`, for what mostly takes less than the shortest pause. */
+async function soon(what: string, holds: () => boolean, patience?: Patience): Promise<void> {
+  for (let count = 0; count < TURNS_BUSY && !holds(); count++) await turn()
+  await until(what, holds, patience)
 }
 
 class CountedClient extends Client {

@@ -5,15 +5,13 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
+import { Patience } from '../support/patience.js'
 import type { Answer, Request } from './intent.js'
 
 export interface Exchange {
   readonly request: Request
   settle(answer: Answer): void
 }
-
-/** An answer that has not come by then is not coming. Only failures wait that long. */
-const PATIENCE_MS = 60_000
 
 export class Talker {
   private chunks: Buffer[] = []
@@ -66,8 +64,11 @@ export class Talker {
     this.socket.write(bytes.subarray(at))
     for (let count = 0; count < turns; count++) await turn()
     this.socket.resume()
-    const patience = setTimeout(() => this.done(new Error(`no answer to ${this.question}`)), PATIENCE_MS)
-    await answered.finally(() => clearTimeout(patience))
+    const patience = new Patience()
+    const looking = setInterval(() => {
+      if (patience.isOver()) this.done(new Error(`no answer to ${this.question}`))
+    }, patience.lookMs)
+    await answered.finally(() => clearInterval(looking))
   }
 
   private get question(): string {

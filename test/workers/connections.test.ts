@@ -1,9 +1,9 @@
 // What the connections of all threads have in common: their limit, who waits for a place, and `stats conns`.
 import { duplexPair } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Client } from '../support/client.js'
-import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
+import { until } from '../support/patience.js'
+import { startThreads, type ThreadedServer } from '../support/workers.js'
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
 const VERSION = /^VERSION .*\r\n$/
@@ -18,14 +18,6 @@ async function connectMany({ connect }: ThreadedServer, count: number): Promise<
   const clients = await Promise.all(Array.from({ length: count }, connect))
   for (const client of clients) await client.says('version\r\n', VERSION)
   return clients
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS
-  while (!await holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await turn()
-  }
 }
 
 t.test('-c counts the connections of all threads, and streams that are handed in', async t => {

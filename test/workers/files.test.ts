@@ -2,14 +2,14 @@
 // held open at once that each thread has some of them.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type Options } from '../../src/index.js'
 import { client as known, renewed, writeCertificates } from '../support/certificates.js'
 import { Client } from '../support/client.js'
 import { connectSecurely } from '../support/server.js'
-import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
+import { until as eventually } from '../support/patience.js'
+import { startThreads, type ThreadedServer } from '../support/workers.js'
 
 const HOST = '127.0.0.1'
 const VERSION = 'VERSION 1.6.45\r\n'
@@ -33,15 +33,6 @@ async function startSecured(t: Test, options: Partial<Options> = {}): Promise<Se
 
 function subjects(clients: readonly Client[]): Set<string | undefined> {
   return new Set(clients.map(({ stream }) => (stream as TLSSocket).getPeerX509Certificate()?.subject))
-}
-
-/** Tries until it holds; what concerns another thread takes a moment. */
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS
-  while (!await holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await turn()
-  }
 }
 
 /** Whether every client of many that come at once sees the same certificate, this one. */

@@ -11,7 +11,8 @@ import { startWorker } from '../../dist/workers/start.js'
 import { type Locks } from '../../src/memory/lock.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Client } from '../support/client.js'
-import { PATIENCE_MS, startThreads, type ThreadedServer } from '../support/workers.js'
+import { until } from '../support/patience.js'
+import { startThreads, type ThreadedServer } from '../support/workers.js'
 
 const DIST = new URL('../../dist/', import.meta.url)
 const LOOPBACK = { port: -1, listen: ['127.0.0.1'] }
@@ -102,11 +103,12 @@ function accepted(server: Server, threads: number): number[] {
 
 /** Connects as soon as somebody listens. */
 async function firstTo(socketPath: string): Promise<Client> {
-  for (const end = performance.now() + PATIENCE_MS; ;) {
-    try {
-      return await Client.connect({ path: socketPath })
-    } catch (error) { if (performance.now() > end) throw error }
-  }
+  let client: Client | undefined
+  await until('somebody listens', async () => {
+    client = await Client.connect({ path: socketPath }).catch(() => undefined)
+    return client !== undefined
+  })
+  return client!
 }
 
 t.test('those who all come while threads still start are shared out', async t => {
@@ -137,14 +139,6 @@ function kill({ server }: ThreadedServer, index: number): void {
   const pool: unknown = Reflect.get(server, 'pool')
   const workers = Reflect.get(pool as object, 'workers') as { notify(notice: unknown): void }[]
   workers[index]!.notify({ do: 'what nobody knows' })
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + PATIENCE_MS
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
 }
 
 t.test('the death of a thread ends the server and nothing else', async t => {

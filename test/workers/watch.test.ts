@@ -1,9 +1,9 @@
 // Watchers of a server with several threads: each sees what happens in all of them.
 import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Client } from '../support/client.js'
+import { until as untilEver } from '../support/patience.js'
 import { startThreads, type ThreadedServer } from '../support/workers.js'
 
 function statistic({ server }: ThreadedServer, name: string): number {
@@ -12,12 +12,10 @@ function statistic({ server }: ThreadedServer, name: string): number {
 
 /** While it waits, time goes by for whom the first thread serves; the others have the machine's. */
 async function until({ clock }: ThreadedServer, what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    clock.advance(0.001)
-    await turn()
-  }
+  await untilEver(what, () => {
+    clock.advance(0.05)
+    return holds()
+  })
 }
 
 const THREADS = 4
