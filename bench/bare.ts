@@ -48,6 +48,7 @@ export class BareHost implements Host {
   failed(error: unknown): void { throw error }
   shutdown(): void {}
   carryOutCrawl(): void {}
+  carryOutMove(): void {}
   setExternal(): void {}
 }
 

@@ -117,6 +117,7 @@ export class Server {
         certificatesRead: certificates => this.pool?.useCertificates(certificates),
         roomMade: () => this.pool?.admitWaiting(),
         crawlBegun: () => this.crawl(),
+        moveAsked: () => this.background.move(),
         failed: error => this.failed(error),
       },
     })
@@ -185,6 +186,7 @@ export class Server {
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
       crawlBegun: () => this.crawl(),
+      moveAsked: () => this.background.move(),
       died: (thread, error) => this.failed(error, thread),
     }, this.prepared.workers ?? [])
     this.thread.know(await this.pool.open())

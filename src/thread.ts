@@ -41,6 +41,8 @@ export interface Outside {
   roomMade(): void
   /** A crawl is to be carried out, see Crawler. */
   crawlBegun(): void
+  /** A page is to move, see Rebalance. */
+  moveAsked(): void
   /** Memory may be half written: nobody may go on. */
   failed(error: unknown): void
 }
@@ -254,6 +256,8 @@ export class Thread implements Host {
   shutdown(isGraceful: boolean): void { this.parts.outside.shutdown(isGraceful) }
 
   carryOutCrawl(): void { this.parts.outside.crawlBegun() }
+
+  carryOutMove(): void { this.parts.outside.moveAsked() }
 
   failed(error: unknown): void { this.parts.outside.failed(error) }
 

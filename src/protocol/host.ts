@@ -50,6 +50,8 @@ export interface Host {
   refreshCertificates(): string | undefined
   /** `lru_crawler crawl` has begun a run, see Crawler: somebody is to carry it out. */
   carryOutCrawl(): void
+  /** `slabs reassign` has asked for a move, see Rebalance: somebody is to carry it out. */
+  carryOutMove(): void
   /** Something has thrown what nobody expects, and may have left memory half written. Only a bug can cause it. */
   failed(error: unknown): void
   /** The `shutdown` command. */

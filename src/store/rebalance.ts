@@ -107,13 +107,16 @@ export class Rebalance {
     return automove.decide()
   }
 
-  /** Goes on with a move, in well below a millisecond, and begins the next when it is done. @returns whether one is under way */
+  /**
+   * Goes on with a move, in well below a millisecond; where there is none, begins what is asked for, and after a move what is
+   * wanted. @returns whether one is under way
+   */
   step(): boolean {
     const moving = this.arenas.find(({ moves }) => moves.page !== 0)
     moving?.mover.step()
     if (moving?.moves.page === 0) this.followSteps = FOLLOW_STEPS
-    if (this.followSteps > 0 && this.arenas.every(({ moves }) => moves.page === 0)) {
-      this.followSteps--
+    if (this.isAlert && this.arenas.every(({ moves }) => moves.page === 0)) {
+      if (this.followSteps > 0) this.followSteps--
       this.decide()
     }
     return this.isUnderWay

@@ -72,3 +72,5 @@ export type News =
   | { readonly tell: 'room' }
   /** A crawl was asked for. */
   | { readonly tell: 'crawl' }
+  /** A page is to move. */
+  | { readonly tell: 'move' }

@@ -24,6 +24,8 @@ export interface Above {
   certificatesRead(certificates: Certificates): void
   /** A client has asked for a crawl, see Crawler. */
   crawlBegun(): void
+  /** A client has asked for a page to move, see Rebalance. */
+  moveAsked(): void
   /** A thread has died; the others must not go on. */
   died(thread: number, error: unknown): void
 }
@@ -64,6 +66,7 @@ export class Pool {
       case 'certificates': return this.above.certificatesRead(news.certificates)
       case 'room': return this.admitWaiting(from)
       case 'crawl': return this.above.crawlBegun()
+      case 'move': return this.above.moveAsked()
     }
   }
 

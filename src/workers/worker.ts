@@ -42,6 +42,7 @@ function makeThread(parts: WorkerParts): Thread {
     certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
     roomMade: () => tell({ tell: 'room' }),
     crawlBegun: () => tell({ tell: 'crawl' }),
+    moveAsked: () => tell({ tell: 'move' }),
     failed: error => {
       epitaph.write(parts.thread, error)
       throw error

@@ -31,8 +31,10 @@ function reassign(text: TextProtocol, session: Session): void {
   const { parser, host } = text
   const from = int32Of(parser, 2)
   const to = int32Of(parser, 3)
-  const isBad = from === NOT_A_NUMBER || to === NOT_A_NUMBER
-  text.answer(session, isBad ? TEXT.badFormat : ANSWERS[host.store.rebalance.reassign(from, to)])
+  if (from === NOT_A_NUMBER || to === NOT_A_NUMBER) return text.answer(session, TEXT.badFormat)
+  const reassigned = host.store.rebalance.reassign(from, to)
+  if (reassigned === Reassigned.Ok) host.carryOutMove()
+  text.answer(session, ANSWERS[reassigned])
 }
 
 /** What follows `automove` if it is not a mode; the first that fits counts. */
