@@ -62,14 +62,90 @@ t.test('lists that a new mode leaves out of order are put in order soon, though 
   await client.says('stats items\r\n', /[^]*number_hot 0\r\nSTAT items:1:number_warm 0\r\nSTAT items:1:number_cold 5000\r\n[^]*END\r\n/)
   server.verify()
 })
-t.test('lru_crawler disable keeps dead items where they are until enable', async t => {
+
+t.test('lru_crawler disable keeps dead items that are not at the tail where they are until enable', async t => {
   const { server, clock, client } = await start(t)
-  await client.says('lru_crawler disable\r\nset k 0 5 1\r\nv\r\n', 'OK\r\nSTORED\r\n')
+  await client.says('lru_crawler disable\r\nset first 0 0 1\r\nv\r\nset k 0 5 1\r\nv\r\n', 'OK\r\nSTORED\r\nSTORED\r\n')
   clock.manual.advance(70)
-  t.equal(server.store.itemCount, 1)
+  t.equal(server.store.itemCount, 2)
   await client.says('lru_crawler enable\r\n', 'OK\r\n')
   clock.manual.advance(70)
-  t.equal(server.store.itemCount, 0)
+  t.equal(server.store.itemCount, 1)
+  t.match(await look(client), { crawler_reclaimed: 1, reclaimed: 0, expired_unfetched: 1 })
+})
+
+t.test('what has ended at the tail of a list is reclaimed within three seconds, also with the crawler disabled', async t => {
+  for (const crawler of ['enable', 'disable']) {
+    const { clock, client } = await start(t)
+    if (crawler === 'disable') await client.says('lru_crawler disable\r\n', 'OK\r\n')
+    for (let count = 0; count < 10; count++) await client.says(`set k${count} 0 1 1\r\nv\r\n`, 'STORED\r\n')
+    await client.says('set last 0 0 1\r\nv\r\n', 'STORED\r\n')
+    clock.manual.advance(3)
+    t.match(await look(client), { curr_items: 1, reclaimed: 10, expired_unfetched: 10, crawler_reclaimed: 0, get_expired: 0 })
+  }
+})
+
+t.test('what has just ended is left for a second to whoever asks for it, and counts as expired', async t => {
+  const { clock, client } = await start(t)
+  await client.says('set k 0 1 1\r\nv\r\nset other 0 1 1\r\nv\r\n', 'STORED\r\nSTORED\r\n')
+  clock.manual.advance(1.9)
+  await client.says('set k 0 0 1\r\nv\r\nget other\r\n', 'STORED\r\nEND\r\n')
+  t.match(await look(client), { get_expired: 2, reclaimed: 0, crawler_reclaimed: 0, expired_unfetched: 0 })
+})
+
+t.test('a set finds what ended some time ago among others, and counts it as expired', async t => {
+  const { clock, client } = await start(t)
+  await client.says('set first 0 0 1\r\nv\r\nset k 0 1 1\r\nv\r\nset last 0 0 1\r\nv\r\n', 'STORED\r\n'.repeat(3))
+  clock.manual.advance(30)
+  await client.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+  t.match(await look(client), { get_expired: 1, reclaimed: 0, crawler_reclaimed: 0 })
+})
+
+t.test('the crawler comes again after a minute, where it finds much after a few seconds', async t => {
+  const { clock, client } = await start(t)
+  await client.says('set first 0 0 1\r\nv\r\n', 'STORED\r\n')
+  const begin = async (): Promise<void> => {
+    for (let count = 0; count < 100; count++) void client.send(`set k${count} 0 1 1\r\nv\r\n`)
+    await client.expect('STORED\r\n'.repeat(100))
+  }
+  await begin()
+  clock.manual.advance(60)
+  t.match(await look(client), { lru_crawler_starts: 1, crawler_reclaimed: 0, curr_items: 101 })
+  clock.manual.advance(7)
+  t.match(await look(client), { lru_crawler_starts: 2, crawler_reclaimed: 100, curr_items: 1 })
+  await begin()
+  clock.manual.advance(5)
+  t.match(await look(client), { lru_crawler_starts: 3, curr_items: 1 })
+  clock.manual.advance(60)
+  t.match(await look(client), { lru_crawler_starts: 4 }, 'it found much, and then nothing')
+})
+
+t.test('each pass of the maintainer is counted, also of a server that nobody asks for anything', async t => {
+  const { clock, client } = await start(t)
+  clock.manual.advance(2)
+  const { lru_maintainer_juggles: before } = await look(client)
+  clock.manual.advance(60)
+  const { lru_maintainer_juggles: after } = await look(client)
+  t.ok(after! - before! >= 59 && after! - before! <= 70, `${after! - before!} in a minute`)
+})
+
+t.test('slabs reassign begins within 100 ms on an idle server, and answers BUSY only meanwhile', async t => {
+  const { server, clock, client } = await start(t)
+  for (let count = 0; count < 3000; count++) void client.send(`set k${count} 0 0 900\r\n${'v'.repeat(900)}\r\n`)
+  await client.expect('STORED\r\n'.repeat(3000))
+  await client.says('slabs automove 0\r\n', 'OK\r\n')
+  // just after a step, of those that come once a second
+  clock.manual.advance(10)
+  for (let moves = 1; moves <= 2; moves++) {
+    await client.says('slabs reassign 12 2\r\nslabs reassign 12 2\r\n', /OK\r\nBUSY [^\r]*\r\n/)
+    clock.manual.advance(0.1)
+    t.equal((await look(client))['slabs_moved'], moves)
+  }
+  clock.manual.advance(2)
+  clock.wakes = 0
+  clock.manual.advance(10)
+  t.equal(clock.wakes, 10, 'and then it is as idle as before')
+  server.verify()
 })
 
 /** 3000 items that live for 5 seconds, 1000 that stay. */

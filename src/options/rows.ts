@@ -265,7 +265,7 @@ export const optionRows: readonly OptionRow[] = [
     help: ['the hash table algorithm;', 'default is murmur3 hash. options: jenkins, murmur3, xxh3'] },
   { name: 'no_lru_crawler', sets: { lruCrawler: false }, clears: { lruCrawler: true },
     setting: 'lru_crawler',
-    help: ['do not reclaim memory of expired items in the background'] },
+    help: ['do not look for expired items in the background,', 'but at the tails of lists'] },
   { name: 'lru_crawler_sleep', argument: 'num', value: { kind: 'whole', field: 'lruCrawlerSleep', min: 0, max: 1000000 },
     setting: 'lru_crawler_sleep',
     help: ['microseconds to sleep in 1000 items (default: {default})'] },

@@ -1,5 +1,5 @@
 // The lists of each class: HOT, WARM, COLD and TEMP, newest at the head. A hit only sets bits in its item (`touchBits`);
-// what follows from the bits happens here, when memory is needed or in bounded background steps:
+// what follows from the bits happens when memory is needed, which is here, or in the background (maintainer.ts):
 //
 //   a new item starts in HOT (or TEMP, if it is short-lived and that is switched on)
 //   the tail of HOT, when HOT is over its share, goes to WARM if it was hit twice, else to COLD
@@ -175,44 +175,43 @@ export class Lru {
   }
 
   /** Moves what is in HOT and WARM to COLD, at most `stepsMax` items. Returns how many it moved. */
-  private flatten(slabClass: number, stepsMax: number): number {
+  flatten(slabClass: number, stepsMax: number): number {
     let steps = 0
     for (; steps < stepsMax; steps++) {
       const hot = this.tail(slabClass, Segment.Hot)
       const item = hot !== NO_ITEM ? hot : this.tail(slabClass, Segment.Warm)
       if (item === NO_ITEM) break
       this.items.unmark(item, State.Active)
-      this.counters.addClass(slabClass, ClassCounter.MovesToCold)
-      this.move(slabClass, item, Segment.Cold)
+      this.giveUp(slabClass, item)
     }
     return steps
   }
 
   /** Moves the tail of HOT or WARM where it belongs; false if it may stay. */
   private pullTail(slabClass: number, from: Segment, bytesMax: number, ageMax: number, now: number): boolean {
-    const { items, counters } = this
+    const { items } = this
     const item = this.tail(slabClass, from)
     if (item === NO_ITEM) return false
     const isOver = this.get(slabClass, from, ListWord.Bytes) > bytesMax
     const isOld = ageMax > 0 && items.age(item, now) > ageMax
-    if (items.has(item, State.Active)) {
-      if (!isOver && !isOld) return false
-      items.unmark(item, State.Active)
-      counters.addClass(slabClass, from === Segment.Warm ? ClassCounter.MovesWithinLru : ClassCounter.MovesToWarm)
-      this.move(slabClass, item, Segment.Warm)
-      return true
-    }
     if (!isOver && !isOld) return false
-    counters.addClass(slabClass, ClassCounter.MovesToCold)
-    this.move(slabClass, item, Segment.Cold)
+    if (items.has(item, State.Active)) this.keep(slabClass, item)
+    else this.giveUp(slabClass, item)
     return true
   }
 
-  /** Saves an active item from COLD. */
-  rescue(slabClass: number, item: ItemId): void {
+  /** Moves an active item to the head of WARM; to come there again it has to be hit again. */
+  keep(slabClass: number, item: ItemId): void {
+    const isWarm = this.items.segment(item) === Segment.Warm
     this.items.unmark(item, State.Active)
-    this.counters.addClass(slabClass, ClassCounter.MovesToWarm)
+    this.counters.addClass(slabClass, isWarm ? ClassCounter.MovesWithinLru : ClassCounter.MovesToWarm)
     this.move(slabClass, item, Segment.Warm)
+  }
+
+  /** Moves an item of HOT or WARM to COLD. */
+  giveUp(slabClass: number, item: ItemId): void {
+    this.counters.addClass(slabClass, ClassCounter.MovesToCold)
+    this.move(slabClass, item, Segment.Cold)
   }
 
   /** The oldest item of a class when COLD is empty: of HOT, then WARM, then TEMP. */

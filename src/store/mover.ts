@@ -7,7 +7,7 @@
 // The stripe of an item is held while it is moved, so nobody can be reading or changing it then; a class only for what
 // concerns its lists and chunks. One thread moves, that of the background work.
 import { BusyStatus, State } from '../memory/layout.js'
-import { ClassCounter, Counter } from '../stats/counters.js'
+import { Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
@@ -105,10 +105,8 @@ export class Mover {
     const hash = this.space.hashOf(item)
     context.stripes.take(hash)
     if (!this.table.holds(hash, item) || !this.isPartOf(item, chunk) || items.refs(item) > 0) this.wait(hash, item, chunk)
-    else if (this.space.isDead(item)) {
-      context.counters.addClass(slabClass, ClassCounter.Reclaimed)
-      this.space.unlinkLocked(hash, item)
-    } else this.moveLocked(hash, item, chunk, slabClass)
+    else if (this.space.isDead(item)) this.space.unlinkLocked(hash, item)
+    else this.moveLocked(hash, item, chunk, slabClass)
     context.stripes.release(hash)
     this.cost += ITEM_COST
   }

@@ -24,6 +24,8 @@ const HELD_UP_TRIES = 100
 const HELD_UP_MS = 1
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
+/** Where there is one list, nobody but allocations looks at its tail: how many dead items each of them reclaims there. */
+const FLAT_RECLAIMS = 5
 
 /** What an item was that made room: nothing, one that was dead anyway, or one that somebody might still have asked for. */
 export const enum Dropped { Nothing, Dead, Live }
@@ -56,6 +58,15 @@ export class Space {
   /** Expired or flushed, though nobody has noticed yet. */
   isDead(item: ItemId): boolean {
     return this.items.generation(item) !== this.context.generation || this.isExpired(item)
+  }
+
+  /**
+   * As `isDead`, but what has just ended has a second left, as in memcached: so long whoever looks finds it, and counts it as
+   * expired, before the background does.
+   */
+  isLongDead(item: ItemId): boolean {
+    const expiresAt = this.items.expiresAt(item)
+    return this.items.generation(item) !== this.context.generation || (expiresAt !== 0 && expiresAt < this.context.now)
   }
 
   /** The class whose lists an item is in: that of its chunk, but the largest for one with pieces. */
@@ -185,6 +196,7 @@ export class Space {
     const { slabs } = this
     this.isHeldUp = false
     slabs.lock(slabClass)
+    if (!this.lru.settings.lruSegmented) this.reclaimTailLocked(slabClass, Segment.Cold, FLAT_RECLAIMS)
     let chunk = slabs.takeLocked(slabClass)
     for (let tries = 1; chunk === NO_ITEM && this.makeRoomLocked(slabClass); tries++) {
       chunk = slabs.takeLocked(slabClass)
@@ -245,7 +257,7 @@ export class Space {
   private isKept(item: ItemId): boolean {
     if (!this.items.has(item, State.Active) || this.items.segment(item) !== Segment.Cold || this.isDead(item)) return false
     if (!this.lru.settings.lruSegmented) return false
-    this.lru.rescue(this.classOf(item), item)
+    this.lru.keep(this.classOf(item), item)
     return true
   }
 
@@ -267,7 +279,40 @@ export class Space {
     return isDead ? Dropped.Dead : Dropped.Live
   }
 
-  countReclaimed(slabClass: number, item: ItemId): void {
+  /**
+   * Drops what is dead at the tail of a list of a class whose lock is held, up to the first item that is not or that
+   * somebody is at. Returns how many went, at most `itemsMax`.
+   */
+  reclaimTailLocked(slabClass: number, segment: Segment, itemsMax: number): number {
+    let reclaimed = 0
+    while (reclaimed < itemsMax) {
+      const item = this.lru.tail(slabClass, segment)
+      if (item === NO_ITEM || !this.isLongDead(item) || !this.tryReclaimLocked(slabClass, item)) break
+      reclaimed++
+    }
+    return reclaimed
+  }
+
+  private tryReclaimLocked(slabClass: number, item: ItemId): boolean {
+    const { context, items } = this
+    const hash = this.hashOf(item)
+    if (!context.stripes.tryTake(hash)) return false
+    // it may have been given a longer life in this moment
+    const isLongDead = this.isLongDead(item)
+    if (isLongDead) {
+      this.countReclaimed(slabClass, item)
+      if (items.refs(item) === 0) this.dropListedLocked(slabClass, slabClass, hash, item)
+      else {
+        // whoever reads it last frees it
+        this.table.remove(hash, item)
+        this.unlistLocked(item)
+      }
+    }
+    context.stripes.releaseTried(hash)
+    return isLongDead
+  }
+
+  private countReclaimed(slabClass: number, item: ItemId): void {
     const { counters } = this.context
     counters.addClass(slabClass, ClassCounter.Reclaimed)
     if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
@@ -454,19 +499,27 @@ export class Space {
     }
   }
 
-  /** Drops an item that a walk over the memory, which holds no lock, has found dead; if that is what it is. */
-  reclaim(item: ItemId): void {
+  /**
+   * Drops an item that a walk over the memory, which holds no lock, has found dead; if that is what it is.
+   * @param isCounted whether `stats` are to show it
+   */
+  reclaim(item: ItemId, isCounted: boolean): void {
     const { context } = this
     // rubbish, perhaps, if the chunk has become something else in this moment; then no table holds it
     const hash = this.hashOf(item)
     context.stripes.take(hash)
-    if (this.table.holds(hash, item) && this.isDead(item)) {
-      const slabClass = this.classOf(item)
-      context.counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
-      if (!this.items.has(item, State.Fetched)) context.counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
+    if (this.table.holds(hash, item) && this.isLongDead(item)) {
+      if (isCounted) this.countCrawled(item)
       this.unlinkLocked(hash, item)
     }
     context.stripes.release(hash)
+  }
+
+  private countCrawled(item: ItemId): void {
+    const { counters } = this.context
+    const slabClass = this.classOf(item)
+    counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
+    if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
   /** How many items there are. */

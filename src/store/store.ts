@@ -14,6 +14,7 @@ import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
+import { Maintainer } from './maintainer.js'
 import { Mover } from './mover.js'
 import { Moves } from './moves.js'
 import { Rebalance, type ArenaParts } from './rebalance.js'
@@ -73,6 +74,13 @@ const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 const LAST_SECOND = 0x7fffffff
 /** A background walk over all memory takes about this many steps. */
 const SWEEP_STEPS = 600
+/**
+ * A walk begins so many seconds after the one before it began; the smaller number is for one that found more than one in
+ * SWEEP_FOUND_SHARE items dead. memcached's crawler waits as long.
+ */
+const SWEEP_SECONDS = 65
+const SWEEP_SECONDS_MIN = 5
+const SWEEP_FOUND_SHARE = 100
 const SWEEP_CHUNKS_MIN = 2000
 /** What the regions of a shard may lose by beginning on cache lines. */
 const REGION_SLACK = 8 * 64
@@ -105,13 +113,15 @@ export class Store {
   private readonly sweep: Sweep
   private readonly crawl: Sweep
   private isSweeping = false
+  /** When the walk under way, or the last one, began, and when the next is due; in store time. */
+  private sweepBegunAt = 0
+  private sweepDueAt = 0
   private isCrawling = false
   private readonly warmed = new Int32Array(WARMED_MAX)
   /** What `warm` has read, added up: of no meaning, but no compiler thinks the reads useless. */
   warmth = 0
-  /** What had been stored, and how often the settings of the lists had changed, when they were last in order. */
-  private storedAtBalance = 0
-  private changesAtBalance = 0
+  /** What keeps the lists of each shard in order. */
+  private readonly maintainers: readonly Maintainer[]
   /** The class at which the next step begins to put lists in order. */
   private balanceAt = 1
   /** Unix seconds at which store time was 0. */
@@ -152,6 +162,7 @@ export class Store {
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
       this.context, options.maxbytes)
     this.first = this.shards[0]!
+    this.maintainers = this.shards.map(({ items, slabs, lru, space }) => new Maintainer(items, slabs, lru, space, this.context))
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
     if (attached !== undefined) return
@@ -257,6 +268,7 @@ export class Store {
     context.stripes.releaseAll()
     // as memcached, which drops what is recent at once, so that a small cache shows its emptiness
     if (this.itemCount > 0 && this.carvedCount <= SWEEP_CHUNKS_MAX) this.sweepAllLocked()
+    else if (this.isEmpty) this.restartSweepLocked()
   }
 
   // Memory
@@ -300,16 +312,10 @@ export class Store {
    */
   balanceStep(): boolean {
     this.refreshTime()
-    this.counters.add(Counter.LruJuggles)
     this.rebalance.decide()
-    const stored = this.counters.sum(Counter.TotalItems)
-    const { changes } = this.tuning
-    // without new items and settings the lists stay as they are
-    if (stored === this.storedAtBalance && changes === this.changesAtBalance) return false
-    if (this.options.lruMaintainer && !this.balance()) return true
-    this.storedAtBalance = stored
-    this.changesAtBalance = changes
-    return false
+    if (!this.options.lruMaintainer) return false
+    this.counters.add(Counter.LruJuggles)
+    return !this.balance()
   }
 
   /** Goes on with a page that is moving between classes. @returns whether one is */
@@ -333,32 +339,51 @@ export class Store {
 
   private balanceClass(slabClass: number): number {
     let moves = 0
-    for (const { lru, slabs } of this.shards) {
-      if (slabs.get(slabClass, ClassWord.PageCount) === 0 || !slabs.tryLock(slabClass)) continue
-      moves += lru.balance(slabClass, this.context.now, BALANCE_MOVES)
-      slabs.unlock(slabClass)
-    }
+    for (const maintainer of this.maintainers) moves += maintainer.pass(slabClass, BALANCE_MOVES)
     return moves
   }
 
   /**
-   * Reclaims dead items, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls.
+   * Reclaims dead items wherever they are, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls;
+   * then it rests until the next walk is due.
    * @param milliseconds since the last step, for the pace that `lru_crawler sleep` sets
    */
   sweepStep(milliseconds: number): void {
     this.refreshTime()
     const { context, crawler, sweep } = this
+    if (!this.isSweeping && !this.isSweepDue) return
+    if (!this.isSweeping) this.beginSweep()
     if (this.isEmptySince(context.generation)) return
-    if (!this.isSweeping) sweep.begin(ClassSet.all, crawler.tocrawl)
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX, crawler.itemsIn(milliseconds))
     this.isSweeping = !sweep.step(chunks)
-    if (this.isSweeping) return
+    if (!this.isSweeping) this.endSweep()
+  }
+
+  /** As in memcached it is the maintainer that has somebody look; what a flush has left is looked for in any case. */
+  private get isSweepDue(): boolean {
+    const { context } = this
+    return context.sweptGeneration !== context.generation || (this.options.lruMaintainer && context.now >= this.sweepDueAt)
+  }
+
+  private beginSweep(): void {
+    const { context } = this
+    this.isSweeping = true
+    this.sweepBegunAt = context.now
+    this.sweepDueAt = context.now + SWEEP_SECONDS
     this.counters.add(Counter.CrawlerStarts)
+    this.sweep.begin(ClassSet.all, this.crawler.tocrawl)
+    this.locks.take(this.lock)
+    context.sweepGeneration = context.generation
+    this.locks.release(this.lock)
+  }
+
+  private endSweep(): void {
+    const { context, sweep } = this
+    if (sweep.hasFound(SWEEP_FOUND_SHARE)) this.sweepDueAt = this.sweepBegunAt + SWEEP_SECONDS_MIN
     if (!sweep.isWhole) return
     this.locks.take(this.lock)
     context.sweptGeneration = context.sweepGeneration
-    context.sweepGeneration = context.generation
     this.locks.release(this.lock)
   }
 
@@ -375,6 +400,7 @@ export class Store {
   /** Whether nothing is stored; if `generation` is still the current one then, the walk under way is as good as done. */
   private isEmptySince(generation: number): boolean {
     if (!this.isEmpty) return false
+    this.isSweeping = false
     this.locks.take(this.lock)
     if (generation === this.context.generation) this.restartSweepLocked()
     this.locks.release(this.lock)
@@ -389,7 +415,7 @@ export class Store {
   }
 
   private sweepAllLocked(): void {
-    const sweep = new Sweep(this.shards, this.context)
+    const sweep = new Sweep(this.shards, this.context, false)
     while (!sweep.step(SWEEP_CHUNKS_MAX));
     this.restartSweepLocked()
   }

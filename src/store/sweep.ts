@@ -15,8 +15,9 @@ export class Sweep {
   private readonly parts: readonly ShardSweep[]
   private at = 0
 
-  constructor(shards: readonly Shard[], context: StoreContext) {
-    this.parts = shards.map(shard => new ShardSweep(shard, context))
+  /** @param isCounted whether `stats` show what it looks at and reclaims, as work of the crawler */
+  constructor(shards: readonly Shard[], context: StoreContext, isCounted = true) {
+    this.parts = shards.map(shard => new ShardSweep(shard, context, isCounted))
   }
 
   /** Begins a walk. @param tocrawl how many items it looks at in each class, 0 for all */
@@ -33,11 +34,19 @@ export class Sweep {
 
   /** Whether the walk left nothing out so far. */
   get isWhole(): boolean { return this.parts.every(part => part.isWhole) }
+
+  /** Whether more than one in `share` of the items that the walk looked at were dead. */
+  hasFound(share: number): boolean {
+    return this.parts.reduce((sum, { found }) => sum + found, 0) * share > this.parts.reduce((sum, { seen }) => sum + seen, 0)
+  }
 }
 
 class ShardSweep {
   /** Whether no item was left out. */
   isWhole = true
+  /** The items that were looked at, and those of them that were dead. */
+  seen = 0
+  found = 0
   private classes = ClassSet.all
   private tocrawl = 0
   private slabClass = 1
@@ -49,7 +58,7 @@ class ShardSweep {
   private readonly resumePages = new Int32Array(Size.Classes)
   private readonly resumeIndexes = new Int32Array(Size.Classes)
 
-  constructor(private readonly shard: Shard, private readonly context: StoreContext) {
+  constructor(private readonly shard: Shard, private readonly context: StoreContext, private readonly isCounted: boolean) {
     this.page = shard.arena.firstPage
     this.resumePages.fill(this.page)
   }
@@ -58,6 +67,7 @@ class ShardSweep {
     this.classes = classes
     this.tocrawl = tocrawl
     this.isWhole = classes === ClassSet.all
+    this.seen = this.found = 0
     this.enter(1)
   }
 
@@ -114,9 +124,11 @@ class ShardSweep {
     const slabClass = space.classOf(chunk)
     if (!this.classes.has(slabClass)) return
     this.looked++
-    this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
-    if (!space.isDead(chunk)) return
-    space.reclaim(chunk)
+    this.seen++
+    if (this.isCounted) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
+    if (!space.isLongDead(chunk)) return
+    this.found++
+    space.reclaim(chunk, this.isCounted)
     this.left -= RECLAIM_COST
   }
 }

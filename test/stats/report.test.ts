@@ -86,7 +86,12 @@ t.test('ages are those of the items longest unused', async t => {
   }
   host.clock.advance(5)
   const during = await statsOf(host, 'items')
-  t.equal(during('items:1:age_hot'), 5, 'the fifth of them that came last')
+  t.equal(during('items:1:age_hot'), 0, 'all of them are too old for HOT')
   t.equal(during('items:1:age'), 10)
   t.equal(during('items:1:age_warm'), 0)
+  await client.send(Buffer.from('set new 0 0 1\r\nv\r\n'))
+  host.clock.advance(1)
+  const later = await statsOf(host, 'items')
+  t.equal(later('items:1:age_hot'), 1)
+  t.equal(later('items:1:age'), 11)
 })

@@ -186,3 +186,136 @@ t.test('with one list an item that is written over goes to the head, as a new on
   }
   subject.verify()
 })
+
+const counted = ({ store }: StoreUnderTest, counter: ClassCounter): number => store.counters.sumClasses(counter)
+
+/** Items of just the same size, k1000 and so on. */
+function fillAlike(subject: StoreUnderTest, count: number, exptime = 0, prefix = 'k'): void {
+  for (let n = 1000; n < 1000 + count; n++) subject.put(Mode.Set, `${prefix}${n}`, bytesOf(n, VALUE_BYTES), 0, exptime)
+}
+
+/** As often as the lists take until they are in order. */
+function maintain({ store }: StoreUnderTest): void { while (store.balanceStep()); }
+
+t.test('HOT and WARM give up what is too much for a class that is nearly empty', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'alone', bytesOf(1, VALUE_BYTES))
+  maintain(subject)
+  t.same(lengths(subject), { hot: 0, warm: 0, cold: 1, temp: 0 })
+  t.equal(counted(subject, ClassCounter.MovesToCold), 1)
+  fillAlike(subject, 10)
+  maintain(subject)
+  t.same(lengths(subject), { hot: 2, warm: 0, cold: 9, temp: 0 })
+  t.equal(counted(subject, ClassCounter.MovesToCold), 9)
+  subject.verify()
+})
+
+t.test('HOT gives up what is older than it may be, though nothing is stored any more', async t => {
+  const subject = new StoreUnderTest()
+  fillAlike(subject, 100)
+  maintain(subject)
+  t.equal(lengths(subject).hot, 20)
+  subject.clock.advance(2)
+  maintain(subject)
+  t.same(lengths(subject), { hot: 0, warm: 0, cold: 100, temp: 0 })
+  t.equal(counted(subject, ClassCounter.MovesToCold), 100)
+  subject.verify()
+})
+
+t.test('an item that was hit twice goes from the tail of HOT or COLD to WARM, and rather than leave that to its head', async t => {
+  const subject = new StoreUnderTest({ warmLruPct: 1 })
+  fillAlike(subject, 100)
+  const hitTwice = (key: string): void => { for (let hits = 0; hits < 2; hits++) subject.get(key) }
+  hitTwice('k1000')
+  maintain(subject)
+  t.same(lengths(subject), { hot: 20, warm: 1, cold: 79, temp: 0 })
+  t.equal(counted(subject, ClassCounter.MovesToWarm), 1, 'k1000, from HOT')
+  subject.get('k1000')
+  hitTwice('k1001')
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.MovesToWarm), 2, 'k1001, from COLD')
+  t.equal(counted(subject, ClassCounter.MovesWithinLru), 1, 'k1000, to the head')
+  t.equal(counted(subject, ClassCounter.MovesToCold), 80, 'so that it was k1001 that had to leave')
+  t.same(lengths(subject), { hot: 20, warm: 1, cold: 79, temp: 0 })
+  subject.get('k1002')
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.MovesToWarm), 2, 'one hit is not enough')
+  subject.verify()
+})
+
+t.test('a canary that was read twice survives a flood of new keys and is counted', async t => {
+  for (const before of [0, 2000]) {
+    const subject = new StoreUnderTest({ maxbytes: 4 * MIB })
+    subject.put(Mode.Set, 'canary', bytesOf(1, VALUE_BYTES))
+    fill(subject, before)
+    for (let hits = 0; hits < 2; hits++) t.ok(subject.get('canary'))
+    for (let wave = 0; wave < 5; wave++) {
+      fill(subject, 1000, 0, `wave${wave} `)
+      subject.store.balanceStep()
+    }
+    t.ok(counted(subject, ClassCounter.Evicted) > 1000)
+    t.ok(subject.get('canary'))
+    t.equal(counted(subject, ClassCounter.MovesToWarm), 1)
+    subject.verify()
+  }
+})
+
+t.test('what is dead at the tail of any list is reclaimed by the maintainer, not what is behind an item that lives', async t => {
+  const subject = new StoreUnderTest({ tempLru: true, temporaryTtl: 3 })
+  fillAlike(subject, 5, 3, 's')
+  fillAlike(subject, 20, 5, 'c')
+  subject.put(Mode.Set, 'alive', bytesOf(1, VALUE_BYTES))
+  fillAlike(subject, 9, 5, 'b')
+  maintain(subject)
+  // TEMP has its part in what the shares are reckoned from
+  t.same(lengths(subject), { hot: 7, warm: 0, cold: 23, temp: 5 })
+  subject.clock.advance(5)
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.Reclaimed), 5, 'those of TEMP; the others ended just now')
+  subject.clock.advance(1)
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.Reclaimed), 5 + 20)
+  t.equal(counted(subject, ClassCounter.ExpiredUnfetched), 5 + 20)
+  t.equal(counted(subject, ClassCounter.CrawlerReclaimed), 0)
+  t.same(lengths(subject), { hot: 0, warm: 0, cold: 10, temp: 0 }, 'as old as what is in COLD, the others had left HOT before')
+  subject.verify()
+})
+
+t.test('what is dead at a tail but still read goes when its last reader does', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', bytesOf(1, VALUE_BYTES), 0, 5)
+  const borrowed = subject.borrow('k')
+  subject.clock.advance(6)
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.Reclaimed), 1)
+  t.equal(subject.store.itemCount, 0)
+  t.same(borrowed?.read(), bytesOf(1, VALUE_BYTES))
+  subject.verify(1)
+  borrowed?.end()
+  subject.verify()
+})
+
+t.test('with one list each allocation reclaims some of what is dead at the tail, and nobody else does', async t => {
+  const subject = new StoreUnderTest({ lruSegmented: false, lruMaintainer: false })
+  fill(subject, 10, 5)
+  subject.clock.advance(6)
+  subject.store.balanceStep()
+  for (let step = 0; step < 10; step++) subject.store.sweepStep(100)
+  t.equal(subject.store.itemCount, 10)
+  for (const reclaimed of [5, 10, 10]) {
+    subject.put(Mode.Set, 'new', bytesOf(1, VALUE_BYTES))
+    t.equal(counted(subject, ClassCounter.Reclaimed), reclaimed)
+  }
+  t.equal(counted(subject, ClassCounter.CrawlerReclaimed), 0)
+  subject.verify()
+})
+
+t.test('what a flush drops at once counts for nobody', async t => {
+  const subject = new StoreUnderTest()
+  fill(subject, 10)
+  subject.store.flush(0)
+  t.equal(subject.store.itemCount, 0)
+  for (const counter of [ClassCounter.Reclaimed, ClassCounter.CrawlerReclaimed, ClassCounter.CrawlerChecked, ClassCounter.ExpiredUnfetched]) {
+    t.equal(counted(subject, counter), 0)
+  }
+})
