@@ -12,8 +12,10 @@ import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
 import { readCertificates, type Certificates } from './net/certificates.js'
 import { isSharedByDescriptor } from './net/descriptor.js'
+import { type WriteWay } from './net/handle.js'
 import { type ServerAddress } from './net/listeners.js'
 import { Places } from './net/places.js'
+import { proveQuickWay } from './net/proof.js'
 import { Shares } from './net/shares.js'
 import { checkOptions, completeOptions, embeddingProblems, type Options } from './options.js'
 import { type Host } from './protocol/host.js'
@@ -51,7 +53,7 @@ export interface Prepared {
 export { type ServerAddress } from './net/listeners.js'
 
 /** Of what workers start from, what stays the same however often they do. */
-type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares'>
+type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares' | 'quickWay'>
 
 export class Server {
   readonly options: Options
@@ -148,8 +150,9 @@ export class Server {
     this.state = 'listening'
     if (this.live.verbosity > 1) this.logClasses()
     try {
-      if (this.shared === undefined) await this.thread.open()
-      else await this.openWorkers(this.shared)
+      const quickWay = this.proveQuickWay()
+      if (this.shared === undefined) await quickWay.then(() => this.thread.open())
+      else await this.openWorkers(this.shared, quickWay)
       if (this.isClosed) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
     } catch (cause) {
       await this.undoListen()
@@ -158,6 +161,12 @@ export class Server {
     }
     this.startBackground()
     this.thread.startTimers()
+  }
+
+  private async proveQuickWay(): Promise<WriteWay | undefined> {
+    const { way, problem } = await proveQuickWay()
+    if (way === undefined && this.live.verbosity > 0) this.log(`clients are served through streams, which is slower: ${problem}`)
+    return way
   }
 
   /** As soon as there is somebody to serve, whether he comes by a listener or is handed in. */
@@ -171,17 +180,17 @@ export class Server {
     })
   }
 
-  private async openWorkers(shared: LastingParts): Promise<void> {
+  private async openWorkers(shared: LastingParts, quickWay: Promise<WriteWay | undefined>): Promise<void> {
     if (shared.time !== undefined) this.timers.push(mirror(this.machineClock, new Float64Array(shared.time)))
     const { credentials, certificates } = this.thread
     const { threads } = this.options
     const parts: SharedParts = {
       ...shared,
       // they may have been read again since the server was made
-      users: credentials?.users, certificates,
+      users: credentials?.users, certificates, quickWay: undefined,
       shares: isSharedByDescriptor(this.options) ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
     }
-    this.pool = new Pool(parts, {
+    const pool = this.pool = new Pool(parts, {
       log: line => this.logOf(line),
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
       certificatesRead: certificates => this.useCertificates(certificates),
@@ -189,7 +198,9 @@ export class Server {
       moveAsked: () => this.background.move(),
       died: (thread, error) => this.failed(error, thread),
     }, this.prepared.workers ?? [])
-    this.thread.know(await this.pool.open())
+    // they load while it is proven
+    pool.useQuickWay(await quickWay)
+    this.thread.know(await pool.open())
   }
 
   /** The table of classes, as memcached prints it with -vv, in the sizes that `stats slabs` tells. */

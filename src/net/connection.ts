@@ -8,7 +8,7 @@ import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Held } from '../protocol/output.js'
 import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
-import { descriptorOf, HandleWriter, readInto, type Reader } from './handle.js'
+import { descriptorOf, takeQuickly, type Reader } from './handle.js'
 import { PlaceState, type Places } from './places.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
@@ -61,8 +61,8 @@ export class Connection implements Peer, Reader {
     this.id = descriptorOf(stream)
     this.session = new Session(host, protocol, this)
     const isPlain = entry.isAccepted && stream instanceof Socket && !(stream instanceof TLSSocket)
-    const quick = isPlain && readInto(stream, this) ? stream : undefined
-    this.writer = (quick && HandleWriter.on(quick, this.drained)) ?? new StreamWriter(stream, this.drained)
+    const quick = isPlain ? takeQuickly(stream, this, this.drained, what => this.quickHasBroken(what)) : undefined
+    this.writer = quick ?? new StreamWriter(stream, this.drained)
     stream.on('close', () => this.closed())
     // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
     stream.on('error', () => {
@@ -74,6 +74,10 @@ export class Connection implements Peer, Reader {
     stream.allowHalfOpen = true
     stream.on('end', () => this.ended())
     stream.resume()
+  }
+
+  private quickHasBroken(what: string): void {
+    if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${what}`)
   }
 
   /** Does something with the session. Where that breaks an invariant, it is for the host to know. */

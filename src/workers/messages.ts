@@ -2,6 +2,7 @@
 // common lies in memory that they share.
 import { type Users } from '../credentials.js'
 import { type Certificates } from '../net/certificates.js'
+import { type WriteWay } from '../net/handle.js'
 import { type Options } from '../options.js'
 import { type SharedStore } from '../store/store.js'
 import { type Opened } from '../thread.js'
@@ -24,6 +25,8 @@ export interface SharedParts {
   readonly startedAt: number
   readonly users: Users | undefined
   readonly certificates: Certificates | undefined
+  /** How sockets are written to, see proof.ts; undefined: as streams, as far as is known. */
+  readonly quickWay: WriteWay | undefined
 }
 
 /** The first thing that a worker is told; `thread` counts from 1. */
@@ -48,6 +51,7 @@ export type Notice =
   | { readonly do: 'admit' }
   | { readonly do: 'use certificates'; readonly certificates: Certificates }
   | { readonly do: 'use users'; readonly users: Users }
+  | { readonly do: 'use quick way'; readonly quickWay: WriteWay | undefined }
 
 /** The answer to a task. */
 export interface Done {

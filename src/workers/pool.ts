@@ -5,6 +5,7 @@ import { type Worker } from 'node:worker_threads'
 import { type Users } from '../credentials.js'
 import { MemslabError } from '../errors.js'
 import { type Certificates } from '../net/certificates.js'
+import { type WriteWay } from '../net/handle.js'
 import { maskFiles } from '../net/listen.js'
 import { Shares } from '../net/shares.js'
 import { type Opened } from '../thread.js'
@@ -118,6 +119,12 @@ export class Pool {
   useUsers(users: Users): void {
     this.parts = { ...this.parts, users }
     this.notify({ do: 'use users', users })
+  }
+
+  /** What has been proven in this thread goes for all. */
+  useQuickWay(quickWay: WriteWay | undefined): void {
+    this.parts = { ...this.parts, quickWay }
+    this.notify({ do: 'use quick way', quickWay })
   }
 
   private notify(notice: Notice, except?: unknown): void {

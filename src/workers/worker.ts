@@ -6,6 +6,7 @@ import { GuardedClock, MirroredClock, MovableClock, SystemClock } from '../clock
 import { Epitaph } from '../epitaph.js'
 import { assert, InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
+import { useQuickWay } from '../net/handle.js'
 import { Places } from '../net/places.js'
 import { Shares } from '../net/shares.js'
 import { Prefixes } from '../stats/prefixes.js'
@@ -25,6 +26,7 @@ port.on('message', (message: WorkerParts | NumberedTask | Notice) => {
 })
 
 function begin(parts: WorkerParts): void {
+  useQuickWay(parts.quickWay)
   thread = makeThread(parts)
   thread.startTimers()
   tell({ tell: 'ready' })
@@ -109,6 +111,7 @@ function take(thread: Thread, notice: Notice): void {
     case 'admit': return thread.admitWaiting()
     case 'use certificates': return thread.useCertificates(notice.certificates)
     case 'use users': return thread.useUsers(notice.users)
+    case 'use quick way': return useQuickWay(notice.quickWay)
     default: throw new InvariantError(`a worker is told what it does not know: ${JSON.stringify(notice)}`)
   }
 }

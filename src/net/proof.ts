@@ -1,0 +1,212 @@
+// The proof that sockets can be read and written without their streams, see handle.ts. Node does not document what that
+// takes, so it is tried once in each process, on a pair of sockets of its own, before anybody is served so: reads, a small
+// write, writes that the kernel does not take whole, and an end in the middle of one. Whatever is not as expected, or does
+// not come, means that there is no quick way; nothing is thrown. The pair needs no network and leaves no file. All that
+// happens on it happens in this process, so waiting is counted in turns of the event loop: a slow machine needs no more.
+import { randomBytes } from 'node:crypto'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { handleOf, learnWay, takeQuickly, useQuickWay, type Reader, type WriteWay } from './handle.js'
+import { type Writer } from './writer.js'
+
+/** An environment variable: if it is 1, all clients are served through streams. For tests, and should the proof be wrong. */
+const SWITCH = 'MEMSLAB_STREAMS'
+
+/** Many times what anything here takes. */
+const TURNS_MAX = 1000
+/** What the kernel does not take whole, of which it takes 208 KiB unless told otherwise; and how often it is written. */
+const LARGE_BYTES = 256 * 1024
+const LARGE_WRITES_MAX = 64
+
+/** What has come of the proof. */
+export interface Proof {
+  /** Undefined: streams have to be used. */
+  readonly way: WriteWay | undefined
+  /** Why there is no quick way; nothing if there is. */
+  readonly problem: string
+}
+
+/** Two ends of one connection. What comes to `near`, which was accepted, is not read yet. */
+export interface Pair { readonly near: Socket; readonly far: Socket }
+
+let proof: Promise<Proof> | undefined
+
+/** Proves the quick way, in the first call, and has this thread use it. Does not reject. */
+export function proveQuickWay(): Promise<Proof> { return proof ??= proveOnce() }
+
+async function proveOnce(): Promise<Proof> {
+  if (process.env[SWITCH] === '1') return { way: undefined, problem: `${SWITCH} is 1` }
+  const proof = await prove(openPair)
+  useQuickWay(proof.way)
+  return proof
+}
+
+/** Tries it on a pair, which is closed then. Does not reject. */
+export async function prove(open: () => Promise<Pair>): Promise<Proof> {
+  try {
+    const { near, far } = await open()
+    for (const socket of [near, far]) socket.on('error', () => {})
+    try {
+      return { way: await new Trial(near, far).run(), problem: '' }
+    } finally {
+      await close(near, far)
+    }
+  } catch (error) {
+    return { way: undefined, problem: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function close(...sockets: Socket[]): Promise<void> {
+  for (const socket of sockets) socket.destroy()
+  await until(() => sockets.every(({ closed }) => closed), 'sockets do not close')
+}
+
+async function openPair(): Promise<Pair> {
+  let [near, failure]: [Socket | undefined, Error | undefined] = [undefined, undefined]
+  const fail = (error: Error): void => { failure ??= error }
+  const listener = createServer({ pauseOnConnect: true }, socket => { near = socket }).on('error', fail)
+  try {
+    const path = privatePath()
+    // exclusive: not by way of another process, where this is one of a cluster
+    listener.listen({ path, exclusive: true })
+    await until(() => listener.listening || failure !== undefined, 'no socket opens')
+    const far = connect(path).on('error', fail)
+    await until(() => near !== undefined || failure !== undefined, 'nobody can connect')
+    if (near === undefined) throw failure ?? new Error('nobody has connected')
+    return { near, far }
+  } finally {
+    listener.close()
+  }
+}
+
+/** Where a Unix socket of this process alone can be: on Linux that need be no file, and elsewhere it goes as it is closed. */
+function privatePath(): string {
+  const name = `memslab-${process.pid}-${randomBytes(8).toString('hex')}`
+  if (process.platform === 'linux') return `\0${name}`
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name)
+}
+
+/** @throws Error whose message is `otherwise` if it does not come to hold */
+async function until(holds: () => boolean, otherwise: string): Promise<void> {
+  for (let turns = 0; !holds(); turns++) {
+    if (turns === TURNS_MAX) throw new Error(otherwise)
+    await turn()
+  }
+}
+
+function check(holds: boolean, otherwise: string): asserts holds {
+  if (!holds) throw new Error(otherwise)
+}
+
+/** What is done to a pair. Each step throws an Error that says what is not as expected. */
+class Trial {
+  private readonly reader = new TwoPlaces()
+  private readonly received: Buffer[] = []
+  private writtenCount = 0
+
+  constructor(private readonly near: Socket, private readonly far: Socket) {
+    far.on('data', (chunk: Buffer) => { this.received.push(chunk) })
+  }
+
+  async run(): Promise<WriteWay> {
+    const way = await this.learn()
+    let broken = ''
+    const writer = takeQuickly(this.near, this.reader, () => { this.writtenCount++ }, what => { broken = what }, way)
+    check(writer !== undefined, 'a socket is not as it is known')
+    try {
+      await this.read()
+      await this.writeSmall(writer)
+      await this.writeLarge(writer)
+      await this.endInTheMiddle(writer)
+    } catch (error) { throw broken === '' ? error : new Error(broken) }
+    return way
+  }
+
+  private async learn(): Promise<WriteWay> {
+    let way: WriteWay | undefined
+    const handle = handleOf(this.near)
+    check(handle !== undefined, 'a socket has no handle as it is known')
+    learnWay(handle, learned => { way = learned })
+    this.near.write(Buffer.from('first'))
+    await this.arrives([Buffer.from('first')], 'what a stream writes')
+    check(way !== undefined, 'Node writes in a way that is not known')
+    return way
+  }
+
+  private async read(): Promise<void> {
+    this.near.resume()
+    for (const text of ['one', 'two', 'three']) {
+      this.far.write(text)
+      await until(() => this.reader.take(text), `what is read is not ${text}`)
+    }
+  }
+
+  private async writeSmall(writer: Writer): Promise<void> {
+    check(writer.write(Buffer.from('small')), 'a small write is not taken at once')
+    check(writer.writeMany([Buffer.from('in '), Buffer.from('parts')]), 'a small write of parts is not taken at once')
+    await this.arrives([Buffer.from('smallin parts')], 'a small write')
+    check(this.writtenCount === 0, 'a small write is said to be under way')
+  }
+
+  private async writeLarge(writer: Writer): Promise<void> {
+    const written = writeUntilHeld(writer)
+    const parts = [Buffer.from('behind '), Buffer.from('it')]
+    check(!writer.writeMany(parts), 'a write is taken at once though another one is under way')
+    await this.arrives([...written, ...parts], 'a large write')
+    await until(() => this.writtenCount > 0, 'a large write is never done')
+    check(this.writtenCount === 1, 'a large write is done twice')
+  }
+
+  private async endInTheMiddle(writer: Writer): Promise<void> {
+    this.far.pause()
+    this.near.allowHalfOpen = true
+    this.far.end()
+    await until(() => this.near.readableEnded, 'an end is not heard of')
+    writeUntilHeld(writer)
+    this.near.destroy()
+    await until(() => this.near.closed, 'a socket does not close')
+    await until(() => this.writtenCount === 2, 'a write that is broken off is never done')
+  }
+
+  /** @param what it is, and arrives as it was written */
+  private async arrives(expected: Buffer[], what: string): Promise<void> {
+    const all = Buffer.concat(expected)
+    await until(() => this.received.reduce((sum, { length }) => sum + length, 0) >= all.length, `${what} does not arrive`)
+    check(Buffer.concat(this.received.splice(0)).equals(all), `${what} arrives as something else`)
+  }
+}
+
+/** Writes until the kernel does not take all of it; answers what. */
+function writeUntilHeld(writer: Writer): Buffer[] {
+  const written: Buffer[] = []
+  for (let isTaken = true; isTaken;) {
+    check(written.length < LARGE_WRITES_MAX, 'whatever is written is taken at once')
+    const bytes = Buffer.alloc(LARGE_BYTES, written.length + 1)
+    written.push(bytes)
+    isTaken = writer.write(bytes)
+  }
+  return written
+}
+
+/** Has each read go to another place than the one before. */
+class TwoPlaces implements Reader {
+  private readonly places = [Buffer.alloc(16), Buffer.alloc(16)] as const
+  private place = 0
+  private text = ''
+
+  target(): Uint8Array { return this.places[this.place]! }
+
+  read(count: number): void {
+    this.text += this.places[this.place]!.toString('latin1', 0, count)
+    this.place = 1 - this.place
+  }
+
+  /** Whether this has come, and nothing else. */
+  take(text: string): boolean {
+    if (this.text !== text) return false
+    this.text = ''
+    return true
+  }
+}
