@@ -39,7 +39,7 @@ const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => strin
   // what was asked for; or where that is any free port, which one it is
   tcpport: ({ port, tcpPort }) => String(port === -1 ? tcpPort : port),
   udpport: ({ udpport, udpPort }) => String(udpport === -1 ? udpPort : udpport),
-  inter: ({ listen, socketPath }) => socketPath !== undefined ? 'NULL' : (listen.length > 0 ? listen : LOOPBACK).join(','),
+  inter: ({ listen, socketPath }) => listen.length === 0 && socketPath !== undefined ? 'NULL' : (listen.length > 0 ? listen : LOOPBACK).join(','),
   oldest: ({ oldest }) => String(oldest),
   evictions: ({ evictions }) => evictions ? 'on' : 'off',
   num_threads_per_udp: ({ listen, threads }) => String(listen.length > 1 ? 1 : threads),

@@ -1,5 +1,7 @@
 // TLS listeners: who is let in, what they are shown, and what becomes of those who do not behave.
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
@@ -94,6 +96,24 @@ t.test('certificates of clients are asked for as ssl_verify_mode says', async t 
       t.equal(statistics(tls.server).get('curr_connections'), 0)
     }
   }
+})
+
+t.test('without ssl_ca_cert no certificate of a client is trusted', async t => {
+  for (const [options, isOpen] of [[{ sslVerifyMode: 1 }, true], [{ sslVerifyMode: 2 }, false], [{ listen: [`mtls:${HOST}`] }, false]] as const) {
+    const tls = await start(t, { ...options, sslCaCert: undefined })
+    t.equal(await isServed(tls, {}), isOpen, JSON.stringify(options))
+    t.equal(await isServed(tls, known), false, JSON.stringify(options))
+  }
+})
+
+t.test('UDP beside TLS is not encrypted', async t => {
+  const { server, secure } = await start(t, { udpport: -1 })
+  await (await secure()).says('version\r\n', VERSION)
+  const socket = createSocket('udp4')
+  t.teardown(() => socket.close())
+  const answer = once(socket, 'message')
+  socket.send('\0\x01\0\0\0\x01\0\0version\r\n', server.udpPort, HOST)
+  t.equal(String((await answer)[0]), `\0\x01\0\0\0\x01\0\0${VERSION}`)
 })
 
 t.test('a listener may ask more of its clients than another, or nothing, or not encrypt', async t => {

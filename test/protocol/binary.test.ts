@@ -462,6 +462,11 @@ t.test('who is not a user is refused, and counted', async t => {
   t.equal(server.store.counters.sum(Counter.AuthErrors), wrong.length + 2)
 })
 
+t.test('where there are no users nobody is one', async t => {
+  const { connect } = await startSessions(t, { protocol: 'binary', sasl: true })
+  t.match(await ask(await connect(), auth(ANNA), packet(Opcode.Noop)), [{ status: Status.AuthFailure }, { status: Status.AuthFailure }])
+})
+
 t.test('STEP goes on only where AUTH was told to, until it succeeds', async t => {
   const { connect } = await startSasl(t)
   const { Success, AuthFailure, AuthContinue } = StatusNumbers
