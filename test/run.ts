@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os'
 
 import { runFile } from './support/job.js'
 import type { Result } from './support/job.js'
-import { endWithThisProcess } from './support/kin.js'
+import { ownMark } from './support/kin.js'
 import { inProject } from './support/places.js'
 
 /** More files at once disturb each other more than it saves time. */
@@ -31,13 +31,11 @@ async function main(words: readonly string[]): Promise<number> {
     process.exit(1)
   }
   process.once('SIGINT', summarizeEarly).once('SIGTERM', summarizeEarly)
-  const run = `${process.pid}-${Date.now()}`
-  endWithThisProcess(`${run}/`)
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < files.length) {
       const number = next++
-      const result = await runFile(files[number]!, `${run}/${number}`)
+      const result = await runFile(files[number]!, `${ownMark}/${number}`)
       results.push(result)
       console.log(lineOf(result))
     }

@@ -2,7 +2,7 @@
 // and prints TAP, so that every check appears in the report under its own name; it can be run by hand as well, against
 // any server: python3 test/clients/pymemcache_client.py 127.0.0.1:11211
 
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import type { Test } from 'tap'
 import { inProject } from '../support/places.js'
 import { spawnServer } from './server.js'
@@ -63,6 +63,20 @@ export async function runClientProgram(t: Test, program: ClientProgram): Promise
 
 function pathOf(file: string): string {
   return inProject(`test/clients/${file}`)
+}
+
+export interface Finished {
+  readonly code: number | string | undefined
+  readonly output: string
+}
+
+/** Runs a tool to its end; output is stdout as Latin-1, one character a byte. */
+export function runTool(command: string, args: readonly string[]): Promise<Finished> {
+  return new Promise(resolve => {
+    execFile(command, args, { encoding: 'latin1', maxBuffer: 2 ** 24 }, (error, output) => {
+      resolve({ code: error === null ? 0 : error.code ?? undefined, output })
+    })
+  })
 }
 
 /** For a test's `skip`: false where a command is in the PATH, otherwise the reason. */

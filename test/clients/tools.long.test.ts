@@ -1,43 +1,17 @@
-// The command-line tools that come with libmemcached and memcached: what people use to look into a running cache, and
-// two load generators that check what they read.
+// The command-line tools that come with libmemcached and memcached: what people use to look into a running cache, and a
+// load generator.
 
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import { Client } from '../support/client.js'
 import { realVersion, startReal } from '../support/real.js'
-import { skipWithout } from './programs.js'
+import { runTool as run, skipWithout, type Finished } from './programs.js'
 import { spawnServer, type SpawnedServer } from './server.js'
 import { saslOptions, skipWithoutUsers } from './users.js'
 
 const MEMCACHED_TOOL = '/usr/share/memcached/scripts/memcached-tool'
-
-// Its tests of `delete` in text are left out: they want an error for words after the key, where memcached 1.6.45 takes no notice.
-const TEXT = ['set', 'flush', 'add', 'replace', 'cas', 'incr', 'decr', 'append', 'prepend']
-const BINARY = ['quit', 'set', 'flush', 'add', 'replace', 'delete', 'get', 'getk', 'incr', 'decr', 'append', 'prepend']
-const CAPABILITIES = [
-  {
-    protocol: 'ascii', option: '-a',
-    names: ['version', 'quit', 'verbosity', 'get', 'gets', 'mget', 'stat', ...TEXT, ...TEXT.map(command => `${command} noreply`)]
-  },
-  { protocol: 'binary', option: '-b', names: ['noop', 'version', 'stat', ...BINARY, ...BINARY.map(command => `${command}q`)] }
-]
-
-interface Finished {
-  readonly code: number | string | undefined
-  readonly output: string
-}
-
-/** Runs a tool to its end; output is stdout as Latin-1, one character a byte. */
-function run(command: string, args: readonly string[]): Promise<Finished> {
-  return new Promise(resolve => {
-    execFile(command, args, { encoding: 'latin1', maxBuffer: 2 ** 24 }, (error, output) => {
-      resolve({ code: error === null ? 0 : error.code ?? undefined, output })
-    })
-  })
-}
 
 /** The servers of the tools, by how they are spoken to. */
 const servers = new Map<string, Promise<SpawnedServer>>()
@@ -121,25 +95,6 @@ root.test('memccp and memccat show a name and a password', { skip: skipWithout('
   t.same(await tool('memccat', 'secret', 'key'), { code: 0, output: 'value\n' })
   t.not((await tool('memccat', 'wrong', 'key')).code, 0)
 })
-
-for (const [protocol, ...option] of [['text'], ['binary', '-B']] as const) {
-  const name = `memcaslap reads back what it wrote, for 50,000 operations, ${protocol} protocol`
-  root.test(name, { skip: skipWithout('memcaslap') }, async t => {
-    const server = await spawnServer(t)
-    const { code, output } = await run('memcaslap', ['-s', server.address, '-T', '2', '-c', '16', '-x', '50000', '-v', '0.1', ...option])
-    t.equal(code, 0)
-    t.match(output, /get_misses: 0\n/)
-    t.match(output, /verify_misses: 0\nverify_failed: 0\n/)
-  })
-}
-
-for (const { protocol, option, names } of CAPABILITIES) {
-  root.test(`memccapable finds nothing wrong with the ${protocol} protocol`, { skip: skipWithout('memccapable') }, async t => {
-    const server = await spawnServer(t)
-    const { output } = await run('memccapable', [option, '-h', '127.0.0.1', '-p', String(server.port)])
-    for (const name of names) t.match(output, new RegExp(`${protocol} ${name} +\\[pass\\]`), name)
-  })
-}
 
 root.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
   const server = await spawnServer(t)

@@ -32,9 +32,13 @@ export interface Result {
   readonly cpuSeconds: number
 }
 
-/** @param mark nobody else's */
-export async function runFile(file: string, mark: string): Promise<Result> {
-  return await new Job(file, mark).run()
+/**
+ * @param file from the project's folder on
+ * @param mark nobody else's
+ * @param silenceMs how long it may be silent while nobody works
+ */
+export async function runFile(file: string, mark: string, silenceMs = SILENCE_MS_MAX): Promise<Result> {
+  return await new Job(file, mark, silenceMs).run()
 }
 
 class Job {
@@ -50,8 +54,8 @@ class Job {
   private readonly problems: string[] = []
   private readonly patience: Patience
 
-  constructor(private readonly file: string, private readonly mark: string) {
-    this.patience = new Patience(SILENCE_MS_MAX, mark)
+  constructor(private readonly file: string, private readonly mark: string, private readonly silenceMs: number) {
+    this.patience = new Patience(silenceMs, mark)
     const compiled = inProject(`dist-test/${file.replace(/\.ts$/, '.js')}`)
     const child = spawn(process.execPath, ['--enable-source-maps', compiled], {
       cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, [MARK]: mark, TAP_TIMEOUT: '0' },
@@ -86,7 +90,7 @@ class Job {
       await Promise.race([this.exited, sleep(this.patience.lookMs, undefined, { ref: false })])
       if (this.isOver) return
       this.cpuMs = Math.max(this.cpuMs, work(kin(this.mark))?.cpuMs ?? 0)
-      if (this.patience.isOver()) this.giveUp(`it was silent for ${SILENCE_MS_MAX / 1000} seconds in which nobody worked`)
+      if (this.patience.isOver()) this.giveUp(`it was silent for ${this.silenceMs / 1000} seconds in which nobody worked`)
       else if (this.cpuMs - this.cpuMsAtWord > SILENT_WORK_MS_MAX) this.giveUp(`it worked for ${SILENT_WORK_MS_MAX / 1000} seconds without a word`)
     }
   }

@@ -68,7 +68,7 @@ export function end(pids: readonly number[]): void {
 }
 
 /** Sees to it that nothing that bears a mark, or one that begins so, outlives this process: a shell waits for its end. */
-export function endWithThisProcess(mark: string): void {
+function endWithThisProcess(mark: string): void {
   if (process.platform !== 'linux') return
   const { [MARK]: _, ...env } = process.env
   // twice, as one that is being ended may just have started another

@@ -1,0 +1,5 @@
+import t from 'tap'
+
+import { isFirst, playWithThreads } from './threads.js'
+
+playWithThreads(t, name => !isFirst(name))
