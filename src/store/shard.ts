@@ -186,6 +186,7 @@ export class Shard {
   private overwriteLocked(item: ItemId, request: Request, valueAt: number): void {
     const { context, items, slabs } = this
     const slabClass = slabs.classAt(item)
+    if (!this.lru.settings.lruSegmented) this.reclaimFlat(slabClass)
     context.countSize(items, item, -1)
     if (items.valueBytes(item) !== request.valueBytes) this.resizeLocked(slabClass, item, request.valueBytes)
     items.rewrite(item, request.flags, request.expiresAt)
@@ -200,6 +201,13 @@ export class Shard {
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
+  }
+
+  /** As an allocation does, which is saved here. It comes before the item may be given an end that lies in the past. */
+  private reclaimFlat(slabClass: number): void {
+    this.slabs.lock(slabClass)
+    this.space.reclaimFlatLocked(slabClass)
+    this.slabs.unlock(slabClass)
   }
 
   private resizeLocked(slabClass: number, item: ItemId, valueBytes: number): void {

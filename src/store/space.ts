@@ -24,7 +24,7 @@ const HELD_UP_TRIES = 100
 const HELD_UP_MS = 1
 /** How many items an eviction may move between lists on its way. */
 const BALANCE_STEPS = 5
-/** Where there is one list, nobody but allocations looks at its tail: how many dead items each of them reclaims there. */
+/** Where there is one list, only those who store look at its tail: how many dead items each of them reclaims there. */
 const FLAT_RECLAIMS = 5
 
 /** What an item was that made room: nothing, one that was dead anyway, or one that somebody might still have asked for. */
@@ -196,7 +196,7 @@ export class Space {
     const { slabs } = this
     this.isHeldUp = false
     slabs.lock(slabClass)
-    if (!this.lru.settings.lruSegmented) this.reclaimTailLocked(slabClass, Segment.Cold, FLAT_RECLAIMS)
+    if (!this.lru.settings.lruSegmented) this.reclaimFlatLocked(slabClass)
     let chunk = slabs.takeLocked(slabClass)
     for (let tries = 1; chunk === NO_ITEM && this.makeRoomLocked(slabClass); tries++) {
       chunk = slabs.takeLocked(slabClass)
@@ -293,6 +293,9 @@ export class Space {
     return reclaimed
   }
 
+  /** Where there is one list, whoever stores in a class, whose lock is held, reclaims some of what is dead at its tail. */
+  reclaimFlatLocked(slabClass: number): void { this.reclaimTailLocked(slabClass, Segment.Cold, FLAT_RECLAIMS) }
+
   private tryReclaimLocked(slabClass: number, item: ItemId): boolean {
     const { context, items } = this
     const hash = this.hashOf(item)
@@ -312,9 +315,9 @@ export class Space {
     return isLongDead
   }
 
-  private countReclaimed(slabClass: number, item: ItemId): void {
+  private countReclaimed(slabClass: number, item: ItemId, counter = ClassCounter.Reclaimed): void {
     const { counters } = this.context
-    counters.addClass(slabClass, ClassCounter.Reclaimed)
+    counters.addClass(slabClass, counter)
     if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
@@ -501,25 +504,18 @@ export class Space {
 
   /**
    * Drops an item that a walk over the memory, which holds no lock, has found dead; if that is what it is.
-   * @param isCounted whether `stats` are to show it
+   * @param counter what it counts as
    */
-  reclaim(item: ItemId, isCounted: boolean): void {
+  reclaim(item: ItemId, counter: ClassCounter.CrawlerReclaimed | ClassCounter.Reclaimed): void {
     const { context } = this
     // rubbish, perhaps, if the chunk has become something else in this moment; then no table holds it
     const hash = this.hashOf(item)
     context.stripes.take(hash)
     if (this.table.holds(hash, item) && this.isLongDead(item)) {
-      if (isCounted) this.countCrawled(item)
+      this.countReclaimed(this.classOf(item), item, counter)
       this.unlinkLocked(hash, item)
     }
     context.stripes.release(hash)
-  }
-
-  private countCrawled(item: ItemId): void {
-    const { counters } = this.context
-    const slabClass = this.classOf(item)
-    counters.addClass(slabClass, ClassCounter.CrawlerReclaimed)
-    if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
   /** How many items there are. */

@@ -351,36 +351,39 @@ export class Store {
   sweepStep(milliseconds: number): void {
     this.refreshTime()
     const { context, crawler, sweep } = this
-    if (!this.isSweeping && !this.isSweepDue) return
-    if (!this.isSweeping) this.beginSweep()
-    if (this.isEmptySince(context.generation)) return
+    if (!this.isSweeping) this.beginSweepIfDue()
+    if (!this.isSweeping || this.isEmptySince(context.generation)) return
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX, crawler.itemsIn(milliseconds))
     this.isSweeping = !sweep.step(chunks)
     if (!this.isSweeping) this.endSweep()
   }
 
-  /** As in memcached it is the maintainer that has somebody look; what a flush has left is looked for in any case. */
-  private get isSweepDue(): boolean {
+  /**
+   * The crawler's walk is due from time to time, if there is a maintainer. Another is when a flush has left dead items: all
+   * of them would be last in their lists soon, and count as if they were.
+   */
+  private beginSweepIfDue(): void {
     const { context } = this
-    return context.sweptGeneration !== context.generation || (this.options.lruMaintainer && context.now >= this.sweepDueAt)
-  }
-
-  private beginSweep(): void {
-    const { context } = this
+    const isCrawl = this.options.lruMaintainer && context.now >= this.sweepDueAt
+    if (!isCrawl && context.sweptGeneration === context.generation) return
+    if (isCrawl) this.beginCrawl()
     this.isSweeping = true
-    this.sweepBegunAt = context.now
-    this.sweepDueAt = context.now + SWEEP_SECONDS
-    this.counters.add(Counter.CrawlerStarts)
-    this.sweep.begin(ClassSet.all, this.crawler.tocrawl)
+    this.sweep.begin(ClassSet.all, isCrawl ? this.crawler.tocrawl : 0, isCrawl)
     this.locks.take(this.lock)
     context.sweepGeneration = context.generation
     this.locks.release(this.lock)
   }
 
+  private beginCrawl(): void {
+    this.sweepBegunAt = this.context.now
+    this.sweepDueAt = this.context.now + SWEEP_SECONDS
+    this.counters.add(Counter.CrawlerStarts)
+  }
+
   private endSweep(): void {
     const { context, sweep } = this
-    if (sweep.hasFound(SWEEP_FOUND_SHARE)) this.sweepDueAt = this.sweepBegunAt + SWEEP_SECONDS_MIN
+    if (sweep.isCrawl && sweep.hasFound(SWEEP_FOUND_SHARE)) this.sweepDueAt = this.sweepBegunAt + SWEEP_SECONDS_MIN
     if (!sweep.isWhole) return
     this.locks.take(this.lock)
     context.sweptGeneration = context.sweepGeneration
@@ -391,7 +394,7 @@ export class Store {
   crawlStep(milliseconds: number): boolean {
     this.refreshTime()
     const { crawl, crawler } = this
-    if (!this.isCrawling) crawl.begin(crawler.classes, crawler.tocrawl)
+    if (!this.isCrawling) crawl.begin(crawler.classes, crawler.tocrawl, true)
     this.isCrawling = !crawl.step(Math.min(CRAWL_CHUNKS_MAX, crawler.itemsIn(milliseconds)))
     if (!this.isCrawling) crawler.end()
     return !this.isCrawling
@@ -415,7 +418,8 @@ export class Store {
   }
 
   private sweepAllLocked(): void {
-    const sweep = new Sweep(this.shards, this.context, false)
+    const sweep = new Sweep(this.shards, this.context)
+    sweep.begin(ClassSet.all, 0, false)
     while (!sweep.step(SWEEP_CHUNKS_MAX));
     this.restartSweepLocked()
   }

@@ -14,16 +14,22 @@ const RECLAIM_COST = 5
 export class Sweep {
   private readonly parts: readonly ShardSweep[]
   private at = 0
+  /** Whether this walk is one of the crawler: then what it looks at and reclaims counts as the crawler's. */
+  isCrawl = true
 
-  /** @param isCounted whether `stats` show what it looks at and reclaims, as work of the crawler */
-  constructor(shards: readonly Shard[], context: StoreContext, isCounted = true) {
-    this.parts = shards.map(shard => new ShardSweep(shard, context, isCounted))
+  constructor(shards: readonly Shard[], context: StoreContext) {
+    this.parts = shards.map(shard => new ShardSweep(shard, context))
   }
 
-  /** Begins a walk. @param tocrawl how many items it looks at in each class, 0 for all */
-  begin(classes: ClassSet, tocrawl: number): void {
+  /**
+   * Begins a walk.
+   * @param tocrawl how many items it looks at in each class, 0 for all
+   * @param isCrawl see there; if it is none, what it finds counts as found at the tails of the lists
+   */
+  begin(classes: ClassSet, tocrawl: number, isCrawl: boolean): void {
     this.at = 0
-    for (const part of this.parts) part.begin(classes, Math.ceil(tocrawl / this.parts.length))
+    this.isCrawl = isCrawl
+    for (const part of this.parts) part.begin(classes, Math.ceil(tocrawl / this.parts.length), isCrawl)
   }
 
   /** Looks at up to `chunksMax` chunks, fewer where there is much to reclaim. True when the walk has come to its end. */
@@ -49,6 +55,7 @@ class ShardSweep {
   found = 0
   private classes = ClassSet.all
   private tocrawl = 0
+  private isCrawl = true
   private slabClass = 1
   private page: number
   private index = 0
@@ -58,12 +65,13 @@ class ShardSweep {
   private readonly resumePages = new Int32Array(Size.Classes)
   private readonly resumeIndexes = new Int32Array(Size.Classes)
 
-  constructor(private readonly shard: Shard, private readonly context: StoreContext, private readonly isCounted: boolean) {
+  constructor(private readonly shard: Shard, private readonly context: StoreContext) {
     this.page = shard.arena.firstPage
     this.resumePages.fill(this.page)
   }
 
-  begin(classes: ClassSet, tocrawl: number): void {
+  begin(classes: ClassSet, tocrawl: number, isCrawl: boolean): void {
+    this.isCrawl = isCrawl
     this.classes = classes
     this.tocrawl = tocrawl
     this.isWhole = classes === ClassSet.all
@@ -125,10 +133,10 @@ class ShardSweep {
     if (!this.classes.has(slabClass)) return
     this.looked++
     this.seen++
-    if (this.isCounted) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
+    if (this.isCrawl) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
     if (!space.isLongDead(chunk)) return
     this.found++
-    space.reclaim(chunk, this.isCounted)
+    space.reclaim(chunk, this.isCrawl ? ClassCounter.CrawlerReclaimed : ClassCounter.Reclaimed)
     this.left -= RECLAIM_COST
   }
 }

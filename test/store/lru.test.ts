@@ -310,12 +310,35 @@ t.test('with one list each allocation reclaims some of what is dead at the tail,
   subject.verify()
 })
 
-t.test('what a flush drops at once counts for nobody', async t => {
-  const subject = new StoreUnderTest()
-  fill(subject, 10)
-  subject.store.flush(0)
-  t.equal(subject.store.itemCount, 0)
-  for (const counter of [ClassCounter.Reclaimed, ClassCounter.CrawlerReclaimed, ClassCounter.CrawlerChecked, ClassCounter.ExpiredUnfetched]) {
-    t.equal(counted(subject, counter), 0)
+t.test('with one list a set that writes over an item reclaims as well', async t => {
+  const subject = new StoreUnderTest({ lruSegmented: false, lruMaintainer: false })
+  fill(subject, 10, 5)
+  subject.putWhole(Mode.Set, 'k', bytesOf(1, VALUE_BYTES))
+  subject.clock.advance(6)
+  for (const reclaimed of [5, 10, 10]) {
+    subject.putWhole(Mode.Set, 'k', bytesOf(1, VALUE_BYTES))
+    t.equal(counted(subject, ClassCounter.Reclaimed), reclaimed)
+  }
+  // what is last now is the item itself
+  subject.putWhole(Mode.Set, 'k', bytesOf(1, VALUE_BYTES), 0, -1)
+  t.equal(subject.store.itemCount, 1)
+  subject.verify()
+})
+
+t.test('what a flush has left counts as found at the tails, whoever finds it', async t => {
+  for (const count of [10, 30_000]) {
+    const subject = new StoreUnderTest()
+    for (let n = 0; n < count; n++) subject.putWhole(Mode.Set, `k${n}`, bytesOf(n, 10))
+    subject.get('k1')
+    for (let step = 0; step < 100; step++) subject.store.sweepStep(100)
+    const looked = counted(subject, ClassCounter.CrawlerChecked)
+    subject.store.flush(0)
+    for (let step = 0; step < 200; step++) subject.store.sweepStep(100)
+    t.equal(subject.store.itemCount, 0)
+    t.equal(counted(subject, ClassCounter.Reclaimed), count)
+    t.equal(counted(subject, ClassCounter.ExpiredUnfetched), count - 1)
+    t.equal(counted(subject, ClassCounter.CrawlerReclaimed), 0)
+    t.equal(counted(subject, ClassCounter.CrawlerChecked), looked)
+    subject.verify()
   }
 })
