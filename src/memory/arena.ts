@@ -1,6 +1,7 @@
 // An arena: one block of memory, cut once at the start into regions. Pages come last and begin on a multiple of their
 // size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first touch, so a
-// large arena costs nothing until it fills.
+// large arena costs nothing until it fills. Where it can, an arena is as large as one may be, whatever is wanted of it at
+// first, so that the memory limit can be raised later.
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
@@ -26,20 +27,23 @@ export class Arena {
 
   /**
    * @param fixedBytes what `cut` may hand out
-   * @param pageCount pages behind it
+   * @param pageCount pages behind it at least
    * @param shared between threads
    * @param linear the memory of an arena like this one, that another thread has made
    */
   constructor(fixedBytes: number, pageCount: number, shared: boolean, linear?: LinearMemory) {
     this.firstPage = Math.ceil((CACHE_LINE + fixedBytes) / Size.Page)
-    this.pageEnd = this.firstPage + pageCount
-    assert(this.pageEnd <= ARENA_PAGES_MAX, 'arena beyond its largest size')
-    this.linear = linear ?? allocate(this.pageEnd * Size.Page, shared)
+    assert(this.firstPage + pageCount <= ARENA_PAGES_MAX, 'arena beyond its largest size')
+    this.linear = linear ?? allocate((this.firstPage + pageCount) * Size.Page, shared)
     this.buffer = bufferOf(this.linear)
+    this.pageEnd = this.buffer.byteLength / Size.Page
     this.words = new Int32Array(this.buffer)
     this.instructions = instructionsOf(this.linear)
     this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
   }
+
+  /** Whether it has all the addresses that an arena can have. */
+  get isWhole(): boolean { return this.pageEnd === ARENA_PAGES_MAX }
 
   /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */
   cut(byteCount: number): number {
@@ -52,7 +56,7 @@ export class Arena {
 
 function allocate(byteLength: number, shared: boolean): LinearMemory {
   try {
-    return allocateLinear(byteLength, shared)
+    return allocateLinear(byteLength, shared, ARENA_PAGES_MAX * Size.Page)
   } catch {
     throw new MemslabError('ENOMEM', `failed to allocate ${byteLength / Size.Page} MiB for items: Cannot allocate memory`)
   }

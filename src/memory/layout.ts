@@ -86,7 +86,10 @@ export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
 /** The words kept once for each arena. */
 export const enum ShardWord {
-  PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax, EmptyPages,
+  PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax,
+  /** The highest that BytesMax ever was. */
+  BytesPeak,
+  EmptyPages,
   /** Grows whenever a page becomes an empty one or no longer is. */
   EmptyChanges,
   /** The page that was last being emptied at once, for a class that had nothing to evict. */

@@ -7,8 +7,11 @@
 //   compareExchange,  `i32.atomic.rmw`: a lock taken and released in 10 ns. Atomics are functions of V8 to which optimised
 //   exchange, add     code makes a call that looks at its arguments: 24 ns.
 //
-// V8 reserves 8 GiB of addresses for each such memory, which costs nothing. Where that is not allowed (ulimit -v) or there
-// is no WebAssembly (--jitless), memory is an ordinary buffer, and worked in as JavaScript does it.
+// V8 reserves 8 GiB of addresses for each such memory, which costs nothing, and so it costs nothing to ask for more of them
+// than are needed at first: only what is touched takes memory. Where addresses are few (ulimit -v), or the system keeps
+// memory for all of them (vm.overcommit_memory 2), no more are asked for. Where there are fewer than 8 GiB or there is no
+// WebAssembly (--jitless), memory is an ordinary buffer, and worked in as JavaScript does it.
+import { readFileSync } from 'node:fs'
 
 /** What is used of WebAssembly; Node's types do not name it. */
 declare namespace WebAssembly {
@@ -38,13 +41,30 @@ export type LinearMemory = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer
 
 const PAGE_BYTES = 64 * 1024
 
-/** Zeroed memory, a multiple of 64 KiB; throws what V8 throws if there is none. */
-export function allocateLinear(byteLength: number, shared: boolean): LinearMemory {
+/**
+ * Zeroed memory; throws what V8 throws if there is none. Lengths are multiples of 64 KiB.
+ * @param reservedLength how long it is to be where that takes nothing but addresses
+ */
+export function allocateLinear(byteLength: number, shared: boolean, reservedLength = byteLength): LinearMemory {
+  const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength, shared) : undefined
+  return reserved ?? tryWebAssembly(byteLength, shared) ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
+}
+
+function tryWebAssembly(byteLength: number, shared: boolean): LinearMemory | undefined {
   const pages = byteLength / PAGE_BYTES
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
   } catch {
-    return shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength)
+    return undefined
+  }
+}
+
+/** Whether the system promises memory that nobody touches to everybody; only Linux can be told not to. */
+function areAddressesFree(): boolean {
+  try {
+    return readFileSync('/proc/sys/vm/overcommit_memory', 'latin1').trim() !== '2'
+  } catch {
+    return true
   }
 }
 

@@ -32,9 +32,8 @@ const ANY_CLASS = -1
 export class Rebalance {
   private followSteps = 0
 
-  /** @param maxbytesAtStart the memory limit at the start */
   constructor(private readonly arenas: readonly ArenaParts[], private readonly classes: SlabClasses,
-    private readonly context: StoreContext, private readonly maxbytesAtStart: number) {}
+    private readonly context: StoreContext) {}
 
   /** Whether a page is moving, or is about to. */
   get isUnderWay(): boolean { return this.arenas.some(({ moves }) => moves.isUnderWay) }
@@ -99,9 +98,9 @@ export class Rebalance {
   }
 
   private wanted({ automove, slabs }: ArenaParts): Move | undefined {
-    if (this.context.maxbytes < this.maxbytesAtStart && slabs.bytesUsed > slabs.bytesMax) {
+    if (slabs.isOverLowered) {
       slabs.withdrawPool()
-      const from = slabs.bytesUsed > slabs.bytesMax ? automove.pickSource(PageOwner.Withdrawn) : 0
+      const from = slabs.isOverLowered ? automove.pickSource(PageOwner.Withdrawn) : 0
       if (from > 0) return { from, to: PageOwner.Withdrawn }
     }
     return automove.decide()

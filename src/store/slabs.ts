@@ -53,7 +53,19 @@ export class Slabs {
   get bytesUsed(): number { return this.words[this.shardWords + ShardWord.BytesUsed]! }
   /** What they may be at most, but see `takePage`. */
   get bytesMax(): number { return this.words[this.shardWords + ShardWord.BytesMax]! }
-  set bytesMax(bytes: number) { this.words[this.shardWords + ShardWord.BytesMax] = bytes }
+  set bytesMax(bytes: number) {
+    this.words[this.shardWords + ShardWord.BytesMax] = bytes
+    const peak = this.shardWords + ShardWord.BytesPeak
+    this.words[peak] = Math.max(this.words[peak]!, bytes)
+  }
+
+  /** Whether what is used beyond the limit is more than first pages of classes, because the limit was once higher. */
+  get isOverLowered(): boolean {
+    return this.bytesUsed > this.bytesMax && this.bytesMax < this.words[this.shardWords + ShardWord.BytesPeak]!
+  }
+
+  /** Behind the last page that was ever used. */
+  get pageEnd(): number { return this.arena.firstPage + this.words[this.shardWords + ShardWord.PagesCarved]! }
 
   /** The class that owns the page in which a chunk lies. */
   classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
@@ -165,27 +177,27 @@ export class Slabs {
   private pageFor(slabClass: number): number {
     const pooled = this.poolPages > 0 ? this.findOwned(PageOwner.Pool, slabClass, Infinity) : 0
     if (pooled !== 0) return pooled
-    const room = this.get(slabClass, ClassWord.PageCount) > 0 ? this.bytesMax - this.bytesUsed : Infinity
+    const isFirst = this.get(slabClass, ClassWord.PageCount) === 0
+    const room = isFirst ? Infinity : this.bytesMax - this.bytesUsed
     const withdrawn = this.withdrawnPages > 0 ? this.findOwned(PageOwner.Withdrawn, slabClass, room) : 0
     if (withdrawn !== 0) return withdrawn
     const bytes = this.classes.pageBytes(slabClass)
-    return bytes <= room ? this.freshPage(bytes) : 0
+    return bytes <= room ? this.freshPage(bytes, isFirst) : 0
   }
 
   /** A page of an owner that has up to `bytesMax` bytes and room for a chunk of a class; 0 if there is none. */
   private findOwned(owner: PageOwner, slabClass: number, bytesMax: number): number {
-    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+    for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
       if (this.classOfPage(page) === owner && this.sizeOfPage(page) <= bytesMax && this.chunksOf(page, slabClass) > 0) return page
     }
     return 0
   }
 
-  /** A page that was never used; 0 if there is none. */
-  private freshPage(bytes: number): number {
-    const carved = this.words[this.shardWords + ShardWord.PagesCarved]!
-    if (carved >= this.arena.pageEnd - this.arena.firstPage) return 0
-    this.words[this.shardWords + ShardWord.PagesCarved] = carved + 1
-    const page = this.arena.firstPage + carved
+  /** A page that was never used; 0 if there is none. As many as there are classes are kept for the first pages of classes. */
+  private freshPage(bytes: number, isFirst: boolean): number {
+    const page = this.pageEnd
+    if (page >= this.arena.pageEnd - (isFirst ? 0 : this.classes.largest)) return 0
+    this.words[this.shardWords + ShardWord.PagesCarved]!++
     this.words[this.pageSize + page] = bytes
     return page
   }
@@ -234,7 +246,7 @@ export class Slabs {
   /** Lays pages of the pool aside while all pages together take more than the limit. */
   withdrawPool(): void {
     this.lockPages()
-    for (let page = this.arena.firstPage; page < this.arena.pageEnd && this.bytesUsed > this.bytesMax; page++) {
+    for (let page = this.arena.firstPage; page < this.pageEnd && this.bytesUsed > this.bytesMax; page++) {
       if (this.classOfPage(page) === PageOwner.Pool) this.setOwner(page, PageOwner.Withdrawn)
     }
     this.unlockPages()
@@ -289,7 +301,7 @@ export class Slabs {
   /** The page of a class that has least in it and can hold a chunk of `forClass`, if that is one; 0 if none does. */
   leastUsedPage(slabClass: number, forClass: number): number {
     let least = 0
-    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+    for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
       if (this.classOfPage(page) !== slabClass || this.isLeaving(page) || this.isBeingCarved(page, slabClass)) continue
       if (forClass > 0 && this.chunksOf(page, forClass) === 0) continue
       if (least === 0 || this.usedChunks(page) < this.usedChunks(least)) least = page
@@ -353,7 +365,7 @@ export class Slabs {
     const changes = this.words[this.shardWords + ShardWord.EmptyChanges]!
     const sought = this.word(slabClass, ClassWord.EmptySought)
     if (this.emptyPages === 0 || this.words[sought] === changes) return 0
-    for (let page = this.arena.firstPage; page < this.arena.pageEnd; page++) {
+    for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
       const owner = this.classOfPage(page)
       if (owner !== slabClass && this.isEmptyPage(page) && this.canSpare(owner) && this.chunksOf(page, slabClass) > 0) return page
     }

@@ -430,7 +430,7 @@ export class Space {
 
   /** The next page of a class after a page, from the start again after the last. */
   private nextPageOf(slabClass: number, page: number): number {
-    do page = page + 1 < this.arena.pageEnd ? page + 1 : this.arena.firstPage
+    do page = page + 1 < this.slabs.pageEnd ? page + 1 : this.arena.firstPage
     while (this.slabs.classOfPage(page) !== slabClass)
     return page
   }

@@ -158,9 +158,10 @@ export class Store {
     this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
     this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
-    this.shards = arenas.map(arena => makeShard(arena, options, this.classes, this.context, this.tuning, this.alarm))
+    const { bucketCount } = planArenas(options, this.classes)
+    this.shards = arenas.map(arena => makeShard(arena, bucketCount, options, this.classes, this.context, this.tuning, this.alarm))
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
-      this.context, options.maxbytes)
+      this.context)
     this.first = this.shards[0]!
     this.maintainers = this.shards.map(({ items, slabs, lru, space }) => new Maintainer(items, slabs, lru, space, this.context))
     this.sweep = new Sweep(this.shards, this.context)
@@ -274,15 +275,21 @@ export class Store {
   // Memory
 
   /**
-   * Sets the limit in bytes, up to the memory reserved at the start; false beyond that. Pages over a lower limit are emptied
-   * in the background and then not used until it rises.
+   * Sets the limit in bytes, up to what the addresses that were reserved at the start are good for; false beyond that. Pages
+   * over a lower limit are emptied in the background and then not used until it rises.
    */
   setMemoryLimit(bytes: number): boolean {
-    if (bytes > this.options.maxbytes) return false
+    if (bytes > this.maxbytesMost) return false
     this.locks.take(this.lock)
     this.limitBytes(bytes)
     this.locks.release(this.lock)
     return true
+  }
+
+  /** What the limit may be raised to: 2,047 MiB for each arena, or no more than at the start where there are no addresses for that. */
+  private get maxbytesMost(): number {
+    const areWhole = this.shards.every(({ arena }) => arena.isWhole)
+    return areWhole ? this.shards.length * ARENA_PAGES_MAX * Size.Page : this.options.maxbytes
   }
 
   private limitBytes(bytes: number): void {
@@ -461,33 +468,40 @@ function sizeBuckets({ trackSizes, itemSizeMax }: StoreOptions): number {
   return trackSizes ? Math.floor(itemSizeMax / 32) + 2 : 0
 }
 
+/** What arenas a store needs: how many, with how many pages at least, and the bytes of their fixed parts. */
+interface ArenaPlan { readonly count: number; readonly pages: number; readonly storeBytes: number; readonly bucketCount: number }
+
 /**
  * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
  * reserved for the smallest pages there may be; memory is only taken as it is touched.
  */
-function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
+function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
   const storeBytes = Counters.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
     sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
-  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(ARENA_PAGES_MAX)) / Size.Page) - 1
+  const largestTable = Table.bucketCountFor(ARENA_PAGES_MAX)
+  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(largestTable)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
-  return Array.from({ length: count }, (_, index) => {
-    const own = Math.ceil(pages / count) + classes.largest
-    return new Arena((index === 0 ? storeBytes : 0) + shardBytes(own), own, options.shared, memories[index])
-  })
+  const own = Math.ceil(pages / count)
+  return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
 }
 
-/** The fixed regions of a shard whose arena has that many pages. */
-function shardBytes(pages: number): number {
+function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
+  const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
+  return Array.from({ length: count }, (_, index) =>
+    new Arena((index === 0 ? storeBytes : 0) + shardBytes(bucketCount), pages, options.shared, memories[index]))
+}
+
+/** The fixed regions of a shard with so many buckets. */
+function shardBytes(bucketCount: number): number {
   const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + Table.bucketCountFor(pages * Size.Page) * 4 + (ARENA_PAGES_MAX + 1) * Slabs.PAGE_BYTES + REGION_SLACK
+  return classes + ShardWord.End * 4 + bucketCount * 4 + (ARENA_PAGES_MAX + 1) * Slabs.PAGE_BYTES + REGION_SLACK
 }
 
-function makeShard(arena: Arena, options: StoreOptions, classes: SlabClasses, context: StoreContext,
+function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, classes: SlabClasses, context: StoreContext,
   tuning: LruTuning, alarm: Int32Array): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
-  const bucketCount = Table.bucketCountFor((arena.pageEnd - arena.firstPage - classes.largest) * Size.Page)
   const tableAt = arena.cut(bucketCount * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.counters)

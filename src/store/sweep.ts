@@ -105,7 +105,7 @@ class ShardSweep {
   private walk(): boolean {
     const { arena, slabs } = this.shard
     const { slabClass } = this
-    for (; this.page < arena.pageEnd; this.page++, this.index = 0) {
+    for (; this.page < slabs.pageEnd; this.page++, this.index = 0) {
       if (slabs.classOfPage(this.page) !== slabClass) continue
       const count = slabs.carvedChunks(this.page)
       while (this.index < count) {

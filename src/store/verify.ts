@@ -32,7 +32,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
   const pieces: ItemId[] = []
   let refs = 0
   const pages: PageTally = { used: 0, bytes: 0, empty: 0, pool: 0, withdrawn: 0, leaving: 0 }
-  for (let page = shard.arena.firstPage; page < shard.arena.pageEnd; page++) {
+  for (let page = shard.arena.firstPage; page < shard.slabs.pageEnd; page++) {
     const slabClass = slabs.classOfPage(page)
     countPage(shard, page, pages)
     if (slabClass <= 0) continue

@@ -6,7 +6,7 @@ import { Counter } from '../../src/stats/counters.js'
 import { startSessions, type SessionHost } from '../support/session.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
 
-async function statsOf(host: SessionHost, name: '' | 'items' = ''): Promise<(stat: string) => number> {
+async function statsOf(host: SessionHost, name: '' | 'items' | 'slabs' = ''): Promise<(stat: string) => number> {
   const observer = await host.connect()
   await observer.send(Buffer.from(`stats ${name}\r\n`))
   const lines = String(await observer.answer()).split('\r\n').map(line => line.split(' '))
@@ -94,4 +94,62 @@ t.test('ages are those of the items longest unused', async t => {
   const later = await statsOf(host, 'items')
   t.equal(later('items:1:age_hot'), 1)
   t.equal(later('items:1:age'), 11)
+})
+
+/** A full server of 16 MiB, with items of two sizes. */
+async function startFull(t: Test): Promise<{ host: SessionHost, pass: (seconds: number) => void }> {
+  const host = await startSessions(t, { lruCrawler: false, maxbytes: 16 * 1024 * 1024, slabAutomove: 0 })
+  const client = await host.connect()
+  for (const bytes of [900, 9000]) {
+    for (let n = 0; n < 12_000_000 / bytes; n++) await client.send(Buffer.from(`set ${bytes}-${n} 0 0 ${bytes} noreply\r\n${'x'.repeat(bytes)}\r\n`))
+  }
+  return {
+    host,
+    pass: seconds => {
+      for (let second = 0; second < seconds; second++) {
+        host.clock.advance(1)
+        host.server.store.balanceStep()
+        while (host.server.store.moveStep());
+      }
+    },
+  }
+}
+
+t.test('a page that moves is counted before and after, whether it goes to a class or to the pool', async t => {
+  const { host, pass } = await startFull(t)
+  const client = await host.connect()
+  const before = await statsOf(host, 'slabs')
+  t.ok(before('total_malloced') > 15_000_000 && before('total_malloced') < 18_000_000)
+  await client.send(Buffer.from('slabs reassign 12 22\r\n'))
+  pass(1)
+  const moved = await statsOf(host, 'slabs')
+  t.equal(moved('12:total_pages'), before('12:total_pages') - 1)
+  t.equal(moved('22:total_pages'), before('22:total_pages') + 1)
+  t.equal(moved('total_malloced'), before('total_malloced'))
+  t.equal((await statsOf(host))('slab_global_page_pool'), 0)
+  await client.send(Buffer.from('slabs reassign 12 0\r\n'))
+  pass(1)
+  const pooled = await statsOf(host, 'slabs')
+  t.equal(pooled('12:total_pages'), before('12:total_pages') - 2)
+  t.equal(pooled('total_malloced'), before('total_malloced'))
+  t.equal((await statsOf(host))('slab_global_page_pool'), 1)
+})
+
+t.test('what is allocated falls with the memory limit when items went, and rises with it again', async t => {
+  const { host, pass } = await startFull(t)
+  const client = await host.connect()
+  const mebibytes = async (): Promise<number> => (await statsOf(host, 'slabs'))('total_malloced') / 1024 / 1024
+  await client.send(Buffer.from('cache_memlimit 8\r\n'))
+  pass(10)
+  const low = await mebibytes()
+  t.ok(low > 6.5 && low <= 8, `${low} MiB`)
+  await client.send(Buffer.from('cache_memlimit 32\r\n'))
+  t.equal((await statsOf(host))('limit_maxbytes'), 32 * 1024 * 1024)
+  for (let n = 0; n < 40_000; n++) await client.send(Buffer.from(`set new-${n} 0 0 900 noreply\r\n${'x'.repeat(900)}\r\n`))
+  const high = await mebibytes()
+  t.ok(high > 31 && high <= 32, `${high} MiB, more than at the start`)
+  await client.send(Buffer.from('cache_memlimit 24\r\n'))
+  pass(10)
+  const middle = await mebibytes()
+  t.ok(middle > 22.5 && middle <= 24, `${middle} MiB, lowered to more than at the start`)
 })

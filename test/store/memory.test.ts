@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
+import { Arena } from '../../src/memory/arena.js'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
@@ -73,7 +74,7 @@ t.test('several arenas are one store', async t => {
   t.equal(subject.store.itemCount, 0)
 })
 
-t.test('the memory limit can be lowered and raised again, but not beyond what was reserved', async t => {
+t.test('the memory limit can be lowered and raised again, also beyond what it was at the start, but not beyond what was reserved', async t => {
   const subject = new StoreUnderTest({ maxbytes: 32 * MIB })
   t.ok(subject.store.setMemoryLimit(8 * MIB))
   for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
@@ -81,8 +82,42 @@ t.test('the memory limit can be lowered and raised again, but not beyond what wa
   t.ok(subject.store.setMemoryLimit(32 * MIB))
   for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
   isFilled(t, subject, 32 * MIB)
+  t.ok(subject.store.setMemoryLimit(48 * MIB))
+  for (let i = 0; i < 60_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
+  isFilled(t, subject, 48 * MIB)
+  t.ok(subject.store.setMemoryLimit(2047 * MIB))
+  t.notOk(subject.store.setMemoryLimit(2048 * MIB))
   t.notOk(subject.store.setMemoryLimit(100_000 * MIB))
   subject.verify()
+})
+
+t.test('the limit goes up to the arenas that there are', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 3000 * MIB })
+  const arenas = subject.store.shards.length
+  t.ok(arenas > 1)
+  t.ok(subject.store.setMemoryLimit(arenas * 2047 * MIB))
+  t.notOk(subject.store.setMemoryLimit(arenas * 2047 * MIB + 1))
+})
+
+t.test('a limit that is raised takes no page that the first of a class may need', async t => {
+  // all pages of an arena go to one class, but for one for each of the others
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, evictions: false, slabChunkMax: MIB, slabReassign: false })
+  t.ok(subject.store.setMemoryLimit(2047 * MIB))
+  const { slabs, arena } = subject.store.shards[0]!
+  const { largest } = slabs.classes
+  const pages = arena.pageEnd - arena.firstPage
+  const request = Buffer.from('k')
+  let taken = 0
+  for (; subject.store.shards[0]!.space.allocate(request, 0, 1, 0, 0, MIB - 100) !== 0; taken++);
+  t.equal(taken, pages - largest)
+  for (const bytes of [1, 100, 1000, 10_000, 100_000]) t.equal(subject.put(Mode.Set, 'k', bytesOf(1, bytes)), Outcome.Stored, `${bytes} bytes`)
+})
+
+t.test('the memory of a store may be less than an arena can have', async t => {
+  const made = new Arena(1000, 10, false, new ArrayBuffer(12 * MIB))
+  t.equal(made.pageEnd, 12)
+  t.notOk(made.isWhole)
+  t.ok(new Arena(1000, 10, false).isWhole)
 })
 
 t.test('no object stands for an item: the heap is as large with a million items as with ten thousand', async t => {
