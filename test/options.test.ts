@@ -19,6 +19,9 @@ function read(path: string): string {
   return readFileSync(inProject(path), 'utf8')
 }
 
+/** As many classes as there can be beside the largest. */
+const LIST_OF_62 = Array.from({ length: 62 }, (_, index) => 100 * (index + 1))
+
 /** A line and the fields it changes. */
 const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['', {}],
@@ -110,8 +113,19 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-o hot_lru_pct=10,warm_lru_pct=70', { hotLruPct: 10, warmLruPct: 70 }],
   ['-o hot_max_factor=0.1,warm_max_factor=3', { hotMaxFactor: 0.1, warmMaxFactor: 3 }],
   ['-o temporary_ttl=30', { temporaryTtl: 30, tempLru: true }],
-  ['-o slab_chunk_max=65536', { slabChunkMax: 64 * KIB }],
-  ['-o slab_chunk_max=64k', { slabChunkMax: 64 * KIB }],
+  ['-o slab_chunk_max=16', { slabChunkMax: 16 * KIB }],
+  ['-o slab_chunk_max=1', { slabChunkMax: KIB }],
+  ['-o slab_chunk_max=1024', { slabChunkMax: MIB }],
+  ['-o slab_chunk_max=1 -I 1024', { slabChunkMax: KIB, itemSizeMax: KIB }],
+  ['-o slab_chunk_max=4 -I 1500k', { slabChunkMax: 4 * KIB, itemSizeMax: 1500 * KIB }],
+  ['-o slab_chunk_max=1 -n 2000', { slabChunkMax: KIB, chunkSize: 2000 }],
+  ['-n 1000 -I 1k', { chunkSize: 1000, itemSizeMax: KIB, slabChunkMax: KIB }],
+  ['-o slab_sizes=100-200-300', { slabSizes: [100, 200, 300] }],
+  ['-o slab_sizes=-100--200-', { slabSizes: [100, 200] }],
+  ['-o slab_sizes=48-57-524288', { slabSizes: [48, 57, 524288] }],
+  ['-n 1 -o slab_sizes=9', { chunkSize: 1, slabSizes: [9] }],
+  ['-o slab_sizes=1000,slab_chunk_max=1', { slabSizes: [1000], slabChunkMax: KIB }],
+  [`-o slab_sizes=${LIST_OF_62.join('-')}`, { slabSizes: LIST_OF_62 }],
   ['-o no_chunked_items', { slabChunkMax: MIB }],
   ['-o no_modern', {
     maxconnsFast: false, slabReassign: false, slabAutomove: 0, slabChunkMax: MIB, lruCrawler: false,
@@ -207,6 +221,8 @@ t.test('what is tuned in vain still shows in stats settings', async t => {
     slab_automove: '2', slab_automove_ratio: '0.50', slab_automove_freeratio: '0.250', slab_reassign: 'no', lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
   })
   t.equal(parse('-o no_slab_automove').options.slabAutomove, 0)
+  const chunks = Object.fromEntries(settingsReport(parse('-o slab_chunk_max=16').options, { tcpPort: 1, udpPort: 0, oldest: 0 }))
+  t.equal(chunks['slab_chunk_max'], '16384', 'it is asked for in kilobytes, but shown in bytes')
 })
 
 /** Lines with a problem for each pattern, in this order. */
@@ -296,7 +312,28 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-o slab_automove_ratio=1.1', /greater than 0 and at most 1, not 1.1/],
   ['-o slab_automove_ratio=x', /greater than 0 and at most 1, not "x", which is read as 0/],
   ['-o slab_automove=3', /from 0 to 2, not 3/],
-  ['-o slab_chunk_max=3000', /3000 does not divide a page/],
+  ['-o slab_chunk_max=3', /slab_chunk_max: 3k does not divide a page of 1m evenly/],
+  ['-o slab_chunk_max=1025', /slab_chunk_max: must be from 1 to 1024, not 1025/],
+  ['-o slab_chunk_max=1025 -I 2m', /slab_chunk_max: must be from 1 to 1024, not 1025/],
+  ['-o slab_chunk_max=0', /slab_chunk_max: must be from 1 to 1024, not 0/],
+  ['-o slab_chunk_max=16k', /slab_chunk_max: "16k" is not a whole number/],
+  ['-o slab_chunk_max', /slab_chunk_max: needs an argument/],
+  ['-o slab_chunk_max=', /slab_chunk_max: "" is not a whole number/],
+  ['-o slab_chunk_max=512 -I 1500k', /slab_chunk_max: 512k does not divide the largest item of -I, 1500k, evenly/],
+  ['-o slab_chunk_max=512 -I 256k', /slab_chunk_max: 512k does not divide the largest item of -I, 256k, evenly/],
+  ['-o slab_sizes=47', /slab_sizes: 47 is not from 48 \(-n\/--slab-min-size\) to 524288 \(-o slab_chunk_max\)$/],
+  ['-o slab_sizes=100-2000,slab_chunk_max=1', /slab_sizes: 2000 is not from 48 .* to 1024 \(-o slab_chunk_max\)$/],
+  ['-o slab_sizes=100-200 -n 101', /slab_sizes: 100 is not from 101/],
+  ['-o slab_sizes=100-108', /slab_sizes: 108 is not at least 9 more than the size before it, 100/],
+  ['-o slab_sizes=40-200-100-100-600000', /40 is not from 48 .*; 100 is not at least 9 more .*, 200; 100 is not .*, 100; 600000 is not from/],
+  ['-n 1 -o slab_sizes=8', /slab_sizes: 8 is not at least 9 more than nothing/],
+  ['-o slab_sizes=', /slab_sizes: "" is not a list of sizes/],
+  ['-o slab_sizes', /slab_sizes: needs an argument/],
+  ['-o slab_sizes=-', /slab_sizes: "-" is not a list of sizes/],
+  ['-o slab_sizes=100k', /slab_sizes: "100k" is not a list of sizes/],
+  ['-o slab_sizes=100:200', /is not a list of sizes/],
+  [`-o slab_sizes=${[...LIST_OF_62, 6300].join('-')}`, /slab_sizes: 63 sizes are more than 62/],
+  ['-o slab_sizes=47,slab_chunk_max=3 -c 0', /-c.*not 0/, /slab_chunk_max: 3k does not divide/, /slab_sizes: 47 is not/],
   ['-o hash_algorithm=md5', /must be one of murmur3, jenkins, xxh3, not "md5"/],
 ]
 
@@ -359,6 +396,13 @@ t.test('embedders are told what is wrong in their own names', async t => {
     'useCas: must be a boolean, not a number',
     'user: must be a text that is not empty',
   ])
+  t.same(checkOptions(completeOptions({ slabChunkMax: 3000, slabSizes: [40] })), [
+    'slabChunkMax: 3000 does not divide a page of 1m evenly',
+    'slabSizes: 40 is not from 48 (chunkSize) to 3000 (slabChunkMax)',
+  ])
+  const mistyped: object = { slabSizes: '100-200' }
+  t.same(checkOptions(completeOptions(mistyped)), ['slabSizes: must be an array of whole numbers'])
+  t.same(checkOptions(completeOptions({ slabSizes: [100, 200.5] })), ['slabSizes: must be an array of whole numbers'])
   t.same(checkOptions({ ...defaultOptions(), listen: ['[::1]:x'] }), ['listen: "[::1]:x": "x" is not a port number'])
   t.same(checkOptions(completeOptions({ sasl: true, protocol: 'auto', udpport: 5, sslEnabled: true, listen: ['proto[ascii]:::1'] })), [
     'sasl: is for the binary protocol alone, so protocol cannot be auto',

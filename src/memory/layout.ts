@@ -15,6 +15,8 @@
 //   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk, followed, at
 //   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
 //            owner (word 0) and state (PIECE), and then value bytes.
+//   Where the chunk has no room for all ids they stand in further pieces, whose ids stand in the chunk, or again in
+//   further pieces. All are numbered through: first those with the value, then those with ids of these, and so on.
 //
 // A free chunk has state 0 and its neighbours of the free list in `next` and `prev`, or Free.Retired in `next` if it is in no list
 // because its page is leaving its class. A reserved one has refs 1 and is not linked, from the moment it leaves the free

@@ -46,6 +46,7 @@ function typeProblem(field: Field, value: unknown): string | undefined {
   }
   if (field === 'listen') return listenProblem(value)
   if (field === 'shown') return shownProblem(value)
+  if (field === 'slabSizes') return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
   const expected = typeof DEFAULTS[field]
   return typeof value === expected ? undefined : `must be a ${expected}, not a ${typeof value}`
 }
@@ -87,7 +88,7 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
     case 'text':
       return value.field === 'socketPath' && Buffer.byteLength(options.socketPath ?? '') > SOCKET_PATH_BYTES
         ? `must be at most ${SOCKET_PATH_BYTES} bytes long` : undefined
-    case 'addresses': case 'shown':
+    case 'addresses': case 'sizes': case 'shown':
       return undefined
   }
 }

@@ -2,7 +2,7 @@
 // that is complained about; nothing is said where one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
 import { printSize } from './rows.js'
-import { type Options } from './values.js'
+import { PAGE_BYTES, type Options } from './values.js'
 
 type Field = keyof Options
 
@@ -12,7 +12,9 @@ export interface Contradiction {
   readonly problem: (options: Options, nameOf: (field: Field) => string) => string | false
 }
 
-const PAGE_BYTES = 1024 * 1024
+/** How many classes there may be beside the one of the largest chunks, and how far their sizes must lie apart. */
+const SLAB_SIZES_MAX = 62
+const SLAB_SIZE_STEP = 9
 /** `ssl_keyformat` */
 const DER = 2
 
@@ -20,7 +22,8 @@ const MEMORY: readonly Contradiction[] = [
   { fields: ['itemSizeMax', 'maxbytes'], problem: ({ itemSizeMax, maxbytes }, nameOf) =>
     itemSizeMax > maxbytes / 2 && `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
   { fields: ['slabChunkMax'], problem: ({ slabChunkMax }) =>
-    PAGE_BYTES % slabChunkMax !== 0 && `${slabChunkMax} does not divide a page of ${PAGE_BYTES} bytes evenly` },
+    PAGE_BYTES % slabChunkMax !== 0 && `${printSize(slabChunkMax)} does not divide a page of ${printSize(PAGE_BYTES)} evenly` },
+  { fields: ['slabSizes', 'chunkSize', 'slabChunkMax'], problem: (options, nameOf) => wrongSizes(options, nameOf).join('; ') || false },
   { fields: ['hotLruPct', 'warmLruPct'], problem: ({ hotLruPct, warmLruPct }, nameOf) =>
     hotLruPct + warmLruPct > 80 && `${hotLruPct} and ${nameOf('warmLruPct')} ${warmLruPct} are more than 80 percent together` },
   { fields: ['temporaryTtl', 'tempLru', 'lruMaintainer'], problem: ({ tempLru, lruMaintainer }) =>
@@ -58,4 +61,18 @@ function authenticatesText({ authFile, sasl }: Options): boolean {
 /** The addresses of `-l`, which are known to be right here. */
 function listenersOf({ listen }: Options): Address[] {
   return listen.map(parseAddress).filter(address => typeof address !== 'string')
+}
+
+/** What is wrong with slab classes of one's own. */
+function wrongSizes({ slabSizes, chunkSize, slabChunkMax }: Options, nameOf: (field: Field) => string): string[] {
+  const wrong = slabSizes.flatMap((size, index) => {
+    const before = slabSizes[index - 1] ?? 0
+    if (size < chunkSize || size > slabChunkMax) {
+      return [`${size} is not from ${chunkSize} (${nameOf('chunkSize')}) to ${slabChunkMax} (${nameOf('slabChunkMax')})`]
+    }
+    if (size >= before + SLAB_SIZE_STEP) return []
+    return [`${size} is not at least ${SLAB_SIZE_STEP} more than ${index === 0 ? 'nothing' : `the size before it, ${before}`}`]
+  })
+  if (slabSizes.length > SLAB_SIZES_MAX) wrong.push(`${slabSizes.length} sizes are more than ${SLAB_SIZES_MAX}`)
+  return wrong
 }

@@ -6,8 +6,8 @@ import { checkOptions } from './check.js'
 import { doubtsAbout } from './doubts.js'
 import { guess } from './guess.js'
 import { readArgument } from './read.js'
-import { optionName, optionRows, type OptionRow, type Value } from './rows.js'
-import { COMMAND_LINE_DEFAULTS, completeOptions, type Options } from './values.js'
+import { optionName, optionRows, printSize, type OptionRow, type Value } from './rows.js'
+import { COMMAND_LINE_DEFAULTS, completeOptions, PAGE_BYTES, type Options } from './values.js'
 
 export interface CommandLine {
   /** What to do: everything but 'serve' prints something and ends, whatever else the line says. */
@@ -35,7 +35,8 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     action: reader.action,
     options,
     warnings: [...reader.warnings, ...doubtsAbout(options, given, reader.used)],
-    problems: [...reader.problems, ...checkOptions(options, optionName), ...impossibilities(options, given)],
+    problems: [...reader.problems, ...checkOptions(options, optionName), ...impossibilities(options, given),
+      ...unevenChunks(options, given, reader.used)],
     portFile: env['MEMCACHED_PORT_FILENAME'] || undefined,
   }
 }
@@ -53,6 +54,18 @@ function impossibilities({ sslEnabled, port, shown, threads }: Options, { listen
   const napiIds = Number(shown['num_napi_ids'] ?? 0)
   if (napiIds > threads) problems.push(`-N/--napi-ids: ${napiIds} is more than -t/--threads, ${threads}`)
   return problems
+}
+
+/**
+ * memcached wants the largest item to be whole chunks of the largest size. Only who says how large these are is held to
+ * that; they fit any largest item.
+ */
+function unevenChunks({ itemSizeMax }: Options, { slabChunkMax }: Partial<Options>, used: ReadonlySet<OptionRow>): string[] {
+  const row = [...used].find(({ name }) => name === 'slab_chunk_max')
+  // what divides no page is wrong whatever -I is
+  if (row === undefined || slabChunkMax === undefined || PAGE_BYTES % slabChunkMax !== 0) return []
+  if (itemSizeMax % slabChunkMax === 0) return []
+  return [`${optionName(row)}: ${printSize(slabChunkMax)} does not divide the largest item of -I, ${printSize(itemSizeMax)}, evenly`]
 }
 
 function tokensOf(argv: readonly string[]) {

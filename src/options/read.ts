@@ -33,6 +33,7 @@ export function readArgument(value: Value, text: string | undefined, given: Part
     case 'shown': return readShown(value, text ?? '')
     case 'choice': return readChoice(value.choices, text ?? '')
     case 'addresses': return readAddresses(given[value.field] ?? [], text ?? '')
+    case 'sizes': return readSizes(text ?? '')
     case 'character': return readCharacter(text ?? '')
     case 'text':
       return text === undefined || text === '' ? { problem: 'must not be empty' } : { fields: { [value.field]: text } }
@@ -135,6 +136,16 @@ function readAddresses(before: readonly string[], text: string): Argument {
     return before.includes(text) ? {} : { warning: `"${text}" is ignored, as it stands in ${before.join(',')}` }
   }
   return { fields: { listen: [...before, ...text.split(/[,;]/).filter(part => part !== '')] } }
+}
+
+/** Numbers with hyphens between them, of which there may be more than one, as in memcached. */
+function readSizes(text: string): Argument {
+  const sizes = text.split('-').filter(part => part !== '').map(readStrictly)
+  const slabSizes = sizes.flatMap(reading => reading === undefined ? [] : [reading.value])
+  if (slabSizes.length === 0 || slabSizes.length < sizes.length) {
+    return { problem: `"${text}" is not a list of sizes in bytes, such as 100-200-300` }
+  }
+  return { fields: { slabSizes } }
 }
 
 function readCharacter(text: string): Argument {

@@ -52,6 +52,7 @@ export type Value =
   | { readonly kind: 'text', readonly field: TextField }
   | { readonly kind: 'character', readonly field: 'prefixDelimiter' }
   | { readonly kind: 'addresses', readonly field: 'listen' }
+  | { readonly kind: 'sizes', readonly field: 'slabSizes' }
   | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
   | ShownValue
 
@@ -305,9 +306,12 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'idle_timeout', argument: 'seconds', value: { kind: 'whole', field: 'idleTimeout', min: INT_MIN, max: INT_MAX },
     setting: 'idle_timeout',
     help: ['timeout for idle connections. (default: {default}, no timeout)'] },
-  { name: 'slab_chunk_max', argument: 'bytes', value: { kind: 'size', field: 'slabChunkMax', min: KIB, max: MIB },
+  { name: 'slab_chunk_max', argument: 'num', value: { kind: 'whole', field: 'slabChunkMax', min: KIB, max: MIB, unit: KIB, isStrict: true },
     setting: 'slab_chunk_max',
-    help: ['largest chunk in bytes, larger items span several. (default: {default})'] },
+    help: ['largest chunk in kilobytes, larger items span several; it must', 'divide -I and 1024 evenly. (default: {default})'] },
+  { name: 'slab_sizes', argument: 'list', value: { kind: 'sizes', field: 'slabSizes' },
+    help: ['the sizes of all slab classes but the last in bytes, in place of', '-n and -f: 100-200-300; each from -n to slab_chunk_max and at',
+      'least 9 more than the one before'] },
   { name: 'no_chunked_items', sets: { slabChunkMax: MIB },
     help: ['the largest chunk is a whole page'] },
   { name: 'watcher_logbuf_size', argument: 'num',

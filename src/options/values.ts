@@ -4,6 +4,9 @@
 /** The least that `-I` may be. */
 export const ITEM_SIZE_MIN = 1024
 
+/** What chunks are cut from. */
+export const PAGE_BYTES = 1024 * 1024
+
 /** Where a server listens that is not told where. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 
@@ -73,6 +76,12 @@ export interface Options {
   watchEnabled: boolean
   /** Largest chunk in bytes; larger items span several. Default 512 KiB, or what `itemSizeMax` allows. */
   slabChunkMax: number
+  /**
+   * The sizes in bytes of the slab classes but the last, whose chunks have `slabChunkMax`, as memcached counts them: an
+   * item takes its key, flags and value and 59 bytes. Each is from `chunkSize` to `slabChunkMax` and at least 9 more than
+   * the one before; 1 to 62 of them. Default none: `chunkSize` and `factor` make the classes.
+   */
+  slabSizes: readonly number[]
   /** Whether `stats sizes` is kept. Default false. */
   trackSizes: boolean
   /** Seconds until an idle connection is closed, 0 or less for never. Default 0. */
@@ -181,6 +190,7 @@ export function defaultOptions(): Options {
     dumpEnabled: true,
     watchEnabled: true,
     slabChunkMax: 512 * 1024,
+    slabSizes: [],
     trackSizes: false,
     idleTimeout: 0,
     lruSegmented: true,
@@ -233,7 +243,7 @@ export function completeOptions(given: Partial<Options>): Options {
   if (given.itemSizeMax === undefined && options.maxbytes < 2 * options.itemSizeMax) {
     options.itemSizeMax = Math.max(ITEM_SIZE_MIN, Math.floor(options.maxbytes / 2))
   }
-  if (options.slabChunkMax > options.itemSizeMax) {
+  if (options.slabChunkMax > options.itemSizeMax && options.slabChunkMax <= PAGE_BYTES) {
     options.slabChunkMax = largestPowerOfTwo(Math.max(ITEM_SIZE_MIN, options.itemSizeMax))
   }
   if (given.protocol === undefined) options.protocol = protocolOf(options)

@@ -5,6 +5,7 @@ import { type Instructions } from '../memory/linear.js'
 import { Sequence } from '../memory/sequence.js'
 import { type Log } from '../log/log.js'
 import { type Counters } from '../stats/counters.js'
+import { nominalOverhead } from './classes.js'
 import { type Hash } from './hash.js'
 import { type ItemId, type Items } from './items.js'
 import { type Stripes } from './stripes.js'
@@ -21,15 +22,13 @@ export interface StoreSettings {
   itemSizeMax: number
 }
 
-/** Each item counts in memcached's own sizes with its header and its cas number. */
-const HEADER_BYTES = 48
-const CAS_BYTES = 8
-
 export class StoreContext {
   /** Seconds since the store began, plus 2; read once for each batch of requests. */
   now = 2
   /** Of what events somebody wants to know, see Log.kinds; read as often as the time. */
   watched = 0
+  /** What of an item's nominal size is not key, flags or value. */
+  readonly overhead: number
   private readonly cas: Sequence
 
   /**
@@ -39,6 +38,7 @@ export class StoreContext {
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
     readonly sizes: Int32Array | undefined, readonly log: Log, instructions: Instructions | undefined) {
+    this.overhead = nominalOverhead(settings.useCas)
     this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
   }
 
@@ -78,10 +78,9 @@ export class StoreContext {
     items.setCas(item, this.cas.high, this.cas.low)
   }
 
-  /** The size of an item as memcached counts it for -I and `stats sizes`: its header is larger than ours. */
+  /** The size of an item as memcached counts it, for its class, -I and what clients are shown: its header is larger than ours. */
   nominalBytes(keyBytes: number, flags: number, valueBytes: number): number {
-    const header = HEADER_BYTES + (this.settings.useCas ? CAS_BYTES : 0)
-    return header + keyBytes + 1 + (flags === 0 ? 0 : 4) + valueBytes + 2
+    return this.overhead + keyBytes + (flags === 0 ? 0 : 4) + valueBytes
   }
 
   countSize(items: Items, item: ItemId, change: 1 | -1): void {

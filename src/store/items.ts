@@ -9,6 +9,9 @@ import { Counter, type Counters } from '../stats/counters.js'
 export type ItemId = number & { readonly kind: 'item' }
 export const NO_ITEM = 0 as ItemId
 
+/** What the chunk of a large item may have in it beside ids of pieces and its header: flags, the longest key, and where words begin. */
+const BESIDE_IDS = 4 + Size.KeyMax + 2
+
 /** The four lists of a class, as memcached numbers them. */
 export const enum Segment { Hot, Warm, Cold, Temp }
 
@@ -17,9 +20,18 @@ export class Items {
   readonly bytes: Uint8Array
   readonly memory: Memory
 
-  /** @param pieceBytes the value bytes that one piece of a large item holds, all but the last */
-  constructor(arena: Arena, readonly pieceBytes: number, private readonly counters: Counters) {
+  /** How many ids of pieces a piece holds, and how many the own chunk of a large item, whatever its key. */
+  private readonly idsPerPiece: number
+  private readonly ownIds: number
+
+  /**
+   * @param pieceBytes the value bytes that one piece of a large item holds, all but the last
+   * @param overhead what memcached counts for an item beside its key, flags and value
+   */
+  constructor(arena: Arena, readonly pieceBytes: number, private readonly overhead: number, private readonly counters: Counters) {
     this.words = arena.words
+    this.idsPerPiece = pieceBytes >> 2
+    this.ownIds = (pieceBytes - BESIDE_IDS) >> 2
     this.memory = arena.memory
     this.bytes = arena.memory.bytes
   }
@@ -149,9 +161,26 @@ export class Items {
     Atomics.store(this.words, piece + ItemWord.State, State.Piece)
   }
 
-  piece(item: ItemId, index: number): ItemId { return this.words[this.pieceWord(item) + index]! as ItemId }
-  setPiece(item: ItemId, index: number, piece: ItemId): void { this.words[this.pieceWord(item) + index] = piece }
-  private pieceWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
+  /** A piece of a large item: those of its value come first, then those that hold ids, see layout.ts. */
+  piece(item: ItemId, index: number): ItemId { return this.words[this.idWord(item, index)]! as ItemId }
+  /** Those that hold ids have to be set before those whose ids they hold. */
+  setPiece(item: ItemId, index: number, piece: ItemId): void { this.words[this.idWord(item, index)] = piece }
+
+  /** The word with the id of a piece. */
+  private idWord(item: ItemId, index: number): number {
+    let start = 0
+    let count = this.valuePieces(item)
+    while (count > this.ownIds && index >= start + count) {
+      start += count
+      count = Math.ceil(count / this.idsPerPiece)
+    }
+    const at = index - start
+    if (count <= this.ownIds) return this.ownIdsWord(item) + at
+    const holder = this.piece(item, start + count + Math.floor(at / this.idsPerPiece))
+    return holder + ItemWord.Header + at % this.idsPerPiece
+  }
+
+  private ownIdsWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
 
   pieceOwner(piece: ItemId): ItemId { return this.words[piece + PieceWord.Owner]! as ItemId }
   /** Read atomically: whoever sees a piece here sees its owner, even where another thread has just made it one. */
@@ -161,8 +190,24 @@ export class Items {
   }
 
   /** How many pieces the value of a large item takes. */
+  valuePieces(item: ItemId): number {
+    const value = this.valueBytes(item)
+    return Math.ceil((value + spareBytes(value)) / this.pieceBytes)
+  }
+
+  /** How many pieces a large item has in all. */
   pieceCount(item: ItemId): number {
-    return Math.ceil((this.valueBytes(item) + spareBytes(this.valueBytes(item))) / this.pieceBytes)
+    let sum = 0
+    let count = this.valuePieces(item)
+    for (; count > this.ownIds; count = Math.ceil(count / this.idsPerPiece)) sum += count
+    return sum + count
+  }
+
+  /** How many ids of pieces stand in the chunk of a large item itself, if its value takes so many. */
+  ownIdCount(valuePieces: number): number {
+    let count = valuePieces
+    while (count > this.ownIds) count = Math.ceil(count / this.idsPerPiece)
+    return count
   }
 
   /** The byte index at which byte `offset` of the value lies. */
@@ -214,7 +259,7 @@ export class Items {
 
   /** The bytes of its own chunk that an item uses: all but its pieces. */
   ownBytes(item: ItemId): number {
-    if (this.has(item, State.Large)) return (this.pieceWord(item) + this.pieceCount(item) - item) << 2
+    if (this.has(item, State.Large)) return (this.ownIdsWord(item) + this.ownIdCount(this.valuePieces(item)) - item) << 2
     const value = this.valueBytes(item)
     return this.valueStart(item) - (item << 2) + value + spareBytes(value)
   }
@@ -230,11 +275,9 @@ export class Items {
   /** Gives the copy of an item that nobody holds the item's state. Needs the locks of its stripe and its lists. */
   takeState(copy: ItemId, item: ItemId): void { Atomics.store(this.words, copy + ItemWord.State, this.state(item)) }
 
-  /** The bytes an item asks for: header, flags, key, value and what its pieces need. */
+  /** The nominal size of an item, which is memcached's: what all its lists and its class count. */
   bytesOf(item: ItemId): number {
-    const value = this.valueBytes(item)
-    const fixed = Size.ItemHeader + (this.has(item, State.HasFlags) ? 4 : 0) + this.keyBytes(item) + value + spareBytes(value)
-    return this.has(item, State.Large) ? fixed + this.pieceCount(item) * (Size.ItemHeader + 4) : fixed
+    return this.overhead + (this.has(item, State.HasFlags) ? 4 : 0) + this.keyBytes(item) + this.valueBytes(item)
   }
 }
 

@@ -2,12 +2,12 @@
 // shard it lives; a store of up to 2 GiB has one. Public operations take the lock of the key's stripe, those named
 // ...Locked need it held.
 import { type Arena } from '../memory/arena.js'
-import { ClassWord, Size, State } from '../memory/layout.js'
+import { ClassWord, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { readNumber, writeDigits } from './digits.js'
-import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
+import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Moves } from './moves.js'
 import { Outcome } from './outcome.js'
@@ -131,7 +131,7 @@ export class Shard {
     const run = items.valueRun(item, offset)
     if (offset + run < items.valueBytes(item) + 2) return run
     const at = items.valueAt(item, offset)
-    const chunk = items.has(item, State.Large) ? items.piece(item, items.pieceCount(item) - 1) : item
+    const chunk = items.has(item, State.Large) ? items.piece(item, items.valuePieces(item) - 1) : item
     return (chunk << 2) + slabs.classes.chunkBytes[slabs.classAt(chunk)]! - at
   }
 
@@ -177,8 +177,7 @@ export class Shard {
     const state = items.state(item)
     if ((state & isOther) !== 0 || this.space.isDead(item)) return false
     if (((state & State.HasFlags) !== 0) !== (request.flags !== 0)) return false
-    const bytes = Size.ItemHeader + (request.flags === 0 ? 0 : 4) + items.keyBytes(item) +
-      request.valueBytes + spareBytes(request.valueBytes)
+    const bytes = this.context.nominalBytes(items.keyBytes(item), request.flags, request.valueBytes)
     return slabs.classes.classFor(bytes) === slabs.classAt(item) &&
       (items.segment(item) === Segment.Temp) === this.lru.isShortLived(request.expiresAt, this.context.now)
   }

@@ -146,37 +146,49 @@ export class Space {
 
   allocate(key: Uint8Array, keyStart: number, keyBytes: number, flags: number, expiresAt: number,
     valueBytes: number): ItemId {
-    const { items } = this
-    const stored = valueBytes + spareBytes(valueBytes)
-    const slabClass = this.slabs.classes.classFor(Size.ItemHeader + (flags === 0 ? 0 : 4) + keyBytes + stored)
+    const { context, items } = this
+    const { classes } = this.slabs
+    const slabClass = classes.classFor(context.nominalBytes(keyBytes, flags, valueBytes))
     if (slabClass !== 0) {
       const item = this.takeChunk(slabClass)
       if (item !== NO_ITEM) items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, false)
       return item
     }
-    const pieceCount = Math.ceil(stored / items.pieceBytes)
-    const headClass = this.slabs.classes.classFor(Size.ItemHeader + 8 + keyBytes + pieceCount * 4)
+    const valuePieces = Math.ceil((valueBytes + spareBytes(valueBytes)) / items.pieceBytes)
+    const headClass = classes.classHolding(Size.ItemHeader + 8 + keyBytes + items.ownIdCount(valuePieces) * 4)
     const item = headClass === 0 ? NO_ITEM : this.takeChunk(headClass)
     if (item === NO_ITEM) return NO_ITEM
     items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, true)
-    return this.takePieces(item, pieceCount, stored) ? item : NO_ITEM
+    return this.takePieces(item) ? item : NO_ITEM
   }
 
-  /** Gives a large item its pieces, the last of just the size it needs; gives all back if there are not enough. */
-  private takePieces(item: ItemId, pieceCount: number, bytes: number): boolean {
+  /** Gives a large item its pieces; gives all back if there are not enough. */
+  private takePieces(item: ItemId): boolean {
     const { items } = this
-    for (let i = 0; i < pieceCount; i++) {
-      const pieceBytes = Math.min(items.pieceBytes, bytes - i * items.pieceBytes)
-      const piece = this.takeChunk(this.slabs.classes.classFor(Size.ItemHeader + pieceBytes))
-      if (piece === NO_ITEM) {
-        while (i > 0) this.giveBack(items.piece(item, --i))
-        items.dropRef(item)
-        this.giveBack(item)
-        return false
-      }
-      items.reservePiece(piece, item)
-      items.setPiece(item, i, piece)
+    const valuePieces = items.valuePieces(item)
+    const idPieces = items.pieceCount(item) - valuePieces
+    // pieces that hold ids come before those whose ids they hold, and are given back after them
+    const indexOf = (turn: number): number => turn < idPieces ? valuePieces + idPieces - 1 - turn : turn - idPieces
+    for (let turn = 0; turn < valuePieces + idPieces; turn++) {
+      if (this.takePiece(item, indexOf(turn))) continue
+      while (turn > 0) this.giveBack(items.piece(item, indexOf(--turn)))
+      items.dropRef(item)
+      this.giveBack(item)
+      return false
     }
+    return true
+  }
+
+  /** Gives a large item one of its pieces, the last one of its value of just the size it needs; false if there is none. */
+  private takePiece(item: ItemId, index: number): boolean {
+    const { items } = this
+    const value = items.valueBytes(item)
+    const left = value + spareBytes(value) - index * items.pieceBytes
+    const bytes = left > 0 ? Math.min(left, items.pieceBytes) : items.pieceBytes
+    const piece = this.takeChunk(this.slabs.classes.classHolding(Size.ItemHeader + bytes))
+    if (piece === NO_ITEM) return false
+    items.reservePiece(piece, item)
+    items.setPiece(item, index, piece)
     return true
   }
 

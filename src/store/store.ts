@@ -8,7 +8,7 @@ import { Locks } from '../memory/lock.js'
 import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { Automove, AutomoveSettings } from './automove.js'
-import { SlabClasses } from './classes.js'
+import { SlabClasses, type ClassSettings } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
 import { Hash } from './hash.js'
@@ -30,13 +30,9 @@ import { assert } from '../errors.js'
 import { verifyShard } from './verify.js'
 
 /** How a store is made. */
-export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSettings {
+export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSettings, ClassSettings {
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
-  /** The class table: see SlabClasses. */
-  chunkSize: number
-  factor: number
-  slabChunkMax: number
   trackSizes: boolean
   /** Whether `balanceStep` puts the lists in order. */
   lruMaintainer: boolean
@@ -138,7 +134,7 @@ export class Store {
   constructor(readonly options: StoreOptions, private readonly clock: Clock, attached?: SharedStore, readonly thread = 0) {
     // time begins at 2, so that 0 can mean "never" and 1 "long ago"
     this.epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
-    this.classes = new SlabClasses(options.chunkSize, options.factor, options.slabChunkMax)
+    this.classes = new SlabClasses(options)
     const arenas = makeArenas(options, this.classes, attached?.memories)
     this.memories = arenas.map(({ linear }) => linear)
     const first = arenas[0]!
@@ -300,7 +296,7 @@ export class Store {
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
 
-  /** The bytes that all items ask for. */
+  /** The bytes that all items take here: header, flags, key and value. What memcached would count for them is more. */
   get itemBytes(): number {
     let sum = 0
     for (const shard of this.shards) {
@@ -308,7 +304,8 @@ export class Store {
         sum += shard.slabs.get(slabClass, ClassWord.RequestedBytes)
       }
     }
-    return sum
+    // an item that comes or goes meanwhile may be in one of the two numbers alone
+    return Math.max(0, sum - this.itemCount * (this.context.overhead - Size.ItemHeader))
   }
 
   // Background
@@ -504,7 +501,7 @@ function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, cla
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const tableAt = arena.cut(bucketCount * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
-  const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.counters)
+  const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm, arena.instructions))
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)

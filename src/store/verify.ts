@@ -63,7 +63,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
     assert(slabs.usedChunks(page) === used, `page ${page} with ${used} used chunks counts them wrongly`)
   }
   checkPages(shard, pages)
-  for (const piece of pieces) checkPiece(shard, piece)
+  checkPieces(shard, pieces)
   return { tallies, refs }
 }
 
@@ -89,14 +89,23 @@ function checkPages({ slabs, moves }: Shard, pages: PageTally): void {
   assert(moves.page === 0 || slabs.isLeaving(moves.page), `page ${moves.page} is moving, but not leaving its class`)
 }
 
-function checkPiece(shard: Shard, piece: ItemId): void {
-  const { items } = shard
-  const owner = items.pieceOwner(piece)
-  assert(items.has(owner, State.Large) && !items.isPiece(owner), `piece ${piece} has no owner`)
-  let found = 0
-  for (let i = 0; i < items.pieceCount(owner); i++) if (items.piece(owner, i) === piece) found++
-  assert(found === 1, `piece ${piece} is ${found} times in its owner`)
+function checkPieces({ items }: Shard, pieces: readonly ItemId[]): void {
+  const byOwner = new Map<ItemId, ItemId[]>()
+  for (const piece of pieces) {
+    const owner = items.pieceOwner(piece)
+    assert(items.has(owner, State.Large) && !items.isPiece(owner), `piece ${piece} has no owner`)
+    const found = byOwner.get(owner)
+    if (found === undefined) byOwner.set(owner, [piece])
+    else found.push(piece)
+  }
+  for (const [owner, found] of byOwner) {
+    const listed = Array.from({ length: items.pieceCount(owner) }, (_, index) => items.piece(owner, index)).sort(byNumber)
+    found.sort(byNumber)
+    assert(listed.length === found.length && listed.every((piece, index) => piece === found[index]), `item ${owner} lists other pieces than it has`)
+  }
 }
+
+function byNumber(one: number, other: number): number { return one - other }
 
 function checkFreeChunks(shard: Shard, slabClass: number, tally: ClassTally): void {
   const { items, slabs } = shard

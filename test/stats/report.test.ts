@@ -96,6 +96,27 @@ t.test('ages are those of the items longest unused', async t => {
   t.equal(later('items:1:age'), 11)
 })
 
+t.test('what items ask for is memcached\'s size of them, and what they take is less', async t => {
+  const host = await start(t)
+  const client = await host.connect()
+  // as ME shows them: 59 bytes and key, flags, value
+  await client.send(Buffer.from('set a 0 0 10\r\n0123456789\r\nset bc 5 0 3\r\n012\r\nset large 0 0 600000\r\n' + 'x'.repeat(600_000) + '\r\n'))
+  const items = await statsOf(host, 'items')
+  t.equal(items('items:1:mem_requested'), 70 + 68)
+  t.equal(items('items:39:mem_requested'), 600_064)
+  t.equal((await statsOf(host))('bytes'), 36 + 11 + 36 + 9 + 36 + 600_005)
+  await client.send(Buffer.from('append a 0 0 3\r\nabc\r\nset bc 5 0 10\r\n0123456789\r\nincr none 1\r\ndelete large\r\n'))
+  const after = await statsOf(host, 'items')
+  t.equal(after('items:1:mem_requested'), 73 + 75)
+  t.ok(Number.isNaN(after('items:39:mem_requested')))
+})
+
+t.test('without cas numbers an item asks for 8 bytes less', async t => {
+  const host = await startSessions(t, { lruCrawler: false, useCas: false })
+  await (await host.connect()).send(Buffer.from('set a 0 0 10\r\n0123456789\r\n'))
+  t.equal((await statsOf(host, 'items'))('items:1:mem_requested'), 62)
+})
+
 /** A full server of 16 MiB, with items of two sizes. */
 async function startFull(t: Test): Promise<{ host: SessionHost, pass: (seconds: number) => void }> {
   const host = await startSessions(t, { lruCrawler: false, maxbytes: 16 * 1024 * 1024, slabAutomove: 0 })

@@ -61,6 +61,37 @@ t.test('without evictions a full memory refuses, and what was there stays', asyn
   subject.verify()
 })
 
+t.test('an item may have more pieces than its own chunk has room for', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB, slabChunkMax: 1024, itemSizeMax: 48 * MIB })
+  // the last needs pieces for the ids of pieces with ids
+  for (const bytes of [1000, 170_000, 180_000, MIB, 45 * MIB]) {
+    t.equal(subject.put(Mode.Set, 'k', bytesOf(bytes, bytes), 5), Outcome.Stored, `${bytes} bytes`)
+    t.ok(subject.get('k')?.value.equals(bytesOf(bytes, bytes)), `${bytes} bytes`)
+    t.equal(subject.get('k')?.flags, 5)
+    if (bytes <= MIB) subject.verify()
+  }
+  subject.delete('k')
+  subject.verify()
+  t.equal(subject.store.shards[0]!.slabs.usedCount, 0, 'everything comes back')
+})
+
+t.test('what an item with many pieces had so far comes back if there is no memory for all', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 6 * MIB, evictions: false, slabChunkMax: 1024, itemSizeMax: 2 * MIB })
+  const { slabs } = subject.store.shards[0]!
+  t.equal(subject.put(Mode.Set, 'first', bytesOf(1, 1_500_000)), Outcome.Stored)
+  const one = slabs.usedCount
+  t.equal(subject.put(Mode.Set, 'second', bytesOf(2, 1_500_000)), Outcome.Stored)
+  const both = slabs.usedCount
+  for (const bytes of [1_200_000, 1_999_000, 1_500_000]) {
+    t.equal(subject.put(Mode.Set, 'third', bytesOf(3, bytes)), Outcome.NoMemory, `${bytes} bytes`)
+    t.equal(slabs.usedCount, both)
+  }
+  t.ok(subject.get('first')?.value.equals(bytesOf(1, 1_500_000)))
+  subject.delete('second')
+  t.equal(slabs.usedCount, one)
+  subject.verify()
+})
+
 t.test('several arenas are one store', async t => {
   const subject = new StoreUnderTest({ maxbytes: 5000 * MIB })
   t.ok(subject.store.shards.length > 2, `${subject.store.shards.length} arenas`)

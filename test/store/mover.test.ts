@@ -109,6 +109,26 @@ t.test('large items are moved in pieces, and their headers too', async t => {
   subject.verify()
 })
 
+t.test('pieces that hold the ids of others are moved like these', async t => {
+  const subject = subjectWith({ slabChunkMax: 1024, itemSizeMax: 2 * MIB })
+  const { largest } = subject.store.classes
+  subject.put(Mode.Set, 'first', bytesOf(1, 400_000), 1)
+  for (const key of ['filler', 'second']) subject.put(Mode.Set, key, bytesOf(2, 900_000), 2)
+  // now the page that has least in it is the first one
+  subject.delete('filler')
+  const { items, item } = subject.find('first')
+  const ids = items.pieceCount(item) - 1
+  t.ok(ids >= items.valuePieces(item), 'not all ids are in its own chunk')
+  const before = items.piece(item, ids)
+  t.equal(subject.reassign(largest, 1), Reassigned.Ok)
+  t.equal(subject.settle(), true)
+  t.not(items.piece(item, ids), before)
+  t.ok(subject.get('first')?.value.equals(bytesOf(1, 400_000)))
+  t.ok(subject.get('second')?.value.equals(bytesOf(2, 900_000)))
+  for (const key of ['first', 'second']) subject.delete(key)
+  subject.verify()
+})
+
 t.test('what is dead is dropped, and not counted as evicted', async t => {
   const subject = subjectWith()
   for (let i = 0; i < 3000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(i, 900), 0, i % 2 === 0 ? 5 : 0)
