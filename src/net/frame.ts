@@ -3,15 +3,16 @@
 //    0            2                 4                             6
 //   | request id | sequence number | datagrams of this message  | reserved, 0 |  payload ...
 //
-// An answer has the id of its request and is cut into as many datagrams as it needs. It is gathered whole, since each of
-// them says how many there are; so there is a bound to it.
+// A datagram may hold several requests, and the answer to each is a message of its own: it has the id of the datagram and is
+// cut into as many datagrams as it needs, numbered from 0. It is gathered whole, since each of them says how many there are;
+// so there is a bound to all the answers of a datagram together.
 import { type Held } from '../protocol/output.js'
 import { type Peer } from '../protocol/session.js'
 
 export const HEADER_BYTES = 8
 /** The longest datagram that is sent, its header included: it fits an Ethernet frame. */
 export const DATAGRAM_BYTES_MAX = 1400
-/** The longest answer, about 2 MB: any value there can be without -I, and no more than that for one small request. */
+/** What one datagram is answered at most, about 2 MB: any value there can be without -I, and no more than that for a small request. */
 const DATAGRAMS_MAX = 1500
 
 const enum At { RequestId = 0, Sequence = 2, Total = 4, Reserved = 6 }
@@ -31,13 +32,16 @@ export function isRequest(datagram: Buffer): boolean {
   return first >= LOWER_A && first <= LOWER_Z || first === BINARY_REQUEST
 }
 
-/** The answer to one request, gathered from what its session writes. */
+/** The answers to the requests of one datagram, gathered from what their session writes. */
 export class Answer implements Peer {
   readonly lentBytesMax = 64 * 1024
   readonly isLasting = false
-  /** Whether more was written than an answer may hold. */
+  /** Whether more was written than a datagram is answered. */
   isTooLong = false
   private readonly requestId: number
+  /** Messages that are complete, numbered. */
+  private readonly complete: Buffer[] = []
+  /** The message that is being written. */
   private datagrams: Buffer[] = []
   /** Bytes that are free at the end of the last datagram. */
   private room = 0
@@ -60,7 +64,7 @@ export class Answer implements Peer {
   writeMany(parts: readonly Uint8Array[]): boolean { return parts.every(part => this.write(part)) }
 
   private grow(): boolean {
-    if (this.datagrams.length === DATAGRAMS_MAX) {
+    if (this.complete.length + this.datagrams.length >= DATAGRAMS_MAX) {
       this.isTooLong = true
       return false
     }
@@ -72,11 +76,10 @@ export class Answer implements Peer {
   /** What did not fit is not needed any more. */
   hold(held: Held): void { held.settle() }
 
-  /** Puts `bytes` in place of what was written. */
+  /** Puts `bytes`, few of them, in place of what was written of the last message. */
   replace(bytes: Uint8Array): void {
-    this.datagrams = []
-    this.room = 0
-    this.write(bytes)
+    this.datagrams = bytes.length === 0 ? [] : [Buffer.concat([Buffer.alloc(HEADER_BYTES), bytes], DATAGRAM_BYTES_MAX)]
+    this.room = bytes.length === 0 ? 0 : DATAGRAM_BYTES_MAX - HEADER_BYTES - bytes.length
   }
 
   yield(): void { this.hasYielded = true }
@@ -92,8 +95,8 @@ export class Answer implements Peer {
 
   end(): void {}
 
-  /** The datagrams to send, none if nothing was written. */
-  finish(): readonly Buffer[] {
+  /** The answer to one request is complete; one without any bytes is no message. */
+  endMessage(): void {
     const { datagrams, requestId } = this
     const last = datagrams.pop()
     if (last !== undefined) datagrams.push(last.subarray(0, DATAGRAM_BYTES_MAX - this.room))
@@ -102,7 +105,15 @@ export class Answer implements Peer {
       datagram.writeUInt16BE(sequence, At.Sequence)
       datagram.writeUInt16BE(datagrams.length, At.Total)
       datagram.writeUInt16BE(0, At.Reserved)
+      this.complete.push(datagram)
     }
-    return datagrams
+    this.datagrams = []
+    this.room = 0
+  }
+
+  /** The datagrams to send, none if nothing was written. */
+  finish(): readonly Buffer[] {
+    this.endMessage()
+    return this.complete
   }
 }

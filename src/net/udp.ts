@@ -2,19 +2,18 @@
 // than the datagram is served, so that nothing half done is left for the next one, whoever sends it. (A new session costs
 // well under a microsecond; receiving a datagram costs ten.)
 //
-// As in memcached: requests in several datagrams are not served, nor what is too short to hold any; a line or a value
-// that ends with its datagram unfinished is dropped without an answer; with a value go the answers that wait for it. What
-// differs:
+// As in memcached: requests in several datagrams are not served, nor what is too short to hold any; several requests in one
+// datagram are answered each for itself, numbered anew from 0; a line or a value that ends with its datagram unfinished is
+// dropped without an answer. What differs:
 //
-// - Everything that one datagram asks for is one answer, numbered through, as protocol.txt has it. memcached numbers the
-//   answer to each request, and to each key of a get, anew from 0, so that no client can put them together (memcaslap's
-//   multi-get breaks there), and for a key that is missing it sends an empty datagram, number 0 of 0. Here a request
-//   without an answer gets no datagram.
+// - The answer to a request is one message, numbered through, as protocol.txt has it. memcached numbers the answer to each
+//   key of a get anew from 0, so that no client can put them together (memcaslap's multi-get breaks there), and for a key
+//   that is missing it sends an empty datagram, number 0 of 0. Here a request without an answer gets no datagram.
 // - memcached takes the next datagram, of any client, for the rest of an unfinished value, and hears nobody any more
 //   after a value that is too large, or a request from port 0.
 // - What does not begin as a request does is not answered, not even with ERROR; see isRequest.
-// - There is a bound to answers. What is longer gets an error in its place, in the binary protocol nothing, and of what
-//   was asked for behind it nothing is done.
+// - There is a bound to the answers of a datagram together. The first that goes beyond it is an error instead, in the binary
+//   protocol nothing, and of what was asked for behind it nothing is done.
 //
 // A client's address may be forged, so whoever reaches this port can have others sent more than he sends himself. It is
 // therefore off by default, and then on loopback.
@@ -184,7 +183,10 @@ class UdpSocket {
     input.bytes.set(datagram.subarray(HEADER_BYTES), input.batchStart)
     session.receive(datagram.length - HEADER_BYTES)
     // a listing of many parts takes more turns than one datagram is worth
-    while (session.phase !== Phase.Listing && answer.takeYield()) session.resume()
+    while (session.phase !== Phase.Listing && answer.takeYield()) {
+      answer.endMessage()
+      session.resume()
+    }
     this.usedAt = session.usedAt
     if (answer.isTooLong || session.phase === Phase.Listing) answer.replace(session.protocol.name === 'ascii' ? TOO_LONG : NOTHING)
     session.close()

@@ -79,7 +79,7 @@ export interface Peer extends Sink {
   end(): void
   /** A number for logs and statistics: the file descriptor where there is one. */
   readonly id: number
-  /** Whether it stays when a request is answered, so that more can be told later. */
+  /** Whether it stays when a request is answered, so that more can be told later. One that does not gets a turn for each request. */
   readonly isLasting: boolean
 }
 
@@ -93,7 +93,7 @@ export class Session {
   withTouch = false
   /** Whether the client has shown that it may speak; only asked where that is needed. */
   isAuthenticated = false
-  /** Store time at which the last bytes arrived. */
+  /** Store time at which the last whole command line, or the last packet without its value, was served. */
   usedAt: number
   /** Whether the last value of this client was large, so that the next is best read with a short first read. */
   sendsLargeValues = false
@@ -142,7 +142,6 @@ export class Session {
   receive(count: number): void {
     const { input, store } = this.host
     store.refreshTime()
-    this.usedAt = store.context.now
     store.counters.add(Counter.BytesRead, count)
     // the last bytes of a large value may come this way
     if (this.phase === Phase.Request) this.sendsLargeValues = false
@@ -221,7 +220,9 @@ export class Session {
   get isClosed(): boolean { return this.phase === Phase.Closed }
 
   private run(start: number, end: number): void {
-    const { input, output, requestsPerTurn } = this.host
+    const { input, output } = this.host
+    // what is answered in messages has one for each request
+    const requestsPerTurn = this.peer.isLasting ? this.host.requestsPerTurn : 1
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
@@ -269,7 +270,7 @@ export class Session {
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
   private step(at: number, end: number): number {
     switch (this.phase) {
-      case Phase.Request: return this.protocol.request(this, at, end)
+      case Phase.Request: return this.serve(at, end)
       case Phase.Keys: return this.protocol.more(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
@@ -278,6 +279,12 @@ export class Session {
       case Phase.Listing:
       case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
     }
+  }
+
+  private serve(at: number, end: number): number {
+    const next = this.protocol.request(this, at, end)
+    if (next !== UNFINISHED) this.usedAt = this.host.store.context.now
+    return next
   }
 
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
@@ -298,7 +305,7 @@ export class Session {
     if (output.isBlocked) {
       this.peer.pause()
     } else if (hasYielded || this.phase === Phase.Listing) {
-      if (hasYielded) store.counters.add(Counter.ConnYields)
+      if (hasYielded && this.peer.isLasting) store.counters.add(Counter.ConnYields)
       this.peer.pause()
       this.peer.yield()
     }
@@ -384,7 +391,6 @@ export class Session {
     const valueBytes = items.valueBytes(item)
     store.counters.add(Counter.BytesRead, count)
     store.refreshTime()
-    this.usedAt = store.context.now
     this.received += count
     const wholeBytes = valueBytes + this.endBytes
     if (this.received > valueBytes && this.endBytes > 0) this.checkSpareBytes(valueBytes)

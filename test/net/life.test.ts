@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { createServer, MemslabError } from '../../src/index.js'
 import { Client } from '../support/client.js'
+import { header, packet } from '../support/packet.js'
 import { startServer } from '../support/server.js'
 
 t.test('close resolves when connections and their items are gone', async t => {
@@ -105,4 +106,54 @@ t.test('an upload that goes on is not idle', async t => {
   await client.says('\r\n', 'STORED\r\n')
   clock.advance(4)
   await client.expectClosed()
+})
+
+t.test('idle is counted from the last whole command line', async t => {
+  const { client, clock, settle } = await startServer(t, { idleTimeout: 3 })
+  await client.says('get k\r\n', 'END\r\n')
+  for (const byte of 'get k') {
+    await client.send(byte)
+    await settle()
+    clock.advance(0.6)
+  }
+  // three seconds have passed, and not more
+  await client.says('\r\n', 'END\r\n')
+  for (const byte of 'get k k') {
+    await client.send(byte)
+    await settle()
+    clock.advance(0.6)
+  }
+  await client.expectClosed()
+})
+
+t.test('a packet counts when its header and key are there', async t => {
+  const { client, clock, settle } = await startServer(t, { idleTimeout: 3 })
+  const noop = packet(0x0a)
+  for (const byte of noop.subarray(0, 20)) {
+    await client.send(Buffer.of(byte))
+    await settle()
+  }
+  clock.advance(3)
+  await client.says(noop.subarray(20), header({ magic: 0x81, opcode: 0x0a }))
+  await client.send(noop.subarray(0, 20))
+  await settle()
+  clock.advance(4)
+  await client.expectClosed()
+})
+
+t.test('nobody is idle who sends a value, has answers unread or watches', async t => {
+  const { client, clock, connect, settle } = await startServer(t, { idleTimeout: 2 })
+  const [sender, reader, watcher] = [await connect(), await connect(), await connect()]
+  await client.says(`set big 0 0 1000000\r\n${'v'.repeat(1_000_000)}\r\n`, 'STORED\r\n')
+  await watcher.says('watch\r\n', 'OK\r\n')
+  await sender.send('set k 0 0 3\r\na')
+  reader.pause()
+  await reader.send('get big big big big big big big big big big big big big big big big big big big big\r\n')
+  await settle()
+  for (let second = 0; second < 10; second++) clock.advance(1)
+  await client.expectClosed()
+  await sender.says('bc\r\n', 'STORED\r\n')
+  reader.resume()
+  await reader.expect(`${`VALUE big 0 1000000\r\n${'v'.repeat(1_000_000)}\r\n`.repeat(20)}END\r\n`)
+  await Promise.all([sender, reader, watcher].map(async other => { await other.hangUp() }))
 })

@@ -28,11 +28,31 @@ t.test('an answer has the id of its request', async t => {
   t.same(client.received[0], frame(VERSION, { id: 0x1234 }))
 })
 
-t.test('requests in one datagram get one answer', async t => {
+t.test('requests in one datagram are answered each for itself', async t => {
+  const { client, server } = await startUdpServer(t)
+  await client.sendDatagram(frame('set k 5 0 3\r\nabc\r\nget k k\r\nnonsense\r\nmg k v\r\nmg missing q\r\ndelete k\r\n', { id: 9 }))
+  const answers = ['STORED\r\n', 'VALUE k 5 3\r\nabc\r\nVALUE k 5 3\r\nabc\r\nEND\r\n', 'ERROR\r\n', 'VA 3\r\nabc\r\n', 'DELETED\r\n']
+  await client.expect(answers.join(''))
+  t.same(client.received, answers.map(answer => frame(answer, { id: 9 })))
+  t.equal(Number(new Map(server.host.report('')).get('conn_yields')), 0, 'nobody had to wait')
+})
+
+t.test('so are packets, quiet ones that have an answer too', async t => {
   const { client } = await startUdpServer(t)
-  await client.says('set k 5 0 3\r\nabc\r\nget k\r\nnonsense\r\nmg k v\r\ndelete k\r\n',
-    'STORED\r\nVALUE k 5 3\r\nabc\r\nEND\r\nERROR\r\nVA 3\r\nabc\r\nDELETED\r\n')
-  t.equal(client.received.length, 1)
+  const { client: other } = await startUdpServer(t)
+  const packets = [packet(BINARY_GETQ, { key: 'missing' }), packet(0, { key: 'missing', opaque: 1 }), packet(BINARY_NOOP, { opaque: 2 })] as const
+  await client.send(Buffer.concat(packets))
+  await other.send(packets[1])
+  await client.expect(Buffer.concat([await other.anything(), header({ magic: 0x81, opcode: BINARY_NOOP, opaque: 2 })]))
+  t.equal(client.received.length, 2)
+})
+
+t.test('a long answer between short ones has numbers of its own', async t => {
+  const { client } = await startUdpServer(t)
+  const value = 'v'.repeat(3000)
+  await client.says(`set k 0 0 3000\r\n${value}\r\nget k k\r\nversion\r\n`,
+    `STORED\r\nVALUE k 0 3000\r\n${value}\r\nVALUE k 0 3000\r\n${value}\r\nEND\r\n${VERSION}`)
+  t.same(client.received.map(datagram => [datagram.readUInt16BE(2), datagram.readUInt16BE(4)]), [[0, 1], [0, 5], [1, 5], [2, 5], [3, 5], [4, 5], [0, 1]])
 })
 
 t.test('a long answer comes in datagrams of 1400 bytes', async t => {
@@ -68,14 +88,16 @@ t.test('an answer of a megabyte is numbered through', async t => {
 })
 
 t.test('an answer that is too long is an error, whatever it holds on to', async t => {
-  const { client, server, connect } = await startUdpServer(t)
+  const { client, open, server, connect } = await startUdpServer(t)
   const tcp = await connect()
   await tcp.says(`set big 0 0 1000000\r\n${'v'.repeat(1_000_000)}\r\nset small 0 0 30000\r\n${'v'.repeat(30_000)}\r\n`, 'STORED\r\nSTORED\r\n')
   await client.says('get big big big\r\n', TOO_LONG)
   await client.says(`get${' big'.repeat(10_000)}\r\n`, TOO_LONG)
   await client.says(`get${' small'.repeat(10_000)}\r\n`, TOO_LONG)
-  await client.says('get big\r\nget small\r\n'.repeat(50), TOO_LONG)
-  await client.send(Buffer.concat(Array.from({ length: 100 }, () => packet(0, { key: 'small' }))))
+  await client.says('version\r\nget big big big\r\nversion\r\n', VERSION + TOO_LONG)
+  const other = await open()
+  await other.send(Buffer.concat(Array.from({ length: 100 }, () => packet(0, { key: 'small' }))))
+  await other.anything()
   await client.heardNothing()
   t.equal(server.store.refCount, 0, 'nothing is held')
   await tcp.says('version\r\n', VERSION)
@@ -163,9 +185,23 @@ t.test('an unfinished request is dropped with its datagram', async t => {
   }
 })
 
-t.test('what is whole before an unfinished line is answered', async t => {
+t.test('what is whole before an unfinished line or value is answered', async t => {
   const { client } = await startUdpServer(t)
   await client.says('version\r\nget k', VERSION)
+  await client.says('version\r\nset k 0 0 3\r\nab', VERSION)
+})
+
+t.test('there is a bound to how many answers a datagram has', async t => {
+  const answer = new Answer(frame('mn\r\n', { id: 3 }), 0)
+  for (let count = 0; count < 1500; count++) {
+    t.ok(answer.write(toBuffer('MN\r\n')))
+    answer.endMessage()
+  }
+  t.notOk(answer.write(toBuffer('MN\r\n')))
+  t.ok(answer.isTooLong)
+  answer.replace(toBuffer(TOO_LONG))
+  const datagrams = answer.finish()
+  t.same([datagrams.length, datagrams[1499], datagrams[1500]], [1501, frame('MN\r\n', { id: 3 }), frame(TOO_LONG, { id: 3 })])
 })
 
 // Floods
