@@ -5,8 +5,10 @@
 //   Request   expects a request: a line, or a packet
 //   Value     fills a reserved item, of which `received` bytes are there, the line end included
 //   Swallow   throws away `swallowLeft` bytes of a value that is refused, then answers `pendingReply`
+//   Line      gathers a get that is longer than other lines may be
 //   Keys      is in the middle of a get with many keys and waits for its output to be taken
 //   Sending   is in the middle of sending a large item and waits for its output to be taken
+//   Pieces    is in the middle of such a long get, and goes on when the other connections have had their turn
 //   Listing   is in the middle of an answer about many items, and goes on when the other connections have had their turn
 //   Watch     throws away whatever comes; somebody else writes to its other end
 //   Closed    takes nothing any more
@@ -18,12 +20,13 @@ import { NO_ITEM, type ItemId } from '../store/items.js'
 import { Request } from '../store/request.js'
 import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
+import { LongLine } from './long.js'
 import { type Loan, type Sink } from './output.js'
 
 export const enum Phase {
-  Request, Value, Swallow, Keys, Sending, Watch,
+  Request, Value, Swallow, Line, Keys, Sending, Watch,
   /** From here on no input is taken. */
-  Listing, Closed,
+  Pieces, Listing, Closed,
 }
 
 /** What a protocol answers when a request is not complete. */
@@ -42,7 +45,10 @@ export interface Protocol {
   request(session: Session, at: number, end: number): number
   /** Goes on with a get that waited for its output, `at` being behind the last key it served. */
   more(session: Session, at: number): number
-  /** Ends the session if the request at `at`, of which `end - at` bytes are there, is too long already. */
+  /**
+   * Ends the session if the request at `at`, of which `end - at` bytes are there, is too long already, or gathers it as a long
+   * line. Such a line it is asked about again whenever more of it has come.
+   */
   checkUnfinished(session: Session, at: number, end: number): void
 }
 
@@ -123,6 +129,11 @@ export class Session {
 
   private listing: Listing | undefined
 
+  // Line, and then Keys, Sending and Pieces
+  private line: LongLine | undefined
+  /** Whether other keys follow those of the line that is served, in the next piece of a long line. */
+  hasMoreKeys = false
+
   /** What was read and not yet understood: the first `savedBytes` of `saved`. */
   private saved: Buffer | undefined
   private savedBytes = 0
@@ -171,7 +182,9 @@ export class Session {
 
   /** Puts what was kept aside back into the input, at `start`. */
   private restore(start: number): void {
-    if (this.savedBytes > 0) this.saved!.copy(this.host.input.bytes, start, 0, this.savedBytes)
+    if (this.savedBytes === 0) return
+    assert(start >= this.host.input.start, 'more was kept aside than there is room for')
+    this.saved!.copy(this.host.input.bytes, start, 0, this.savedBytes)
   }
 
   /** Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again. */
@@ -214,6 +227,7 @@ export class Session {
     this.item = NO_ITEM
     this.phase = Phase.Closed
     this.parked = undefined
+    this.forgetLine()
     this.forget()
   }
 
@@ -227,11 +241,12 @@ export class Session {
     input.bytes[end] = Ascii.LineEnd
     if (this.phase === Phase.Sending) this.sendMore()
     else if (this.phase === Phase.Listing) this.listMore()
+    if (this.line?.isWhole === true) this.serveLine()
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
     let at = start
     let served = 0
     let hasYielded = false
-    while (at < end && this.phase < Phase.Listing && !output.isBlocked) {
+    while (at < end && this.phase < Phase.Pieces && !output.isBlocked) {
       if (requestsPerTurn > 0 && served === requestsPerTurn) {
         hasYielded = true
         break
@@ -250,10 +265,12 @@ export class Session {
   get stateName(): string {
     if (this.isWorking) return 'conn_parse_cmd'
     switch (this.phase) {
-      case Phase.Request: return 'conn_read'
+      case Phase.Request:
+      case Phase.Line: return 'conn_read'
       case Phase.Value: return 'conn_nread'
       case Phase.Swallow: return 'conn_swallow'
       case Phase.Keys:
+      case Phase.Pieces:
       case Phase.Sending: return 'conn_mwrite'
       case Phase.Listing:
       case Phase.Watch: return 'conn_watch'
@@ -271,11 +288,13 @@ export class Session {
   private step(at: number, end: number): number {
     switch (this.phase) {
       case Phase.Request: return this.serve(at, end)
+      case Phase.Line: return this.gather(at, end)
       case Phase.Keys: return this.protocol.more(this, at)
       case Phase.Value: return this.takeValue(at, end)
       case Phase.Swallow: return this.swallow(at, end)
       case Phase.Watch: return end
       case Phase.Sending:
+      case Phase.Pieces:
       case Phase.Listing:
       case Phase.Closed: throw new InvariantError('a session that takes nothing was given bytes')
     }
@@ -290,10 +309,12 @@ export class Session {
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     const { output, store } = this.host
-    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Request
+    const isUnfinished = this.phase === Phase.Line || at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Request
     if (isUnfinished) this.protocol.checkUnfinished(this, at, end)
+    if (this.phase === Phase.Line) at = end
     if (this.phase === Phase.Closed) {
       this.forget()
+      this.forgetLine()
       output.flush()
       this.peer.end()
       return
@@ -304,11 +325,62 @@ export class Session {
     if (this.parked === undefined) output.flush()
     if (output.isBlocked) {
       this.peer.pause()
-    } else if (hasYielded || this.phase === Phase.Listing) {
+    } else if (hasYielded || this.phase === Phase.Listing || this.phase === Phase.Pieces) {
       if (hasYielded && this.peer.isLasting) store.counters.add(Counter.ConnYields)
       this.peer.pause()
       this.peer.yield()
     }
+  }
+
+  // Long lines
+
+  /** The request at `at`, of which all is there up to `end`, is to be gathered until its line end comes. */
+  beginLine(at: number, end: number): void {
+    this.line = new LongLine()
+    this.phase = Phase.Line
+    this.host.store.counters.add(Counter.RequestsKept)
+    this.gather(at, end)
+  }
+
+  /** The bytes that are held of a line that is gathered. */
+  get lineBytes(): number { return this.line?.heldBytes ?? 0 }
+
+  private gather(at: number, end: number): number {
+    const { input, store } = this.host
+    const line = this.line!
+    const before = line.heldBytes
+    const next = line.take(input.bytes, at, end)
+    store.counters.add(Counter.RequestBytesKept, line.heldBytes - before)
+    if (line.isWhole) {
+      this.usedAt = store.context.now
+      this.phase = Phase.Request
+      this.serveLine()
+    }
+    return next
+  }
+
+  /** Serves a piece of a long line; the rest has its turn when the others have had theirs. */
+  private serveLine(): void {
+    const { input, output } = this.host
+    const line = this.line!
+    if (output.isBlocked) return
+    const start = input.pieceStart
+    const end = line.copyPiece(input.bytes, start)
+    this.hasMoreKeys = !line.isAtLast
+    let at = line.isNew ? this.protocol.request(this, start, end) : this.protocol.more(this, start)
+    while (this.phase === Phase.Keys && !output.isBlocked && input.bytes[at] !== Ascii.LineEnd) at = this.protocol.more(this, at)
+    this.hasMoreKeys = false
+    line.advance(at - start)
+    if (this.phase === Phase.Keys) this.phase = Phase.Pieces
+    else if (this.phase !== Phase.Sending) this.forgetLine()
+  }
+
+  private forgetLine(): void {
+    if (this.line === undefined) return
+    const { counters } = this.host.store
+    counters.add(Counter.RequestsKept, -1)
+    counters.add(Counter.RequestBytesKept, -this.line.heldBytes)
+    this.line = undefined
   }
 
   // Values
@@ -493,7 +565,7 @@ export class Session {
   }
 
   /** Whether it waits for a request, so that nothing is lost if it ends. */
-  get isIdle(): boolean { return this.phase === Phase.Request }
+  get isIdle(): boolean { return this.phase === Phase.Request || this.phase === Phase.Line }
 }
 
 /** One reference to an item that is being sent, shared by its session and the parts that are on their way. */

@@ -11,8 +11,9 @@ import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { Copy, type Output } from '../output.js'
-import { LINE_BYTES_MAX } from '../input.js'
+import { KEPT_BYTES_MAX } from '../input.js'
 import { logAnswer, logReply, printable } from '../log.js'
+import { LONG_LINE_BYTES_MAX } from '../long.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
@@ -180,10 +181,14 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** Only a get may be longer than UNFINISHED_LINE_MAX before its end is there. */
   checkUnfinished(session: Session, at: number, end: number): void {
+    if (session.phase === Phase.Line) return this.checkLine(session)
     if (end - at <= UNFINISHED_LINE_MAX) return
-    const isLongGet = this.isLongGet(at, end)
-    if (isLongGet && end - at < LINE_BYTES_MAX) return
-    if (!isLongGet) return this.end(session)
+    if (!this.isLongGet(at, end)) this.end(session)
+    else if (end - at >= KEPT_BYTES_MAX) session.beginLine(at, end)
+  }
+
+  private checkLine(session: Session): void {
+    if (session.lineBytes <= LONG_LINE_BYTES_MAX) return
     this.cache.counters.add(Counter.ReadBufOom)
     this.reply.line(TEXT.noMemoryReading)
     session.phase = Phase.Closed
@@ -262,6 +267,10 @@ export class TextProtocol implements Protocol, Receiver, Sender {
         return at
       }
       if (!parser.nextKey()) return this.refuseKeys(session, TEXT.badFormat)
+    }
+    if (session.hasMoreKeys) {
+      session.phase = Phase.Keys
+      return parser.stop
     }
     this.answer(session, TEXT.end)
     return parser.stop + 1
