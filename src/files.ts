@@ -17,12 +17,12 @@ export function removePidFile(path: string): void {
   if (readPid(path) === process.pid) tryTo(() => unlinkSync(path))
 }
 
-/** memcached's format: `TCP INET: 11211`, a line for each address; nothing for a Unix socket. */
+/** memcached's format: `TCP INET: 11211`, a line for each address; no file for a Unix socket. */
 export function writePortFile(path: string, addresses: readonly { transport?: string, family: string, port?: number }[],
   complain: Complain): void {
   const lines = addresses.filter(({ port }) => port !== undefined)
     .map(({ transport, family, port }) => `${transport} ${family === 'IPv6' ? 'INET6' : 'INET'}: ${port}\n`)
-  if (lines.length > 0) writeWhole(path, `${path}.lck`, lines.join(''), complain)
+  if (addresses.every(({ port }) => port !== undefined)) writeWhole(path, `${path}.lck`, lines.join(''), complain)
 }
 
 function writeWhole(path: string, draft: string, text: string, complain: Complain): void {

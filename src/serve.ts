@@ -29,7 +29,7 @@ export async function serve({ options: given, portFile: givenPortFile }: Command
   // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
   // socket, pid file and port file are the user's.
   let fail: () => void = () => {}
-  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, { workers, logsToStderr: true })
+  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, { workers, logsToStderr: true, isChecked: true })
   if (options.user !== undefined) becomeUser(options.user, complain)
   const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })

@@ -48,6 +48,8 @@ export interface Prepared {
   workers?: Worker[]
   /** Whether `log` goes to stderr. */
   logsToStderr?: boolean
+  /** Whether the options have been checked, as those of a command line, which may be more than a program's. */
+  isChecked?: boolean
 }
 
 export { type ServerAddress } from './net/listeners.js'
@@ -83,7 +85,7 @@ export class Server {
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly prepared: Prepared = {}) {
     complainOf(embeddingProblems(options, parts))
     this.options = completeOptions(options)
-    complainOf(checkOptions(this.options))
+    if (prepared.isChecked !== true) complainOf(checkOptions(this.options))
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)

@@ -163,13 +163,16 @@ t.test('a line from a script for memcached starts, with a warning for what is do
 
 t.test('-p 0 alone listens nowhere, and waits for a signal', async t => {
   for (const threads of ['1', '2']) {
-    const child = spawn(process.execPath, [CLI, '-p', '0', '-v', '-t', threads], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const portFile = join(folder(t), 'ports')
+    const child = spawn(process.execPath, [CLI, '-p', '0', '-v', '-t', threads],
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
     t.teardown(() => child.kill('SIGKILL'))
     const ended = once(child, 'close')
     let said = ''
     child.stderr.on('data', text => { said += text })
     await until('it has started', () => said.split('\n').length === 4)
     t.match(said, /^WARNING: nothing is listened on.*\n.* listens on nothing\n/)
+    t.equal(readFileSync(portFile, 'utf8'), '', 'there are no ports')
     child.kill('SIGTERM')
     t.same(await ended, [0, null], `-t ${threads}`)
   }

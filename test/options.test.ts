@@ -58,6 +58,7 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-l proto[ascii]:127.0.0.1:11311,proto[binary]:[::1]', { listen: ['proto[ascii]:127.0.0.1:11311', 'proto[binary]:[::1]'] }],
   ['-l tag[abc]:127.0.0.1,proto[b]:tag_abcdefgh_:::1', { listen: ['tag[abc]:127.0.0.1', 'proto[b]:tag_abcdefgh_:::1'] }],
   ['-l 127.0.0.1 -l 127.0.0.1', { listen: ['127.0.0.1'] }],
+  ['-l ::1;127.0.0.1', { listen: ['::1', '127.0.0.1'], shown: { inter: '::1;127.0.0.1' } }],
   ['-v', { verbosity: 1 }],
   ['-vv', { verbosity: 2 }],
   ['-v -v -v', { verbosity: 3 }],
@@ -174,6 +175,7 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-p x', /-p.*"x" is read as 0/, /nothing is listened on/],
   ['-p=11211', /-p.*"=11211" is read as 0/, /nothing is listened on/],
   ['-l ,', /-l.*names no address, so nothing is listened on/],
+  ['-l ::1;localhost -l localhost:5 -l host', /-l.*"host" is ignored, as it stands in ::1;localhost,localhost:5/],
   ['-l 127.0.0.1:5 -l 127.0.0.1', /-l.*"127\.0\.0\.1" is ignored, as it stands in 127\.0\.0\.1:5/],
   ['-l proto[foo]:::1', /-l.*proto\[foo\] is no protocol, so it is auto there/],
   ['-B ascii -l proto[auto]:::1', /-l.*proto\[auto\] is no protocol, so it is ascii there/],
@@ -200,8 +202,8 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-S -l proto[ascii]:::1', /nobody can log in/, /-l.*clients of the text protocol are not asked who they are/],
   ['-Y users -l proto[negotiating]:::1', /-l.*clients of the binary protocol are not asked who they are/],
   ['-Z -o ssl_chain_cert=c -U 11300', /-U.*UDP is not encrypted/],
-  ['-Z -o ssl_chain_cert=c,ssl_verify_mode=1', /-Z.*no certificate of a client is trusted without -o ssl_ca_cert/],
-  ['-Z -o ssl_chain_cert=c -l mtls:::1', /-Z.*no certificate of a client is trusted/],
+  ['-Z -o ssl_chain_cert=c,ssl_verify_mode=1', /ssl_verify_mode: no certificate of a client is trusted without -o ssl_ca_cert/],
+  ['-Z -o ssl_chain_cert=c -l mtls:::1', /ssl_verify_mode: no certificate of a client is trusted/],
   ['-I 512k -o no_chunked_items', /lowered to 512k/],
 ]
 
@@ -408,8 +410,15 @@ t.test('embedders are told what is wrong in their own names', async t => {
     'sasl: is for the binary protocol alone, so protocol cannot be auto',
     'udpport: nobody can authenticate by UDP, so not with sasl',
     'sslEnabled: needs a certificate, sslChainCert',
+    'sasl: nobody can log in without a file of users, authFile or MEMCACHED_SASL_PWDB',
+    'listen: clients of the text protocol are not asked who they are',
+    'udpport: UDP is not encrypted by sslEnabled',
   ])
   t.same(checkOptions(completeOptions({ sasl: true, saslPwdb: '/etc/users' })), [], 'the protocol follows')
+  t.same(checkOptions(completeOptions({ sslEnabled: true, sslChainCert: 'c', sslVerifyMode: 2, listen: ['proto[foo]:::1'] })), [
+    'listen: proto[foo] is no protocol, so it is auto there',
+    'sslVerifyMode: no certificate of a client is trusted without sslCaCert',
+  ])
 })
 
 t.test('addresses', async t => {

@@ -1,7 +1,8 @@
 // What is wrong with a set of options, in words: wrong types, out of bounds, contradictory, or not supported yet. The
-// same checks hold for the command line and for embedders, who hand in objects.
+// same checks hold for the command line and for embedders, who hand in objects; but what is only a doubt on a command
+// line is wrong in a program.
 import { parseAddress } from './address.js'
-import { CONTRADICTIONS } from './contradictions.js'
+import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { guess } from './guess.js'
 import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
@@ -19,6 +20,7 @@ type Field = keyof Options
 export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
   const unknown = Object.keys(options).filter(field => !(field in DEFAULTS))
     .map(field => `unknown option "${field}"${guess(field, Object.keys(DEFAULTS))}`)
+  const isProgram = nameOf === fieldOrName
   const wrong = new Map<Field, string>()
   for (const field of Object.keys(DEFAULTS) as Field[]) {
     const problem = typeProblem(field, options[field])
@@ -26,15 +28,19 @@ export function checkOptions(options: Options, nameOf: (row: OptionRow) => strin
   }
   for (const row of optionRows) {
     if (row.value === undefined || fieldsOf(row.value).some(field => wrong.has(field))) continue
-    const problem = valueProblem(row.value, options, nameOf !== fieldOrName)
+    const problem = valueProblem(row.value, options, !isProgram)
     if (problem !== undefined) wrong.set(fieldsOf(row.value)[0], `${nameOf(row)}: ${problem}`)
   }
-  const contradictory: string[] = []
-  for (const { fields, problem } of CONTRADICTIONS) {
-    const words = !fields.some(field => wrong.has(field)) && problem(options, field => nameOf(rowOf(field)))
-    if (words !== false) contradictory.push(`${nameOf(rowOf(fields[0]))}: ${words}`)
-  }
-  return [...unknown, ...wrong.values(), ...contradictory]
+  const looked = [...CONTRADICTIONS, ...isProgram ? DOUBTS : []].filter(({ fields }) => !fields.some(field => wrong.has(field)))
+  return [...unknown, ...wrong.values(), ...problemsOf(looked, options, nameOf)]
+}
+
+/** Those of some contradictions that there are, one sentence each. */
+export function problemsOf(contradictions: readonly Contradiction[], options: Options, nameOf: (row: OptionRow) => string): string[] {
+  return contradictions.flatMap(({ fields: [first], problem }) => {
+    const words = problem(options, field => nameOf(rowOf(field)))
+    return words === false ? [] : [`${nameOf(rowOf(first))}: ${words}`]
+  })
 }
 
 const DEFAULTS = defaultOptions()

@@ -1,8 +1,9 @@
-// What no option alone is to blame for: options that cannot go together, or that need another. The first field is the one
-// that is complained about; nothing is said where one of the fields is wrong by itself.
+// What no option alone is to blame for: options that cannot go together, or that need another, and those with which
+// memcached starts though they are hardly meant so. The first field is the one that is complained about; nothing is said
+// where one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
 import { printSize } from './rows.js'
-import { PAGE_BYTES, type Options } from './values.js'
+import { PAGE_BYTES, type Options, type ProtocolName } from './values.js'
 
 type Field = keyof Options
 
@@ -53,13 +54,41 @@ const TLS: readonly Contradiction[] = [
 
 export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS]
 
+/** What nobody can want: wrong in a program, but a command line starts with a warning, as memcached does. */
+export const DOUBTS: readonly Contradiction[] = [
+  { fields: ['sasl', 'authFile', 'saslPwdb'], problem: ({ sasl, authFile, saslPwdb }, nameOf) =>
+    sasl && authFile === undefined && saslPwdb === undefined &&
+    `nobody can log in without a file of users, ${nameOf('authFile')} or MEMCACHED_SASL_PWDB` },
+  { fields: ['listen', 'sasl', 'authFile', 'protocol'], problem: options =>
+    options.sasl && options.authFile === undefined && hasListenerBesides('binary', options) &&
+    'clients of the text protocol are not asked who they are' },
+  { fields: ['listen', 'sasl', 'authFile', 'protocol'], problem: options =>
+    authenticatesText(options) && hasListenerBesides('ascii', options) && 'clients of the binary protocol are not asked who they are' },
+  { fields: ['listen', 'protocol'], problem: options => {
+    const words = listenersOf(options).flatMap(({ unknownProtocol }) => unknownProtocol ?? [])
+    const word = words.find(word => word !== options.protocol)
+    return word !== undefined && `proto[${word}] is no protocol, so it is ${options.protocol} there`
+  } },
+  { fields: ['udpport', 'sslEnabled', 'socketPath'], problem: ({ udpport, sslEnabled, socketPath }, nameOf) =>
+    udpport !== 0 && sslEnabled && socketPath === undefined && `UDP is not encrypted by ${nameOf('sslEnabled')}` },
+  { fields: ['sslVerifyMode', 'listen', 'sslCaCert', 'sslEnabled'], problem: (options, nameOf) =>
+    options.sslEnabled && options.sslCaCert === undefined &&
+    (options.sslVerifyMode !== 0 || listenersOf(options).some(({ tls }) => tls === 'mutual')) &&
+    `no certificate of a client is trusted without ${nameOf('sslCaCert')}` },
+]
+
 /** Whether the file of users is for clients of the text protocol. */
 function authenticatesText({ authFile, sasl }: Options): boolean {
   return authFile !== undefined && !sasl
 }
 
+/** Whether a listener has a protocol of its own that is another. */
+function hasListenerBesides(only: ProtocolName, options: Options): boolean {
+  return listenersOf(options).some(({ protocol }) => protocol !== undefined && protocol !== only)
+}
+
 /** The addresses of `-l`, which are known to be right here. */
-function listenersOf({ listen }: Options): Address[] {
+export function listenersOf({ listen }: Options): Address[] {
   return listen.map(parseAddress).filter(address => typeof address !== 'string')
 }
 

@@ -43,7 +43,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
 
 /** Where only UDP has a port, TCP takes it too; -1 gives it a free one of its own. A -l without addresses opens nothing. */
 function withPorts(given: Partial<Options>): Partial<Options> {
-  if (given.listen?.length === 0) return { ...given, port: 0, udpport: 0 }
+  if (given.listen?.length === 0 && given.socketPath === undefined) return { ...given, port: 0, udpport: 0 }
   return given.udpport && given.port === undefined ? { ...given, port: given.udpport } : given
 }
 

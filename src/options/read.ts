@@ -32,7 +32,7 @@ export function readArgument(value: Value, text: string | undefined, given: Part
     case 'octal': return readMask(text ?? '')
     case 'shown': return readShown(value, text ?? '')
     case 'choice': return readChoice(value.choices, text ?? '')
-    case 'addresses': return readAddresses(given[value.field] ?? [], text ?? '')
+    case 'addresses': return readAddresses(given, text ?? '')
     case 'sizes': return readSizes(text ?? '')
     case 'character': return readCharacter(text ?? '')
     case 'text':
@@ -131,11 +131,15 @@ function readChoice(choices: Readonly<Record<string, Partial<Options>>>, text: s
  * Addresses are separated by commas or semicolons, and empty ones overlooked. As in memcached, an argument that is part of
  * what other -l have said already is not taken twice.
  */
-function readAddresses(before: readonly string[], text: string): Argument {
-  if (text !== '' && before.join(',').includes(text)) {
-    return before.includes(text) ? {} : { warning: `"${text}" is ignored, as it stands in ${before.join(',')}` }
+function readAddresses({ listen, shown }: Partial<Options>, text: string): Argument {
+  const before = shown?.['inter'] ?? listen?.join(',')
+  if (listen !== undefined && before?.includes(text)) {
+    const isSame = text === '' || listen.includes(text)
+    return { shown: shown?.['inter'], warning: isSame ? undefined : `"${text}" is ignored, as it stands in ${before}` }
   }
-  return { fields: { listen: [...before, ...text.split(/[,;]/).filter(part => part !== '')] } }
+  const addresses = [...listen ?? [], ...text.split(/[,;]/).filter(part => part !== '')]
+  const inter = before === undefined ? text : `${before},${text}`
+  return { fields: { listen: addresses }, shown: inter === addresses.join(',') ? undefined : inter }
 }
 
 /** Numbers with hyphens between them, of which there may be more than one, as in memcached. */

@@ -146,6 +146,7 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'shutdown_command',
     help: ['enable ascii "shutdown" command'] },
   { flag: 'l', long: 'listen', argument: 'addr', value: { kind: 'addresses', field: 'listen' },
+    setting: 'inter',
     help: ['interface to listen on (default: loopback only, 127.0.0.1 and ::1;',
       'memcached\'s is INADDR_ANY, which is -l 0.0.0.0 here);',
       '<addr> or <addr>:<port>, several with commas or with several -l;',

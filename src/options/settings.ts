@@ -16,7 +16,8 @@ export interface LiveSettings extends Partial<Options> {
 /** The lines of `stats settings`: name and value. */
 export function settingsReport(options: Options, live: LiveSettings): readonly (readonly [string, string])[] {
   const current = { ...options, ...live }
-  const valueOf = (name: string): string => live.external?.get(name) ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
+  const valueOf = (name: string): string =>
+    live.external?.get(name) ?? options.shown[name] ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
   return ORDER.map(name => [name, valueOf(name)] as const)
 }
 
@@ -39,10 +40,13 @@ const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => strin
   // what was asked for; or where that is any free port, which one it is
   tcpport: ({ port, tcpPort }) => String(port === -1 ? tcpPort : port),
   udpport: ({ udpport, udpPort }) => String(udpport === -1 ? udpPort : udpport),
-  inter: ({ listen, socketPath }) => listen.length === 0 && socketPath !== undefined ? 'NULL' : (listen.length > 0 ? listen : LOOPBACK).join(','),
+  inter: ({ listen, socketPath }) => {
+    if (listen.length > 0) return listen.join(',')
+    return socketPath === undefined ? LOOPBACK.join(',') : 'NULL'
+  },
   oldest: ({ oldest }) => String(oldest),
   evictions: ({ evictions }) => evictions ? 'on' : 'off',
-  num_threads_per_udp: ({ listen, threads }) => String(listen.length > 1 ? 1 : threads),
+  num_threads_per_udp: ({ listen, shown, threads }) => String((shown['inter'] ?? listen.join(',')).includes(',') ? 1 : threads),
   // memcached's default, for those who compare it; ours is what one read brings
   reqs_per_event: ({ reqsPerEvent }) => String(reqsPerEvent === 0 ? 20 : reqsPerEvent),
   detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
@@ -64,8 +68,7 @@ const OPENSSL_VERIFY = [0, 1, 1 | 2, 1 | 2 | 4]
 const ROWS = new Map(optionRows.filter(row => row.setting !== undefined).map(row => [row.setting, row]))
 
 function settingOf(row: OptionRow | undefined, options: Options): string {
-  const shown = options.shown[row?.setting ?? ''] ?? row?.settingValue
-  if (shown !== undefined) return shown
+  if (row?.settingValue !== undefined) return row.settingValue
   const value = row?.value
   if (value === undefined) {
     const [field] = Object.keys(row?.sets ?? {}) as (keyof Options)[]

@@ -25,7 +25,7 @@ const ACCEPTED = [
   '-R 5', '-R 5x', '-t 2', '-t 2x', '--thr 2', '--threads=3', '-n 70', '-n 70x', '-n 600000', '-f 1.5', '-f 1.5x', '-f 1.5e0', '-f 2',
   '-D /', '-D ::', '-I 2m', '-I 2M', '-I 1.5m', '-I 2xm', '-I 1048576b', '-I 512k', '-I 1024k',
   '-C -M -F -X -W -A', '-vvvvv', '--verbose=2', '--verb -v', '-B ascii', '-B auto', '-l 127.0.0.1', '-l 127.0.0.1,127.0.0.2',
-  '-l 127.0.0.1 -l 127.0.0.1', '-l 127.0.0.1:12345 -l 127.0.0.1', '-l 127.0.0.1 -l 127.0.0.2',
+  '-l 127.0.0.1 -l 127.0.0.1', '-l 127.0.0.1:12345 -l 127.0.0.1', '-l 127.0.0.1 -l 127.0.0.2', '-l 127.0.0.1;127.0.0.2', '-l ,',
   'memcached -m 100', 'foo bar -m 100', '-m 100 -- -t 2',
   '-o modern', '-o modern=1', '-o lru_crawler=1', '-o lru_crawler=0', '-o maxconns_fast=1', '-o slab_reassign=1', '-o no_maxconns_fast=0',
   '-o track_sizes=1', '-o lru_maintainer=1,no_inline_ascii_resp=1,drop_privileges=1', '-o no_lru_crawler', '-o no_slab_reassign',

@@ -1,7 +1,8 @@
-// What is spoken at which address of a server: -l proto[...] and tags, and who is asked for a password there.
+// What is spoken at which address of a server: -l proto[...] and tags, and who is asked for a password there. Some of it
+// only a command line can ask for.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { createServer, type Options, type Server } from '../../src/index.js'
+import { Server, type Options } from '../../src/index.js'
 import { Client } from '../support/client.js'
 
 const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n'
@@ -12,7 +13,7 @@ const NOOP_DONE = Buffer.from('810a00000000000000000000000000000000000000000000'
 const NOOP_REFUSED = Buffer.concat([Buffer.from('810a0000000000200000000d000000000000000000000000', 'hex'), Buffer.from('Auth failure.')])
 
 async function start(t: Test, options: Partial<Options>): Promise<Server> {
-  const server = createServer({ port: -1, ...options })
+  const server = new Server({ port: -1, ...options }, {}, { isChecked: true })
   t.teardown(() => server.close())
   await server.listen()
   return server

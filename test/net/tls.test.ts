@@ -8,7 +8,7 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import t, { type Test } from 'tap'
 import { spawnServer } from '../clients/server.js'
 import { until as eventually } from '../support/patience.js'
-import { createServer, MemslabError, type Options, type Server } from '../../src/index.js'
+import { createServer, MemslabError, Server, type Options } from '../../src/index.js'
 import { authority, client as known, renewed, server as first, stranger, writeCertificates, type CertificateFiles } from '../support/certificates.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
@@ -28,10 +28,12 @@ interface TlsServer {
   secure(options?: ConnectionOptions): Promise<Client>
 }
 
-async function start(t: Test, options: Partial<Options> = {}, files = writeCertificates(t)): Promise<TlsServer> {
+/** @param isDoubtful whether the options are a command line's, which a program could not have */
+async function start(t: Test, options: Partial<Options> = {}, files = writeCertificates(t), isDoubtful = false): Promise<TlsServer> {
   const clock = new ManualClock()
   const lines: string[] = []
-  const server = createServer({ port: -1, listen: [HOST], ...files.options, ...options }, { clock, log: line => lines.push(line) })
+  const given = { port: -1, listen: [HOST], ...files.options, ...options }
+  const server = new Server(given, { clock, log: line => lines.push(line) }, { isChecked: isDoubtful })
   t.teardown(async () => {
     server.verify()
     await server.close()
@@ -100,14 +102,14 @@ t.test('certificates of clients are asked for as ssl_verify_mode says', async t 
 
 t.test('without ssl_ca_cert no certificate of a client is trusted', async t => {
   for (const [options, isOpen] of [[{ sslVerifyMode: 1 }, true], [{ sslVerifyMode: 2 }, false], [{ listen: [`mtls:${HOST}`] }, false]] as const) {
-    const tls = await start(t, { ...options, sslCaCert: undefined })
+    const tls = await start(t, { ...options, sslCaCert: undefined }, writeCertificates(t), true)
     t.equal(await isServed(tls, {}), isOpen, JSON.stringify(options))
     t.equal(await isServed(tls, known), false, JSON.stringify(options))
   }
 })
 
 t.test('UDP beside TLS is not encrypted', async t => {
-  const { server, secure } = await start(t, { udpport: -1 })
+  const { server, secure } = await start(t, { udpport: -1 }, writeCertificates(t), true)
   await (await secure()).says('version\r\n', VERSION)
   const socket = createSocket('udp4')
   t.teardown(() => socket.close())

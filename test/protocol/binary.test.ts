@@ -463,7 +463,7 @@ t.test('who is not a user is refused, and counted', async t => {
 })
 
 t.test('where there are no users nobody is one', async t => {
-  const { connect } = await startSessions(t, { protocol: 'binary', sasl: true })
+  const { connect } = await startSessions(t, { protocol: 'binary', sasl: true, saslPwdb: join(t.testdir({ users: '' }), 'users') })
   t.match(await ask(await connect(), auth(ANNA), packet(Opcode.Noop)), [{ status: Status.AuthFailure }, { status: Status.AuthFailure }])
 })
 
