@@ -523,7 +523,7 @@ export class Space {
     // rubbish, perhaps, if the chunk has become something else in this moment; then no table holds it
     const hash = this.hashOf(item)
     context.stripes.take(hash)
-    if (this.table.holds(hash, item) && this.isLongDead(item)) {
+    if (this.table.holds(hash, item) && this.isDead(item)) {
       this.countReclaimed(this.classOf(item), item, counter)
       this.unlinkLocked(hash, item)
     }

@@ -14,7 +14,10 @@ const RECLAIM_COST = 5
 export class Sweep {
   private readonly parts: readonly ShardSweep[]
   private at = 0
-  /** Whether this walk is one of the crawler: then what it looks at and reclaims counts as the crawler's. */
+  /**
+   * Whether this walk is one of the crawler: then what it looks at and reclaims counts as the crawler's, and what has just
+   * ended is left for a second, see Space.isLongDead.
+   */
   isCrawl = true
 
   constructor(shards: readonly Shard[], context: StoreContext) {
@@ -134,7 +137,7 @@ class ShardSweep {
     this.looked++
     this.seen++
     if (this.isCrawl) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
-    if (!space.isLongDead(chunk)) return
+    if (this.isCrawl ? !space.isLongDead(chunk) : !space.isDead(chunk)) return
     this.found++
     space.reclaim(chunk, this.isCrawl ? ClassCounter.CrawlerReclaimed : ClassCounter.Reclaimed)
     this.left -= RECLAIM_COST
