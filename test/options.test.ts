@@ -132,6 +132,12 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
     maxconnsFast: false, slabReassign: false, slabAutomove: 0, slabChunkMax: MIB, lruCrawler: false,
     lruMaintainer: false, lruSegmented: false, hashAlgorithm: 'jenkins',
   }],
+  ['-o slab_chunk_max=64,no_modern,slab_automove,slab_reassign,maxconns_fast,lru_crawler,lru_maintainer', {
+    slabChunkMax: 64 * KIB, hashAlgorithm: 'jenkins',
+  }],
+  ['-o slab_chunk_max=64,no_chunked_items', { slabChunkMax: MIB }],
+  ['-I 2m -o no_chunked_items', { itemSizeMax: 2 * MIB }],
+  ['-I 2m -o slab_chunk_max=1024', { itemSizeMax: 2 * MIB, slabChunkMax: MIB }],
   ['-o no_modern,slab_automove,slab_reassign,maxconns_fast,lru_crawler,lru_maintainer', {
     slabChunkMax: MIB, hashAlgorithm: 'jenkins',
   }],

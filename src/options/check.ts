@@ -36,7 +36,8 @@ export function checkOptions(options: Options, nameOf: (row: OptionRow) => strin
 }
 
 /** Those of some contradictions that there are, one sentence each. */
-export function problemsOf(contradictions: readonly Contradiction[], options: Options, nameOf: (row: OptionRow) => string): string[] {
+export function problemsOf(contradictions: readonly Contradiction[], options: Options,
+  nameOf: (row: OptionRow) => string): string[] {
   return contradictions.flatMap(({ fields: [first], problem }) => {
     const words = problem(options, field => nameOf(rowOf(field)))
     return words === false ? [] : [`${nameOf(rowOf(first))}: ${words}`]

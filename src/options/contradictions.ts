@@ -63,7 +63,8 @@ export const DOUBTS: readonly Contradiction[] = [
     options.sasl && options.authFile === undefined && hasListenerBesides('binary', options) &&
     'clients of the text protocol are not asked who they are' },
   { fields: ['listen', 'sasl', 'authFile', 'protocol'], problem: options =>
-    authenticatesText(options) && hasListenerBesides('ascii', options) && 'clients of the binary protocol are not asked who they are' },
+    authenticatesText(options) && hasListenerBesides('ascii', options) &&
+    'clients of the binary protocol are not asked who they are' },
   { fields: ['listen', 'protocol'], problem: options => {
     const words = listenersOf(options).flatMap(({ unknownProtocol }) => unknownProtocol ?? [])
     const word = words.find(word => word !== options.protocol)

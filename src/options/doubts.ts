@@ -8,7 +8,8 @@ import { type Options } from './values.js'
 /** One sentence for each doubt. @param given what the line has set, in `options` and all that follows from it */
 export function doubtsAbout(options: Options, given: Partial<Options>, used: ReadonlySet<OptionRow>): string[] {
   return [
-    ...uselessness(options, used), ...changes(options, given), ...deafness(options, given), ...problemsOf(DOUBTS, options, optionName),
+    ...uselessness(options, used), ...changes(options, given), ...deafness(options, given),
+    ...problemsOf(DOUBTS, options, optionName),
   ]
 }
 
@@ -20,7 +21,8 @@ function uselessness(options: Options, used: ReadonlySet<OptionRow>): string[] {
     if (row.needs === undefined || options[row.needs]) continue
     useless.push(`${optionName(row)}: has no effect ${IDLE_WITHOUT[row.needs]}`)
   }
-  if (options.sslCaCert !== undefined && options.sslVerifyMode === 0 && !listenersOf(options).some(({ tls }) => tls === 'mutual')) {
+  const asksForCertificates = options.sslVerifyMode !== 0 || listenersOf(options).some(({ tls }) => tls === 'mutual')
+  if (options.sslCaCert !== undefined && !asksForCertificates) {
     useless.push('-o ssl_ca_cert: has no effect without -o ssl_verify_mode or a listener with mtls:')
   }
   return useless

@@ -29,7 +29,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     if (token.kind === 'option') reader.readOption(token.rawName, token.value)
   }
   const saslPwdb = env['MEMCACHED_SASL_PWDB'] || undefined
-  const given = withPorts(reader.given)
+  const given = withChunks(withPorts(reader.given), reader.used)
   const options = completeOptions({ ...COMMAND_LINE_DEFAULTS, ...given, saslPwdb })
   return {
     action: reader.action,
@@ -45,6 +45,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
 function withPorts(given: Partial<Options>): Partial<Options> {
   if (given.listen?.length === 0 && given.socketPath === undefined) return { ...given, port: 0, udpport: 0 }
   return given.udpport && given.port === undefined ? { ...given, port: given.udpport } : given
+}
+
+/** Items of more than a page are cut into chunks of the default size, unless the line says of which. */
+function withChunks(given: Partial<Options>, used: ReadonlySet<OptionRow>): Partial<Options> {
+  if ((given.itemSizeMax ?? 0) <= PAGE_BYTES || [...used].some(({ name }) => name === 'slab_chunk_max')) return given
+  const { slabChunkMax: _, ...others } = given
+  return others
 }
 
 /** What the command line alone cannot ask for. */
@@ -162,9 +169,10 @@ class Reader {
   }
 
   private use(row: OptionRow, sets: Partial<Options> | undefined): void {
-    if (row.support === 'ignored' && !this.used.has(row)) this.warnings.push(`${optionName(row)}: ignored for compatibility, ${row.why}`)
+    const isNew = !this.used.has(row)
+    if (row.support === 'ignored' && isNew) this.warnings.push(`${optionName(row)}: ignored for compatibility, ${row.why}`)
     this.used.add(row)
-    Object.assign(this.given, sets)
+    Object.assign(this.given, { ...row.setsUnlessGiven, ...this.given }, sets)
   }
 }
 

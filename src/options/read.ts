@@ -124,7 +124,8 @@ function readShown({ min, unit = 1, digits, isStrict }: ShownValue, text: string
 
 function readChoice(choices: Readonly<Record<string, Partial<Options>>>, text: string): Argument {
   const choice = Object.hasOwn(choices, text) ? choices[text] : undefined
-  return choice !== undefined ? { fields: choice } : { problem: `must be one of ${Object.keys(choices).join(', ')}, not "${text}"` }
+  if (choice !== undefined) return { fields: choice }
+  return { problem: `must be one of ${Object.keys(choices).join(', ')}, not "${text}"` }
 }
 
 /**

@@ -18,6 +18,8 @@ export interface OptionRow {
   readonly value?: Value
   /** What it sets whatever the argument is. */
   readonly sets?: Partial<Options>
+  /** What it sets unless an option before it has. */
+  readonly setsUnlessGiven?: Partial<Options>
   /** What the opposite name sets. */
   readonly clears?: Partial<Options>
   /** It does nothing unless this is set too. */
@@ -114,7 +116,6 @@ const OLD_DEFAULTS: Partial<Options> = {
   maxconnsFast: false,
   slabReassign: false,
   slabAutomove: 0,
-  slabChunkMax: MIB,
   lruCrawler: false,
   lruMaintainer: false,
   lruSegmented: false,
@@ -330,7 +331,7 @@ export const optionRows: readonly OptionRow[] = [
     help: ['disables hash table expansion'] },
   { name: 'modern', support: 'ignored', why: 'these are the defaults',
     help: ['enables options which will be default in future.', 'currently: nothing'] },
-  { name: 'no_modern', sets: OLD_DEFAULTS,
+  { name: 'no_modern', sets: OLD_DEFAULTS, setsUnlessGiven: { slabChunkMax: MIB },
     help: ['uses defaults of previous major version (1.4.x)'] },
   { name: 'inline_ascii_resp', support: 'ignored', why: 'memcached does not use it either',
     clears: {},

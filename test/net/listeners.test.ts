@@ -10,7 +10,7 @@ const VERSION = 'VERSION 1.6.45\r\n'
 const NOOP = Buffer.from('800a00000000000000000000000000000000000000000000', 'hex')
 /** Success; and `Auth failure.`, status 0x20. */
 const NOOP_DONE = Buffer.from('810a00000000000000000000000000000000000000000000', 'hex')
-const NOOP_REFUSED = Buffer.concat([Buffer.from('810a0000000000200000000d000000000000000000000000', 'hex'), Buffer.from('Auth failure.')])
+const NOOP_REFUSED = Buffer.from(`810a0000000000200000000d000000000000000000000000${Buffer.from('Auth failure.').toString('hex')}`, 'hex')
 
 async function start(t: Test, options: Partial<Options>): Promise<Server> {
   const server = new Server({ port: -1, ...options }, {}, { isChecked: true })
@@ -31,7 +31,9 @@ async function clientsOf(t: Test, server: Server): Promise<Client[]> {
 function usersFile(t: Test): string { return join(t.testdir({ users: 'anna:secret\n' }), 'users') }
 
 t.test('a listener speaks what its prefix says, and where that is nothing what -B says', async t => {
-  const listen = ['proto[asc]:127.0.0.1', 'proto[b]:tag[one]:127.0.0.1:0', 'proto[n]:127.0.0.1:0', 'tag_two_:127.0.0.1:0', 'proto[auto]:127.0.0.1:-1']
+  const listen = [
+    'proto[asc]:127.0.0.1', 'proto[b]:tag[one]:127.0.0.1:0', 'proto[n]:127.0.0.1:0', 'tag_two_:127.0.0.1:0', 'proto[auto]:127.0.0.1:-1',
+  ]
   const server = await start(t, { listen, protocol: 'ascii' })
   const [ascii, binary, either, tagged, unknown] = await clientsOf(t, server)
   await ascii!.says('version\r\n', VERSION)
@@ -58,7 +60,8 @@ t.test('with -S alone nobody can log in, and a listener for text asks nobody', a
 })
 
 t.test('with -Y alone a listener for the binary protocol asks nobody', async t => {
-  const [ascii, binary] = await clientsOf(t, await start(t, { authFile: usersFile(t), listen: ['127.0.0.1', 'proto[binary]:127.0.0.1:0'] }))
+  const listen = ['127.0.0.1', 'proto[binary]:127.0.0.1:0']
+  const [ascii, binary] = await clientsOf(t, await start(t, { authFile: usersFile(t), listen }))
   await ascii!.says('version\r\n', UNAUTHENTICATED)
   await binary!.says(NOOP, NOOP_DONE)
 })

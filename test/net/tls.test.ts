@@ -101,7 +101,9 @@ t.test('certificates of clients are asked for as ssl_verify_mode says', async t 
 })
 
 t.test('without ssl_ca_cert no certificate of a client is trusted', async t => {
-  for (const [options, isOpen] of [[{ sslVerifyMode: 1 }, true], [{ sslVerifyMode: 2 }, false], [{ listen: [`mtls:${HOST}`] }, false]] as const) {
+  for (const [options, isOpen] of [
+    [{ sslVerifyMode: 1 }, true], [{ sslVerifyMode: 2 }, false], [{ listen: [`mtls:${HOST}`] }, false],
+  ] as const) {
     const tls = await start(t, { ...options, sslCaCert: undefined }, writeCertificates(t), true)
     t.equal(await isServed(tls, {}), isOpen, JSON.stringify(options))
     t.equal(await isServed(tls, known), false, JSON.stringify(options))
