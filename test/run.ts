@@ -16,6 +16,7 @@ import { inProject } from './support/places.js'
 /** More files at once disturb each other more than it saves time. */
 const JOBS = Math.min(availableParallelism(), 4)
 const NAME_COLUMNS = 52
+const COMMENTS_SHOWN = 20
 
 async function main(words: readonly string[]): Promise<number> {
   linkSources()
@@ -79,8 +80,9 @@ function lineOf({ file, passed, failures, skips, seconds, cpuSeconds }: Result):
 }
 
 function report(results: readonly Result[]): void {
-  for (const { file, failures } of results) {
+  for (const { file, failures, comments } of results) {
     for (const { name, details } of failures) console.log(`\nFAILED ${file}: ${name}\n${details}`)
+    if (failures.length > 0 && comments.length > 0) console.log(`\nwhat it said besides: ${comments.slice(-COMMENTS_SHOWN).join('; ')}`)
   }
   const skips = skipLines(results)
   if (skips.length > 0) console.log(`\nskipped:\n${skips.join('\n')}`)

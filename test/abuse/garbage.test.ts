@@ -15,13 +15,13 @@ const WORDS = [
 ]
 const ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\r\n', '\n\r']
 
-const seed = Number(process.env['MEMSLAB_TEST_SEED'] ?? randomInt(2 ** 31))
+const seed = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 31))
 
 t.test('random bytes', { skip: skipOffLinux }, t => survive(t, randomText))
 t.test('random words of the protocol, with line ends and data', { skip: skipOffLinux }, t => survive(t, randomWords))
 
 async function survive(t: Test, text: (random: Prng) => string): Promise<void> {
-  t.comment(`MEMSLAB_TEST_SEED=${seed}`)
+  t.comment(`MEMSLAB_SEED=${seed}`)
   const random = new Prng(seed)
   const server = await spawnServer(t, ['-m', '64'])
   // Lines that wait for their end, ten at a time, and the values that happened to be stored.

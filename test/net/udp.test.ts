@@ -230,8 +230,8 @@ t.test('a value that is a request is not served when it comes back', async t => 
 })
 
 t.test('garbage', async t => {
-  const seed = Number(process.env['MEMSLAB_TEST_SEED'] ?? randomInt(2 ** 31))
-  t.comment(`MEMSLAB_TEST_SEED=${seed}`)
+  const seed = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 31))
+  t.comment(`MEMSLAB_SEED=${seed}`)
   const random = new Prng(seed)
   const { client, open, server } = await startUdpServer(t, { maxbytes: 8 * 1024 * 1024 })
   for (let round = 0; round < 100; round++) {

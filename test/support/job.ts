@@ -27,6 +27,7 @@ export interface Result {
   readonly passed: number
   readonly failures: readonly Failure[]
   readonly skips: readonly Skip[]
+  readonly comments: readonly string[]
   readonly seconds: number
   /** Processor time, to about a second; 0 where it is not known. */
   readonly cpuSeconds: number
@@ -81,6 +82,7 @@ class Job {
     this.judge()
     return {
       file: this.file, passed: this.tap.passed, failures: this.tap.failures, skips: this.tap.skips,
+      comments: this.tap.comments,
       seconds: (performance.now() - this.startedAt) / 1000, cpuSeconds: this.cpuMs / 1000,
     }
   }

@@ -33,6 +33,7 @@ const OUTPUT = `TAP version 14
         1..0
     ok 3 - empty # time=1ms
     
+    # MEMSLAB_SEED=7
     ok 4 - one that cannot be # SKIP no such program
     1..4
 not ok 1 - outer # time=30.6ms
@@ -49,10 +50,11 @@ not ok 5 - no details
 `
 
 t.test('checks are counted, subtests are not, unless they are empty', t => {
-  const { passed, failures, skips } = read(OUTPUT)
+  const { passed, failures, skips, comments } = read(OUTPUT)
   t.equal(passed, 2)
   t.same(failures.map(({ name }) => name), ['outer > inner > boo', '', 'no details'])
   t.equal(failures[0]?.details, 'at: here\ndiff: |\n  ok 7 - not a line of its own')
+  t.same(comments, ['MEMSLAB_SEED=7'])
   t.same(skips, [
     { name: 'outer > one that cannot be', reason: 'no such program' }, { name: 'left out', reason: 'SKIP' }, { name: 'later', reason: 'some day' },
   ])

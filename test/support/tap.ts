@@ -1,6 +1,6 @@
 // Reads what a test file prints, line by line: TAP 14, whose subtests are indented by four blanks each. A check is a line
 // without subtests of its own, or a subtest without a check. Kept are the counts, and what failed or was skipped, with
-// the names of all the tests around it.
+// the names of all the tests around it, and comments.
 
 /** What failed, and what is said about it. */
 export interface Failure {
@@ -38,6 +38,8 @@ export class TapReader {
   passed = 0
   readonly failures: Failure[] = []
   readonly skips: Skip[] = []
+  /** What tests tell besides, such as their seeds. */
+  readonly comments: string[] = []
   /** How many tests the file said that it has; undefined until it does. */
   planned: number | undefined
   private readonly levels: Level[] = [new Level('')]
@@ -71,6 +73,7 @@ export class TapReader {
     const text = line.trimStart()
     const depth = (line.length - text.length) / INDENT
     if (text.startsWith('# Subtest: ')) return this.open(depth, text.slice('# Subtest: '.length))
+    if (/^# (?!\{ total: |time=)/.test(text)) return void this.comments.push(text.slice(2))
     if (text.startsWith('Bail out!')) return void this.failures.push({ name: text, details: '' })
     const point = POINT.exec(text)
     if (point !== null) return this.readPoint(line, depth, point.groups ?? {})
