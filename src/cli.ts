@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { MemslabError } from './errors.js'
 import { helpText, parseArguments, versionText } from './options.js'
+import { type Preparations } from './prepare.js'
 
 /** Exit codes as in sysexits.h, and as memcached uses them. */
 const EX_OK = 0
@@ -28,19 +29,21 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
-  const { canStartBesideClients, whyNotStart } = await import('./limits.js')
+  const { whyNotStart } = await import('./limits.js')
   const obstacle = whyNotStart(line.options.threads)
   if (obstacle !== undefined) {
     complain(obstacle)
     return EX_OSERR
   }
-  const { startFirstWorkers } = await import('./workers/start.js')
-  const workers = startFirstWorkers(line.options, canStartBesideClients(line.options))
-  const { serve } = await import('./serve.js')
+  const { lasting, prepare } = await import('./prepare.js')
+  let preparations: Preparations | undefined
   try {
-    await serve(line, workers, complain)
+    preparations = await prepare(line.options, complain)
+    const { serve } = await import('./serve.js')
+    await serve(preparations, lasting(line.portFile), complain)
     return EX_OK
   } catch (error) {
+    void preparations?.listeners?.close()
     if (!(error instanceof MemslabError)) throw error
     if (error.problems.length > 0) return refuse(error.problems)
     complain(error.message)

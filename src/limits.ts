@@ -1,4 +1,4 @@
-// What the system allows this process.
+// What the system allows this process. A leaf: anyone may import it.
 import { readFileSync } from 'node:fs'
 import { type Options } from './options.js'
 
@@ -11,16 +11,18 @@ const FILES_PER_START = 56
 
 /** What keeps so many threads from starting, in one line; undefined if nothing does. */
 export function whyNotStart(threads: number): string | undefined {
-  // the main thread is one more
-  const needed = (threads === 1 ? 1 : threads + 1) * FILES_PER_START
+  const needed = filesToStart(threads)
   const allowed = filesAllowed()
   return allowed >= needed ? undefined
     : `failed to start: ${threads === 1 ? '1 thread needs' : `${threads} threads need`} up to ${needed} open files, and ulimit -n allows ${allowed}`
 }
 
+/** How many files they may have open while they all start; the main thread is one more. */
+export function filesToStart(threads: number): number { return (threads === 1 ? 1 : threads + 1) * FILES_PER_START }
+
 /** Whether threads can still start when as many clients are there as may ever be: those of -c, and those who wait behind them. */
 export function canStartBesideClients({ threads, maxconns, backlog }: Options): boolean {
-  return filesAllowed() >= maxconns + backlog + (threads + 1) * FILES_PER_START
+  return filesAllowed() >= maxconns + queueOf(backlog) + filesToStart(threads)
 }
 
 /** How many connections there can be with so many threads, by `ulimit -n`; Infinity where nobody says. */
@@ -30,12 +32,29 @@ export function connectionsAllowed(threads: number): number {
 }
 
 /** Node.js raises its own limit as far as it may go. */
-function filesAllowed(): number {
+export function filesAllowed(): number {
   try {
     const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
     return hard === undefined ? Infinity : Number(hard)
   } catch {
     // not Linux
     return Infinity
+  }
+}
+
+/** How many connections wait in the kernel's queue by `-b`: 1 for 0, and for negative numbers as many as the system allows. */
+export function queueOf(backlog: number): number {
+  return Math.min(backlog < 0 ? Infinity : Math.max(backlog, 1), systemsMost())
+}
+
+const INT_MAX = 2 ** 31 - 1
+
+/** The kernel keeps to it anyway. */
+function systemsMost(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'))
+  } catch {
+    // not Linux
+    return INT_MAX
   }
 }

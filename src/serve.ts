@@ -1,14 +1,12 @@
-// A server's life as a process: who it runs as, the files that tell others about it, and the signals that end it or have
+// A server's life as a process, once it is loaded: the files that tell others about it, and the signals that end it or have
 // it read its files again.
-import { resolve } from 'node:path'
-import { type Worker } from 'node:worker_threads'
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from './errors.js'
 import { removePidFile, writePidFile, writePortFile } from './files.js'
 import { connectionsAllowed } from './limits.js'
-import { printSize, versionText, type CommandLine, type Options } from './options.js'
+import { printSize, versionText, type Options } from './options.js'
+import { type Preparations } from './prepare.js'
 import { Server } from './server.js'
-import { becomeUser } from './user.js'
 
 /** The longest that a timer of Node's can be. */
 const LONG_MS = 2 ** 31 - 1
@@ -19,34 +17,33 @@ type End = 'normal' | 'graceful' | 'failed'
 /**
  * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin, or if it had to
  * end because of a bug, with code 'EDIED'; what that was has been printed then.
- * @param workers its threads, which wait to be told what to serve; none with -t 1
  * @param complain prints a line on stderr
  */
-export async function serve({ options: given, portFile: givenPortFile }: CommandLine, workers: Worker[],
+export async function serve({ options: given, ...made }: Preparations, portFile: string | undefined,
   complain: (line: string) => void): Promise<void> {
-  const options = withAllowedConnections(withLastingPaths(given), complain)
-  const portFile = lasting(givenPortFile)
-  // A key that only root may read is read by root. Then, as in memcached, the user changes before anything is opened:
-  // socket, pid file and port file are the user's.
-  let fail: () => void = () => {}
-  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, { workers, logsToStderr: true, isChecked: true })
-  if (options.user !== undefined) becomeUser(options.user, complain)
-  const stopped = untilStopped(server, failing => { fail = failing })
-  process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
-  // clients may come before all threads listen, and one of them may end it
-  const isListening = await Promise.race([server.listen().then(() => true), stopped.then(() => false)])
-  if (isListening) {
-    if (options.pidFile !== undefined) writePidFile(options.pidFile, complain)
+  const options = withAllowedConnections(given, complain)
+  const { pidFile } = options
+  const opened = (): void => {
+    if (pidFile !== undefined) writePidFile(pidFile, complain)
     if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
     for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
     if (isDaemon) leaveTerminal()
   }
-  const end = await outliving(stopped)
-  if (end === 'graceful') complain('Gracefully stopping')
-  if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
-  await server.close()
-  if (options.pidFile !== undefined) removePidFile(options.pidFile)
-  if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
+  let fail: () => void = () => {}
+  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, { ...made, logsToStderr: true, isChecked: true, opened })
+  const stopped = untilStopped(server, failing => { fail = failing })
+  process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
+  try {
+    // clients may come before all threads listen, and one of them may end it
+    await Promise.race([server.listen(), stopped])
+    const end = await outliving(stopped)
+    if (end === 'graceful') complain('Gracefully stopping')
+    if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
+    await server.close()
+    if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
+  } finally {
+    if (pidFile !== undefined) removePidFile(pidFile)
+  }
 }
 
 /** Without what is for the process to do. */
@@ -61,26 +58,6 @@ function withAllowedConnections(options: Options, complain: (line: string) => vo
   if (options.maxconns <= allowed) return options
   complain(`WARNING: -c ${options.maxconns} is lowered to ${allowed}, as this process may not open more files (ulimit -n)`)
   return { ...options, maxconns: allowed }
-}
-
-/** A daemon may read its files again long after it has moved away. */
-function withLastingPaths(given: Options): Options {
-  const { socketPath, pidFile, authFile, saslPwdb, sslChainCert, sslKey, sslCaCert } = given
-  return {
-    ...given,
-    socketPath: lasting(socketPath),
-    pidFile: lasting(pidFile),
-    authFile: lasting(authFile),
-    saslPwdb: lasting(saslPwdb),
-    sslChainCert: lasting(sslChainCert),
-    sslKey: lasting(sslKey),
-    sslCaCert: lasting(sslCaCert),
-  }
-}
-
-/** A path that still leads there once a daemon has moved to the root directory. */
-function lasting(path: string | undefined): string | undefined {
-  return path === undefined || !isDaemon ? path : resolve(path)
 }
 
 /** `npm start` is typed by people, who are told where; to scripts a server is as silent as memcached. */

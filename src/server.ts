@@ -3,27 +3,25 @@
 // made the server stay with this thread.
 import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
-import { type Worker } from 'node:worker_threads'
 import { Background } from './background.js'
 import { GuardedClock, mirror, MovableClock, SystemClock, type Clock } from './clock.js'
-import { Credentials } from './credentials.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
-import { readCertificates, type Certificates } from './net/certificates.js'
-import { isSharedByDescriptor } from './net/descriptor.js'
+import { type Certificates } from './net/certificates.js'
 import { type WriteWay } from './net/handle.js'
-import { type ServerAddress } from './net/listeners.js'
+import { Listeners, type ServerAddress } from './net/listeners.js'
 import { Places } from './net/places.js'
 import { proveQuickWay } from './net/proof.js'
-import { Shares } from './net/shares.js'
 import { checkOptions, completeOptions, embeddingProblems, type Options } from './options.js'
 import { type Host } from './protocol/host.js'
 import { Prefixes } from './stats/prefixes.js'
 import { Store } from './store/store.js'
-import { IO_BYTES, Thread, usersFileOf } from './thread.js'
+import { readSecrets, type SecretFiles } from './secrets.js'
+import { IO_BYTES, Thread } from './thread.js'
 import { type SharedParts } from './workers/messages.js'
 import { Pool } from './workers/pool.js'
+import { startFirstThreads, type FirstThreads } from './workers/start.js'
 
 /** What an embedder or a test may bring along. */
 export interface ServerParts {
@@ -39,17 +37,20 @@ export interface ServerParts {
   failed?: (error: Error) => void
 }
 
-/** What the command line has made ready before it loads the server. */
+/** What the command line has made ready before it loads the server, and wants of it. */
 export interface Prepared {
-  /**
-   * Threads that wait for something to serve, see startFirstWorkers; `listen` takes them, listens when they are ready, and
-   * starts what it needs more then; where there are none it starts all first.
-   */
-  workers?: Worker[]
+  /** Of one thread: they listen. */
+  listeners?: Listeners | undefined
+  /** Of several: those that have been started, the first of which listens. Default: `listen` starts all of them. */
+  first?: FirstThreads | undefined
+  /** What has been read. */
+  files?: SecretFiles
   /** Whether `log` goes to stderr. */
   logsToStderr?: boolean
   /** Whether the options have been checked, as those of a command line, which may be more than a program's. */
   isChecked?: boolean
+  /** Called as soon as whoever comes gets an answer; `listen` resolves when all threads give one. */
+  opened?: () => void
 }
 
 export { type ServerAddress } from './net/listeners.js'
@@ -72,6 +73,8 @@ export class Server {
   private readonly epitaph: Epitaph
   /** What workers start from; undefined with -t 1. */
   private readonly shared: LastingParts | undefined
+  /** Those that have been started already, until they are used. */
+  private first: FirstThreads | undefined
   private pool: Pool | undefined
   private readonly timers: (() => void)[] = []
   private state: 'new' | 'listening' | 'closed' = 'new'
@@ -84,6 +87,7 @@ export class Server {
    */
   constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly prepared: Prepared = {}) {
     complainOf(embeddingProblems(options, parts))
+    this.first = prepared.first
     this.options = completeOptions(options)
     if (prepared.isChecked !== true) complainOf(checkOptions(this.options))
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
@@ -100,12 +104,10 @@ export class Server {
       epitaph: allocate(Epitaph.BYTES),
     }
     this.epitaph = new Epitaph(memory.epitaph)
-    const usersFile = usersFileOf(this.options)
     const facts = {
       options: this.options,
       startedAt: this.clock.milliseconds(),
-      users: usersFile === undefined ? undefined : new Credentials(usersFile).users,
-      certificates: this.options.sslEnabled ? readCertificates(this.options) : undefined,
+      ...prepared.files ?? readSecrets(this.options),
     }
     this.live = new Live(memory.live)
     this.live.verbosity = verbosity
@@ -113,7 +115,8 @@ export class Server {
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter)
     prefixes.isOn = detailEnabled
     this.thread = new Thread({
-      ...facts, prefixes, debugClock, shares: undefined,
+      ...facts, prefixes, debugClock,
+      listeners: prepared.listeners ?? new Listeners(this.options, undefined),
       store: this.store, clock: this.clock, live: this.live, places: new Places(memory.places, maxconns),
       outside: {
         log: line => this.log(line),
@@ -153,15 +156,17 @@ export class Server {
     if (this.live.verbosity > 1) this.logClasses()
     try {
       const quickWay = this.proveQuickWay()
-      if (this.shared === undefined) await quickWay.then(() => this.thread.open())
-      else await this.openWorkers(this.shared, quickWay)
+      if (this.shared === undefined) {
+        await quickWay
+        await this.thread.open()
+        this.hasOpened()
+      } else await this.openWorkers(this.shared, quickWay)
       if (this.isClosed) throw new MemslabError('ECANCELED', 'the server was closed while it opened')
     } catch (cause) {
       await this.undoListen()
       if (!this.isClosed) this.state = 'new'
       throw cause
     }
-    this.startBackground()
     this.thread.startTimers()
   }
 
@@ -169,6 +174,13 @@ export class Server {
     const { way, problem } = await proveQuickWay()
     if (way === undefined && this.live.verbosity > 0) this.log(`clients are served through streams, which is slower: ${problem}`)
     return way
+  }
+
+  /** Whoever comes gets an answer. */
+  private hasOpened(): void {
+    if (this.isClosed) return
+    this.startBackground()
+    this.prepared.opened?.()
   }
 
   /** As soon as there is somebody to serve, whether he comes by a listener or is handed in. */
@@ -185,13 +197,10 @@ export class Server {
   private async openWorkers(shared: LastingParts, quickWay: Promise<WriteWay | undefined>): Promise<void> {
     if (shared.time !== undefined) this.timers.push(mirror(this.machineClock, new Float64Array(shared.time)))
     const { credentials, certificates } = this.thread
-    const { threads } = this.options
-    const parts: SharedParts = {
-      ...shared,
-      // they may have been read again since the server was made
-      users: credentials?.users, certificates, quickWay: undefined,
-      shares: isSharedByDescriptor(this.options) ? new SharedArrayBuffer(Shares.bytesFor(threads)) : undefined,
-    }
+    const { workers, shares } = this.first ?? startFirstThreads(this.options, false)
+    this.first = undefined
+    // users and certificates may have been read again since the server was made
+    const parts: SharedParts = { ...shared, users: credentials?.users, certificates, shares, quickWay: undefined }
     const pool = this.pool = new Pool(parts, {
       log: line => this.logOf(line),
       shutdown: isGraceful => this.onShutdown?.(isGraceful),
@@ -199,10 +208,13 @@ export class Server {
       crawlBegun: () => this.crawl(),
       moveAsked: () => this.background.move(),
       died: (thread, error) => this.failed(error, thread),
-    }, this.prepared.workers ?? [])
+    }, workers)
     // they load while it is proven
     pool.useQuickWay(await quickWay)
-    this.thread.know(await pool.open())
+    const opened = await pool.open()
+    this.thread.know(opened)
+    this.hasOpened()
+    await pool.openOthers(opened)
   }
 
   /** The table of classes, as memcached prints it with -vv, in the sizes that `stats slabs` tells. */

@@ -4,16 +4,15 @@
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from './clock.js'
-import { Credentials, type Users } from './credentials.js'
+import { Credentials, usersFileOf, type Users } from './credentials.js'
 import { type External, type Live } from './live.js'
 import { Kind } from './log/events.js'
 import { Watchers, type Watcher } from './log/watchers.js'
 import { type Certificates } from './net/certificates.js'
 import { Connections } from './net/connections.js'
-import { isSharedByDescriptor, withHighNumbers } from './net/descriptor.js'
+import { sharesPorts, withHighNumbers } from './net/descriptor.js'
 import { Listeners, type Listening } from './net/listeners.js'
 import { type Places } from './net/places.js'
-import { type Shares } from './net/shares.js'
 import { Tls } from './net/tls.js'
 import { Udp, type UdpBound } from './net/udp.js'
 import { type Options } from './options.js'
@@ -56,8 +55,8 @@ export interface ThreadParts {
   readonly debugClock: MovableClock | undefined
   readonly live: Live
   readonly places: Places
-  /** Where several threads listen by one descriptor. */
-  readonly shares: Shares | undefined
+  /** They may be open already. */
+  readonly listeners: Listeners
   readonly prefixes: Prefixes
   /** Who may speak to it; undefined: everybody. */
   readonly users: Users | undefined
@@ -102,7 +101,7 @@ export class Thread implements Host {
   private readonly timers: (() => void)[] = []
 
   constructor(private readonly parts: ThreadParts) {
-    const { options, store, clock, live, places, shares, prefixes, users, outside } = parts
+    const { options, store, clock, live, places, listeners, prefixes, users, outside } = parts
     this.options = options
     this.store = store
     this.clock = clock
@@ -118,10 +117,9 @@ export class Thread implements Host {
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
     this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
-    this.connections = new Connections(this, options, clock, places, shares, this.tls, name => protocols.for(name),
+    this.connections = new Connections(this, options, clock, places, listeners.shares, this.tls, name => protocols.for(name),
       () => outside.roomMade())
-    this.listeners = new Listeners(options, (socket, listening) => this.accept(socket, listening),
-      ({ id, protocol }) => this.logListening(id, LISTENER_TEXT[protocol]))
+    this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
   }
 
@@ -134,25 +132,38 @@ export class Thread implements Host {
 
   // Its life
 
-  /** Opens every listener. Rejects with a MemslabError whose message is one clear line; then `undoOpen` undoes the rest. */
+  /**
+   * Serves whoever comes, once every listener is open. Rejects with a MemslabError whose message is one clear line; then
+   * `undoOpen` undoes the rest.
+   */
   async open(): Promise<void> {
-    if (isSharedByDescriptor(this.options)) await withHighNumbers(() => this.openAll())
-    else await this.openAll()
+    const { listeners } = this
+    if (!listeners.isOpen) await listeners.open()
+    for (const warning of listeners.warnings.splice(0)) this.log(warning)
+    for (const { id, protocol } of listeners.listening) this.logListening(id, LISTENER_TEXT[protocol])
+    await this.openUdp()
+    this.takeIn()
+    await listeners.openOwn()
+    await listeners.publish()
   }
 
-  private async openAll(): Promise<void> {
-    await this.listeners.open()
-    await this.udp.open()
+  private async openUdp(): Promise<void> {
+    const { threads } = this.options
+    if (threads > 1 && !sharesPorts(this.options)) await withHighNumbers(threads, () => this.udp.open())
+    else await this.udp.open()
   }
+
+  private takeIn(): void { this.listeners.serve((socket, listening) => this.accept(socket, listening)) }
 
   /** Listens where another thread does. */
   async follow({ listening, udp }: Opened): Promise<void> {
+    this.takeIn()
     await this.listeners.follow(listening)
     await this.udp.follow(udp)
   }
 
   /** From now on it waits for other threads, and they for this one, so that each gets its share of connections. */
-  joinOthers(): void { this.parts.shares?.join() }
+  joinOthers(): void { this.listeners.shares?.join() }
 
   /** Takes note of where other threads listen. */
   know({ listening, udp }: Opened): void {
@@ -209,10 +220,13 @@ export class Thread implements Host {
   /** Serves one conversation on any stream. */
   handle(stream: Duplex): void { this.connections.handle(stream) }
 
-  private accept(socket: Socket, listening: Listening): void {
+  private accept(socket: Socket, listening: Listening): boolean {
     try {
-      this.connections.accept(socket, listening)
-    } catch (error) { this.failed(error) }
+      return this.connections.accept(socket, listening)
+    } catch (error) {
+      this.failed(error)
+      return false
+    }
   }
 
   /** Another thread has made room for those who wait here. */
@@ -330,9 +344,4 @@ export class Thread implements Host {
     this.connections.describe()
     yield* this.places.facts(now)
   }
-}
-
-/** -S takes its users from the file of -Y, or where there is none from that of the environment. */
-export function usersFileOf({ sasl, authFile, saslPwdb }: Options): string | undefined {
-  return authFile ?? (sasl ? saslPwdb : undefined)
 }

@@ -244,11 +244,50 @@ t.test('a port in use is one clear line and exit code 71', async t => {
   }
 })
 
+const hasSs = spawnSync('ss', ['-h']).status === 0
+const somaxconn = existsSync('/proc/sys/net/core/somaxconn') ? readFileSync('/proc/sys/net/core/somaxconn', 'latin1') : ''
+
+/** How long the queues are of those who listen there. */
+function queues(where: string): number[] {
+  const { stdout } = spawnSync('ss', ['-lnxt'], { encoding: 'utf8' })
+  return stdout.split('\n').filter(line => line.includes(where)).map(line => Number(/LISTEN +\d+ +(\d+)/.exec(line)?.[1]))
+}
+
 t.test('what cannot be opened is one line and exit code 71', async t => {
   for (const args of [['-p', '-1', '-l', '192.0.2.1'], ['-p', '-1', '-l', 'nowhere.invalid'], ['-s', '/nowhere/socket']]) {
     const { code, stdout, stderr } = run(...args)
     t.same([code, stdout], [71, ''], args.join(' '))
     t.match(stderr, /^failed to listen on .*\n$/, args.join(' '))
+  }
+})
+
+t.test('a Unix socket at which somebody answers is one clear line and exit code 71, and stays', async t => {
+  const path = join(folder(t), 'socket')
+  const other = createServer().listen(path)
+  await new Promise(resolve => other.once('listening', resolve))
+  t.teardown(() => other.close())
+  const { ino } = statSync(path)
+  for (const threads of ['1', '2']) {
+    t.same(run('-s', path, '-t', threads),
+      { code: 71, stdout: '', stderr: `failed to listen on UNIX socket ${path}: Address already in use\n` })
+  }
+  t.equal(statSync(path).ino, ino)
+})
+
+t.test('-b is how many wait, over TCP and at a Unix socket, with any number of threads', { skip: !hasSs && 'ss is not there' }, async t => {
+  const path = join(folder(t), 'socket')
+  for (const [given, expected] of [['300', 300], ['0', 1], ['-1', Number(somaxconn)]] as const) {
+    for (const threads of ['1', '2']) {
+      const { child, ended, port } = await start(t, ['-b', given, '-t', threads, '-l', '127.0.0.1'])
+      const unix = spawn(process.execPath, [CLI, '-s', path, '-b', given, '-t', threads], { stdio: 'ignore' })
+      t.teardown(() => unix.kill('SIGKILL'))
+      const unixEnded = new Promise(resolve => unix.once('close', resolve))
+      await until('both serve with all their threads', () => queues(`:${port} `).length > 0 && queues(path).length > 0)
+      for (const queue of [...queues(`:${port} `), ...queues(path)]) t.equal(queue, expected, `-b ${given} -t ${threads}`)
+      child.kill('SIGTERM')
+      unix.kill('SIGTERM')
+      await Promise.all([ended, unixEnded])
+    }
   }
 })
 

@@ -6,10 +6,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { MemslabError } from '../errors.js'
 import { type Options } from '../options.js'
-import { type Address } from '../options/address.js'
-
-/** Certificates of clients: not asked for; asked for, and good if there is one; required. */
-export type Verify = 'none' | 'request' | 'require'
+import { type Verify } from './verify.js'
 
 /** What has been read. It may be posted to a thread. */
 export interface Certificates {
@@ -24,17 +21,8 @@ export interface Certificates {
   readonly stamp: string
 }
 
-/** By `ssl_verify_mode`. The last two differ only in what happens when a connection is renegotiated, which none is. */
-const VERIFY_MODES: readonly Verify[] = ['none', 'request', 'require', 'require']
 /** What Node wants. */
 const TICKET_KEY_BYTES = 48
-
-/** How a listener treats certificates of clients; undefined if it does not encrypt. */
-export function verifyOf({ sslEnabled, sslVerifyMode }: Options, tls: Address['tls']): Verify | undefined {
-  if (!sslEnabled || tls === 'none') return undefined
-  if (tls === 'basic') return 'none'
-  return tls === 'mutual' ? 'require' : VERIFY_MODES[sslVerifyMode] ?? 'require'
-}
 
 /** By `ssl_min_version`. */
 const MIN_VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']

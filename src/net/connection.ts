@@ -8,6 +8,7 @@ import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Held } from '../protocol/output.js'
 import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
+import { formatAddress } from './addresses.js'
 import { descriptorOf, takeQuickly, type Reader } from './handle.js'
 import { PlaceState, type Places } from './places.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
@@ -271,9 +272,4 @@ export class Connection implements Peer, Reader {
 export function remoteAddress(stream: Duplex, listenAddress: string): string {
   if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress
   return formatAddress(stream.remoteAddress, stream.remotePort ?? 0)
-}
-
-/** An address as memcached prints it. */
-export function formatAddress(address: string, port: number): string {
-  return address.includes(':') ? `tcp6:[${address}]:${port}` : `tcp:${address}:${port}`
 }

@@ -6,6 +6,7 @@ import { type Duplex } from 'node:stream'
 import { type Clock } from '../clock.js'
 import { CloseReason, Kind } from '../log/events.js'
 import { assert } from '../errors.js'
+import { queueOf } from '../limits.js'
 import { type Options, type ProtocolName } from '../options.js'
 import { type Host } from '../protocol/host.js'
 import { type Protocol } from '../protocol/session.js'
@@ -34,6 +35,7 @@ export class Connections {
   /** Who waits for the last connection to be gone. */
   private readonly whenEmpty: (() => void)[] = []
   private isClosed = false
+  private readonly waitingMax: number
 
   /**
    * @param shares where several threads accept whoever comes
@@ -42,7 +44,9 @@ export class Connections {
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly places: Places, private readonly shares: Shares | undefined, private readonly tls: Tls | undefined,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly roomMade: () => void) {}
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly roomMade: () => void) {
+    this.waitingMax = queueOf(options.backlog)
+  }
 
   /** Serves one conversation on any stream. */
   handle(stream: Duplex): void {
@@ -54,15 +58,20 @@ export class Connections {
     this.open(stream, 'stream', this.options.protocol, false, place)
   }
 
-  /** Takes a socket from a listener, that nobody reads yet. */
-  accept(socket: Socket, listening: Listening): void {
-    if (this.isClosed) return void socket.destroy()
+  /** Takes a socket from a listener, that nobody reads yet; whether it stays, and then in its share. */
+  accept(socket: Socket, listening: Listening): boolean {
+    if (this.isClosed) {
+      socket.destroy()
+      return false
+    }
     const place = this.places.take()
-    if (place === NO_PLACE && this.options.maxconnsFast) return this.refuse(socket)
-    this.shares?.add(1)
-    if (place !== NO_PLACE) this.admit(socket, listening, place)
-    else this.wait(socket, listening)
-    this.shares?.leaveSome()
+    if (place !== NO_PLACE) {
+      this.admit(socket, listening, place)
+      return true
+    }
+    if (!this.options.maxconnsFast) return this.wait(socket, listening)
+    this.refuse(socket)
+    return false
   }
 
   private refuse(stream: Duplex): void {
@@ -71,11 +80,11 @@ export class Connections {
     stream.end(TOO_MANY, () => stream.destroy())
   }
 
-  private wait(socket: Socket, listening: Listening): void {
+  private wait(socket: Socket, listening: Listening): boolean {
     const { places, waiting } = this
-    if (places.waiting >= this.options.backlog) {
-      this.shares?.add(-1)
-      return void socket.destroy()
+    if (places.waiting >= this.waitingMax) {
+      socket.destroy()
+      return false
     }
     if (places.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
     if (waiting.length === 0) this.waitingSince = this.clock.milliseconds()
@@ -84,6 +93,7 @@ export class Connections {
     places.addWaiting(1)
     // a thread that has given back a place before it could know that somebody waits tells nobody
     this.admitWaiting()
+    return true
   }
 
   /** Lets those in who wait, as far as there are places. */

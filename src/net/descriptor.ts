@@ -8,6 +8,7 @@
 // somebody else's it must stay open: then the handle is left alone, and with it its thread, whose end would close it too.
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { filesAllowed, filesToStart } from '../limits.js'
 import { type Options } from '../options.js'
 
 /** Whether several threads may listen on one port, each with a socket of its own: then the kernel shares out who comes. */
@@ -20,30 +21,30 @@ function hasReusePort(version: string): boolean {
 }
 
 /**
- * Whether the threads of a server listen by one descriptor, where whoever is quickest accepts. A Unix socket is a file that
- * only one of them can open.
+ * Whether each thread of a server has a socket of its own as well: TCP's for those who come once all threads serve, UDP's
+ * in place of a shared one. A Unix socket is a file that only one of them can open.
  */
-export function isSharedByDescriptor({ threads, socketPath }: Options): boolean {
-  return threads > 1 && (socketPath !== undefined || !canSharePorts)
+export function sharesPorts({ threads, socketPath }: Options): boolean {
+  return threads > 1 && socketPath === undefined && canSharePorts
 }
 
 /** How many numbers are free below that of a shared socket when it is opened; where there are not so many, half of them. */
 const SPARE_NUMBERS = 512
 
-/** Does what opens sockets, and has them get high numbers. */
-export async function withHighNumbers<Result>(open: () => Promise<Result>): Promise<Result> {
+/** Does what opens sockets, and has them get high numbers; so many threads may be starting, which takes numbers too. */
+export async function withHighNumbers<Result>(threads: number, open: () => Promise<Result>): Promise<Result> {
   const lower: number[] = []
   try {
-    takeNumbers(lower)
+    takeNumbers(lower, Math.min(SPARE_NUMBERS, Math.max(0, filesAllowed() - filesToStart(threads)) >> 1))
     return await open()
   } finally {
     for (const number of lower) closeSync(number)
   }
 }
 
-function takeNumbers(taken: number[]): void {
+function takeNumbers(taken: number[], count: number): void {
   try {
-    while (taken.length < SPARE_NUMBERS) taken.push(openSync(devNull, 'r'))
+    while (taken.length < count) taken.push(openSync(devNull, 'r'))
   } catch {
     // the process may open no more files
     for (const number of taken.splice(taken.length >> 1)) closeSync(number)

@@ -1,15 +1,20 @@
 // Where a server listens: all its TCP addresses, or its Unix socket. What it knows of a listener goes along with every
 // socket that is accepted there. Of several threads one opens the listeners, and the others follow.
+//
+// They open as soon as the options are known, while what serves is still being loaded: this file needs little itself. Who
+// comes before `serve` is kept; among several threads, only so many that the others get their share of those who all come
+// at once because the server was away. A Unix socket gets its name with `publish`, when all of this is over.
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
-import { assert, MemslabError } from '../errors.js'
+import { assert } from '../errors.js'
 import { type Options, type ProtocolName } from '../options.js'
-import { LOOPBACK } from '../options/values.js'
-import { parseAddress, type Address } from '../options/address.js'
-import { verifyOf, type Verify } from './certificates.js'
-import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor } from './descriptor.js'
+import { type Address } from '../options/address.js'
+import { formatAddress, openAddresses } from './addresses.js'
+import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
 import { descriptorOf } from './handle.js'
-import { isAbsent, listenAlong, listenTcp, listenUnix, resolveName } from './listen.js'
+import { listenAlong, listenTcp } from './listen.js'
+import { type Shares } from './shares.js'
+import { removeSocket, UnixSocket } from './unix.js'
+import { verifyOf, type Verify } from './verify.js'
 
 /** Where a server listens. */
 export type ServerAddress =
@@ -28,10 +33,15 @@ export interface Listening {
   readonly protocol: ProtocolName
   /** How certificates of clients are treated; undefined: there is no TLS. */
   readonly verify: Verify | undefined
+  /** What the kernel calls the file of a Unix socket; nothing for TCP. */
+  readonly file: string
 }
 
-/** How often a free port is tried that must be free on several addresses. */
-const PORT_TRIES = 10
+/** Takes a socket that nobody reads yet; whether it stays, in use or waiting. */
+type Accept = (socket: Socket, listening: Listening) => boolean
+
+/** How many of those who come early one thread keeps without asking whether others could take them. */
+const EARLY_MAX = 8
 
 /** A listener of this thread; or what is known of one that only other threads have. */
 interface Open {
@@ -43,53 +53,78 @@ interface Open {
 
 export class Listeners {
   private readonly all: Open[] = []
+  /** Where each thread has a socket of its own beside the one that all share. */
+  private readonly own: Listener[] = []
   /** The ends of those that are closed. */
   private readonly ends: Promise<unknown>[] = []
-  private readonly isByDescriptor: boolean
+  private readonly isShared: boolean
+  private readonly sharesPorts: boolean
+  private unixSocket: UnixSocket | undefined
+  private accept: Accept | undefined
+  private readonly early: { socket: Socket, listening: Listening }[] = []
+  /** A line each about an address that could not be opened and need not be. */
+  readonly warnings: string[] = []
+  isOpen = false
   /** Whether a listener had to stay, see SharedDescriptor. */
   hasLeftovers = false
 
   /**
-   * @param accept takes a socket that nobody reads yet
-   * @param opened called for each listener that is opened
+   * @param shares where several threads accept whoever comes
+   * @param crowded called when others should see to those who come, as this thread cannot serve yet
    */
-  constructor(private readonly options: Options, private readonly accept: (socket: Socket, listening: Listening) => void,
-    private readonly opened: (listening: Listening) => void) {
-    this.isByDescriptor = isSharedByDescriptor(options)
+  constructor(private readonly options: Options, readonly shares: Shares | undefined, private readonly crowded: () => void = () => {}) {
+    this.isShared = options.threads > 1
+    this.sharesPorts = sharesPorts(options)
   }
 
-  /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
+  /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line, and undoes the rest. */
   async open(): Promise<void> {
-    const { socketPath, port, listen, umask, backlog, protocol } = this.options
-    if (socketPath !== undefined) {
-      const listener = await listenUnix(socketPath, umask, backlog)
-      const address = { family: 'Unix', path: socketPath } as const
-      return this.opened(this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined }))
+    try {
+      if (this.isShared) await withHighNumbers(this.options.threads, () => this.openAll())
+      else await this.openAll()
+    } catch (cause) {
+      this.drop()
+      throw cause
     }
-    if (port === 0) return
-    await openAddresses(listen, port, (address, port) => this.openOn(address, port), () => void this.close())
+    this.isOpen = true
+    this.shares?.join()
+  }
+
+  private async openAll(): Promise<void> {
+    const { socketPath, port, listen, umask, backlog } = this.options
+    if (socketPath !== undefined) {
+      this.unixSocket = await UnixSocket.open(socketPath, umask, backlog)
+      const { listener, file } = this.unixSocket
+      const address = { family: 'Unix', path: socketPath } as const
+      this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol: this.options.protocol, verify: undefined, file })
+    } else if (port !== 0) {
+      await openAddresses(listen, port, {
+        open: (address, port) => this.openOn(address, port),
+        undo: () => this.drop(),
+        warn: line => this.warnings.push(line),
+      })
+    }
   }
 
   private async openOn({ host, protocol, tls }: Address, port: number): Promise<number> {
     const listener = await this.openTcp(host, port)
     const bound = boundAddress(listener)
-    const family = bound.family === 'IPv6' ? 'IPv6' : 'IPv4'
-    const listening = {
-      address: { transport: 'TCP', family, address: bound.address, port: bound.port },
+    this.add(listener, {
+      address: { transport: 'TCP', family: bound.family === 'IPv6' ? 'IPv6' : 'IPv4', address: bound.address, port: bound.port },
       host,
       name: formatAddress(bound.address, bound.port),
       protocol: protocol ?? this.options.protocol,
       verify: verifyOf(this.options, tls),
-    } as const
-    this.opened(this.add(listener, listening))
+      file: '',
+    })
     return bound.port
   }
 
   /** A port that is to be shared is opened unshared first, since otherwise it might be shared with another server. */
   private async openTcp(host: string, port: number): Promise<Listener> {
-    const { backlog, threads } = this.options
-    if (threads === 1 || this.isByDescriptor) return await listenTcp({ host, port }, backlog)
+    const { backlog } = this.options
     const listener = await listenTcp({ host, port }, backlog)
+    if (!this.sharesPorts) return listener
     const bound = boundAddress(listener)
     await new Promise(resolve => listener.close(resolve))
     return await listenTcp({ host, port: bound.port }, backlog, true)
@@ -98,11 +133,20 @@ export class Listeners {
   /** Listens where another thread does. */
   async follow(others: readonly Listening[]): Promise<void> {
     const { backlog } = this.options
-    for (const { id, ...listening } of others) {
+    for (const { id, ...listening } of others) this.add(await listenAlong(id, backlog), listening)
+    await this.openOwn()
+  }
+
+  /** Where ports may be shared the kernel does it better than threads that all wake up for one connection. */
+  async openOwn(): Promise<void> {
+    if (!this.sharesPorts) return
+    const { backlog } = this.options
+    for (const { listening } of this.all.slice(this.own.length)) {
       const { address, host } = listening
-      const isByPort = address.family !== 'Unix' && !this.isByDescriptor
-      const listener = isByPort ? await listenTcp({ host, port: address.port }, backlog, true) : await listenAlong(id, backlog)
-      this.add(listener, listening)
+      assert('port' in address, 'only ports are shared')
+      const listener = await listenTcp({ host, port: address.port }, backlog, true)
+      listener.on('connection', socket => this.arrived(socket, listening))
+      this.own.push(listener)
     }
   }
 
@@ -111,14 +155,50 @@ export class Listeners {
     for (const listening of others) this.all.push({ listening, listener: undefined, descriptor: undefined })
   }
 
-  private add(listener: Listener, what: Omit<Listening, 'id'>): Listening {
+  private add(listener: Listener, what: Omit<Listening, 'id'>): void {
     const listening = { ...what, id: descriptorOf(listener) }
-    listener.on('connection', socket => this.accept(socket, listening))
-    this.all.push({ listening, listener, descriptor: this.isByDescriptor ? new SharedDescriptor(listening.id) : undefined })
-    return listening
+    listener.on('connection', socket => {
+      if (this.arrived(socket, listening)) this.leaveSome()
+    })
+    this.all.push({ listening, listener, descriptor: this.isShared ? new SharedDescriptor(listening.id) : undefined })
   }
 
-  /** What is open. */
+  // Who comes
+
+  /** Whether he stays. */
+  private arrived(socket: Socket, listening: Listening): boolean {
+    this.shares?.add(1)
+    if (this.accept !== undefined) return this.pass(this.accept, socket, listening)
+    this.early.push({ socket, listening })
+    return true
+  }
+
+  private pass(accept: Accept, socket: Socket, listening: Listening): boolean {
+    const stays = accept(socket, listening)
+    if (!stays) this.shares?.add(-1)
+    return stays
+  }
+
+  /** Where all threads accept by one descriptor. */
+  private leaveSome(): void {
+    if (this.accept === undefined) {
+      if (this.early.length <= EARLY_MAX) return
+      this.crowded()
+    }
+    this.shares?.leaveSome()
+  }
+
+  /** From now on whoever comes is taken by this, first of all those who have come. */
+  serve(accept: Accept): void {
+    this.accept = accept
+    for (const { socket, listening } of this.early.splice(0)) this.pass(accept, socket, listening)
+  }
+
+  /** Whoever is led here by the name of a Unix socket gets an answer. */
+  async publish(): Promise<void> { await this.unixSocket?.publish() }
+
+  // What is open
+
   get listening(): readonly Listening[] { return this.all.map(({ listening }) => listening) }
 
   /** The first TCP port, 0 if there is none. */
@@ -129,16 +209,23 @@ export class Listeners {
 
   /** Takes nobody in any more, from this moment on. */
   drop(): void {
-    for (const { listener, descriptor } of this.all.splice(0)) {
-      if (listener === undefined) continue
-      if (descriptor?.mayBeClosed === false) {
+    this.isOpen = false
+    this.accept = undefined
+    for (const listener of this.own.splice(0)) this.end(listener)
+    for (const { listener, descriptor, listening: { address, file } } of this.all.splice(0)) {
+      if (listener !== undefined && descriptor?.mayBeClosed === false) {
         this.hasLeftovers = true
         listener.unref()
-      } else {
-        this.ends.push(new Promise(resolve => listener.close(resolve)))
-      }
+      } else if (listener !== undefined) this.end(listener)
+      if (address.family === 'Unix') removeSocket(address.path, file)
     }
+    this.unixSocket?.discard()
+    this.unixSocket = undefined
+    this.shares?.add(-this.early.length)
+    for (const { socket } of this.early.splice(0)) socket.destroy()
   }
+
+  private end(listener: Listener): void { this.ends.push(new Promise(resolve => listener.close(resolve))) }
 
   /** The same; resolves when the connections that came from here are gone too. */
   async close(): Promise<void> {
@@ -151,51 +238,4 @@ function boundAddress(listener: Listener): AddressInfo {
   const bound = listener.address()
   assert(bound !== null && typeof bound !== 'string', 'a TCP listener has a port')
   return bound
-}
-
-/** Opens one address, on any port if that is 0; answers the port. */
-type OpenOn = (address: Address, port: number) => Promise<number>
-
-/**
- * Opens the addresses of `-l`, all on the same port but those that name another.
- * @param port for those that name none; -1: one that is free on all of them
- * @param undo closes what is open, as another port is tried
- */
-export async function openAddresses(listen: readonly string[], port: number, openOn: OpenOn, undo: () => void): Promise<void> {
-  const addresses = await resolveAddresses(listen)
-  for (let tries = 1; ; tries++) {
-    try {
-      return await openEach(addresses, Math.max(port, 0), listen.length === 0, openOn)
-    } catch (cause) {
-      // the first address gave a free port that is in use on another one
-      const isTaken = cause instanceof MemslabError && cause.code === 'EADDRINUSE'
-      if (port !== -1 || !isTaken || tries === PORT_TRIES) throw cause
-      undo()
-    }
-  }
-}
-
-async function openEach(addresses: readonly Address[], port: number, isDefault: boolean, openOn: OpenOn): Promise<void> {
-  let chosen = port
-  for (const [index, address] of addresses.entries()) {
-    try {
-      const opened = await openOn(address, address.port ?? chosen)
-      if (chosen === 0) chosen = opened
-    } catch (cause) {
-      // a machine may have no IPv6; one of the two loopback addresses is enough
-      if (!isDefault || index === 0 || !isAbsent(cause)) throw cause
-    }
-  }
-}
-
-/** The addresses of `-l`, or loopback: names and '*' as all the addresses that they stand for. */
-export async function resolveAddresses(listen: readonly string[]): Promise<Address[]> {
-  const addresses = []
-  for (const text of listen.length === 0 ? LOOPBACK : listen) {
-    const address = parseAddress(text)
-    if (typeof address === 'string') throw new MemslabError('EUSAGE', address, [address])
-    const hosts = address.host === '*' ? ['0.0.0.0', '::'] : await resolveName(address.host)
-    for (const host of hosts) addresses.push({ ...address, host })
-  }
-  return addresses
 }

@@ -29,8 +29,12 @@ export class Shares {
   /** When this thread began to listen, by `performance.now()`; never yet: then it waits for nobody who starts. */
   private listensSince = -Infinity
 
-  /** @param memory `bytesFor(threads)` of it, zeroed; @param thread the number of this one, from 1 */
-  constructor(memory: SharedArrayBuffer, private readonly thread: number) {
+  /**
+   * @param memory `bytesFor(threads)` of it, zeroed
+   * @param thread the number of this one, from 1
+   * @param areEvenLater the kernel shares out whoever comes once all threads listen, so that they need not wait then
+   */
+  constructor(memory: SharedArrayBuffer, private readonly thread: number, private readonly areEvenLater = false) {
     this.words = new Int32Array(memory)
     this.threads = (this.words.length - 1) / 2
   }
@@ -62,11 +66,11 @@ export class Shares {
 
   /** Waits a moment if this thread is ahead of another. */
   leaveSome(): void {
-    if (!this.isAhead) return
+    if (!this.isAhead || this.areEvenLater && this.allListen) return
     const soon = performance.now() + PATIENCE_MS
     for (;;) {
       const changes = Atomics.load(this.words, CHANGES)
-      if (!this.isAhead) return
+      if (!this.isAhead || this.areEvenLater && this.allListen) return
       const end = this.allListen ? soon : Math.max(soon, this.listensSince + START_PATIENCE_MS)
       const left = end - performance.now()
       if (left <= 0) return

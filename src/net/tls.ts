@@ -10,7 +10,8 @@ import { MemslabError } from '../errors.js'
 import { type Live } from '../live.js'
 import { type Options } from '../options.js'
 import { Counter, type Counters } from '../stats/counters.js'
-import { readCertificates, stampOf, type Certificates, type Verify } from './certificates.js'
+import { readCertificates, stampOf, type Certificates } from './certificates.js'
+import { type Verify } from './verify.js'
 
 /** How long both sides may take to agree. */
 const HANDSHAKE_SECONDS = 30

@@ -25,11 +25,11 @@ import { type Host } from '../protocol/host.js'
 import { Phase, Session, type Protocol } from '../protocol/session.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
-import { formatAddress } from './connection.js'
-import { isSharedByDescriptor, SharedDescriptor } from './descriptor.js'
+import { formatAddress, openAddresses } from './addresses.js'
+import { SharedDescriptor, sharesPorts } from './descriptor.js'
 import { descriptorOfUdp } from './handle.js'
 import { failure } from './listen.js'
-import { openAddresses, type ServerAddress } from './listeners.js'
+import { type ServerAddress } from './listeners.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 
 /** While so many bytes wait for the network, nobody is served: clients take silence for a loss. */
@@ -65,14 +65,18 @@ export class Udp {
    */
   constructor(private readonly host: Host, private readonly options: Options,
     private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void) {
-    this.isByDescriptor = isSharedByDescriptor(options)
+    this.isByDescriptor = options.threads > 1 && !sharesPorts(options)
   }
 
   /** Opens what -U asks for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
   async open(): Promise<void> {
     const { listen, udpport, socketPath } = this.options
     if (udpport === 0 || socketPath !== undefined) return
-    await openAddresses(listen, udpport, (address, port) => this.openOn(address, port), () => void this.close())
+    await openAddresses(listen, udpport, {
+      open: (address, port) => this.openOn(address, port),
+      undo: () => void this.close(),
+      warn: line => this.host.log(line),
+    })
   }
 
   private async openOn({ host, protocol }: Address, port: number): Promise<number> {

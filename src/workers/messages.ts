@@ -3,6 +3,7 @@
 import { type Users } from '../credentials.js'
 import { type Certificates } from '../net/certificates.js'
 import { type WriteWay } from '../net/handle.js'
+import { type Listening } from '../net/listeners.js'
 import { type Options } from '../options.js'
 import { type SharedStore } from '../store/store.js'
 import { type Opened } from '../thread.js'
@@ -13,8 +14,8 @@ export interface SharedParts {
   readonly store: SharedStore
   readonly live: SharedArrayBuffer
   readonly places: SharedArrayBuffer
-  /** Where threads listen by one descriptor. */
-  readonly shares: SharedArrayBuffer | undefined
+  /** See Shares. */
+  readonly shares: SharedArrayBuffer
   readonly prefixes: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
   /** Of a MovableClock, where there is one. */
@@ -29,12 +30,21 @@ export interface SharedParts {
   readonly quickWay: WriteWay | undefined
 }
 
+/** What a worker starts with that is to listen before anything else. */
+export interface Order {
+  readonly options: Options
+  readonly shares: SharedArrayBuffer
+}
+
+/** What went wrong: a MemslabError. */
+export interface Problem { readonly code: string; readonly message: string }
+
 /** The first thing that a worker is told; `thread` counts from 1. */
 export interface WorkerParts extends SharedParts { readonly thread: number }
 
 /** What the main thread asks of a worker; each is answered, with its number. */
 export type Task =
-  /** Open what the options ask for. */
+  /** Serve what has been opened, and open what still is not. */
   | { readonly do: 'open' }
   /** Listen where another worker does. */
   | { readonly do: 'follow'; readonly opened: Opened }
@@ -61,13 +71,18 @@ export interface Done {
   readonly opened?: Opened
   /** drop: the thread must not end, see SharedDescriptor. */
   readonly mustStay?: boolean
-  /** It could not be done: a MemslabError. */
-  readonly problem?: { readonly code: string; readonly message: string }
+  /** It could not be done. */
+  readonly problem?: Problem
 }
 
 /** What a worker tells the main thread of its own accord. */
 export type News =
-  /** It has started. */
+  /** It listens, and cannot serve yet. */
+  | { readonly tell: 'listening'; readonly listening: readonly Listening[] }
+  | { readonly tell: 'not listening'; readonly problem: Problem }
+  /** So many have come by now that others should see to them. */
+  | { readonly tell: 'crowd' }
+  /** It can serve. */
   | { readonly tell: 'ready' }
   | { readonly tell: 'line'; readonly line: string }
   | { readonly tell: 'shutdown'; readonly isGraceful: boolean }

@@ -1,16 +1,16 @@
-// The workers of a server, as its main thread sees them. It starts them, has the first of them open what the options ask
-// for and the others listen there too, passes on what concerns all of them, and notices when one of them dies. They end
+// The workers of a server, as its main thread sees them. The first of them has listened since it was started; it starts the
+// others and has them listen there too, passes on what concerns all of them, and notices when one of them dies. They end
 // together.
 import { type Worker } from 'node:worker_threads'
 import { type Users } from '../credentials.js'
 import { MemslabError } from '../errors.js'
 import { type Certificates } from '../net/certificates.js'
 import { type WriteWay } from '../net/handle.js'
-import { maskFiles } from '../net/listen.js'
+import { type Listening } from '../net/listeners.js'
 import { Shares } from '../net/shares.js'
 import { type Opened } from '../thread.js'
 import { type Done, type News, type Notice, type SharedParts, type Task, type WorkerParts } from './messages.js'
-import { startWorker } from './start.js'
+import { startWorker, type StartedWorker } from './start.js'
 
 /** How long a worker may take to take nobody in any more, and then to close its connections. Whoever does not is ended. */
 const PATIENCE_MS = 3000
@@ -35,13 +35,28 @@ export class Pool {
   private readonly workers: ServingThread[] = []
   /** Why they are to end, if they are: they are closed, or one has died. */
   private whyEnd: MemslabError | undefined
-  private opening: Promise<Opened> | undefined
+  private opening: Promise<unknown> | undefined
+  /** Where the first one listens, as soon as it does. */
+  private readonly listening: Promise<readonly Listening[]>
+  private tellListening: (listening: readonly Listening[]) => void = () => {}
+  private refuseListening: (cause: MemslabError) => void = () => {}
+  /** Resolves when they are to begin. */
+  private readonly begun: Promise<void>
+  private begin: () => void = () => {}
+  /** Those that listen where the first one does, or are about to. */
+  private readonly followers: Promise<void>[] = []
   private ended: Promise<void> | undefined
 
-  /** @param started workers that wait already, taken out here, and enough to begin with; where there are none, all are started */
-  constructor(private parts: SharedParts, private readonly above: Above, private readonly started: Worker[]) {
-    const { threads } = parts.options
-    this.startUpTo(started.length > 0 ? Math.min(started.length, threads) : threads)
+  /** @param started workers that wait already, taken out here, the first of which listens */
+  constructor(private parts: SharedParts, private readonly above: Above, private readonly started: StartedWorker[]) {
+    this.listening = new Promise((resolve, reject) => {
+      this.tellListening = resolve
+      this.refuseListening = reject
+    })
+    // it is for whoever waits for it
+    this.listening.catch(() => {})
+    this.begun = new Promise(resolve => { this.begin = resolve })
+    this.startUpTo(started.length)
   }
 
   private startUpTo(count: number): void {
@@ -53,15 +68,27 @@ export class Pool {
         // whoever is told to end may do so
         if (this.whyEnd !== undefined && !hasThrown) return
         this.whyEnd ??= loss(thread)
+        this.refuseListening(loss(thread))
         this.above.died(thread, error)
       })
       workers.push(serving)
+      if (thread === 1) continue
+      const following = this.follow(serving)
+      // whoever waits for all of them hears of it
+      following.catch(() => {})
+      this.followers.push(following)
     }
   }
+
+  /** All that there are to be. */
+  private startAll(): void { if (this.whyEnd === undefined) this.startUpTo(this.parts.options.threads) }
 
   private hear(from: ServingThread, news: News): void {
     switch (news.tell) {
       case 'ready': return
+      case 'listening': return this.tellListening(news.listening)
+      case 'not listening': return this.refuseListening(new MemslabError(news.problem.code, news.problem.message))
+      case 'crowd': return this.startAll()
       case 'line': return this.above.log(news.line)
       case 'shutdown': return this.above.shutdown(news.isGraceful)
       case 'certificates': return this.above.certificatesRead(news.certificates)
@@ -71,37 +98,42 @@ export class Pool {
     }
   }
 
-  /** Opens what the options ask for, in all threads. Rejects with a MemslabError whose message is one clear line. */
-  open(): Promise<Opened> { return this.opening = this.openAll() }
+  /** Has the first one serve. Rejects with a MemslabError whose message is one clear line. */
+  async open(): Promise<Opened> {
+    this.begin()
+    const opening = this.openFirst()
+    this.opening = opening
+    return await opening
+  }
 
-  private async openAll(): Promise<Opened> {
-    // the first ones begin with the same, and no other may start meanwhile: who loads its modules opens files, so the highest
-    // number may not be free then, or none at all, and the mask is that of the whole process
-    await Promise.all(this.workers.map(({ ready }) => ready))
-    const opened = await this.openIn(this.workers[0]!)
+  private async openFirst(): Promise<Opened> {
+    await this.listening
     this.checkGoesOn()
-    this.startUpTo(this.parts.options.threads)
-    const [, ...others] = this.workers
-    const followed = await Promise.allSettled(others.map(worker => this.follow(worker, opened)))
+    const { opened } = await this.workers[0]!.ask({ do: 'open' })
+    this.checkGoesOn()
+    return opened!
+  }
+
+  /** The same for the others. */
+  async openOthers({ udp }: Opened): Promise<void> {
+    this.opening = this.followAll(udp)
+    await this.opening
+  }
+
+  private async followAll(udp: Opened['udp']): Promise<void> {
+    this.startAll()
+    const followed = await Promise.allSettled(this.followers)
     for (const outcome of followed) if (outcome.status === 'rejected') throw outcome.reason
-    return opened
+    const [, ...others] = this.workers
+    if (udp.length > 0) await Promise.all(others.map(worker => worker.ask({ do: 'follow', opened: { listening: [], udp } })))
   }
 
-  private async openIn(worker: ServingThread): Promise<Opened> {
-    this.checkGoesOn()
-    const { socketPath, umask } = this.parts.options
-    const resetUmask = socketPath === undefined ? () => {} : maskFiles(umask)
-    try {
-      const { opened } = await worker.ask({ do: 'open' })
-      return opened!
-    } finally { resetUmask() }
-  }
-
-  private async follow(worker: ServingThread, opened: Opened): Promise<void> {
-    await worker.ready
+  /** As soon as both can. */
+  private async follow(worker: ServingThread): Promise<void> {
+    const [listening] = await Promise.all([this.listening, worker.ready, this.begun])
     // what it would listen to is being closed
     this.checkGoesOn()
-    await worker.ask({ do: 'follow', opened })
+    await worker.ask({ do: 'follow', opened: { listening, udp: [] } })
   }
 
   private checkGoesOn(): void { if (this.whyEnd !== undefined) throw this.whyEnd }
@@ -141,8 +173,9 @@ export class Pool {
 
   private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
     this.whyEnd ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
-    if (this.parts.shares !== undefined) Shares.waitForNobody(this.parts.shares)
-    await inTime(this.opening, patienceMs)
+    this.begin()
+    Shares.waitForNobody(this.parts.shares)
+    await inTime(Promise.allSettled([this.opening, ...this.followers]), patienceMs)
     // all of them, before any is ended: see SharedDescriptor
     const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))
     await Promise.all(this.workers.map(async (worker, index) => {
@@ -155,8 +188,7 @@ export class Pool {
 }
 
 /** What comes of something; undefined if it fails, or takes longer than this. */
-async function inTime<Result>(result: Promise<Result> | undefined, patienceMs: number): Promise<Result | undefined> {
-  if (result === undefined) return undefined
+async function inTime<Result>(result: Promise<Result>, patienceMs: number): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), patienceMs) })
   try {
@@ -170,28 +202,34 @@ function loss(thread: number): MemslabError { return new MemslabError('EDIED', `
 class ServingThread {
   /** Resolves when it has started, or has ended before. */
   readonly ready: Promise<void>
+  private readonly worker: Worker
   private taskCount = 0
   /** What it has been asked and not answered. */
   private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
   private isDead = false
 
   /** @param died called once, when it has ended, of an error that nobody has caught or otherwise */
-  constructor(private readonly worker: Worker, parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
+  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
     private readonly died: (error: unknown, hasThrown: boolean) => void) {
+    const { worker } = started
+    this.worker = worker
     worker.ref()
     worker.postMessage({ ...parts, thread } satisfies WorkerParts)
     this.ready = new Promise(resolve => {
-      worker.on('message', (message: News | Done) => {
-        if (message.tell === 'done') return this.answered(message)
-        if (message.tell === 'ready') resolve()
-        hear(message)
-      })
-      worker.on('exit', code => {
-        this.hasDied(new Error(`it has ended by itself, with code ${code}`), false)
-        resolve()
-      })
+      // in a turn of its own: it may have told something already, and who makes this does not have it yet
+      setImmediate(() => started.tellTo({
+        message: message => {
+          if (message.tell === 'done') return this.answered(message)
+          if (message.tell === 'ready') resolve()
+          hear(message)
+        },
+        error: error => this.hasDied(error, true),
+        exit: code => {
+          this.hasDied(new Error(`it has ended by itself, with code ${code}`), false)
+          resolve()
+        },
+      }))
     })
-    worker.on('error', error => this.hasDied(error, true))
   }
 
   private answered({ problem, ...done }: Done): void {

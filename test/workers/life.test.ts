@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Server } from '../../dist/server.js'
 import { startWorker } from '../../dist/workers/start.js'
+import { Shares } from '../../src/net/shares.js'
+import { completeOptions, type Options } from '../../src/options.js'
 import { type Locks } from '../../src/memory/lock.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Client } from '../support/client.js'
@@ -53,7 +55,7 @@ t.test('a server that is closed while it opens does not open', async t => {
 
 t.test('a server that is closed while threads still start does not open them', async t => {
   const socketPath = join(folder(t), 'socket')
-  const server = new Server({ socketPath, threads: 3 }, {}, { workers: [startWorker(1)] })
+  const server = startsLate({ socketPath, threads: 3 })
   const listening = server.listen()
   listening.catch(() => {})
   // so many that the one thread leaves some to the others
@@ -91,6 +93,13 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
   for (const client of clients) await client.expectClosed()
 })
 
+/** A server of which one thread listens before the others start. */
+function startsLate(options: Partial<Options>): Server {
+  const all = completeOptions(options)
+  const shares = new SharedArrayBuffer(Shares.bytesFor(all.threads))
+  return new Server(options, {}, { first: { workers: [startWorker(1, { options: all, shares })], shares } })
+}
+
 /** The words that locks lie in. */
 function wordsOf(locks: Locks): Int32Array { return Reflect.get(locks, 'words') as Int32Array }
 
@@ -113,7 +122,7 @@ async function firstTo(socketPath: string): Promise<Client> {
 
 t.test('those who all come while threads still start are shared out', async t => {
   const socketPath = join(folder(t), 'socket')
-  const server = new Server({ socketPath, threads: 3 }, {}, { workers: [startWorker(1)] })
+  const server = startsLate({ socketPath, threads: 3 })
   t.teardown(() => server.close())
   const listening = server.listen()
   const first = await firstTo(socketPath)
