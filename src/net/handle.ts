@@ -27,6 +27,8 @@ export type WriteWay = 'handed' | 'answered'
 /** What is used of libuv's stream as Node wraps it. */
 export interface Handle {
   readonly fd?: number
+  /** The bytes that are under way. */
+  readonly writeQueueSize?: number
   /** Reads go there, until the call that tells of one answers with another place. */
   useUserBuffer(buffer: Uint8Array): void
   writeBuffer(request: WriteRequest | null, bytes: Uint8Array): unknown
@@ -190,7 +192,7 @@ class HandleWriter implements Writer {
 
   /** Learns what Node hands in, by the way. */
   private writeThroughSocket(bytes: Uint8Array): boolean {
-    learnWay(this.handle, () => {})
+    learnWay(this.handle, 'writeBuffer', () => {})
     this.inFlight++
     this.socket.write(bytes, () => this.written())
     return this.socket.writableLength === 0 && this.socket.errored === null
@@ -206,15 +208,29 @@ class HandleWriter implements Writer {
   }
 }
 
-/** Learns from the next buffer that Node itself writes to a handle how that is done; undefined: as nobody knows here. */
-export function learnWay(handle: Handle, learned: (way: WriteWay | undefined) => void): void {
-  handle.writeBuffer = (request, bytes) => {
+/**
+ * Learns from what Node itself does next with a method of a handle how that is called; undefined: as nobody knows here. What
+ * is called otherwise may end the process, which cannot be tried.
+ */
+export function learnWay(handle: Handle, method: 'writeBuffer' | 'writev', learned: (way: WriteWay | undefined) => void): void {
+  const observe = (...given: unknown[]): unknown => {
     // back to the one all handles share
-    Reflect.deleteProperty(handle, 'writeBuffer')
-    if (isWriteRequest(request)) requestClass = request.constructor as WriteRequestClass
-    learned(request === null ? 'answered' : isWriteRequest(request) ? 'handed' : undefined)
-    return handle.writeBuffer(request, bytes)
+    Reflect.deleteProperty(handle, method)
+    learned(wayOf(method, given))
+    return Reflect.apply(handle[method], handle, given)
   }
+  Reflect.set(handle, method, observe)
+}
+
+function wayOf(method: 'writeBuffer' | 'writev', [request, what, ...rest]: readonly unknown[]): WriteWay | undefined {
+  const isKnown = method === 'writeBuffer'
+    ? what instanceof Uint8Array && rest.length === 0
+    : Array.isArray(what) && rest.length === 1 && rest[0] === true
+  if (!isKnown) return undefined
+  if (request === null) return 'answered'
+  if (!isWriteRequest(request)) return undefined
+  requestClass = request.constructor as WriteRequestClass
+  return 'handed'
 }
 
 /** Whether something is a WriteWrap, as far as can be seen. */

@@ -3,11 +3,9 @@
 // write, writes that the kernel does not take whole, and an end in the middle of one. Whatever is not as expected, or does
 // not come, means that there is no quick way; nothing is thrown. The pair needs no network and leaves no file. All that
 // happens on it happens in this process, so waiting is counted in turns of the event loop: a slow machine needs no more.
-import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { handleOf, learnWay, takeQuickly, useQuickWay, type Reader, type WriteWay } from './handle.js'
 import { type Writer } from './writer.js'
 
@@ -83,7 +81,7 @@ async function openPair(): Promise<Pair> {
 
 /** Where a Unix socket of this process alone can be: on Linux that need be no file, and elsewhere it goes as it is closed. */
 function privatePath(): string {
-  const name = `memslab-${process.pid}-${randomBytes(8).toString('hex')}`
+  const name = `memslab-${process.pid}-${Math.random().toString(36).slice(2)}`
   if (process.platform === 'linux') return `\0${name}`
   return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name)
 }
@@ -92,7 +90,7 @@ function privatePath(): string {
 async function until(holds: () => boolean, otherwise: string): Promise<void> {
   for (let turns = 0; !holds(); turns++) {
     if (turns === TURNS_MAX) throw new Error(otherwise)
-    await turn()
+    await new Promise(setImmediate)
   }
 }
 
@@ -104,6 +102,7 @@ function check(holds: boolean, otherwise: string): asserts holds {
 class Trial {
   private readonly reader = new TwoPlaces()
   private readonly received: Buffer[] = []
+  private readonly large = Buffer.alloc(LARGE_BYTES, 'large')
   private writtenCount = 0
 
   constructor(private readonly near: Socket, private readonly far: Socket) {
@@ -125,13 +124,18 @@ class Trial {
   }
 
   private async learn(): Promise<WriteWay> {
-    let way: WriteWay | undefined
     const handle = handleOf(this.near)
     check(handle !== undefined, 'a socket has no handle as it is known')
-    learnWay(handle, learned => { way = learned })
-    this.near.write(Buffer.from('first'))
-    await this.arrives([Buffer.from('first')], 'what a stream writes')
-    check(way !== undefined, 'Node writes in a way that is not known')
+    const ways: (WriteWay | undefined)[] = []
+    for (const method of ['writeBuffer', 'writev'] as const) learnWay(handle, method, way => { ways.push(way) })
+    const [alone, ...together] = [Buffer.from('one'), Buffer.from('two'), Buffer.from('three')]
+    this.near.write(alone)
+    this.near.cork()
+    for (const part of together) this.near.write(part)
+    this.near.uncork()
+    await this.arrives([alone, ...together], 'what a stream writes')
+    const [way] = ways
+    check(way !== undefined && ways.length === 2 && ways[1] === way, 'Node writes in a way that is not known')
     return way
   }
 
@@ -151,7 +155,7 @@ class Trial {
   }
 
   private async writeLarge(writer: Writer): Promise<void> {
-    const written = writeUntilHeld(writer)
+    const written = this.writeUntilHeld(writer)
     const parts = [Buffer.from('behind '), Buffer.from('it')]
     check(!writer.writeMany(parts), 'a write is taken at once though another one is under way')
     await this.arrives([...written, ...parts], 'a large write')
@@ -159,12 +163,25 @@ class Trial {
     check(this.writtenCount === 1, 'a large write is done twice')
   }
 
+  /** Writes until the kernel does not take all of it; answers what. */
+  private writeUntilHeld(writer: Writer): Buffer[] {
+    const written: Buffer[] = []
+    for (let isTaken = true; isTaken;) {
+      check(written.length < LARGE_WRITES_MAX, 'whatever is written is taken at once')
+      written.push(this.large)
+      isTaken = writer.write(this.large)
+      // to write again as if it were taken would end the process
+      check(isTaken === (handleOf(this.near)?.writeQueueSize === 0), 'a write does not say whether it is under way')
+    }
+    return written
+  }
+
   private async endInTheMiddle(writer: Writer): Promise<void> {
     this.far.pause()
     this.near.allowHalfOpen = true
     this.far.end()
     await until(() => this.near.readableEnded, 'an end is not heard of')
-    writeUntilHeld(writer)
+    this.writeUntilHeld(writer)
     this.near.destroy()
     await until(() => this.near.closed, 'a socket does not close')
     await until(() => this.writtenCount === 2, 'a write that is broken off is never done')
@@ -178,17 +195,6 @@ class Trial {
   }
 }
 
-/** Writes until the kernel does not take all of it; answers what. */
-function writeUntilHeld(writer: Writer): Buffer[] {
-  const written: Buffer[] = []
-  for (let isTaken = true; isTaken;) {
-    check(written.length < LARGE_WRITES_MAX, 'whatever is written is taken at once')
-    const bytes = Buffer.alloc(LARGE_BYTES, written.length + 1)
-    written.push(bytes)
-    isTaken = writer.write(bytes)
-  }
-  return written
-}
 
 /** Has each read go to another place than the one before. */
 class TwoPlaces implements Reader {
