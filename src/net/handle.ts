@@ -239,10 +239,19 @@ function isWriteRequest(value: unknown): value is WriteRequest {
     'getAsyncId' in value && typeof value.getAsyncId === 'function'
 }
 
-/** The file descriptor of a socket, for logs; 0 where it has none. */
+// Numbers
+
+/** What a socket is taken for whose number cannot be told: nothing may be done by it. */
+export const NO_DESCRIPTOR = 0
+
+/** The file descriptor of a stream or a listener; NO_DESCRIPTOR where it has none. */
 export function descriptorOf(stream: unknown): number {
-  const handle = (stream as Inside)._handle
-  return handle?.fd !== undefined && handle.fd > 0 ? handle.fd : 0
+  try {
+    const fd = (stream as Inside)._handle?.fd
+    return typeof fd === 'number' && fd > 0 ? fd : NO_DESCRIPTOR
+  } catch {
+    return NO_DESCRIPTOR
+  }
 }
 
 /** The same for a UDP socket, which keeps its handle behind a symbol; asked for `_handle` it would print a warning. */
@@ -251,5 +260,5 @@ export function descriptorOfUdp(socket: DatagramSocket): number {
     const state: unknown = Reflect.get(socket, symbol)
     if (typeof state === 'object' && state !== null && 'handle' in state) return descriptorOf({ _handle: state.handle })
   }
-  return 0
+  return NO_DESCRIPTOR
 }

@@ -10,7 +10,7 @@ import { type Options, type ProtocolName } from '../options.js'
 import { type Address } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
-import { descriptorOf } from './handle.js'
+import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
 import { type Shares } from './shares.js'
 import { removeSocket, UnixSocket } from './unix.js'
@@ -133,7 +133,11 @@ export class Listeners {
   /** Listens where another thread does. */
   async follow(others: readonly Listening[]): Promise<void> {
     const { backlog } = this.options
-    for (const { id, ...listening } of others) this.add(await listenAlong(id, backlog), listening)
+    for (const { id, ...listening } of others) {
+      // a Node that does not tell it: the thread that has opened this serves alone
+      if (id === NO_DESCRIPTOR) this.know([{ id, ...listening }])
+      else this.add(await listenAlong(id, backlog), listening)
+    }
     await this.openOwn()
   }
 
@@ -160,7 +164,8 @@ export class Listeners {
     listener.on('connection', socket => {
       if (this.arrived(socket, listening)) this.leaveSome()
     })
-    this.all.push({ listening, listener, descriptor: this.isShared ? new SharedDescriptor(listening.id) : undefined })
+    const isShared = this.isShared && listening.id !== NO_DESCRIPTOR
+    this.all.push({ listening, listener, descriptor: isShared ? new SharedDescriptor(listening.id) : undefined })
   }
 
   // Who comes

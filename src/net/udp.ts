@@ -27,7 +27,7 @@ import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts } from './descriptor.js'
-import { descriptorOfUdp } from './handle.js'
+import { descriptorOfUdp, NO_DESCRIPTOR } from './handle.js'
 import { failure } from './listen.js'
 import { type ServerAddress } from './listeners.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
@@ -97,8 +97,11 @@ export class Udp {
 
   /** Opens what another thread has opened. */
   async follow(others: readonly UdpBound[]): Promise<void> {
-    for (const { id, address, host, protocol } of others) {
-      this.add(this.isByDescriptor ? await bindAlong(host, id) : await bind(host, address.port, true), host, protocol)
+    for (const other of others) {
+      const { id, address, host, protocol } = other
+      // as with listeners
+      if (this.isByDescriptor && id === NO_DESCRIPTOR) this.know([other])
+      else this.add(this.isByDescriptor ? await bindAlong(host, id) : await bind(host, address.port, true), host, protocol)
     }
   }
 
@@ -152,7 +155,7 @@ class UdpSocket {
     this.address = { transport: 'UDP', family: family === 'IPv6' ? 'IPv6' : 'IPv4', address, port }
     this.id = descriptorOfUdp(socket)
     this.name = formatUdpAddress(this.address)
-    this.descriptor = isShared ? new SharedDescriptor(this.id) : undefined
+    this.descriptor = isShared && this.id !== NO_DESCRIPTOR ? new SharedDescriptor(this.id) : undefined
     this.usedAt = host.store.context.now
     socket.on('message', (datagram, client) => {
       try {

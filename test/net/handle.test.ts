@@ -5,11 +5,17 @@ import { connect, createServer as createListener, type AddressInfo, type Socket 
 import { Duplex, PassThrough } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { Client } from '../support/client.js'
 import { createServer, type Server } from '../../src/index.js'
-import { takeQuickly } from '../../src/net/handle.js'
+import { completeOptions } from '../../src/options.js'
+import { descriptorOf, takeQuickly } from '../../src/net/handle.js'
+import { Listeners } from '../../src/net/listeners.js'
 import { proveQuickWay } from '../../src/net/proof.js'
+import { Udp } from '../../src/net/udp.js'
 import { type Writer } from '../../src/net/writer.js'
 
 setFlagsFromString('--expose-gc')
@@ -124,6 +130,29 @@ t.test('bytes on their way to a socket stay there, though nobody else keeps them
   await new Promise(setImmediate)
   collectGarbage()
   t.equal(memory.deref(), undefined)
+})
+
+t.test('a thread does not listen by a number that nobody can tell it', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'memslab-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const options = completeOptions({ threads: 2, socketPath: join(folder, 'socket') })
+  const fail = (): never => { throw new Error('nobody comes') }
+  const hidden = { id: descriptorOf({ _handle: {} }), host: '', protocol: 'auto' } as const
+  const listeners = new Listeners(options, undefined)
+  const listening = { ...hidden, address: { family: 'Unix', path: options.socketPath! }, name: 'unix:socket', file: undefined, verify: undefined } as const
+  await listeners.follow([listening])
+  t.same(listeners.listening, [listening])
+  await listeners.close()
+  const server = createServer()
+  const udp = new Udp(server.host, options, fail, fail)
+  await udp.follow([{ ...hidden, host: '127.0.0.1', address: { transport: 'UDP', family: 'IPv4', address: '127.0.0.1', port: 1 } }])
+  t.equal(udp.port, 1)
+  await Promise.all([udp.close(), server.close()])
+})
+
+t.test('a handle that does not tell its number, or throws when it is asked, has none', async t => {
+  const throwing = { get fd(): number { throw new TypeError('Illegal invocation') } }
+  for (const _handle of [undefined, null, {}, { fd: -1 }, { fd: '7' }, throwing]) t.equal(descriptorOf({ _handle }), 0)
 })
 
 /** Writes more than the kernel takes at once, in memory that nobody but the writer knows. */
