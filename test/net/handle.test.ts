@@ -139,7 +139,7 @@ t.test('a thread does not listen by a number that nobody can tell it', async t =
   const fail = (): never => { throw new Error('nobody comes') }
   const hidden = { id: descriptorOf({ _handle: {} }), host: '', protocol: 'auto' } as const
   const listeners = new Listeners(options, undefined)
-  const listening = { ...hidden, address: { family: 'Unix', path: options.socketPath! }, name: 'unix:socket', file: undefined, verify: undefined } as const
+  const listening = { ...hidden, address: { family: 'Unix', path: options.socketPath! }, name: 'unix:socket', file: '', verify: undefined } as const
   await listeners.follow([listening])
   t.same(listeners.listening, [listening])
   await listeners.close()
