@@ -4,7 +4,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { MemslabError } from './errors.js'
-import { type Options } from './options.js'
 
 /** A file of users is read whole; more than this is another file by mistake. */
 const FILE_BYTES_MAX = 1024 * 1024
@@ -111,9 +110,4 @@ function indexOf({ digests }: Users): ReadonlyMap<number, readonly Buffer[]> {
     else same.push(digest)
   }
   return index
-}
-
-/** -S takes its users from the file of -Y, or where there is none from that of the environment. */
-export function usersFileOf({ sasl, authFile, saslPwdb }: Options): string | undefined {
-  return authFile ?? (sasl ? saslPwdb : undefined)
 }

@@ -11,6 +11,7 @@
 //   contradictions.ts   which of them cannot go together
 //   embedded.ts         what a program cannot hand in
 //   guess.ts            which option was meant
+//   users.ts            where the users are read from
 //   sections.ts         which of them belong together, for people
 //   help.ts             `--help` and the table of the README, out of the rows
 //   settings.ts         `stats settings`, out of the rows

@@ -1,13 +1,13 @@
 // What a start does before the server is loaded, which takes most of its time: it reads the files that only root may read,
 // changes the user and listens. Clients wait from then on, rather than find nobody.
 import { resolve } from 'node:path'
-import { usersFileOf } from './credentials.js'
 import { isDaemon } from './daemon.js'
 import { canStartBesideClients } from './limits.js'
-import { Listeners } from './net/listeners.js'
+import { type Listeners } from './net/listeners.js'
 import { type Options } from './options.js'
+import { usersFileOf } from './options/users.js'
 import { type SecretFiles } from './secrets.js'
-import { startFirstThreads, type FirstThreads } from './workers/start.js'
+import { type FirstThreads } from './workers/start.js'
 
 export interface Preparations {
   readonly options: Options
@@ -32,8 +32,10 @@ export async function prepare(given: Options, complain: (line: string) => void):
     becomeUser(options.user, complain)
   }
   if (options.threads > 1) {
+    const { startFirstThreads } = await import('./workers/start.js')
     return { options, files, listeners: undefined, first: startFirstThreads(options, canStartBesideClients(options)) }
   }
+  const { Listeners } = await import('./net/listeners.js')
   const listeners = new Listeners(options, undefined)
   await listeners.open()
   return { options, files, listeners, first: undefined }

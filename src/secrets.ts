@@ -1,7 +1,8 @@
 // The files that only the owner of a server may read: its users, and the certificates with their key.
-import { Credentials, usersFileOf, type Users } from './credentials.js'
+import { Credentials, type Users } from './credentials.js'
 import { readCertificates, type Certificates } from './net/certificates.js'
 import { type Options } from './options.js'
+import { usersFileOf } from './options/users.js'
 
 export interface SecretFiles {
   /** Who may speak; undefined: everybody. */

@@ -268,7 +268,8 @@ export class Server {
     this.store.fail()
     const first = this.epitaph.read()
     const thread = first?.thread ?? heardFrom
-    const cause = first === undefined || thread === heardFrom ? asError(error) : first.cause
+    const heard = asError(error)
+    const cause = first === undefined || first.cause.message === heard.message ? heard : first.cause
     this.tellOfDeath(thread === 0 ? 'the server' : `thread ${thread}`, cause)
     void this.pool?.abandon()
     void this.close()

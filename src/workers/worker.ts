@@ -10,10 +10,10 @@ assert(parentPort !== null, 'a worker has somebody to work for')
 const port = parentPort
 const tell = (news: News): void => port.postMessage(news)
 const order = workerData as Order | null
-const listeners = order === null ? undefined : await listen(order)
+const listening = order === null ? undefined : listen(order)
 // messages wait until somebody listens to them
 const { beginServing } = await import('./serving.js')
-beginServing(port, listeners)
+beginServing(port, await listening)
 
 async function listen({ options, shares }: Order): Promise<Listeners> {
   const opened = new Listeners(options, new Shares(shares, 1, sharesPorts(options)), () => tell({ tell: 'crowd' }))
