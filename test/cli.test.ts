@@ -441,6 +441,18 @@ t.test('threads that could not open their files are refused in a line', { skip: 
   t.equal(code, 71)
 })
 
+t.test('where memory cannot be reserved the limit goes up to -m alone', async t => {
+  // without WebAssembly a memory is as long as it is wanted
+  const { child, ended, port } = await start(t, ['-t', '1', '-m', '32'], { NODE_OPTIONS: '--jitless' })
+  const client = await Client.connect({ port, host: '127.0.0.1' })
+  await client.says('cache_memlimit 33\r\n', 'MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n')
+  await client.says('cache_memlimit 16\r\ncache_memlimit 32\r\n', 'OK\r\nOK\r\n')
+  await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+  client.stream.destroy()
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
 t.test('-c is lowered to what the process may open', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
   const child = spawn('sh', ['-c', `ulimit -n 300; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
