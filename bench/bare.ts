@@ -29,6 +29,7 @@ export class BareHost implements Host {
   readonly debugClock = undefined
   readonly isWatchEnabled = false
   readonly requestsPerTurn = 1000
+  readonly answersMax = 0
 
   constructor(shared: boolean) {
     const options = completeOptions({ maxbytes: 64 * 2 ** 20 })

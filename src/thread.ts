@@ -80,6 +80,11 @@ export const IO_BYTES = INPUT_BYTES + OUTPUT_TOTAL_BYTES
 
 const IDLE_CHECK_MS = 1000
 
+/** What memcached cuts the memory of read buffers and answers into, and how many answers go into a piece: one a request or key. */
+const BLOCK_BYTES = 16 * 1024
+const ANSWERS_PER_BLOCK = 13
+const REQUESTS_PER_TURN = 20
+
 /** What memcached calls a listener with -vv. */
 const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
 
@@ -255,7 +260,19 @@ export class Thread implements Host {
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
   get isWatchEnabled(): boolean { return this.options.watchEnabled }
-  get requestsPerTurn(): number { return this.options.reqsPerEvent }
+  /** Where answers are bounded, memcached's default is one that does not let them pile up. */
+  get requestsPerTurn(): number {
+    const { reqsPerEvent, readBufMemLimit } = this.options
+    return reqsPerEvent === 0 && readBufMemLimit > 0 ? REQUESTS_PER_TURN : reqsPerEvent
+  }
+
+  /** A connection reads to one block of those of its thread, and has the others for answers. */
+  get answersMax(): number {
+    const { readBufMemLimit, threads } = this.options
+    if (readBufMemLimit === 0) return 0
+    return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
+  }
+
 
   setExternal(setting: External, value: number): void { this.live.setExternal(setting, value) }
 

@@ -161,7 +161,7 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-N 2x', /-N.*ignored/, /-N.*"2x" is read as 2$/],
   ['-o hash_algorithm=jenkins', /hash_algorithm.*ignored/],
   ['-o hashpower=20,no_hashexpand,tail_repair_time=10', /hashpower/, /no_hashexpand/, /tail_repair_time/],
-  ['-o read_buf_mem_limit=5,resp_obj_mem_limit=5,sock_cookie_id=3', /read_buf/, /resp_obj/, /sock_cookie/],
+  ['-o read_buf_mem_limit=5,resp_obj_mem_limit=5,sock_cookie_id=3', /resp_obj/, /sock_cookie/],
   ['-o modern,inline_ascii_resp,no_drop_privileges,relaxed_privileges', /modern/, /inline/, /drop_priv/, /relaxed/],
   ['-a 700', /-a.*without -s/],
   ['-s /run/m.sock -p 11212', /-s.*-p, -U, -l and -Z have no effect/],

@@ -38,6 +38,8 @@ export interface Host {
   readonly isWatchEnabled: boolean
   /** Requests a connection may have served before the others get a turn; 0 for as many as one read brings. */
   readonly requestsPerTurn: number
+  /** Answers of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */
+  readonly answersMax: number
   /** The reports of `stats`: '' is the general one. */
   report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'conns'): Rows
   /** Keeps what the command `extstore` sets. */

@@ -28,6 +28,7 @@ export class LongLine {
   /** Where the first word ends. */
   private nameEnd = 0
   private hasLongKey = false
+  private tokenCount = 0
 
   /** The bytes of memory that it holds. */
   get heldBytes(): number { return this.chunks.length * CHUNK_BYTES }
@@ -53,7 +54,11 @@ export class LongLine {
     this.add(byte)
   }
 
+  /** How many keys it has, once it is whole. */
+  get keyCount(): number { return this.tokenCount - 1 }
+
   private endToken(tokenBytes: number): void {
+    if (tokenBytes > 0) this.tokenCount++
     if (tokenBytes > Size.KeyMax) this.hasLongKey = true
     if (this.hasToken && this.nameEnd === 0) this.nameEnd = this.length
     this.tokenBytes = 0

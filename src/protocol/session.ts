@@ -134,6 +134,9 @@ export class Session {
   /** Whether other keys follow those of the line that is served, in the next piece of a long line. */
   hasMoreKeys = false
 
+  /** Answers that wait to be written, one for each request and each key of a get; only counted where the host bounds them. */
+  answers = 0
+
   /** What was read and not yet understood: the first `savedBytes` of `saved`. */
   private saved: Buffer | undefined
   private savedBytes = 0
@@ -236,6 +239,7 @@ export class Session {
   private run(start: number, end: number): void {
     const { input, output } = this.host
     // what is answered in messages has one for each request
+    const { answersMax } = this.host
     const requestsPerTurn = this.peer.isLasting ? this.host.requestsPerTurn : 1
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
@@ -251,6 +255,7 @@ export class Session {
         hasYielded = true
         break
       }
+      if (answersMax > 0 && this.phase === Phase.Request && !this.takeAnswer(answersMax)) break
       const next = this.step(at, end)
       if (next === UNFINISHED) break
       at = next
@@ -259,6 +264,15 @@ export class Session {
     this.finish(start, at, end, hasYielded)
     this.isWorking = input.isInUse = false
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
+  }
+
+  /** Where there is no room for one more answer the conversation ends, as in memcached, and answers that wait are lost. */
+  private takeAnswer(answersMax: number): boolean {
+    if (this.answers++ < answersMax) return true
+    this.host.store.counters.add(Counter.ResponseOom)
+    this.host.output.discard()
+    this.phase = Phase.Closed
+    return false
   }
 
   /** What memcached calls the state of a connection, in logs and in `stats conns`. */
@@ -322,7 +336,10 @@ export class Session {
     if (at < end) this.save(at, end, start)
     else if (this.savedBytes > 0) this.forget()
     if (this.phase === Phase.Value && !output.isBlocked) this.parked = output.park()
-    if (this.parked === undefined) output.flush()
+    if (this.parked === undefined) {
+      output.flush()
+      this.answers = 0
+    }
     if (output.isBlocked) {
       this.peer.pause()
     } else if (hasYielded || this.phase === Phase.Listing || this.phase === Phase.Pieces) {
@@ -344,6 +361,9 @@ export class Session {
 
   /** The bytes that are held of a line that is gathered. */
   get lineBytes(): number { return this.line?.heldBytes ?? 0 }
+
+  /** How many keys a get has whose line is long; 0 if it is not. */
+  get lineKeys(): number { return this.line?.keyCount ?? 0 }
 
   private gather(at: number, end: number): number {
     const { input, store } = this.host

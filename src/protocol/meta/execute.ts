@@ -48,7 +48,11 @@ export class MetaCommands implements Sender {
   request(session: Session, letter: number, at: number, end: number): number {
     if (letter === Ascii.S) return this.set.ms(session, at, end)
     // a line of three bytes is none to memcached, and only this command could be so short
-    if (letter === Ascii.N) return this.answerLine(at, end, this.parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
+    if (letter === Ascii.N) {
+      // as in memcached, it has what waits written
+      session.answers = 0
+      return this.answerLine(at, end, this.parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
+    }
     const { flags } = this
     if (!flags.readKey(at, session.request)) {
       if (letter === Ascii.A && flags.hasKey) return this.refuseLongKey(session.request, end)

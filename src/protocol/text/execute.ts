@@ -17,7 +17,7 @@ import { LONG_LINE_BYTES_MAX } from '../long.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
-import { endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
+import { countKeys, endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
 
 /** A cas number or a delta has at most so many characters. */
@@ -52,6 +52,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   private readonly cache: Store
   private readonly output: Output
   private readonly commands = new Map<number, Command>()
+  private readonly answersMax: number
   /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
   private areKeysChecked = false
 
@@ -59,6 +60,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     this.bytes = host.input.bytes
     this.cache = host.store
     this.output = host.output
+    this.answersMax = host.answersMax
     this.reply = new TextReply(host.output)
     this.addCommands()
   }
@@ -216,7 +218,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
       this.answer(session, TEXT.badFormat)
       return this.skipLine(parser.stop)
     }
-    return this.serveKeys(session)
+    return this.answersMax > 0 ? this.serveSomeKeys(session) : this.serveKeys(session)
   }
 
   private gat(session: Session, start: number, at: number, end: number, withCas: boolean): number {
@@ -234,7 +236,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
       else if (!parser.keyFrom(2)) this.answer(session, TEXT.badFormat)
       else {
         session.request.expiresAt = this.cache.expiryFor(exptime)
-        return this.serveKeys(session)
+        return this.answersMax > 0 ? this.serveSomeKeys(session) : this.serveKeys(session)
       }
     }
     return lineEnd + 1
@@ -246,6 +248,20 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     this.output.begin()
     if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
     return this.serveKeys(session)
+  }
+
+  /** The same as serveKeys where there may be too many of them. Then the error is all that is answered, also of what waits. */
+  private serveSomeKeys(session: Session): number {
+    const { bytes, parser, output } = this
+    const keyCount = session.lineKeys > 0 ? session.lineKeys : countKeys(bytes, parser.keyStart)
+    const others = Math.max(session.answers - 1, 0)
+    // as in memcached, a get has what waits written when it is done
+    session.answers = 0
+    if (others + keyCount <= this.answersMax) return this.serveKeys(session)
+    this.cache.counters.add(Counter.ResponseOom)
+    output.discard()
+    this.answer(session, TEXT.noMemoryWriting)
+    return this.skipLine(parser.stop)
   }
 
   /** Answers the keys of a line that is complete, beginning with the one that is scanned. */
