@@ -9,7 +9,7 @@ import { Counter, type Counters } from '../stats/counters.js'
 export type ItemId = number & { readonly kind: 'item' }
 export const NO_ITEM = 0 as ItemId
 
-/** What the chunk of a large item may have in it beside ids of pieces and its header: flags, the longest key, and where words begin. */
+/** What a large item's chunk may have beside its header and ids of pieces: flags, the longest key, and the way to the next word. */
 const BESIDE_IDS = 4 + Size.KeyMax + 2
 
 /** The four lists of a class, as memcached numbers them. */

@@ -282,7 +282,7 @@ export class Store {
     return true
   }
 
-  /** What the limit may be raised to: 2,047 MiB for each arena, or no more than at the start where there are no addresses for that. */
+  /** What the limit may be raised to: 2,047 MiB for each arena, or where addresses are few that of the start. */
   private get maxbytesMost(): number {
     const areWhole = this.shards.every(({ arena }) => arena.isWhole)
     return areWhole ? this.shards.length * ARENA_PAGES_MAX * Size.Page : this.options.maxbytes

@@ -1,7 +1,7 @@
-// The hash table of one arena: heads of chains, made once and never rehashed. The memory limit may be raised from what it is at
-// the start to the size of the arena, so there are more buckets than are needed at first, but not as many as there may be need
-// for: each that is used makes a page of 4 KiB resident, and keys lie all over them. Beyond that chains become longer. The callers hold
-// the lock of the stripe of the hash.
+// The hash table of one arena: heads of chains, made once and never rehashed. The memory limit may be raised from what it is
+// at the start to the size of the arena, so there are more buckets than are needed at first, but not as many as there may be
+// need for: each that is used makes a page of 4 KiB resident, and keys lie all over them. Beyond that chains become longer.
+// The callers hold the lock of the stripe of the hash.
 import { type Arena } from '../memory/arena.js'
 import { Size } from '../memory/layout.js'
 import { NO_ITEM, type ItemId, type Items } from './items.js'
