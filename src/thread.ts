@@ -273,7 +273,6 @@ export class Thread implements Host {
     return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
   }
 
-
   setExternal(setting: External, value: number): void { this.live.setExternal(setting, value) }
 
   watch(kinds: number, peer: Peer): Watcher | undefined {

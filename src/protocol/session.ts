@@ -237,9 +237,8 @@ export class Session {
   get isClosed(): boolean { return this.phase === Phase.Closed }
 
   private run(start: number, end: number): void {
-    const { input, output } = this.host
+    const { input, output, answersMax } = this.host
     // what is answered in messages has one for each request
-    const { answersMax } = this.host
     const requestsPerTurn = this.peer.isLasting ? this.host.requestsPerTurn : 1
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
@@ -259,6 +258,8 @@ export class Session {
       const next = this.step(at, end)
       if (next === UNFINISHED) break
       at = next
+      // what has been written is lost no more
+      if (answersMax > 0 && this.answers === 0) output.flush()
       if (this.phase === Phase.Request) served++
     }
     this.finish(start, at, end, hasYielded)

@@ -66,6 +66,14 @@ t.test('a get, and mn, have what waits written', async t => {
   await client.says('version\r\n'.repeat(186) + get(10) + 'mn\r\n', `${TOO_MANY}MN\r\n`)
 })
 
+t.test('what has been written before is not lost', async t => {
+  const { client } = await limited(t, 4)
+  await client.says('get a\r\nversion\r\n' + get(OF_FOUR + 1) + 'mn\r\n', `END\r\n${TOO_MANY}MN\r\n`)
+  await client.says('mn\r\nversion\r\n' + get(OF_FOUR + 1) + 'mn\r\n', `MN\r\n${TOO_MANY}MN\r\n`)
+  void client.send('get a\r\n' + 'version\r\n'.repeat(OF_FOUR + 1))
+  t.equal((await client.hangUp()).toString(), 'END\r\n')
+})
+
 t.test('with the usual -R none pile up', async t => {
   const { client } = await startServer(t, { readBufMemLimit: MIB / 4 })
   await client.says('version\r\n'.repeat(900), 'VERSION 1.6.45\r\n'.repeat(900))

@@ -252,8 +252,8 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** The same as serveKeys where there may be too many of them. Then the error is all that is answered, also of what waits. */
   private serveSomeKeys(session: Session): number {
-    const { bytes, parser, output } = this
-    const keyCount = session.lineKeys > 0 ? session.lineKeys : countKeys(bytes, parser.keyStart)
+    const { parser, output } = this
+    const keyCount = session.lineKeys > 0 ? session.lineKeys : countKeys(parser)
     const others = Math.max(session.answers - 1, 0)
     // as in memcached, a get has what waits written when it is done
     session.answers = 0

@@ -62,14 +62,14 @@ export function hasLongKey(bytes: Uint8Array, at: number): boolean {
   }
 }
 
-/** How many tokens there are from the one at `at` to the line end. */
-export function countKeys(bytes: Uint8Array, at: number): number {
-  let count = 0
-  for (let before: number = Ascii.Space, byte; (byte = bytes[at]!) !== Ascii.LineEnd; before = byte, at++) {
-    const isLineEnd = byte === Ascii.CarriageReturn && bytes[at + 1] === Ascii.LineEnd
-    if (before === Ascii.Space && byte !== Ascii.Space && !isLineEnd) count++
+/** How many keys a line has from the scanned one on, up to its end or to one that is too long. */
+export function countKeys(line: LineParser): number {
+  let end = line.stop
+  for (let count = 1; ; count++) {
+    const start = line.skipSpaces(end)
+    end = line.tokenEndAt(start)
+    if (end === start || end - start > Size.KeyMax) return count
   }
-  return count
 }
 
 /** The flags of a storage command: a number of 64 bits, of which the lower 32 stay; -1 if it is none. */
