@@ -30,7 +30,8 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
     if (isDaemon) leaveTerminal()
   }
   let fail: () => void = () => {}
-  const server = new Server(ofServer(options), { log: complain, failed: () => fail() }, { ...made, logsToStderr: true, isChecked: true, opened })
+  const parts = { log: complain, failed: () => fail() }
+  const server = new Server(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
   const stopped = untilStopped(server, failing => { fail = failing })
   process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
   try {

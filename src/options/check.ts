@@ -53,7 +53,9 @@ function typeProblem(field: Field, value: unknown): string | undefined {
   }
   if (field === 'listen') return listenProblem(value)
   if (field === 'shown') return shownProblem(value)
-  if (field === 'slabSizes') return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
+  if (field === 'slabSizes') {
+    return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
+  }
   const expected = typeof DEFAULTS[field]
   return typeof value === expected ? undefined : `must be a ${expected}, not a ${typeof value}`
 }

@@ -24,7 +24,8 @@ const MEMORY: readonly Contradiction[] = [
     itemSizeMax > maxbytes / 2 && `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
   { fields: ['slabChunkMax'], problem: ({ slabChunkMax }) =>
     PAGE_BYTES % slabChunkMax !== 0 && `${printSize(slabChunkMax)} does not divide a page of ${printSize(PAGE_BYTES)} evenly` },
-  { fields: ['slabSizes', 'chunkSize', 'slabChunkMax'], problem: (options, nameOf) => wrongSizes(options, nameOf).join('; ') || false },
+  { fields: ['slabSizes', 'chunkSize', 'slabChunkMax'], problem: (options, nameOf) =>
+    wrongSizes(options, nameOf).join('; ') || false },
   { fields: ['hotLruPct', 'warmLruPct'], problem: ({ hotLruPct, warmLruPct }, nameOf) =>
     hotLruPct + warmLruPct > 80 && `${hotLruPct} and ${nameOf('warmLruPct')} ${warmLruPct} are more than 80 percent together` },
   { fields: ['temporaryTtl', 'tempLru', 'lruMaintainer'], problem: ({ tempLru, lruMaintainer }) =>

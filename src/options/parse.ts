@@ -72,7 +72,8 @@ function unevenChunks({ itemSizeMax }: Options, { slabChunkMax }: Partial<Option
   // what divides no page is wrong whatever -I is
   if (row === undefined || slabChunkMax === undefined || PAGE_BYTES % slabChunkMax !== 0) return []
   if (itemSizeMax % slabChunkMax === 0) return []
-  return [`${optionName(row)}: ${printSize(slabChunkMax)} does not divide the largest item of -I, ${printSize(itemSizeMax)}, evenly`]
+  const [chunk, item] = [printSize(slabChunkMax), printSize(itemSizeMax)]
+  return [`${optionName(row)}: ${chunk} does not divide the largest item of -I, ${item}, evenly`]
 }
 
 function tokensOf(argv: readonly string[]) {

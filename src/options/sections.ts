@@ -1,6 +1,6 @@
 // Which options belong together, for people: `--help` and the table of the README are in this order. What has no effect,
 // or is not there yet, stands at the end of the table, whatever it is about, and not in the help.
-import { optionRows, type OptionRow } from './rows.js'
+import { optionRows, type OptionRow, type Support } from './rows.js'
 
 export interface Section {
   readonly title: string
@@ -36,7 +36,9 @@ export function optionSections(): Section[] {
   }))
   return [
     ...used,
-    { title: 'Accepted for compatibility, without effect', works: false, rows: optionRows.filter(({ support }) => support === 'ignored') },
-    { title: 'Not supported yet', works: false, rows: optionRows.filter(({ support }) => support === 'later') },
+    { title: 'Accepted for compatibility, without effect', works: false, rows: ofSupport('ignored') },
+    { title: 'Not supported yet', works: false, rows: ofSupport('later') },
   ].filter(({ rows }) => rows.length > 0)
 }
+
+function ofSupport(wanted: Support): OptionRow[] { return optionRows.filter(({ support }) => support === wanted) }

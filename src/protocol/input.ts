@@ -1,8 +1,10 @@
 // The read buffer of a thread. All its connections share it, because a batch is parsed before the next one is read; what
 // is left of an unfinished request is kept aside by its session and put in front of the next batch.
 //
-//   | room for what was kept aside |  the bytes of this batch  | a line end, so that every scan stops | a piece of a long line | a decoded key |
-//   ^ start                        ^ batchStart                ^ at the end of what was read          ^ pieceStart             ^ keyStart
+//   | room for what was kept aside | the bytes of this batch | a line end | a piece of a long line | a decoded key |
+//   ^ start                        ^ batchStart                           ^ pieceStart             ^ keyStart
+//
+// The line end stands at the end of what was read, so that every scan stops there.
 
 /** What one read takes at most. */
 export const READ_BYTES = 96 * 1024

@@ -75,7 +75,10 @@ export class LongLine {
     this.length++
   }
 
-  /** An answer that has begun to go out cannot become an error. So a line with a bad key is served as one without any, which is refused in the same words. */
+  /**
+   * An answer that has begun to go out cannot become an error. So a line with a bad key is served as one without any, which
+   * is refused in the same words.
+   */
   private forgetKeys(): void {
     this.chunks.length = Math.min(this.chunks.length, 1)
     this.chunks[0]![this.nameEnd] = Ascii.LineEnd

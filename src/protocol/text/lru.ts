@@ -12,7 +12,10 @@ export function lru(text: TextProtocol, session: Session): void {
   text.answer(session, answerTo(text))
 }
 
-/** What a word means that is cut short depends on how many follow it. Only a server that keeps its lists in the background has modes. */
+/**
+ * What a word means that is cut short depends on how many follow it. Only a server that keeps its lists in the background
+ * has modes.
+ */
 function answerTo(text: TextProtocol): Uint8Array {
   const { parser, host: { store: { options } } } = text
   if (parser.tokenCount >= 6 && isCutFrom('tune', parser, 1)) return tune(text)
