@@ -258,7 +258,7 @@ export class Session {
       const next = this.step(at, end)
       if (next === UNFINISHED) break
       at = next
-      // what has been written is lost no more
+      // after mn, what has been answered is lost no more
       if (answersMax > 0 && this.answers === 0) output.flush()
       if (this.phase === Phase.Request) served++
     }

@@ -250,16 +250,19 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     return this.serveKeys(session)
   }
 
-  /** The same as serveKeys where there may be too many of them. Then the error is all that is answered, also of what waits. */
+  /**
+   * The same as serveKeys where there may be too many of them. As in memcached, the error is then all that is answered, also
+   * of what waits.
+   */
   private serveSomeKeys(session: Session): number {
     const { parser, output } = this
     const keyCount = session.lineKeys > 0 ? session.lineKeys : countKeys(parser)
-    const others = Math.max(session.answers - 1, 0)
-    // as in memcached, a get has what waits written when it is done
-    session.answers = 0
-    if (others + keyCount <= this.answersMax) return this.serveKeys(session)
+    // the line itself is counted already, unless it has come in pieces
+    session.answers = Math.max(session.answers, 1) + keyCount - 1
+    if (session.answers <= this.answersMax) return this.serveKeys(session)
     this.cache.counters.add(Counter.ResponseOom)
     output.discard()
+    session.answers = 1
     this.answer(session, TEXT.noMemoryWriting)
     return this.skipLine(parser.stop)
   }
