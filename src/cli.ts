@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { MemslabError } from './errors.js'
 import { helpText, parseArguments, versionText } from './options.js'
 import { type Preparations } from './prepare.js'
+import { holdSignals } from './signals.js'
 
 /** Exit codes as in sysexits.h, and as memcached uses them. */
 const EX_OK = 0
@@ -35,6 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     complain(obstacle)
     return EX_OSERR
   }
+  holdSignals()
   const { lasting, prepare } = await import('./prepare.js')
   let preparations: Preparations | undefined
   try {

@@ -7,6 +7,7 @@ import { connectionsAllowed } from './limits.js'
 import { printSize, versionText, type Options } from './options.js'
 import { type Preparations } from './prepare.js'
 import { Server } from './server.js'
+import { takeSignals } from './signals.js'
 
 /** The longest that a timer of Node's can be. */
 const LONG_MS = 2 ** 31 - 1
@@ -32,8 +33,7 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   let fail: () => void = () => {}
   const parts = { log: complain, failed: () => fail() }
   const server = new Server(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
-  const stopped = untilStopped(server, failing => { fail = failing })
-  process.on('SIGHUP', () => { for (const problem of server.reload()) complain(problem) })
+  const stopped = untilStopped(server, complain, failing => { fail = failing })
   try {
     // clients may come before all threads listen, and one of them may end it
     await Promise.race([server.listen(), stopped])
@@ -96,7 +96,7 @@ async function outliving(stopped: Promise<End>): Promise<End> {
  * Resolves when it is time to end. A second signal does not wait.
  * @param onFailing is handed what to call when the server has failed
  */
-function untilStopped(server: Server, onFailing: (failing: () => void) => void): Promise<End> {
+function untilStopped(server: Server, complain: (line: string) => void, onFailing: (failing: () => void) => void): Promise<End> {
   return new Promise(resolve => {
     let isStopping = false
     const stop = (end: End) => {
@@ -106,8 +106,9 @@ function untilStopped(server: Server, onFailing: (failing: () => void) => void):
     }
     onFailing(() => resolve('failed'))
     server.onShutdown = isGraceful => stop(isGraceful ? 'graceful' : 'normal')
-    process.on('SIGINT', () => stop('normal'))
-    process.on('SIGTERM', () => stop('normal'))
-    process.on('SIGUSR1', () => stop('graceful'))
+    takeSignals(signal => {
+      if (signal !== 'SIGHUP') return stop(signal === 'SIGUSR1' ? 'graceful' : 'normal')
+      for (const problem of server.reload()) complain(problem)
+    })
   })
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -305,6 +305,21 @@ t.test('a Unix socket has the mask of -a and is gone when the server ends', asyn
   child.kill('SIGTERM')
   t.equal(await ended, 0)
   t.notOk(existsSync(path))
+})
+
+t.test('a signal that comes before the server is loaded ends it all the same, and nothing stays', async t => {
+  for (const threads of ['1', '2']) {
+    const place = folder(t)
+    const child = spawn(process.execPath, [CLI, '-s', join(place, 'socket'), '-t', threads], { stdio: 'inherit' })
+    t.teardown(() => child.kill('SIGKILL'))
+    const ended = new Promise<unknown>(resolve => child.once('close', (...how) => resolve(how)))
+    // the draft of its socket
+    await until('it begins to listen', () => readdirSync(place).length > 0)
+    child.kill('SIGHUP')
+    child.kill('SIGTERM')
+    t.same(await ended, [0, null])
+    t.same(readdirSync(place), [])
+  }
 })
 
 t.test('-P saves the process id and -d returns when the daemon listens', async t => {
