@@ -1,8 +1,8 @@
 // Unix sockets. One comes into being in a folder of its own beside its place, which nobody else may enter; it gets its mask
-// there and is moved into its place when whoever finds it is sure of an answer. So its name never leads to a socket that
-// is half made, and a start that fails has not touched what was there. A socket file that somebody answers at is not
-// taken away; one that was left behind is replaced.
-import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs'
+// there, and its place when whoever finds it is sure of an answer. So its name never leads to a socket that is half made, and
+// a start that fails has not touched what was there. A socket file that somebody answers at is not taken away; one that was
+// left behind is. Of several servers that start at once, one gets the place.
+import { chmodSync, linkSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync, type Stats } from 'node:fs'
 import { connect, type Server as Listener } from 'node:net'
 import { dirname } from 'node:path'
 import { failure, open } from './listen.js'
@@ -43,8 +43,11 @@ export class UnixSocket {
     const { folder, path } = this
     if (folder === undefined) return
     try {
-      await mustBeFree(path)
-      renameSync(draftOf(path, folder), path)
+      while (!takePlace(draftOf(path, folder), path)) {
+        const dead = await mustBeFree(path)
+        // another one that starts may have removed it, and be there itself
+        if (fileAt(path) === dead) rmSync(path, { force: true })
+      }
     } catch (cause) {
       throw failure(cause, `UNIX socket ${path}`)
     }
@@ -63,6 +66,19 @@ export function removeSocket(path: string, file: string): void {
   } catch { /* it is gone, or not ours to remove */ }
 }
 
+/** Gives a draft its place, whose name it gets as well; whether nothing is there. */
+function takePlace(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false
+    if (lstatSync(draft, { throwIfNoEntry: false }) === undefined) throw error
+    // a file system in which no file has two names
+    renameSync(draft, path)
+  }
+  return true
+}
+
 /** A folder for its draft; undefined where the path of that would be too long for a socket. */
 function makeFolder(path: string): string | undefined {
   const beside = `${dirname(path)}/.`
@@ -75,15 +91,17 @@ function remove(folder: string): void { rmSync(folder, { recursive: true, force:
 
 function fileAt(path: string): string | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false })
-  return stats && `${stats.dev} ${stats.ino}`
+  return stats && nameOf(stats)
 }
 
-/** Throws if something is there that is not a socket, or somebody answers. */
-async function mustBeFree(path: string): Promise<void> {
+function nameOf({ dev, ino }: Stats): string { return `${dev} ${ino}` }
+
+/** Throws if something is there that is not a socket, or somebody answers; else answers what file may be removed there. */
+async function mustBeFree(path: string): Promise<string> {
   const stats = lstatSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) return
+  if (stats === undefined) return ''
   const answer = stats.isSocket() ? await codeOfConnecting(path) : undefined
-  if (DEAD.includes(answer)) return
+  if (DEAD.includes(answer)) return nameOf(stats)
   throw Object.assign(new Error(), { code: answer === 'EACCES' ? answer : 'EADDRINUSE' })
 }
 

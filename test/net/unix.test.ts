@@ -86,6 +86,23 @@ t.test('nor where he has come while this one started', async t => {
   t.same(readdirSync(place), ['socket'])
 })
 
+t.test('of those who come at once one gets the place, whatever was left there', async t => {
+  const place = folder(t)
+  const path = join(place, 'socket')
+  for (const isLeft of [false, true]) {
+    if (isLeft) await leaveBehind(path)
+    const sockets = await Promise.all(Array.from({ length: 4 }, () => open(t, path)))
+    const published = await Promise.allSettled(sockets.map(socket => socket.publish()))
+    const refused = published.filter(outcome => outcome.status === 'rejected')
+    t.equal(refused.length, 3)
+    for (const { reason } of refused) t.match(reason, { code: 'EADDRINUSE' })
+    for (const socket of sockets) socket.discard()
+    t.same(readdirSync(place), ['socket'])
+    t.equal(sockets.filter(({ file }) => file === `${statSync(path).dev} ${statSync(path).ino}`).length, 1)
+    rmSync(path)
+  }
+})
+
 t.test('a file at which nobody answers is replaced, once somebody does', async t => {
   const path = join(folder(t), 'socket')
   await leaveBehind(path)
