@@ -9,6 +9,7 @@ import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
 import { type Certificates } from './net/certificates.js'
+import { Beginners } from './net/descriptor.js'
 import { type WriteWay } from './net/handle.js'
 import { Listeners, type ServerAddress } from './net/listeners.js'
 import { Places } from './net/places.js'
@@ -133,6 +134,7 @@ export class Server {
       options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
       live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
+      beginners: new SharedArrayBuffer(Beginners.BYTES),
       debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
     }

@@ -6,8 +6,12 @@
 //
 // Should the numbers below it all be taken by then, whoever stops looks whether the number still is what it was. If it is
 // somebody else's it must stay open: then the handle is left alone, and with it its thread, whose end would close it too.
+//
+// An event loop that is to wait for a number that has been closed meanwhile aborts the process. Threads that are told to end
+// do so when nobody begins to listen any more; one that dies waits for those who do, see Beginners.
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { MemslabError } from '../errors.js'
 import { filesAllowed, filesToStart } from '../limits.js'
 import { type Options } from '../options.js'
 
@@ -71,5 +75,54 @@ function fileOf(number: number): string | undefined {
     return `${dev} ${ino}`
   } catch {
     return undefined
+  }
+}
+
+/** The one word: how many begin to listen, and so much more for each thread that has died. */
+const DEATH = 1 << 16
+/** Nobody takes that long to begin. */
+const BEGIN_PATIENCE_MS = 1000
+
+/** Who begins to listen by a number of which other threads have a handle too, in memory that all of them share. */
+export class Beginners {
+  /** The bytes of memory that this needs, all 0 at the start. */
+  static readonly BYTES = Int32Array.BYTES_PER_ELEMENT
+
+  private readonly word: Int32Array
+  /** How many of them are in this thread. */
+  private own = 0
+
+  /** @param memory `BYTES` of it */
+  constructor(memory: SharedArrayBuffer) { this.word = new Int32Array(memory) }
+
+  /** Does what begins to listen, and ends when the event loop waits for it. Rejects if a thread has died. */
+  async begin(action: () => Promise<void>): Promise<void> {
+    this.own++
+    const before = Atomics.add(this.word, 0, 1)
+    try {
+      if (before >= DEATH) throw new MemslabError('EDIED', 'another thread has died')
+      await action()
+    } finally {
+      this.leave(Math.min(this.own, 1))
+    }
+  }
+
+  private leave(count: number): void {
+    this.own -= count
+    Atomics.sub(this.word, 0, count)
+    Atomics.notify(this.word, 0)
+  }
+
+  /** This thread dies, and closes its numbers: waits until nobody begins with one of them, and nobody will. */
+  die(): void {
+    Atomics.add(this.word, 0, DEATH)
+    this.leave(this.own)
+    const end = performance.now() + BEGIN_PATIENCE_MS
+    for (;;) {
+      const now = Atomics.load(this.word, 0)
+      const left = end - performance.now()
+      if (now % DEATH === 0 || left <= 0) return
+      Atomics.wait(this.word, 0, now, left)
+    }
   }
 }

@@ -18,6 +18,7 @@ export interface SharedParts {
   readonly shares: SharedArrayBuffer
   readonly prefixes: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
+  readonly beginners: SharedArrayBuffer
   /** Of a MovableClock, where there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
   /** The time of the server's own clock, see `mirror`; undefined: it goes by the machine's. */

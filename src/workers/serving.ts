@@ -6,7 +6,7 @@ import { GuardedClock, MirroredClock, MovableClock, SystemClock } from '../clock
 import { Epitaph } from '../epitaph.js'
 import { InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
-import { sharesPorts } from '../net/descriptor.js'
+import { Beginners, sharesPorts } from '../net/descriptor.js'
 import { useQuickWay } from '../net/handle.js'
 import { Listeners } from '../net/listeners.js'
 import { Places } from '../net/places.js'
@@ -18,23 +18,32 @@ import { type Done, type News, type Notice, type NumberedTask, type Task, type W
 
 type Tell = (news: News | Done) => void
 
+/** What a worker goes by from the moment that it knows what it is to serve. */
+interface Serving { readonly thread: Thread; readonly beginners: Beginners }
+
 /** @param listeners those that are open already, in the worker that was told to */
 export function beginServing(port: MessagePort, listeners: Listeners | undefined): void {
   const tell: Tell = news => port.postMessage(news)
-  let thread: Thread | undefined
+  let serving: Serving | undefined
   port.on('message', (message: WorkerParts | NumberedTask | Notice) => {
     // the first thing it hears is what it is to serve
-    if (thread === undefined) {
-      useQuickWay((message as WorkerParts).quickWay)
-      thread = makeThread(message as WorkerParts, listeners, tell)
-      thread.startTimers()
+    if (serving === undefined) {
+      serving = serve(message as WorkerParts, listeners, tell)
       tell({ tell: 'ready' })
-    } else if ('task' in message) void perform(thread, message, tell)
-    else take(thread, message as Notice)
+    } else if ('task' in message) void perform(serving, message, tell)
+    else take(serving.thread, message as Notice)
   })
 }
 
-function makeThread(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell): Thread {
+function serve(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell): Serving {
+  useQuickWay(parts.quickWay)
+  const beginners = new Beginners(parts.beginners)
+  const thread = makeThread(parts, listeners, beginners, tell)
+  thread.startTimers()
+  return { thread, beginners }
+}
+
+function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, tell: Tell): Thread {
   const { options, store, places, shares, prefixes, time } = parts
   const live = new Live(parts.live)
   const epitaph = new Epitaph(parts.epitaph)
@@ -57,8 +66,13 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, tell: 
   const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
   const clock = debugClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
-  // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
-  process.on('uncaughtExceptionMonitor', () => attached.fail())
+  process.on('uncaughtExceptionMonitor', () => {
+    // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
+    attached.fail()
+    // whoever begins may be waiting for others to begin
+    Shares.waitForNobody(shares)
+    beginners.die()
+  })
   return new Thread({
     ...parts, clock, debugClock, outside,
     store: attached,
@@ -69,25 +83,27 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, tell: 
   })
 }
 
-async function perform(thread: Thread, message: NumberedTask, tell: Tell): Promise<void> {
+async function perform(serving: Serving, message: NumberedTask, tell: Tell): Promise<void> {
   const { task } = message
   try {
-    tell({ tell: 'done', task, ...await carryOut(thread, message) })
+    tell({ tell: 'done', task, ...await carryOut(serving, message) })
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error
     tell({ tell: 'done', task, problem: { code: error.code, message: error.message } })
   }
 }
 
-async function carryOut(thread: Thread, task: Task): Promise<Partial<Done>> {
+async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Partial<Done>> {
   switch (task.do) {
     case 'open':
       await thread.open()
       await untilPolled()
       return { opened: thread.opened }
     case 'follow':
-      await thread.follow(task.opened)
-      await untilPolled()
+      await beginners.begin(async () => {
+        await thread.follow(task.opened)
+        await untilPolled()
+      })
       thread.joinOthers()
       return {}
     case 'drop':

@@ -198,6 +198,16 @@ t.test('a thread that dies as it starts is an error of listen', async t => {
   await server.close()
 })
 
+t.test('a thread that dies while another begins to listen where it does ends nothing but its server', async t => {
+  for (let round = 0; round < 10; round++) {
+    const server = new Server({ ...LOOPBACK, threads: 2 }, { failed: () => {} }, { logsToStderr: true })
+    const listening = server.listen()
+    kill({ server } as ThreadedServer, 0)
+    await t.rejects(listening, { code: 'EDIED' })
+    await server.close()
+  }
+})
+
 t.test('the command ends with exit code 70 when a thread dies', async t => {
   const portFile = join(folder(t), 'ports')
   const script = `
