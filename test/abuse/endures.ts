@@ -5,6 +5,7 @@
 // depends on when one looks. The kernel's own socket buffers are not in it.
 
 import { readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Client } from '../support/client.js'
 import { work } from '../support/kin.js'
@@ -16,6 +17,9 @@ export const skipOffLinux: string | false = process.platform === 'linux' ? false
 
 /** An answer to a bystander that comes after so much work for others, or so much sleep, is as bad as none. */
 const WAIT_MAX_MS = 2000
+
+/** How long a server that has started is looked at for whether it still works. */
+const REST_MS = 300
 
 /**
  * What the engine itself takes under any load, abusive or not, and then keeps: two half-spaces of 16 MiB for young
@@ -33,6 +37,8 @@ export async function endures(t: Test, server: SpawnedServer, { growthMiB }: All
   const bystander = new Bystander(await server.client(WAIT_MAX_MS), server.pid)
   await bystander.ask()  // so that the server has accepted it before connections are counted
   const before = await connectionCount(observer)
+  // threads that still start would count as growth
+  await untilAtRest(server.pid)
   await forgetPeak(server.pid)
   const size = await memoryMiB(server.pid, 'VmRSS')
 
@@ -66,6 +72,18 @@ export async function readStat(client: Client, name: string): Promise<number> {
 
 function connectionCount(client: Client): Promise<number> {
   return readStat(client, 'curr_connections')
+}
+
+/** Waits until a process does next to nothing between two looks. */
+async function untilAtRest(pid: number): Promise<void> {
+  let cpuMs = -Infinity
+  await until('the server is at rest', async () => {
+    await sleep(REST_MS)
+    const before = cpuMs
+    const now = work([pid])
+    cpuMs = now?.cpuMs ?? 0
+    return now?.isWilling !== true && cpuMs - before < REST_MS / 10
+  })
 }
 
 /** Makes the kernel count VmHWM, the peak, from now on. */

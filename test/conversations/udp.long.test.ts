@@ -10,6 +10,8 @@ import { optionsOfOne, playable, playAll } from './play.js'
 
 /** What fits a datagram, and the receive buffer of a client that reads an answer only when it is there. */
 const BYTES_MAX = 60_000
+/** How many datagrams wait in that buffer for a client in the same process, whatever their size. */
+const ANSWERS_MAX = 200
 const BINARY_HEADER_BYTES = 24
 
 interface Row {
@@ -24,6 +26,7 @@ const rows: readonly Row[] = [
   { reason: 'the connection is closed', fits: block => block.steps.some(step => step.kind === 'closed') },
   { reason: 'more than a datagram is sent', fits: block => sends(block).some(text => text.length > BYTES_MAX) },
   { reason: 'more is answered than a client takes at once', fits: block => answers(block).some(text => text.length > BYTES_MAX) },
+  { reason: 'more answers than a client takes at once', fits: block => sends(block).some(text => text.split('\n').length > ANSWERS_MAX) },
   { reason: 'what begins as no request does is not answered', fits: block => sends(block).some(text => !/^[a-z\x80]/.test(text)) },
   { reason: 'shows what is different with UDP', fits: block => sends(block).some(text => /^stats (con|settings)/m.test(text)) },
   { reason: 'a request comes in parts', fits: block => sends(block).some(text => !isWhole(text)) },
