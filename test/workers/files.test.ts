@@ -63,6 +63,8 @@ t.test('the same for the one who made the server', async t => {
 t.test('how long ago that was is the same everywhere', async t => {
   const secured = await startSecured(t)
   const clients = await secured.secureMany()
+  // a client is done with the handshake before the server is, which has no such time for it
+  for (const client of clients) await client.says('version\r\n', VERSION)
   secured.clock.advance(50)
   await clients[0]!.says('refresh_certs\r\n', 'OK\r\n')
   secured.clock.advance(7)
