@@ -195,7 +195,6 @@ class Trial {
   }
 }
 
-
 /** Has each read go to another place than the one before. */
 class TwoPlaces implements Reader {
   private readonly places = [Buffer.alloc(16), Buffer.alloc(16)] as const
