@@ -1,58 +1,20 @@
-// The built command, run as a person or a script would run it: what it prints and where, its exit codes, its files, its
-// signals, and the examples of the README.
+// The built command's command line: what it accepts and refuses, what it prints and where, its exit codes, where it listens.
 import { once } from 'node:events'
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { helpText } from '../src/options.js'
-import { becomeUser } from '../src/user.js'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../src/version.js'
 import { Client } from './support/client.js'
+import { folder, run, start } from './support/command.js'
 import { work } from './support/kin.js'
 import { until } from './support/patience.js'
-import { CLI, ROOT } from './support/places.js'
-
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const isRoot = process.getuid?.() === 0
+import { CLI } from './support/places.js'
 
 if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it first')
-
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8' })
-  return { code: status, stdout, stderr }
-}
-
-/** Not t.testdir(): the path of a Unix socket must be short, and a daemon's user must be able to write there. */
-function folder(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'memslab-'))
-  chmodSync(path, 0o777)
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-/** A server in the foreground on a free port; ended with the test. */
-async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-  const portFile = join(folder(t), 'ports')
-  const child = spawn(process.execPath, [CLI, '-p', '-1', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: portFile } })
-  t.teardown(() => child.kill('SIGKILL'))
-  const output = { stdout: '', stderr: '' }
-  child.stdout.on('data', text => { output.stdout += text })
-  child.stderr.on('data', text => { output.stderr += text })
-  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
-  await until('the server listens', () => existsSync(portFile) || child.exitCode !== null)
-  const ports = existsSync(portFile) ? readFileSync(portFile, 'utf8') : ''
-  const port = Number(/^TCP INET: (\d+)$/m.exec(ports)?.[1])
-  return { child, output, ended, portFile, ports, port }
-}
-
-function pidIn(file: string): number {
-  return Number(readFileSync(file, 'utf8'))
-}
 
 t.test('help, version and license go to stdout, and nothing to stderr', async t => {
   for (const flag of ['-h', '--help']) t.same(run(flag), { code: 0, stdout: helpText(), stderr: '' })
@@ -208,31 +170,6 @@ t.test('-v says at the start where it listens, and what it may take', async t =>
   t.match(said, ` listens on Unix socket ${path}\n64m of memory for items of up to 1m, 2 threads, up to 1024 connections\n`)
 })
 
-t.test('signals end it with exit code 0 and memcached\'s words', async t => {
-  for (const [signal, args, words] of [
-    ['SIGINT', [], ''],
-    ['SIGTERM', ['-v'], 'Exiting normally\n'],
-    ['SIGUSR1', [], 'Gracefully stopping\n'],
-  ] as const) {
-    const { child, output, ended, port } = await start(t, args)
-    const idle = await Client.connect({ port, host: '127.0.0.1' })
-    child.kill(signal)
-    t.equal(await ended, 0, signal)
-    t.ok(output.stderr.endsWith(words), `${signal}: ${output.stderr}`)
-    idle.stream.destroy()
-  }
-})
-
-t.test('the shutdown command ends it', async t => {
-  for (const [command, words] of [['shutdown', ''], ['shutdown graceful', 'Gracefully stopping\n']] as const) {
-    const { output, ended, port } = await start(t, ['-A'])
-    const client = await Client.connect({ port, host: '127.0.0.1' })
-    void client.send(`${command}\r\n`)
-    t.equal(await ended, 0, command)
-    t.equal(output.stderr, words, command)
-  }
-})
-
 t.test('a port in use is one clear line and exit code 71', async t => {
   const other = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => other.once('listening', resolve))
@@ -292,162 +229,6 @@ t.test('-b is how many wait, over TCP and at a Unix socket, with any number of t
       await Promise.all([ended, unixEnded])
     }
   }
-})
-
-t.test('a Unix socket has the mask of -a and is gone when the server ends', async t => {
-  const path = join(folder(t), 'socket')
-  const child = spawn(process.execPath, [CLI, '-s', path, '-a', '750'], { stdio: 'inherit' })
-  t.teardown(() => child.kill('SIGKILL'))
-  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
-  await until('the socket answers', () => existsSync(path) && (statSync(path).mode & 0o777) === 0o750)
-  const client = await Client.connect({ path })
-  await client.says('get nothing\r\n', 'END\r\n')
-  client.stream.destroy()
-  child.kill('SIGTERM')
-  t.equal(await ended, 0)
-  t.notOk(existsSync(path))
-})
-
-t.test('a signal that comes before the server is loaded ends it all the same, and nothing stays', async t => {
-  for (const threads of ['1', '2']) {
-    const place = folder(t)
-    const child = spawn(process.execPath, [CLI, '-s', join(place, 'socket'), '-t', threads], { stdio: 'inherit' })
-    t.teardown(() => child.kill('SIGKILL'))
-    const ended = new Promise<unknown>(resolve => child.once('close', (...how) => resolve(how)))
-    // the draft of its socket
-    await until('it begins to listen', () => readdirSync(place).length > 0)
-    child.kill('SIGHUP')
-    child.kill('SIGTERM')
-    t.same(await ended, [0, null])
-    t.same(readdirSync(place), [])
-  }
-})
-
-t.test('-P saves the process id and -d returns when the daemon listens', async t => {
-  const place = folder(t)
-  const pidFile = join(place, 'pid')
-  const path = join(place, 'socket')
-  t.same(run('-d', '-s', path, '-P', pidFile), { code: 0, stdout: '', stderr: '' })
-  const pid = pidIn(pidFile)
-  const client = await Client.connect({ path })
-  await client.says('get nothing\r\n', 'END\r\n')
-  client.stream.destroy()
-  process.kill(pid, 'SIGHUP')
-  process.kill(pid, 'SIGTERM')
-  await until('its files are gone', () => !existsSync(pidFile) && !existsSync(path))
-})
-
-t.test('paths given to a daemon are meant from where it was started', async t => {
-  const place = folder(t)
-  writeFileSync(join(place, 'users'), 'anna:secret\n')
-  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid', '-Y', 'users'], { cwd: place, stdio: 'ignore' })
-  t.equal(status, 0)
-  const pid = pidIn(join(place, 'pid'))
-  writeFileSync(join(place, 'users'), 'anna:changed\n')
-  process.kill(pid, 'SIGHUP')
-  const client = await Client.connect({ path: join(place, 'socket') })
-  await untilKnown(client, 'anna changed')
-  client.stream.destroy()
-  process.kill(pid, 'SIGTERM')
-  await until('its files are gone', () => !existsSync(join(place, 'pid')) && !existsSync(join(place, 'socket')))
-})
-
-t.test('a pid file in use is worth a warning, one that cannot be written is not the end', async t => {
-  const pidFile = join(folder(t), 'pid')
-  writeFileSync(pidFile, `${process.pid}\n`)
-  const first = await start(t, ['-P', pidFile])
-  t.equal(pidIn(pidFile), first.child.pid)
-  writeFileSync(pidFile, '1\n')
-  first.child.kill('SIGTERM')
-  t.equal(await first.ended, 0)
-  t.match(first.output.stderr, `WARNING: The pid file contained the following (running) pid: ${process.pid}\n`)
-  t.equal(pidIn(pidFile), 1, 'another server\'s file stays')
-
-  const second = await start(t, ['-P', '/nowhere/pid'])
-  second.child.kill('SIGTERM')
-  t.equal(await second.ended, 0)
-  t.match(second.output.stderr, /^could not write "\/nowhere\/pid": .*\n$/)
-})
-
-t.test('-u', { skip: !isRoot && 'only root can change the user' }, async t => {
-  for (const args of [[], ['-d']]) {
-    t.same(run('-p', '-1', '-u', 'no-such-user', ...args),
-      { code: 67, stdout: '', stderr: 'can\'t find the user no-such-user to switch to\n' })
-  }
-  const { status, stdout } = spawnSync('id', ['-u', 'nobody'], { encoding: 'utf8' })
-  if (status !== 0) return
-  const { child, ended, portFile } = await start(t, ['-u', 'nobody'])
-  t.equal(statSync(portFile).uid, Number(stdout), 'the user has changed')
-  child.kill('SIGTERM')
-  t.equal(await ended, 0)
-})
-
-t.test('-u is a warning for those who cannot change the user', async t => {
-  t.intercept(process, 'getuid', { value: () => 1000 })
-  const lines: string[] = []
-  becomeUser('no-such-user', line => lines.push(line))
-  t.match(lines, [/^WARNING: -u.*no effect/])
-  t.equal(lines.length, 1)
-})
-
-/** The code blocks of the README that stand behind a comment. */
-function example(comment: string): string {
-  const block = new RegExp(`<!-- ${comment} -->\\n\`\`\`\\w+\\n([^]*?)\`\`\``).exec(README)?.[1]
-  if (block === undefined) throw new Error(`the README has no example behind "${comment}"`)
-  return block
-}
-
-t.test('the telnet session of the README', async t => {
-  const { port } = await start(t)
-  const client = await Client.connect({ port, host: '127.0.0.1' })
-  for (const [typed, answers] of exchanges(example('a test types this'))) {
-    if (typed === 'quit\r\n') void client.send(typed)
-    else await client.says(typed, answers)
-  }
-  await client.expectClosed()
-})
-
-t.test('the password of the README, and a server that wants one', async t => {
-  const users = join(folder(t), 'users')
-  writeFileSync(users, 'anna:secret\n')
-  const { child, output, ended, port } = await start(t, ['-Y', users])
-  const client = await Client.connect({ port, host: '127.0.0.1' })
-  await client.says('get auth\r\n', 'CLIENT_ERROR unauthenticated\r\n')
-  for (const [typed, answers] of exchanges(example('a test types this, with -Y'))) await client.says(typed, answers)
-
-  writeFileSync(users, 'no password\n')
-  child.kill('SIGHUP')
-  await until('it complains', () => output.stderr !== '')
-  t.match(output.stderr, /^[^\n]*users[^\n]*\n$/)
-  await client.says('version\r\n', `VERSION ${PROTOCOL_VERSION}\r\n`)
-
-  writeFileSync(users, 'anna:changed\n')
-  child.kill('SIGHUP')
-  await untilKnown(await Client.connect({ port, host: '127.0.0.1' }), 'anna changed')
-  await client.says('get auth\r\n', 'END\r\n')
-  child.kill('SIGTERM')
-  t.equal(await ended, 0)
-})
-
-/** Shows a password until it is accepted: a signal takes its time. */
-async function untilKnown(client: Client, token: string): Promise<void> {
-  await until(`${token} is known`, async () => {
-    const answer = await client.says(`set auth 0 0 ${token.length}\r\n${token}\r\n`, /STORED\r\n|CLIENT_ERROR authentication failure\r\n/)
-    return answer.toString() === 'STORED\r\n'
-  })
-}
-
-/** What is typed until an answer comes, and the answer. */
-function exchanges(session: string): [typed: string, answers: string][] {
-  const parts = session.matchAll(/((?:^> .*\n)+)((?:^(?!> ).*\n)*)/gm)
-  const lines = (text = '') => text.replaceAll(/^> /gm, '').replaceAll('\n', '\r\n')
-  return [...parts].map(([, typed, answers]) => [lines(typed), lines(answers)])
-}
-
-t.test('the embedding example of the README', async t => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', example('a test runs this')],
-    { cwd: ROOT, encoding: 'utf8' })
-  t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
 
 t.test('threads that could not open their files are refused in a line', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
