@@ -12,6 +12,7 @@ import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
 import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
+import { isTaken } from './ports.js'
 import { type Shares } from './shares.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from './verify.js'
@@ -120,14 +121,29 @@ export class Listeners {
     return bound.port
   }
 
-  /** A port that is to be shared is opened unshared first, since otherwise it might be shared with another server. */
+  /** Opens a port of this server's own, though its threads may share it. */
   private async openTcp(host: string, port: number): Promise<Listener> {
     const { backlog } = this.options
+    if (!this.sharesPorts) return await listenTcp({ host, port }, backlog)
+    if (port !== 0 && await this.isFree(host, port)) return await listenTcp({ host, port }, backlog, true)
+    // opened unshared first, it is known to be nobody else's
     const listener = await listenTcp({ host, port }, backlog)
-    if (!this.sharesPorts) return listener
     const bound = boundAddress(listener)
-    await new Promise(resolve => listener.close(resolve))
+    await close(listener)
     return await listenTcp({ host, port: bound.port }, backlog, true)
+  }
+
+  /** Whether a port is known to be nobody else's. */
+  private async isFree(host: string, port: number): Promise<boolean> {
+    let probe: Listener
+    try {
+      probe = await listenTcp({ host, port: 0 }, this.options.backlog)
+    } catch {
+      return false
+    }
+    const isFree = isTaken(port, descriptorOf(probe)) === false
+    await close(probe)
+    return isFree
   }
 
   /** Listens where another thread does. */
@@ -230,7 +246,7 @@ export class Listeners {
     for (const { socket } of this.early.splice(0)) socket.destroy()
   }
 
-  private end(listener: Listener): void { this.ends.push(new Promise(resolve => listener.close(resolve))) }
+  private end(listener: Listener): void { this.ends.push(close(listener)) }
 
   /** The same; resolves when the connections that came from here are gone too. */
   async close(): Promise<void> {
@@ -244,3 +260,5 @@ function boundAddress(listener: Listener): AddressInfo {
   assert(bound !== null && typeof bound !== 'string', 'a TCP listener has a port')
   return bound
 }
+
+function close(listener: Listener): Promise<unknown> { return new Promise(resolve => listener.close(resolve)) }

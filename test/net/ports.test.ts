@@ -1,0 +1,75 @@
+// Whether a port is somebody's already, where threads share ports: no second server comes in unnoticed, and no client that
+// comes while the first one starts is cut off.
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import t, { type Test } from 'tap'
+import { descriptorOf } from '../../src/net/handle.js'
+import { isTaken } from '../../src/net/ports.js'
+import { Client } from '../support/client.js'
+import { Patience } from '../support/patience.js'
+import { CLI } from '../support/places.js'
+
+const skip = process.platform !== 'linux' && 'only Linux lists who listens, and shares ports'
+/** Starts of a server whose first client comes as early as can be. */
+const STARTS = 4
+
+async function listener(t: Test, host: string): Promise<{ server: Server, port: number }> {
+  const server = createServer().listen(0, host)
+  await new Promise(resolve => server.once('listening', resolve))
+  t.teardown(() => server.close())
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+t.test('a port is taken at its own address and at all addresses, and nowhere else', { skip }, async t => {
+  const one = await listener(t, '127.0.0.1')
+  const other = await listener(t, '127.0.0.2')
+  const all = await listener(t, '0.0.0.0')
+  const seenFrom = ({ server }: { server: Server }, port: number) => isTaken(port, descriptorOf(server))
+  t.equal(seenFrom(other, other.port), true)
+  t.equal(seenFrom(one, other.port), false, 'another address')
+  t.equal(seenFrom(one, all.port), true, 'somebody has all addresses')
+  t.equal(seenFrom(all, other.port), true, 'one of all addresses')
+  one.server.close()
+  t.equal(seenFrom(all, one.port), false, 'it is free again')
+})
+
+t.test('who does not listen tells nothing', { skip }, t => {
+  t.equal(isTaken(1, 1_000_000), undefined)
+  t.end()
+})
+
+t.test('who comes as soon as a server listens is answered', { skip }, async t => {
+  for (let start = 0; start < STARTS; start++) {
+    const port = await freePort(t)
+    const child = spawn(process.execPath, [CLI, '-t', '2', '-l', '127.0.0.1', '-p', String(port)], { stdio: 'inherit' })
+    t.teardown(() => child.kill('SIGKILL'))
+    const client = await connectAtOnce(port)
+    await client.says('mn\r\n', 'MN\r\n')
+    client.stream.destroy()
+    child.kill('SIGKILL')
+  }
+})
+
+/** Not one that the kernel gives to clients: whoever tries again and again to connect to that may come to be given it himself. */
+async function freePort(t: Test): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 30_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await new Promise(resolve => server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
+    if (!isFree) continue
+    await new Promise(resolve => server.close(resolve))
+    t.comment(`port ${port}`)
+    return port
+  }
+}
+
+/** Without a pause, so that no moment is missed. */
+async function connectAtOnce(port: number): Promise<Client> {
+  const patience = new Patience()
+  for (;;) {
+    const client = await Client.connect({ host: '127.0.0.1', port }).catch(() => undefined)
+    if (client !== undefined) return client
+    if (patience.isOver()) throw new Error('the server does not listen')
+  }
+}
