@@ -3,6 +3,7 @@
 // line is wrong in a program.
 import { parseAddress } from './address.js'
 import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
+import { kindOf } from './embedded.js'
 import { guess } from './guess.js'
 import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
@@ -18,7 +19,7 @@ type Field = keyof Options
  * @param nameOf what a message calls an option; its field unless the command line says otherwise
  */
 export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
-  const unknown = Object.keys(options).filter(field => !(field in DEFAULTS))
+  const unknown = Object.keys(options).filter(field => !Object.hasOwn(DEFAULTS, field))
     .map(field => `unknown option "${field}"${guess(field, Object.keys(DEFAULTS))}`)
   const isProgram = nameOf === fieldOrName
   const wrong = new Map<Field, string>()
@@ -57,13 +58,13 @@ function typeProblem(field: Field, value: unknown): string | undefined {
     return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
   }
   const expected = typeof DEFAULTS[field]
-  return typeof value === expected ? undefined : `must be a ${expected}, not a ${typeof value}`
+  return typeof value === expected ? undefined : `must be a ${expected}, not ${kindOf(value)}`
 }
 
 function listenProblem(value: unknown): string | undefined {
   if (!Array.isArray(value)) return 'must be an array of addresses'
   const entries: readonly unknown[] = value
-  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${String(entry)} is no address`)
+  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${typeof entry === 'object' ? kindOf(entry) : String(entry)} is no address`)
     .filter(problem => typeof problem === 'string')
   return problems.length === 0 ? undefined : problems.join('; ')
 }

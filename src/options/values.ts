@@ -239,15 +239,22 @@ export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
  * a MiB, no chunk is larger than the largest item, and authentication chooses the protocol that has it.
  */
 export function completeOptions(given: Partial<Options>): Options {
-  const options: Options = Object.assign(defaultOptions(), withoutUndefined(given))
+  const options: Options = { ...defaultOptions(), ...withoutUndefined(given) }
+  // a program may have handed in anything; what is no number is complained of by checkOptions
+  const sizes: readonly unknown[] = [options.maxbytes, options.itemSizeMax, options.slabChunkMax]
+  if (sizes.every(size => typeof size === 'number')) fitSizes(options, given)
+  if (given.protocol === undefined) options.protocol = protocolOf(options)
+  return options
+}
+
+/** Lowers the largest item to what fits the memory, and the largest chunk to that. */
+function fitSizes(options: Options, given: Partial<Options>): void {
   if (given.itemSizeMax === undefined && options.maxbytes < 2 * options.itemSizeMax) {
     options.itemSizeMax = Math.max(ITEM_SIZE_MIN, Math.floor(options.maxbytes / 2))
   }
   if (options.slabChunkMax > options.itemSizeMax && options.slabChunkMax <= PAGE_BYTES) {
     options.slabChunkMax = largestPowerOfTwo(Math.max(ITEM_SIZE_MIN, options.itemSizeMax))
   }
-  if (given.protocol === undefined) options.protocol = protocolOf(options)
-  return options
 }
 
 /** SASL is for the binary protocol, an authentication file without it for the text protocol. */

@@ -82,6 +82,14 @@ t.test('what is no object is not taken for options', async t => {
   t.same(problemsOf(5), ['the options must be an object, not a number'])
   t.same(problemsOf(['-m', '64']), ['the options must be an object, not an array'])
   t.same(problemsOf({ thread: 2, nothingLike: 1 }), ['unknown option "thread"; is it threads?', 'unknown option "nothingLike"'])
+  const inherited: unknown = JSON.parse('{ "toString": 1, "constructor": 2, "__proto__": { "port": 3 } }')
+  t.same(problemsOf(inherited), ['toString', 'constructor', '__proto__'].map(name => `unknown option "${name}"`))
+  const nothing: unknown = Object.create(null)
+  const wrong = problemsOf({ maxbytes: 64n, itemSizeMax: Symbol('1m'), slabChunkMax: nothing, port: null, listen: [nothing] })
+  t.same([...wrong].sort(), [
+    'itemSizeMax: must be a number, not a symbol', 'listen: an object is no address', 'maxbytes: must be a number, not a bigint',
+    'port: must be a number, not null', 'slabChunkMax: must be a number, not an object',
+  ])
   t.same(problemsOf({}, null), ['the parts must be an object, not null'])
   t.same(problemsOf({}, { clock: 5, log: 'file', failed: [] }), [
     'clock: must have milliseconds() and every()', 'log: must be a function, not a string', 'failed: must be a function, not an array',
