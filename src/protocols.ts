@@ -37,8 +37,11 @@ export class Protocols {
 /** Waits for the first byte of a conversation, which tells what it is to be, and hands over. */
 class Negotiation implements Protocol {
   readonly name = 'auto-negotiate'
+  readonly asksWho: boolean
 
-  constructor(private readonly host: Host, private readonly text: Protocol, private readonly binary: Protocol) {}
+  constructor(private readonly host: Host, private readonly text: Protocol, private readonly binary: Protocol) {
+    this.asksWho = text.asksWho || binary.asksWho
+  }
 
   request(session: Session, at: number, end: number): number {
     session.protocol = this.host.input.bytes[at] === Magic.Request ? this.binary : this.text

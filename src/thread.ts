@@ -181,9 +181,12 @@ export class Thread implements Host {
   get opened(): Opened { return { listening: this.listeners.listening, udp: this.udp.bound } }
 
   startTimers(): void {
-    const { idleTimeout } = this.options
-    if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => this.connections.closeIdle(idleTimeout)))
-    const { tls } = this
+    const { connections, credentials, tls } = this
+    const { authTimeout, idleTimeout } = this.options
+    if (idleTimeout > 0) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => connections.closeIdle(idleTimeout)))
+    if (authTimeout > 0 && credentials !== undefined) {
+      this.timers.push(this.clock.every(IDLE_CHECK_MS, () => connections.closeUnknown(authTimeout)))
+    }
     if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))
   }
 
@@ -348,6 +351,7 @@ export class Thread implements Host {
       lruMaintainer: options.lruMaintainer,
       tempLru: this.store.tuning.tempLru,
       hasIdleTimeout: options.idleTimeout > 0,
+      hasAuthTimeout: options.authTimeout > 0 && (this.credentials !== undefined || this.tls !== undefined),
       tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
     }
   }

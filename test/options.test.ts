@@ -107,6 +107,7 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-o no_lru_crawler,lru_crawler', {}],
   ['-o ,idle_timeout=5,', { idleTimeout: 5 }],
   ['-o idle_timeout=-1', { idleTimeout: -1 }],
+  ['-o auth_timeout=0', { authTimeout: 0 }],
   ['-o temporary_ttl=-1', { temporaryTtl: 2 ** 32 - 1, tempLru: true }],
   ['-o slab_automove_ratio=1,slab_automove_freeratio=2', { slabAutomoveRatio: 1, slabAutomoveFreeratio: 2 }],
   ['-Z -o ssl_chain_cert=c,ssl_key=k,ssl_keyformat=2', { sslEnabled: true, sslChainCert: 'c', sslKey: 'k', sslKeyFormat: 2 }],
@@ -540,6 +541,11 @@ t.test('stats settings show what has changed since the start', async t => {
   })
   const unix = Object.fromEntries(settingsReport(parse('-s /run/m.sock -a 777').options, { tcpPort: 0, udpPort: 0, oldest: 0 }))
   t.match(unix, { domain_socket: '/run/m.sock', umask: '777', inter: 'NULL', tcpport: '11211' }, 'as asked for, though nobody listens there')
+})
+
+t.test('stats settings name what memcached does not have, if it is set', async t => {
+  const settings = (line: string) => settingsReport(parse(line).options, { tcpPort: 1, udpPort: 0, oldest: 0 })
+  t.same(settings('-o auth_timeout=5').slice(settings('').length), [['auth_timeout', '5']])
 })
 
 t.test('stats settings tell about protocols, authentication and TLS', async t => {

@@ -21,6 +21,8 @@ export interface Entry {
   readonly isAccepted: boolean
   /** The place it has among those of all threads. */
   readonly place: number
+  /** Store time at which it got that. */
+  readonly since: number
 }
 
 /** By the phase of a session. */
@@ -63,6 +65,7 @@ export class Connection implements Peer, Reader {
     private readonly places: Places, private readonly onClose: (connection: Connection) => void) {
     this.id = descriptorOf(stream)
     this.session = new Session(host, protocol, this)
+    this.session.unknownSince = entry.since
     const isPlain = entry.isAccepted && stream instanceof Socket && !(stream instanceof TLSSocket)
     const quick = isPlain ? takeQuickly(stream, this, this.drained, what => this.quickHasBroken(what)) : undefined
     this.writer = quick ?? new StreamWriter(stream, this.drained)
@@ -257,6 +260,10 @@ export class Connection implements Peer, Reader {
   }
 
   get usedAt(): number { return this.session.usedAt }
+
+  /** Whether the client still has to say who it is, and since when. */
+  get isUnknown(): boolean { return this.session.isUnknown }
+  get unknownSince(): number { return this.session.unknownSince }
 
   /** Whether it waits for a request and has nothing more to send. */
   get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }

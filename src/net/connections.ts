@@ -55,7 +55,7 @@ export class Connections {
     const place = this.places.take()
     if (place === NO_PLACE) return this.refuse(stream)
     this.host.store.counters.add(Counter.TotalConnections)
-    this.open(stream, 'stream', this.options.protocol, false, place)
+    this.open(stream, 'stream', this.options.protocol, false, place, this.now)
   }
 
   /** Takes a socket from a listener, that nobody reads yet; whether it stays, and then in its share. */
@@ -114,15 +114,16 @@ export class Connections {
 
   private admit(socket: Socket, { name, protocol, verify }: Listening, place: number): void {
     this.host.store.counters.add(Counter.TotalConnections)
-    if (verify === undefined) return this.open(socket, name, protocol, true, place)
+    const { now } = this
+    if (verify === undefined) return this.open(socket, name, protocol, true, place, now)
     assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
-    this.places.note(place, PlaceState.Read, this.host.store.context.now)
+    this.places.note(place, PlaceState.Read, now)
     this.places.describe(place, descriptorOf(socket), remoteAddress(socket, name), name)
-    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place), () => this.release(place, true))
+    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place, now), () => this.release(place, true))
   }
 
-  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, place: number): void {
-    const entry = { listenAddress, isAccepted, place }
+  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, place: number, since: number): void {
+    const entry = { listenAddress, isAccepted, place, since }
     const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.places, gone => this.closed(gone))
     this.all.add(connection)
     // a single thread has the time to do so when it is asked
@@ -149,12 +150,28 @@ export class Connections {
   /** Whether somebody wants to know who comes and goes. */
   private get isWatched(): boolean { return (this.host.store.log.kinds & Kind.ConnEvents) !== 0 }
 
+  /** Store time. */
+  private get now(): number {
+    this.host.store.refreshTime()
+    return this.host.store.context.now
+  }
+
+  /** Ends those who in so many seconds have not said who they are, where they must. */
+  closeUnknown(seconds: number): void {
+    const { host, now } = this
+    for (const connection of this.all) {
+      if (!connection.isUnknown || now - connection.unknownSince < seconds) continue
+      host.store.counters.add(Counter.AuthKicks)
+      if (host.verbosity > 0) host.log(`<${connection.id} closed, as the client has not said who it is in ${seconds} s`)
+      connection.destroy(CloseReason.IdleTimeout)
+    }
+  }
+
   /** Ends those who have asked for nothing in so many seconds. */
   closeIdle(seconds: number): void {
-    const { store } = this.host
-    store.refreshTime()
+    const { host: { store }, now } = this
     for (const connection of this.all) {
-      if (!connection.isIdle || store.context.now - connection.usedAt <= seconds) continue
+      if (!connection.isIdle || now - connection.usedAt <= seconds) continue
       store.counters.add(Counter.IdleKicks)
       connection.destroy(CloseReason.IdleTimeout)
     }

@@ -1,5 +1,6 @@
 // TLS, with Node's own `tls`: an accepted socket goes in, and once both sides have agreed an encrypted stream comes out
-// that is served like any other. Until then the socket holds a connection's place, but is none; it has a bounded time.
+// that is served like any other. Until then the socket holds a connection's place, but is none; its time is bounded, see
+// -o auth_timeout.
 //
 // Node's TLS servers are used without listening themselves: one for each way to treat certificates of clients, which
 // keeps their sessions apart. A session begun where no certificate was asked for cannot be resumed where one is.
@@ -12,9 +13,6 @@ import { type Options } from '../options.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { readCertificates, stampOf, type Certificates } from './certificates.js'
 import { type Verify } from './verify.js'
-
-/** How long both sides may take to agree. */
-const HANDSHAKE_SECONDS = 30
 
 /** A socket that has no agreement yet. */
 interface Handshake {
@@ -151,13 +149,19 @@ export class Tls {
     if (codeOf(error).startsWith('ERR_SSL_')) this.counters.add(Counter.SslProtoErrors)
   }
 
+  /** How many seconds both sides may take to agree. */
+  private get patience(): number {
+    const { authTimeout, idleTimeout } = this.options
+    return Math.min(...[authTimeout, idleTimeout].filter(seconds => seconds > 0))
+  }
+
   /** Drops those who take too long. */
   closeSlow(): void {
-    const { idleTimeout } = this.options
-    const seconds = idleTimeout > 0 ? Math.min(idleTimeout, HANDSHAKE_SECONDS) : HANDSHAKE_SECONDS
+    const { patience } = this
     const now = this.clock.milliseconds()
     for (const { socket, beganAt } of this.handshakes.values()) {
-      if (now - beganAt <= seconds * 1000) continue
+      if (now - beganAt < patience * 1000) continue
+      this.counters.add(Counter.AuthKicks)
       this.count(socket, 'it took too long')
       socket.destroy()
     }

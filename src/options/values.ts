@@ -86,6 +86,8 @@ export interface Options {
   trackSizes: boolean
   /** Seconds until an idle connection is closed, 0 or less for never. Default 0. */
   idleTimeout: number
+  /** Seconds in which a client has to say who it is, where it must, and to agree on TLS; 0 for any time. Default 30. */
+  authTimeout: number
   /** Whether each class has HOT, WARM and COLD lists rather than one. Default true. */
   lruSegmented: boolean
   /** Whether the lists are also put in order in the background. Default true. */
@@ -193,6 +195,7 @@ export function defaultOptions(): Options {
     slabSizes: [],
     trackSizes: false,
     idleTimeout: 0,
+    authTimeout: 30,
     lruSegmented: true,
     lruMaintainer: true,
     lruCrawler: true,

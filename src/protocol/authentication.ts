@@ -32,6 +32,7 @@ const BAD_END = line('CLIENT_ERROR bad command line termination')
 
 export class AsciiAuthentication implements Protocol {
   readonly name: string
+  readonly asksWho = true
   private readonly users: Authenticator
 
   /** @param next what a client speaks once it is known */

@@ -41,6 +41,8 @@ const FOLLOWING_BYTES_MAX = 4096
 export interface Protocol {
   /** memcached's name for it, for logs. */
   readonly name: string
+  /** Whether a client has to say who it is before it is served. */
+  readonly asksWho: boolean
   /** Carries out the request at `at`; answers where the next bytes begin, or UNFINISHED if more must arrive first. */
   request(session: Session, at: number, end: number): number
   /** Goes on with a get that waited for its output, `at` being behind the last key it served. */
@@ -99,6 +101,8 @@ export class Session {
   withTouch = false
   /** Whether the client has shown that it may speak; only asked where that is needed. */
   isAuthenticated = false
+  /** Store time since which it has not. */
+  unknownSince: number
   /** Store time at which the last whole command line, or the last packet without its value, was served. */
   usedAt: number
   /** Whether the last value of this client was large, so that the next is best read with a short first read. */
@@ -149,7 +153,7 @@ export class Session {
   constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
     this.request = new Request(host.input.bytes)
     this.request.client = peer.id
-    this.usedAt = host.store.context.now
+    this.usedAt = this.unknownSince = host.store.context.now
   }
 
   /** Takes `count` bytes that lie at the start of the thread's input. */
@@ -556,6 +560,15 @@ export class Session {
       return
     }
   }
+
+  /** What the client has shown of itself holds no more. */
+  forgetWho(): void {
+    if (this.isAuthenticated) this.unknownSince = this.host.store.context.now
+    this.isAuthenticated = false
+  }
+
+  /** Whether the client still has to say who it is. */
+  get isUnknown(): boolean { return this.protocol.asksWho && !this.isAuthenticated }
 
   /** The client has said that it wants no more. */
   quit(): void {

@@ -6,7 +6,7 @@
 export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
-  TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, ReadBufOom, SlabsMoved,
+  TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, AuthKicks, ReadBufOom, SlabsMoved,
   /** What became of the items, and chunks of items, in pages that were moved. */
   Rescues, ChunkRescues, InlineReclaims, BusyItems, BusyDeletes, BusyNoMemory,
   SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts, LogWorkerDropped, LogWorkerWritten,

@@ -27,6 +27,8 @@ export interface ServerFacts {
   readonly lruMaintainer: boolean
   readonly tempLru: boolean
   readonly hasIdleTimeout: boolean
+  /** Whether clients have a bounded time to say who they are, or to agree on TLS. */
+  readonly hasAuthTimeout: boolean
   /** Where there is TLS. */
   readonly tls: { readonly hasSessionCache: boolean; readonly secondsSinceRefresh: number } | undefined
 }
@@ -121,6 +123,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['reserved_fds', facts.reservedFds]
   for (const [name, value] of COUNTERS_BEFORE_MEMORY) yield [name, value(store)]
   if (facts.hasIdleTimeout) yield ['idle_kicks', counters.sum(Counter.IdleKicks)]
+  if (facts.hasAuthTimeout) yield ['auth_kicks', counters.sum(Counter.AuthKicks)]
   yield ['bytes_read', counters.sum(Counter.BytesRead)]
   yield ['bytes_written', counters.sum(Counter.BytesWritten)]
   yield ['limit_maxbytes', store.maxbytes]

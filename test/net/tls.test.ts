@@ -323,19 +323,30 @@ t.test('who only looks whether somebody listens, or leaves before anything is ag
 })
 
 t.test('a client that says nothing is dropped in time', async t => {
-  for (const [idleTimeout, seconds] of [[0, 30], [5, 5], [100, 30]] as const) {
-    const { server, clock } = await start(t, { idleTimeout })
+  for (const [idleTimeout, authTimeout, seconds] of [[0, 30, 30], [5, 30, 5], [100, 30, 30], [0, 7, 7], [9, 0, 9]] as const) {
+    const { server, clock } = await start(t, { idleTimeout, authTimeout })
     const socket = plain(server.port)
     const closed = gone(socket)
     await until(() => statistics(server).get('curr_connections') === 1)
-    clock.advance(seconds)
+    clock.advance(seconds - 1)
     await new Promise(setImmediate)
     t.equal(statistics(server).get('curr_connections'), 1)
     clock.advance(1)
     await closed
     await until(() => statistics(server).get('curr_connections') === 0)
     t.equal(handshakeErrors(server), 1)
+    t.equal(statistics(server).get('auth_kicks'), authTimeout === 0 ? undefined : 1)
   }
+})
+
+t.test('with no timeout at all it may take any time', async t => {
+  const { server, clock } = await start(t, { authTimeout: 0 })
+  const socket = plain(server.port)
+  await until(() => statistics(server).get('curr_connections') === 1)
+  clock.advance(10_000)
+  await new Promise(setImmediate)
+  t.equal(statistics(server).get('curr_connections'), 1)
+  socket.destroy()
 })
 
 t.test('an idle client is dropped as on any connection', async t => {

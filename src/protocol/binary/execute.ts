@@ -35,16 +35,16 @@ interface Command {
 
 export class BinaryProtocol implements Protocol {
   readonly name = 'binary'
+  readonly asksWho: boolean
   readonly parser: BinaryParser
   readonly reply: BinaryReply
   private readonly cache: Store
-  private readonly isSaslEnabled: boolean
   /** By opcode. */
   private readonly commands = new Array<Command | undefined>(256).fill(undefined)
 
   constructor(readonly host: Host) {
     this.cache = host.store
-    this.isSaslEnabled = host.isSaslEnabled
+    this.asksWho = host.isSaslEnabled
     this.parser = new BinaryParser(host.input.bytes, host.store.context.hash)
     this.reply = new BinaryReply(host.output)
     this.addCommands()
@@ -122,7 +122,7 @@ export class BinaryProtocol implements Protocol {
     const { parser } = this
     if (parser.valueBytes < 0) return Status.Unknown
     if (parser.bodyBytes > BODY_BYTES_MAX) return Status.Invalid
-    const mayRun = !this.isSaslEnabled || session.isAuthenticated || (command !== undefined && command.isOpen)
+    const mayRun = !this.asksWho || session.isAuthenticated || (command !== undefined && command.isOpen)
     if (!mayRun) return Status.AuthFailure
     if (parser.keyBytes > Size.KeyMax) return Status.Invalid
     return command === undefined || parser.fits(command.form) ? Status.Success : Status.Invalid

@@ -36,7 +36,7 @@ export class Sasl {
   private list(session: Session): void {
     const { binary } = this
     if (!binary.host.isSaslEnabled) return binary.error(session, Status.Unknown)
-    session.isAuthenticated = false
+    session.forgetWho()
     binary.reply.body(Status.Success, MECHANISMS)
   }
 
@@ -52,7 +52,7 @@ export class Sasl {
     }
     const messageEnd = parser.keyEnd + parser.valueBytes
     if (messageEnd > end) return UNFINISHED
-    session.isAuthenticated = false
+    session.forgetWho()
     if (isStep) this.step(session)
     else this.authenticate(session)
     return messageEnd

@@ -47,6 +47,7 @@ interface Command {
 
 export class TextProtocol implements Protocol, Receiver, Sender {
   readonly name = 'ascii'
+  readonly asksWho = false
   readonly reply: TextReply
   private readonly bytes: Uint8Array
   private readonly cache: Store
