@@ -2,7 +2,7 @@
 // it read its files again.
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from './errors.js'
-import { removePidFile, writePidFile, writePortFile } from './files.js'
+import { writePidFile, writePortFile } from './files.js'
 import { connectionsAllowed } from './limits.js'
 import { printSize, versionText, type Options } from './options.js'
 import { type Preparations } from './prepare.js'
@@ -25,7 +25,8 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   const options = withAllowedConnections(given, complain)
   const { pidFile } = options
   const opened = (): void => {
-    if (pidFile !== undefined) writePidFile(pidFile, complain)
+    // whatever ends the process, also a signal that comes again
+    if (pidFile !== undefined) process.once('exit', writePidFile(pidFile, complain))
     if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
     for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
     if (isDaemon) leaveTerminal()
@@ -34,17 +35,13 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   const parts = { log: complain, failed: () => fail() }
   const server = new Server(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
   const stopped = untilStopped(server, complain, failing => { fail = failing })
-  try {
-    // clients may come before all threads listen, and one of them may end it
-    await Promise.race([server.listen(), stopped])
-    const end = await outliving(stopped)
-    if (end === 'graceful') complain('Gracefully stopping')
-    if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
-    await server.close()
-    if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
-  } finally {
-    if (pidFile !== undefined) removePidFile(pidFile)
-  }
+  // clients may come before all threads listen, and one of them may end it
+  await Promise.race([server.listen(), stopped])
+  const end = await outliving(stopped)
+  if (end === 'graceful') complain('Gracefully stopping')
+  if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
+  await server.close()
+  if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
 }
 
 /** Without what is for the process to do. */
