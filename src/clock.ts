@@ -1,46 +1,112 @@
-// The only reader of the time of day and the only owner of timers. Everything that depends on time takes a Clock, so
-// tests hand in one they move by hand.
+// The only reader of time and the only owner of repeated work. Everything that depends on time takes a Clock, so tests hand
+// in one they move by hand. A server goes by the machine's monotonic clock, as memcached does: the time of day is read once,
+// at the start, and what has passed since is added, so that it does not matter when somebody sets the machine's clock.
+// All threads of a server have one origin.
 
-/** Time and repeated work. An embedder or a test may hand in its own. */
+/**
+ * Time and repeated work. A program or a test may hand in its own. Expiry, idle times, `stats time` and `stats uptime` go by
+ * `milliseconds` alone. Whoever hands in a clock that jumps on has items expire by that; where it goes back, time is taken
+ * to have stood still, and goes on from there.
+ */
 export interface Clock {
-  /** Unix time in milliseconds. */
+  /** Unix time in milliseconds: the time of day at some start, and what has passed since. It should not jump. */
   milliseconds(): number
+  /**
+   * The time of day as it is now, Unix time in milliseconds, however it may jump. Only what `watch` tells is stamped with
+   * it. Default: `milliseconds()`.
+   */
+  timeOfDay?(): number
   /** Calls `task` about every `intervalMs` until the returned function is called. Never keeps the process alive. */
   every(intervalMs: number, task: () => void): () => void
 }
 
-/** The time of the machine. */
+/** A moment by both clocks of the machine, in milliseconds: from here on a server counts. */
+export interface Origin { readonly unix: number; readonly monotonic: number }
+
+// held from the beginning, so that what a program's tests put in their place later moves no server
+const { bigint: nanoseconds } = process.hrtime
+const { setInterval: startTimer, clearInterval: stopTimer } = globalThis
+
+const NANOSECONDS_PER_MS = 1e6
+
+/**
+ * Milliseconds by the machine's monotonic clock, the same in all threads of a process, which `performance.now()` is not. It
+ * never jumps and never goes back; on Linux it stands still while the machine is suspended.
+ */
+export function monotonicMilliseconds(): number { return Number(nanoseconds()) / NANOSECONDS_PER_MS }
+
+/**
+ * The time of the machine: the time of day when this was made, and what has passed since by the monotonic clock. So items
+ * neither expire early nor live on when the machine's clock is set. While the machine is suspended no time passes on Linux.
+ *
+ * Fake timers of a program's tests do not move it: it reads `Date.now()` once, fake or not, when it is made, and afterwards
+ * only for the stamps of `watch`; `process.hrtime` and `setInterval` it takes as they were when this module was loaded. A
+ * test that wants to move time hands in a clock of its own.
+ */
 export class SystemClock implements Clock {
+  /** @param origin of the clock of another thread, which this one is to agree with. Default: now. */
+  constructor(readonly origin: Origin = { unix: Date.now(), monotonic: monotonicMilliseconds() }) {}
+
   milliseconds(): number {
-    return Date.now()
+    const { unix, monotonic } = this.origin
+    return Math.floor(unix + monotonicMilliseconds() - monotonic)
   }
 
-  every(intervalMs: number, task: () => void): () => void {
-    const timer = setInterval(task, intervalMs)
-    timer.unref()
-    return () => clearInterval(timer)
-  }
+  timeOfDay(): number { return Date.now() }
+
+  every(intervalMs: number, task: () => void): () => void { return repeat(intervalMs, task) }
 }
+
+function repeat(intervalMs: number, task: () => void): () => void {
+  const timer = startTimer(task, intervalMs)
+  timer.unref()
+  return () => stopTimer(timer)
+}
+
+/** What a clock tells of the time of day. */
+export function timeOfDay(clock: Clock): number { return clock.timeOfDay?.() ?? clock.milliseconds() }
 
 /** How old the time of a mirrored clock may be. */
 const MIRROR_MS = 10
 
+/** What lies in the memory of a mirrored clock, in milliseconds. */
+const enum Mirrored { Milliseconds, TimeOfDay, Count }
+
 /** Writes down the time of a clock for other threads, which cannot be handed it; until the returned function is called. */
-export function mirror(clock: Clock, time: Float64Array): () => void {
-  const write = (): void => { time[0] = clock.milliseconds() }
+export function mirror(clock: Clock, memory: SharedArrayBuffer): () => void {
+  const times = new Float64Array(memory, 0, Mirrored.Count)
+  const write = (): void => {
+    times[Mirrored.Milliseconds] = clock.milliseconds()
+    times[Mirrored.TimeOfDay] = timeOfDay(clock)
+  }
   write()
   return clock.every(MIRROR_MS, write)
 }
 
 /** The clock of another thread, as that thread writes it down. Its timers are the machine's. */
 export class MirroredClock implements Clock {
-  private readonly timers = new SystemClock()
+  /** The bytes of memory that this needs. */
+  static readonly BYTES = Mirrored.Count * Float64Array.BYTES_PER_ELEMENT
 
-  constructor(private readonly time: Float64Array) {}
+  private readonly times: Float64Array
 
-  milliseconds(): number { return this.time[0]! }
+  constructor(memory: SharedArrayBuffer) {
+    this.times = new Float64Array(memory, 0, Mirrored.Count)
+  }
 
-  every(intervalMs: number, task: () => void): () => void { return this.timers.every(intervalMs, task) }
+  milliseconds(): number { return this.times[Mirrored.Milliseconds]! }
+
+  timeOfDay(): number { return this.times[Mirrored.TimeOfDay]! }
+
+  every(intervalMs: number, task: () => void): () => void { return repeat(intervalMs, task) }
+}
+
+/** What a worker needs to go by the server's clock: its origin, or where it is mirrored if it is not the machine's. */
+export type SharedTime = Origin | SharedArrayBuffer
+
+/** The clock of a worker. */
+export function clockOf(time: SharedTime): Clock {
+  return time instanceof SharedArrayBuffer ? new MirroredClock(time) : new SystemClock(time)
 }
 
 /** How far a clock can be moved, in milliseconds: what the store counts of seconds has 31 bits. */
@@ -65,6 +131,9 @@ export class MovableClock implements Clock {
     return (stoppedAt === 0 ? this.clock.milliseconds() : stoppedAt) + this.moved[Moved.By]!
   }
 
+  /** Not moved. */
+  timeOfDay(): number { return timeOfDay(this.clock) }
+
   every(intervalMs: number, task: () => void): () => void { return this.clock.every(intervalMs, task) }
 
   /** Moves it on, or back again, but never behind the clock that it is made of. */
@@ -78,11 +147,25 @@ export class MovableClock implements Clock {
   go(): void { this.moved[Moved.StoppedAt] = 0 }
 }
 
-/** A clock whose tasks may fail: what one of them throws is told, rather than thrown at whoever moves the clock. */
+/**
+ * A clock that may be anybody's. What a task of it throws is told, rather than thrown at whoever moves the clock. Where it
+ * goes back, time stands still, and goes on from there: nobody meets a time before the start.
+ */
 export class GuardedClock implements Clock {
+  /** What the clock said last, and how far it has gone back by now, in milliseconds. */
+  private last = -Infinity
+  private behindMs = 0
+
   constructor(private readonly clock: Clock, private readonly failed: (error: unknown) => void) {}
 
-  milliseconds(): number { return this.clock.milliseconds() }
+  milliseconds(): number {
+    const now = this.clock.milliseconds()
+    if (now < this.last) this.behindMs += this.last - now
+    this.last = now
+    return now + this.behindMs
+  }
+
+  timeOfDay(): number { return timeOfDay(this.clock) }
 
   every(intervalMs: number, task: () => void): () => void {
     return this.clock.every(intervalMs, () => {

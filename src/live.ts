@@ -48,7 +48,7 @@ export class Live {
     return Atomics.exchange(this.words, Word.LinesLost, 0)
   }
 
-  /** Unix time in milliseconds at which the TLS certificates were last read, or found to be what they were. */
+  /** The clock's time in milliseconds at which the TLS certificates were last read, or found to be what they were. */
   get certificatesReadAt(): number { return this.readAt[0]! }
   set certificatesReadAt(milliseconds: number) { this.readAt[0] = milliseconds }
 

@@ -4,7 +4,7 @@
 import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
 import { Background } from './background.js'
-import { GuardedClock, mirror, MovableClock, SystemClock, type Clock } from './clock.js'
+import { GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Clock } from './clock.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from './errors.js'
 import { Live } from './live.js'
@@ -26,7 +26,7 @@ import { startFirstThreads, type FirstThreads } from './workers/start.js'
 
 /** What an embedder or a test may bring along. */
 export interface ServerParts {
-  /** Default: the machine's time. */
+  /** Default: the machine's time, a `SystemClock`, which the fake timers of a program's tests do not move. */
   clock?: Clock
   /** Takes each line that the command line prints on stderr. Default: nobody. */
   log?: (line: string) => void
@@ -94,7 +94,8 @@ export class Server {
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
-    this.machineClock = new GuardedClock(parts.clock ?? new SystemClock(), error => this.failed(error))
+    const ownClock = new SystemClock()
+    this.machineClock = new GuardedClock(parts.clock ?? ownClock, error => this.failed(error))
     const clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
     const debugClock = clockMemory && new MovableClock(this.machineClock, clockMemory)
     this.clock = debugClock ?? this.machineClock
@@ -136,7 +137,7 @@ export class Server {
       live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
       debugClock: clockMemory && shared(clockMemory),
-      time: parts.clock === undefined ? undefined : new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT),
+      time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
     }
   }
 
@@ -197,7 +198,7 @@ export class Server {
   }
 
   private async openWorkers(shared: LastingParts, quickWay: Promise<WriteWay | undefined>): Promise<void> {
-    if (shared.time !== undefined) this.timers.push(mirror(this.machineClock, new Float64Array(shared.time)))
+    if (shared.time instanceof SharedArrayBuffer) this.timers.push(mirror(this.machineClock, shared.time))
     const { credentials, certificates } = this.thread
     const { workers, shares } = this.first ?? startFirstThreads(this.options, false)
     this.first = undefined

@@ -14,7 +14,7 @@
 // is not needed any more. A gid is taken only when there is room, so there are no gaps: a reader that misses one knows that
 // it is still to come.
 import { assert, MemslabError } from '../errors.js'
-import { type Clock } from '../clock.js'
+import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
 import { Locks } from '../memory/lock.js'
 import { Sequence } from '../memory/sequence.js'
@@ -172,7 +172,7 @@ export class Log {
     const count = Field.Text + ((end - start + 3) >> 2)
     if (!this.makeRoom(count)) return counters.add(Counter.LogWorkerDropped)
     const at = this.ringStart(this.thread) + this.head
-    const milliseconds = clock.milliseconds()
+    const milliseconds = timeOfDay(clock)
     gid.advance()
     words[at + Field.Words] = count
     words[at + Field.Event] = event

@@ -11,6 +11,7 @@
 // do so when nobody begins to listen any more; one that dies waits for those who do, see Beginners.
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { monotonicMilliseconds } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { filesAllowed, filesToStart } from '../limits.js'
 import { type Options } from '../options.js'
@@ -117,10 +118,10 @@ export class Beginners {
   die(): void {
     Atomics.add(this.word, 0, DEATH)
     this.leave(this.own)
-    const end = performance.now() + BEGIN_PATIENCE_MS
+    const end = monotonicMilliseconds() + BEGIN_PATIENCE_MS
     for (;;) {
       const now = Atomics.load(this.word, 0)
-      const left = end - performance.now()
+      const left = end - monotonicMilliseconds()
       if (now % DEATH === 0 || left <= 0) return
       Atomics.wait(this.word, 0, now, left)
     }

@@ -6,6 +6,7 @@
 //
 // The first thread may listen before the others have started. Those who all come at once then, since the server was away,
 // are to be shared out too. So in its first seconds a thread waits for those who do not listen yet.
+import { monotonicMilliseconds } from '../clock.js'
 
 /** How far ahead of the one with the fewest a thread may be: so many, and a part of what that one has. */
 const LEAD = 2
@@ -26,7 +27,7 @@ export class Shares {
 
   private readonly words: Int32Array
   private readonly threads: number
-  /** When this thread began to listen, by `performance.now()`; never yet: then it waits for nobody who starts. */
+  /** When this thread began to listen, by `monotonicMilliseconds`; never yet: then it waits for nobody who starts. */
   private listensSince = -Infinity
 
   /**
@@ -41,7 +42,7 @@ export class Shares {
 
   /** This thread listens: from now on the others leave it some, and it them. */
   join(): void {
-    this.listensSince = performance.now()
+    this.listensSince = monotonicMilliseconds()
     Atomics.store(this.words, this.threads + this.thread, 1)
     this.tell()
   }
@@ -67,12 +68,12 @@ export class Shares {
   /** Waits a moment if this thread is ahead of another. */
   leaveSome(): void {
     if (!this.isAhead || this.areEvenLater && this.allListen) return
-    const soon = performance.now() + PATIENCE_MS
+    const soon = monotonicMilliseconds() + PATIENCE_MS
     for (;;) {
       const changes = Atomics.load(this.words, CHANGES)
       if (!this.isAhead || this.areEvenLater && this.allListen) return
       const end = this.allListen ? soon : Math.max(soon, this.listensSince + START_PATIENCE_MS)
-      const left = end - performance.now()
+      const left = end - monotonicMilliseconds()
       if (left <= 0) return
       Atomics.wait(this.words, CHANGES, changes, left)
     }

@@ -17,7 +17,7 @@ import { type Verify } from './verify.js'
 /** A socket that has no agreement yet. */
 interface Handshake {
   readonly socket: Socket
-  /** Unix time in milliseconds. */
+  /** By the clock, in milliseconds. */
   readonly beganAt: number
   readonly secured: (stream: TLSSocket) => void
 }

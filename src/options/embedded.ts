@@ -21,12 +21,17 @@ function isGiven(value: unknown): boolean { return value !== undefined && value 
 function partProblems(parts: unknown): string[] {
   if (!isRecord(parts)) return [`the parts must be an object, not ${kindOf(parts)}`]
   const { clock, log, failed } = parts
-  const isClock = isRecord(clock) && typeof clock['milliseconds'] === 'function' && typeof clock['every'] === 'function'
   return [
-    ...clock === undefined || isClock ? [] : ['clock: must have milliseconds() and every()'],
+    ...clock === undefined || isClock(clock) ? [] : ['clock: must have milliseconds() and every(), and may have timeOfDay()'],
     ...Object.entries({ log, failed }).flatMap(([name, part]) =>
       part === undefined || typeof part === 'function' ? [] : [`${name}: must be a function, not ${kindOf(part)}`]),
   ]
+}
+
+function isClock(part: unknown): boolean {
+  if (!isRecord(part)) return false
+  const { milliseconds, timeOfDay, every } = part
+  return typeof milliseconds === 'function' && typeof every === 'function' && ['undefined', 'function'].includes(typeof timeOfDay)
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 // What the main thread and its workers tell each other, and what a worker starts from. Everything else that they have in
 // common lies in memory that they share.
+import { type SharedTime } from '../clock.js'
 import { type Users } from '../credentials.js'
 import { type Certificates } from '../net/certificates.js'
 import { type WriteWay } from '../net/handle.js'
@@ -21,8 +22,7 @@ export interface SharedParts {
   readonly beginners: SharedArrayBuffer
   /** Of a MovableClock, where there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
-  /** The time of the server's own clock, see `mirror`; undefined: it goes by the machine's. */
-  readonly time: SharedArrayBuffer | undefined
+  readonly time: SharedTime
   /** Unix time in milliseconds. */
   readonly startedAt: number
   readonly users: Users | undefined

@@ -2,7 +2,7 @@
 // thread tells it, and lives until that ends it. Whatever is thrown here and not caught ends it too, and then the server.
 import { setImmediate as turn } from 'node:timers/promises'
 import { type MessagePort } from 'node:worker_threads'
-import { GuardedClock, MirroredClock, MovableClock, SystemClock } from '../clock.js'
+import { clockOf, GuardedClock, MovableClock } from '../clock.js'
 import { Epitaph } from '../epitaph.js'
 import { InvariantError, MemslabError } from '../errors.js'
 import { Live } from '../live.js'
@@ -61,8 +61,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
       throw error
     },
   }
-  const ownClock = time === undefined ? new SystemClock() : new MirroredClock(new Float64Array(time))
-  const machineClock = new GuardedClock(ownClock, outside.failed)
+  const machineClock = new GuardedClock(clockOf(time), outside.failed)
   const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
   const clock = debugClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
