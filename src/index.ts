@@ -10,6 +10,8 @@ export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
 
 /**
  * Makes a server; `listen` opens it. Options have the names and defaults of the command line, but sizes are in bytes.
+ * Its time begins with `Date.now()` at this moment and goes on by the machine's monotonic clock; neither a clock that is set nor
+ * a test's fake timers move it. See `Clock` for handing in another.
  * @throws MemslabError with code 'EUSAGE' and all `problems` in words, if an option is wrong
  */
 export function createServer(options: Partial<Options> = {}, parts: ServerParts = {}): Server {

@@ -28,6 +28,8 @@ export interface SpawnOptions {
   readonly unix?: boolean
   /** The server's limit of open files (`ulimit -n`); the default is this process's own. */
   readonly openFiles?: number
+  /** Of its environment, what is not as here. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export class SpawnedServer {
@@ -79,7 +81,7 @@ export async function spawnServer(t: Test, args: readonly string[] = [], options
   const portFile = join(folder, 'port')
   const path = join(folder, 'socket')
   const where = options.unix === true ? ['-s', path] : ['-p', '-1', '-l', HOST]
-  const child = spawnLimited([...serverCommand(), ...where, ...args], options.openFiles, portFile)
+  const child = spawnLimited([...serverCommand(), ...where, ...args], options, portFile)
   const endpoint: Endpoint = options.unix === true ? { path } : { host: HOST, port: 0 }
   const server = new SpawnedServer(child, endpoint)
   t.teardown(() => server.stop())
@@ -96,11 +98,11 @@ function serverCommand(): string[] {
   return process.env['MEMSLAB_TEST_COMMAND']?.split(' ') ?? [process.execPath, CLI]
 }
 
-function spawnLimited(command: readonly string[], openFiles: number | undefined, portFile: string): ChildProcess {
+function spawnLimited(command: readonly string[], { openFiles, env }: SpawnOptions, portFile: string): ChildProcess {
   const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles}; `
   return spawn('bash', ['-c', `${limit}exec "$@"`, 'bash', ...command], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile }
+    env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: portFile }
   })
 }
 

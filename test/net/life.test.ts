@@ -92,7 +92,7 @@ t.test('what is no object is not taken for options', async t => {
   ])
   t.same(problemsOf({}, null), ['the parts must be an object, not null'])
   t.same(problemsOf({}, { clock: 5, log: 'file', failed: [] }), [
-    'clock: must have milliseconds() and every()', 'log: must be a function, not a string', 'failed: must be a function, not an array',
+    'clock: must have milliseconds() and every(), and may have timeOfDay()', 'log: must be a function, not a string', 'failed: must be a function, not an array',
   ])
 })
 

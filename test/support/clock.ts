@@ -24,6 +24,12 @@ export class ManualClock implements Clock {
     return () => { this.tasks.delete(task) }
   }
 
+  /** The reading jumps, on or back, as that of a clock that somebody sets. No task is due earlier or later for that. */
+  jump(seconds: number): void {
+    this.now += seconds * 1000
+    for (const task of this.tasks) task.dueAt += seconds * 1000
+  }
+
   /** Moves time on; each task runs when its moment comes, in order, and sees the time it was due at. */
   advance(seconds: number): void {
     const end = this.now + seconds * 1000
