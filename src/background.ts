@@ -1,12 +1,13 @@
 // The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed.
 // While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
 // as it is waking up that costs an idle process its time. A page that is moving, or is to move as a client has just asked,
-// gets a step of its own every 5 ms, a crawl that a client asked for every 10 ms.
+// gets a step of its own every 5 ms, and so does a walk over a large cache, for what is more than fits one step; a crawl that
+// a client asked for every 10 ms.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
 
-const MOVING_MS = 5
+const QUICK_MS = 5
 const BUSY_MS = 100
 const IDLE_MS = 1000
 const CRAWL_MS = 10
@@ -21,6 +22,8 @@ export class Background {
   private restMs = BUSY_MS
   /** How long the last of the other steps is ago. */
   private sinceStepMs = 0
+  /** Whether the walk that reclaims dead items has more to do than it has done in a step. */
+  private isWalkBehind = false
 
   constructor(private readonly store: Store, private readonly clock: Clock) {}
 
@@ -47,7 +50,7 @@ export class Background {
   }
 
   /** Begins a move that a client asked for, without waiting for the next step. */
-  move(): void { if (this.intervalMs !== 0) this.setPace(MOVING_MS) }
+  move(): void { if (this.intervalMs !== 0) this.setPace(QUICK_MS) }
 
   private setPace(intervalMs: number): void {
     if (intervalMs === this.intervalMs) return
@@ -61,7 +64,8 @@ export class Background {
     this.sinceStepMs += this.intervalMs
     store.moveStep()
     if (this.sinceStepMs >= BUSY_MS) this.otherSteps()
-    this.setPace(store.rebalance.isAlert ? MOVING_MS : this.restMs)
+    else if (this.isWalkBehind) this.walkStep(0)
+    this.setPace(store.rebalance.isAlert || this.isWalkBehind ? QUICK_MS : this.restMs)
   }
 
   private otherSteps(): void {
@@ -70,9 +74,14 @@ export class Background {
     const isQuiet = bytesRead === this.bytesRead
     this.bytesRead = bytesRead
     const isUnfinished = store.balanceStep()
-    // as much is walked in a second whatever the pace
-    for (let done = 0; store.crawler.isOn && done < this.sinceStepMs; done += BUSY_MS) store.sweepStep(BUSY_MS)
+    this.walkStep(this.sinceStepMs)
     this.sinceStepMs = 0
     this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
+  }
+
+  /** As much is walked in a second whatever the pace. */
+  private walkStep(milliseconds: number): void {
+    const { store } = this
+    this.isWalkBehind = store.crawler.isOn && store.sweepStep(milliseconds)
   }
 }

@@ -24,7 +24,7 @@
 //
 // Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages, EmptyChanges and MoveAsked, which
 // are atomic, Emptying, which is advice, and Moving to BusyStatus, which only the thread that moves pages writes. Of a page:
-// its class and, where it has another owner, that of pages. Of a store: its own, but cas, which is a sequence, and alarm. How
+// its class and, where it has another owner, that of pages. Of a store: its own, but cas, which is a sequence. How
 // pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned IsRunning on has it, and
 // its classes. What is read without its lock (statistics, the age of a class) may be a moment old, and decides nothing that
 // matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class
@@ -126,7 +126,7 @@ export const enum SequenceWord { Low, Crossings, End }
 
 /** The words kept once for a store, in its first arena. */
 export const enum StoreWord {
-  Lock, Alarm, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
+  Lock, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
   End = 16,
 }
 

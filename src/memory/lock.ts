@@ -17,23 +17,22 @@
 // false and every call returns at once.
 import { InvariantError } from '../errors.js'
 import { type Instructions } from './linear.js'
+import { type Lives } from './lives.js'
 
 const SPINS_MAX = 200
 /** How often one who sleeps looks whether the others are still alive. */
-const ALARM_MS = 500
-/** After so many looks the holder must have died without a word: nobody holds a lock for more than some milliseconds. */
-const LOOKS_MAX = 20
+const LOOK_MS = 500
 
 export class Locks {
   /**
    * @param words where the locks lie, all 0 at the start
-   * @param alarm a word that is set when a thread has died, perhaps with a lock in its hands; none: nobody dies
+   * @param lives of the threads that take them; none: nobody dies
    * @param instructions of the memory of which `words` are all; none: Atomics
    */
-  constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly alarm?: Int32Array,
+  constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly lives?: Lives,
     private readonly instructions?: Instructions) {}
 
-  /** @throws InvariantError if the alarm goes off meanwhile */
+  /** @throws InvariantError if a thread dies meanwhile, which may be the holder; one that is slow is waited for */
   take(word: number): void {
     if (this.shared && !this.takeFree(word)) this.wait(word)
   }
@@ -58,10 +57,10 @@ export class Locks {
     for (let spin = 0; spin < SPINS_MAX; spin++) {
       if (Atomics.load(this.words, word) === 0 && Atomics.compareExchange(this.words, word, 0, 1) === 0) return
     }
-    for (let looks = 0; Atomics.exchange(this.words, word, 2) !== 0;) {
-      if (Atomics.wait(this.words, word, 2, ALARM_MS) === 'timed-out') looks++
-      if (this.alarm !== undefined && Atomics.load(this.alarm, 0) !== 0) throw new InvariantError('another thread has died')
-      if (looks === LOOKS_MAX) throw new InvariantError('a lock is not given back')
+    const { lives } = this
+    while (Atomics.exchange(this.words, word, 2) !== 0) {
+      if (Atomics.wait(this.words, word, 2, LOOK_MS) === 'timed-out') lives?.look()
+      if (lives?.hasFailed === true) throw new InvariantError('another thread has died')
     }
   }
 }

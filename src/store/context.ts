@@ -1,6 +1,6 @@
 // What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
 // stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
-import { State, StoreWord } from '../memory/layout.js'
+import { StoreWord } from '../memory/layout.js'
 import { type Instructions } from '../memory/linear.js'
 import { Sequence } from '../memory/sequence.js'
 import { type Log } from '../log/log.js'
@@ -42,18 +42,15 @@ export class StoreContext {
     this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
   }
 
+  /** From 1 to GENERATIONS_MAX. To set it makes every item stored so far a flushed one and needs all stripes: see generations.ts. */
   get generation(): number { return this.words[this.at + StoreWord.Generation]! }
-
-  /** Makes every item stored so far a flushed one. Nobody may be in the middle of storing: see Stripes.takeAll. */
-  nextGeneration(): void {
-    this.words[this.at + StoreWord.Generation] = (this.generation + 1) & State.GenerationMask
-  }
+  set generation(generation: number) { this.words[this.at + StoreWord.Generation] = generation }
 
   /** The second at which a delayed flush_all falls due; 0 for none. */
   get flushAt(): number { return this.words[this.at + StoreWord.FlushAt]! }
   set flushAt(second: number) { this.words[this.at + StoreWord.FlushAt] = second }
 
-  /** The newest generation of which no item is left from the one after it on; see Store.flush. */
+  /** The generation since which no item of an older one is left; 0 while that is none. */
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
   set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
 

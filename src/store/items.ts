@@ -92,11 +92,12 @@ export class Items {
     if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.SegmentShift)
   }
 
+  /** What it means is said in generations.ts. */
   generation(item: ItemId): number {
     return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
   }
 
-  /** Makes a reserved item, which nobody else knows yet, a linked one. */
+  /** Makes a reserved item, which nobody else knows yet, a linked one. @param generation see generations.ts */
   link(item: ItemId, generation: number): void {
     const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)
     this.words[item + ItemWord.State] = (state - 1) | State.Linked | (generation << State.GenerationShift)
@@ -272,8 +273,14 @@ export class Items {
     this.memory.move((item + from) << 2, (chunk + from) << 2, byteCount - from * 4)
   }
 
-  /** Gives the copy of an item that nobody holds the item's state. Needs the locks of its stripe and its lists. */
-  takeState(copy: ItemId, item: ItemId): void { Atomics.store(this.words, copy + ItemWord.State, this.state(item)) }
+  /**
+   * Gives the copy of an item that nobody holds the item's state, but a generation of its own: see generations.ts. Needs the
+   * locks of its stripe and its lists.
+   */
+  takeState(copy: ItemId, item: ItemId, generation: number): void {
+    const state = this.state(item) & ~(State.GenerationMask << State.GenerationShift)
+    Atomics.store(this.words, copy + ItemWord.State, state | (generation << State.GenerationShift))
+  }
 
   /** The nominal size of an item, which is memcached's: what all its lists and its class count. */
   bytesOf(item: ItemId): number {

@@ -9,6 +9,7 @@
 import { BusyStatus, State } from '../memory/layout.js'
 import { Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
+import { type Generations } from './generations.js'
 import { NO_ITEM, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Moves } from './moves.js'
@@ -47,8 +48,8 @@ export class Mover {
   private cost = 0
 
   constructor(private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Space, private readonly moves: Moves,
-    private readonly context: StoreContext) {}
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Space,
+    private readonly generations: Generations, private readonly moves: Moves, private readonly context: StoreContext) {}
 
   /** Begins to empty a page of a class, for a class or a PageOwner; false if the class can spare none that will do. */
   begin(from: number, to: number): boolean {
@@ -185,8 +186,9 @@ export class Mover {
     this.cost += byteCount / BYTES_PER_COST
     this.table.replace(hash, item, copy)
     const listClass = this.space.classOf(item)
+    const generation = this.generations.numberFor(copy)
     slabs.lock(listClass)
-    items.takeState(copy, item)
+    items.takeState(copy, item, generation)
     this.lru.replace(listClass, item, copy)
     slabs.unlock(listClass)
     if (items.has(copy, State.Large)) {

@@ -30,7 +30,7 @@ export class Reporter {
 
   private getStatus(item: ItemId): GetStatus {
     if (item === NO_ITEM) return GetStatus.NotFound
-    if (this.items.generation(item) !== this.context.generation) return GetStatus.Flushed
+    if (this.space.isFlushed(item)) return GetStatus.Flushed
     return this.space.isExpired(item) ? GetStatus.Expired : GetStatus.Found
   }
 

@@ -8,6 +8,7 @@ import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
+import { type Generations } from './generations.js'
 import { type Lru } from './lru.js'
 import { type Moves } from './moves.js'
 import { Outcome } from './outcome.js'
@@ -24,7 +25,7 @@ export class Shard {
   private readonly reporter: Reporter
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, private readonly context: StoreContext, readonly moves: Moves) {
+    readonly space: Space, readonly generations: Generations, private readonly context: StoreContext, readonly moves: Moves) {
     this.reporter = new Reporter(items, space, context)
   }
 
@@ -492,7 +493,7 @@ export class Shard {
     const context = this.context
     if (context.watched !== 0) this.reporter.getLocked(request, item)
     if (item === NO_ITEM) return NO_ITEM
-    if (this.items.generation(item) !== context.generation) context.counters.add(Counter.GetFlushed)
+    if (this.space.isFlushed(item)) context.counters.add(Counter.GetFlushed)
     else if (this.space.isExpired(item)) context.counters.add(Counter.GetExpired)
     else return item
     this.space.unlinkLocked(request.hash, item)

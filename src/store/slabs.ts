@@ -11,13 +11,14 @@ import { NO_ITEM, type ItemId } from './items.js'
 
 export class Slabs {
   private readonly words: Int32Array
-  /** Word indexes of three tables with a word for each page: the class that owns it, its chunks in use, its bytes. */
+  /** Word indexes of four tables with a word for each page: the class that owns it, its chunks in use, its bytes, its turn. */
   private readonly pageTable: number
   private readonly pageUse: number
   private readonly pageSize: number
+  private readonly pageTurn: number
 
   /** The bytes a page needs in `pageTables`. */
-  static readonly PAGE_BYTES = 3 * 4
+  static readonly PAGE_BYTES = 4 * 4
 
   /**
    * @param classWords, shardWords word indexes of the regions laid out in layout.ts
@@ -30,6 +31,7 @@ export class Slabs {
     this.pageTable = pageTablesAt >> 2
     this.pageUse = this.pageTable + arena.pageEnd
     this.pageSize = this.pageUse + arena.pageEnd
+    this.pageTurn = this.pageSize + arena.pageEnd
   }
 
   /** Locks a class: its free chunks and its lists. */
@@ -64,11 +66,20 @@ export class Slabs {
     return this.bytesUsed > this.bytesMax && this.bytesMax < this.words[this.shardWords + ShardWord.BytesPeak]!
   }
 
+  get firstPage(): number { return this.arena.firstPage }
+
   /** Behind the last page that was ever used. */
   get pageEnd(): number { return this.arena.firstPage + this.words[this.shardWords + ShardWord.PagesCarved]! }
 
   /** The class that owns the page in which a chunk lies. */
   classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
+
+  pageAt(chunk: ItemId): number { return chunk >>> Size.PageShift }
+
+  /** What the generations of the items in a page are counted from, see generations.ts; by a chunk in it, or by its number. */
+  turnAt(chunk: ItemId): number { return this.words[this.pageTurn + (chunk >>> Size.PageShift)]! }
+  turnOf(page: number): number { return this.words[this.pageTurn + page]! }
+  setTurn(page: number, turn: number): void { Atomics.store(this.words, this.pageTurn + page, turn) }
 
   /** The class that owns a page; for a page of no class a PageOwner, which is not above 0. */
   classOfPage(page: number): number { return this.words[this.pageTable + page]! }

@@ -4,6 +4,7 @@ import { type Arena } from '../memory/arena.js'
 import { ClassWord, ListWord, Size, State } from '../memory/layout.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
+import { type Generations } from './generations.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Slabs } from './slabs.js'
@@ -42,7 +43,8 @@ export class Space {
   private evicted: ItemId = NO_ITEM
 
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly context: StoreContext) {}
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly generations: Generations,
+    private readonly context: StoreContext) {}
 
   /** Gives a reserved item back. */
   abandon(item: ItemId): void {
@@ -55,10 +57,11 @@ export class Space {
     return expiresAt !== 0 && expiresAt <= this.context.now
   }
 
+  /** Whether a flush has come since an item was stored. */
+  isFlushed(item: ItemId): boolean { return !this.generations.isCurrent(item) }
+
   /** Expired or flushed, though nobody has noticed yet. */
-  isDead(item: ItemId): boolean {
-    return this.items.generation(item) !== this.context.generation || this.isExpired(item)
-  }
+  isDead(item: ItemId): boolean { return this.isFlushed(item) || this.isExpired(item) }
 
   /**
    * As `isDead`, but what has just ended has a second left, as in memcached: so long whoever looks finds it, and counts it as
@@ -66,7 +69,7 @@ export class Space {
    */
   isLongDead(item: ItemId): boolean {
     const expiresAt = this.items.expiresAt(item)
-    return this.items.generation(item) !== this.context.generation || (expiresAt !== 0 && expiresAt < this.context.now)
+    return this.isFlushed(item) || (expiresAt !== 0 && expiresAt < this.context.now)
   }
 
   /** The class whose lists an item is in: that of its chunk, but the largest for one with pieces. */
@@ -83,7 +86,7 @@ export class Space {
   linkLocked(hash: number, old: ItemId, item: ItemId): void {
     const { context, items } = this
     const slabClass = this.classOf(item)
-    items.link(item, context.generation)
+    items.link(item, this.generations.numberFor(item))
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
     context.counters.add(Counter.TotalItems)

@@ -2,8 +2,9 @@
 // the background steps. It has never heard of a protocol.
 import { type Clock } from '../clock.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
-import { ClassWord, CrawlerWord, ShardWord, Size, State, StoreWord } from '../memory/layout.js'
+import { ClassWord, CrawlerWord, ShardWord, Size, StoreWord } from '../memory/layout.js'
 import { type LinearMemory } from '../memory/linear.js'
+import { Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
@@ -11,6 +12,7 @@ import { Automove, AutomoveSettings } from './automove.js'
 import { SlabClasses, type ClassSettings } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
+import { Generations, GENERATIONS_MAX } from './generations.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
@@ -68,8 +70,9 @@ const STRIPES = 1024
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 /** Store time has 31 bits. */
 const LAST_SECOND = 0x7fffffff
-/** A background walk over all memory takes about this many steps. */
+/** A background walk over all memory takes about this many steps, each of so many milliseconds. */
 const SWEEP_STEPS = 600
+const SWEEP_MS = 100
 /**
  * A walk begins so many seconds after the one before it began; the smaller number is for one that found more than one in
  * SWEEP_FOUND_SHARE items dead. memcached's crawler waits as long.
@@ -80,10 +83,12 @@ const SWEEP_FOUND_SHARE = 100
 const SWEEP_CHUNKS_MIN = 2000
 /** What the regions of a shard may lose by beginning on cache lines. */
 const REGION_SLACK = 8 * 64
-/** The bound of one background step: well below a millisecond. */
+/** What a walk of the background looks at in 100 ms at most. */
 const SWEEP_CHUNKS_MAX = 20_000
-/** The bound of one step of a crawl that was asked for: they follow each other quickly. */
-const CRAWL_CHUNKS_MAX = 4000
+/** The bound of one step of any walk: less than 500 µs, whether the chunks have to be fetched from memory or are dead. */
+export const WALK_CHUNKS_MAX = 4000
+/** A flush drops at once what was in no more chunks than these, in less than 500 µs. */
+const FLUSH_CHUNKS_MAX = 1000
 const BALANCE_MOVES_MAX = 1000
 /** How many of its moves are made with a class locked, before others get their turn. */
 const BALANCE_MOVES = 50
@@ -108,7 +113,11 @@ export class Store {
   /** The walk in the background, and the one that `lru_crawler crawl` asks for. */
   private readonly sweep: Sweep
   private readonly crawl: Sweep
+  /** What drops the items of a small cache when it is flushed. */
+  private readonly clearing: Sweep
   private isSweeping = false
+  /** How many chunks the walk in the background is behind its pace. */
+  private sweepOwed = 0
   /** When the walk under way, or the last one, began, and when the next is due; in store time. */
   private sweepBegunAt = 0
   private sweepDueAt = 0
@@ -124,7 +133,7 @@ export class Store {
   readonly epoch: number
   private readonly locks: Locks
   private readonly lock: number
-  private readonly alarm: Int32Array
+  private readonly lives: Lives
   private readonly memories: readonly LinearMemory[]
 
   /**
@@ -144,8 +153,9 @@ export class Store {
     const stripeCount = options.stripes ?? STRIPES
     const stripesAt = first.cut(stripeCount * 4) >> 2
     const stateAt = first.cut(StoreWord.End * 4) >> 2
-    this.alarm = first.words.subarray(stateAt + StoreWord.Alarm, stateAt + StoreWord.Alarm + 1)
-    this.locks = new Locks(first.words, options.shared, this.alarm, first.instructions)
+    const livesBytes = Lives.bytesFor(options.threads)
+    this.lives = new Lives(new Int32Array(first.buffer, first.cut(livesBytes), livesBytes >> 2))
+    this.locks = new Locks(first.words, options.shared, this.lives, first.instructions)
     this.lock = stateAt + StoreWord.Lock
     this.crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
     const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
@@ -155,15 +165,17 @@ export class Store {
     this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     const { bucketCount } = planArenas(options, this.classes)
-    this.shards = arenas.map(arena => makeShard(arena, bucketCount, options, this.classes, this.context, this.tuning, this.alarm))
+    this.shards = arenas.map(arena => makeShard(arena, bucketCount, options, this.classes, this.context, this.tuning, this.lives))
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
       this.context)
     this.first = this.shards[0]!
     this.maintainers = this.shards.map(({ items, slabs, lru, space }) => new Maintainer(items, slabs, lru, space, this.context))
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
+    this.clearing = new Sweep(this.shards, this.context)
     if (attached !== undefined) return
     hash.randomize()
+    this.context.generation = this.context.sweptGeneration = this.context.sweepGeneration = 1
     this.tuning.begin(options)
     this.crawler.set(options)
     this.automove.mode = options.slabAutomove
@@ -187,7 +199,13 @@ export class Store {
   }
 
   /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
-  fail(): void { Atomics.store(this.alarm, 0, 1) }
+  fail(): void { this.lives.fail() }
+
+  /** From here on this thread may be waited for, until it leaves; if it ends before, whoever waits gets an InvariantError. */
+  enter(): void { this.lives.enter(this.thread) }
+
+  /** This thread may end. */
+  leave(): void { this.lives.leave(this.thread) }
 
   /** The memory limit in bytes; see `setMemoryLimit`. */
   get maxbytes(): number { return this.context.maxbytes }
@@ -227,8 +245,10 @@ export class Store {
   private flushDue(): void {
     this.locks.take(this.lock)
     // another thread may have been quicker
-    if (this.context.flushAt !== 0 && this.context.now >= this.context.flushAt) this.flushLocked()
+    const isDue = this.context.flushAt !== 0 && this.context.now >= this.context.flushAt
+    if (isDue) this.flushLocked()
     this.locks.release(this.lock)
+    if (isDue) this.clearIfSmall()
   }
 
   /** An exptime of a protocol, of 32 bits with or without sign, in store time: 0 never, negative at once, large a date. */
@@ -249,23 +269,35 @@ export class Store {
     if (exptime <= 0) this.flushLocked()
     else if (at > context.now) context.flushAt = at
     this.locks.release(this.lock)
+    if (exptime <= 0) this.clearIfSmall()
   }
 
   /** The items of an older generation are dead; they are dropped when they are met. */
   private flushLocked(): void {
     const { context } = this
     context.flushAt = 0
-    // a generation number comes again after 32 flushes: by then the walk must have been everywhere
-    if (((context.generation + 1) & State.GenerationMask) === context.sweptGeneration) {
-      if (this.isEmpty) this.restartSweepLocked()
-      else this.sweepAllLocked()
-    }
     context.stripes.takeAll()
-    context.nextGeneration()
+    if (context.generation < GENERATIONS_MAX) context.generation++
+    else this.restartGenerations()
     context.stripes.releaseAll()
-    // as memcached, which drops what is recent at once, so that a small cache shows its emptiness
-    if (this.itemCount > 0 && this.carvedCount <= SWEEP_CHUNKS_MAX) this.sweepAllLocked()
-    else if (this.isEmpty) this.restartSweepLocked()
+  }
+
+  /** Needs all stripes. */
+  private restartGenerations(): void {
+    for (const { generations } of this.shards) generations.restart()
+    this.context.generation = 1
+    this.context.sweptGeneration = this.context.sweepGeneration = 0
+  }
+
+  /** As memcached, which drops what is recent at once, so that a small cache shows its emptiness. The rest is the background's. */
+  private clearIfSmall(): void {
+    const { clearing, context: { generation } } = this
+    if (!this.isEmpty) {
+      if (this.carvedCount > FLUSH_CHUNKS_MAX) return
+      clearing.begin(ClassSet.all, 0, false)
+      if (!clearing.step(WALK_CHUNKS_MAX)) return
+    }
+    this.noteSwept(generation)
   }
 
   // Memory
@@ -348,19 +380,28 @@ export class Store {
   }
 
   /**
-   * Reclaims dead items wherever they are, looking at a bounded number of chunks: at all of them in about SWEEP_STEPS calls;
-   * then it rests until the next walk is due.
-   * @param milliseconds since the last step, for the pace that `lru_crawler sleep` sets
+   * Reclaims dead items wherever they are, in a step of at most WALK_CHUNKS_MAX chunks: all of them in SWEEP_STEPS times
+   * SWEEP_MS or longer; then it rests until the next walk is due.
+   * @param milliseconds since the last step
+   * @returns whether it is behind that pace, so that the next step should follow soon
    */
-  sweepStep(milliseconds: number): void {
+  sweepStep(milliseconds: number): boolean {
     this.refreshTime()
-    const { context, crawler, sweep } = this
     if (!this.isSweeping) this.beginSweepIfDue()
-    if (!this.isSweeping || this.isEmptySince(context.generation)) return
-    const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
-    const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX, crawler.itemsIn(milliseconds))
-    this.isSweeping = !sweep.step(chunks)
+    if (!this.isSweeping || this.isEmptySince(this.context.generation)) return false
+    this.sweepOwed += this.sweepShare(milliseconds)
+    const chunks = Math.min(this.sweepOwed, WALK_CHUNKS_MAX)
+    this.sweepOwed -= chunks
+    this.isSweeping = !this.sweep.step(chunks)
     if (!this.isSweeping) this.endSweep()
+    return this.isSweeping && this.sweepOwed > 0
+  }
+
+  /** How many chunks are to be looked at in so many milliseconds, also by what `lru_crawler sleep` sets. */
+  private sweepShare(milliseconds: number): number {
+    const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
+    const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX) * milliseconds / SWEEP_MS
+    return Math.min(Math.ceil(chunks), this.crawler.itemsIn(milliseconds))
   }
 
   /**
@@ -373,6 +414,7 @@ export class Store {
     if (!isCrawl && context.sweptGeneration === context.generation) return
     if (isCrawl) this.beginCrawl()
     this.isSweeping = true
+    this.sweepOwed = 0
     this.sweep.begin(ClassSet.all, isCrawl ? this.crawler.tocrawl : 0, isCrawl)
     this.locks.take(this.lock)
     context.sweepGeneration = context.generation
@@ -399,7 +441,7 @@ export class Store {
     this.refreshTime()
     const { crawl, crawler } = this
     if (!this.isCrawling) crawl.begin(crawler.classes, crawler.tocrawl, true)
-    this.isCrawling = !crawl.step(Math.min(CRAWL_CHUNKS_MAX, crawler.itemsIn(milliseconds)))
+    this.isCrawling = !crawl.step(Math.min(WALK_CHUNKS_MAX, crawler.itemsIn(milliseconds)))
     if (!this.isCrawling) crawler.end()
     return !this.isCrawling
   }
@@ -408,30 +450,15 @@ export class Store {
   private isEmptySince(generation: number): boolean {
     if (!this.isEmpty) return false
     this.isSweeping = false
-    this.locks.take(this.lock)
-    if (generation === this.context.generation) this.restartSweepLocked()
-    this.locks.release(this.lock)
+    this.noteSwept(generation)
     return true
   }
 
-  /** Reclaims every dead item now. Takes as long as there is memory in use. */
-  sweepAll(): void {
+  /** There is nothing of an older generation, if that is still the current one: then the walk under way has nothing to find. */
+  private noteSwept(generation: number): void {
     this.locks.take(this.lock)
-    this.sweepAllLocked()
+    if (generation === this.context.generation) this.context.sweptGeneration = this.context.sweepGeneration = generation
     this.locks.release(this.lock)
-  }
-
-  private sweepAllLocked(): void {
-    const sweep = new Sweep(this.shards, this.context)
-    sweep.begin(ClassSet.all, 0, false)
-    while (!sweep.step(SWEEP_CHUNKS_MAX));
-    this.restartSweepLocked()
-  }
-
-  /** There is nothing of an older generation: the walk that is under way has nothing to find. */
-  private restartSweepLocked(): void {
-    this.context.sweptGeneration = this.context.generation
-    this.context.sweepGeneration = this.context.generation
   }
 
   /** Unlike the items, which move between lists that are counted one after the other, chunks in use are not overlooked. */
@@ -474,7 +501,7 @@ interface ArenaPlan { readonly count: number; readonly pages: number; readonly s
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
-  const storeBytes = Counters.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
+  const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
     sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
   const largestTable = Table.bucketCountFor(ARENA_PAGES_MAX)
   const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(largestTable)) / Size.Page) - 1
@@ -496,21 +523,22 @@ function shardBytes(bucketCount: number): number {
 }
 
 function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, classes: SlabClasses, context: StoreContext,
-  tuning: LruTuning, alarm: Int32Array): Shard {
+  tuning: LruTuning, lives: Lives): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const tableAt = arena.cut(bucketCount * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, alarm, arena.instructions))
+  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, lives, arena.instructions))
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
-  const space = new Space(arena, items, table, slabs, lru, context)
-  return new Shard(arena, items, table, slabs, lru, space, context, new Moves(arena.words, shardWords))
+  const generations = new Generations(items, slabs, context)
+  const space = new Space(arena, items, table, slabs, lru, generations, context)
+  return new Shard(arena, items, table, slabs, lru, space, generations, context, new Moves(arena.words, shardWords))
 }
 
 /** What moves the pages of a shard. */
-function movingParts({ items, table, slabs, lru, space, moves }: Shard, context: StoreContext, settings: AutomoveSettings): ArenaParts {
-  const mover = new Mover(items, table, slabs, lru, space, moves, context)
+function movingParts({ items, table, slabs, lru, space, generations, moves }: Shard, context: StoreContext, settings: AutomoveSettings): ArenaParts {
+  const mover = new Mover(items, table, slabs, lru, space, generations, moves, context)
   return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
 }

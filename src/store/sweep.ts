@@ -1,7 +1,7 @@
 // The walk that reclaims what is dead and nobody asks for: expired items, and after a flush_all those of older
 // generations. It goes through the pages of one class after the other, chunk by chunk, in bounded steps, and remembers
 // where it stopped: also between two walks of which the first was to look at so many items of a class only.
-import { Size, State } from '../memory/layout.js'
+import { ClassWord, Size, State } from '../memory/layout.js'
 import { ClassCounter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { ClassSet } from './crawler.js'
@@ -35,7 +35,7 @@ export class Sweep {
     for (const part of this.parts) part.begin(classes, Math.ceil(tocrawl / this.parts.length), isCrawl)
   }
 
-  /** Looks at up to `chunksMax` chunks, fewer where there is much to reclaim. True when the walk has come to its end. */
+  /** Looks at up to `chunksMax` chunks and pages, fewer where there is much to reclaim. True when the walk has come to its end. */
   step(chunksMax: number): boolean {
     if (this.parts[this.at]!.step(chunksMax)) this.at++
     return this.at === this.parts.length
@@ -101,6 +101,7 @@ class ShardSweep {
 
   /** The header of a large item, which counts as one of the largest class, may be in a page of any. */
   private isWalked(slabClass: number): boolean {
+    if (this.shard.slabs.get(slabClass, ClassWord.PageCount) === 0) return false
     return this.classes.has(slabClass) || this.classes.has(this.shard.slabs.classes.largest)
   }
 
@@ -109,6 +110,7 @@ class ShardSweep {
     const { arena, slabs } = this.shard
     const { slabClass } = this
     for (; this.page < slabs.pageEnd; this.page++, this.index = 0) {
+      if (this.left-- <= 0) return false
       if (slabs.classOfPage(this.page) !== slabClass) continue
       const count = slabs.carvedChunks(this.page)
       while (this.index < count) {

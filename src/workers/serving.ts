@@ -65,6 +65,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
   const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
   const clock = debugClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
+  attached.enter()
   process.on('uncaughtExceptionMonitor', () => {
     // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
     attached.fail()
@@ -109,6 +110,7 @@ async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Par
       return { mustStay: thread.drop() }
     case 'close':
       await thread.close()
+      thread.store.leave()
       return {}
   }
 }

@@ -59,7 +59,7 @@ function simulate(t: Test, world: World, seed: number): void {
     if (step % Math.ceil(steps / 20) === 0) subject.verify(pins.length)
   }
   for (const { end } of pins) end()
-  subject.store.sweepAll()
+  subject.reclaimDead()
   subject.verify()
   t.ok(subject.store.itemCount <= model.size, `${subject.store.itemCount} items at most as many as in the model`)
   const evicted = subject.store.counters.sumClasses(ClassCounter.Evicted)

@@ -10,6 +10,7 @@ import { Outcome } from '../../src/store/outcome.js'
 import { Mode } from '../../src/store/request.js'
 import { type StoreOptions } from '../../src/store/store.js'
 import { type MemberData } from './crowd.js'
+import { Tally, type FlusherData } from './flusher.js'
 import { type ReaderData } from './reader.js'
 
 const MIB = 1024 * 1024
@@ -98,6 +99,30 @@ t.test('flushes, sweeps and stores cross each other, and nothing flushed comes b
   const { subject } = await crowd(t, { stripes: 2 }, { keys: 60, sizes: [500], flushes: 300 })
   subject.store.flush(0)
   t.same(Array.from({ length: 60 }, (_, key) => subject.get(`key-${key}`)).filter(found => found !== undefined), [])
+  subject.verify()
+})
+
+t.test('what is stored before a flush is dead after it and what is stored after it alive, wherever pages move', async t => {
+  // more than a flush clears at once, in several pages of three classes
+  const subject = new StoreUnderTest({ maxbytes: 32 * MIB, shared: true, threads: THREADS + 1, stripes: 4 })
+  for (let i = 0; i < 6000; i++) subject.put(Mode.Set, `old-${i}`, bytesOf(i, [10, 200, 1500][i % 3]!))
+  const gate = new Int32Array(new SharedArrayBuffer(4))
+  const words = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(count * 4))
+  const tally = words(Tally.Count)
+  const common = {
+    shared: subject.store.share(), gate, threads: THREADS, operations: OPERATIONS, words: tally,
+    stored: words(THREADS * 30), flushed: words(THREADS * 30),
+  }
+  const flushers = Array.from({ length: THREADS }, (_, index): FlusherData => ({ ...common, thread: index + 1 }))
+  const prng = new Prng(SEED)
+  const { largest } = subject.store.classes
+  await runThreads(new URL('flusher.js', import.meta.url), flushers, () => {
+    subject.store.rebalance.reassign(prng.below(largest + 2) - 1, prng.below(largest + 1))
+    subject.movePages(5)
+  })
+  t.equal(tally[Tally.Undead], 0, 'nothing that was flushed was found')
+  t.equal(tally[Tally.Lost], 0, 'nothing that was not flushed was lost')
+  t.ok(tally[Tally.Found]! > 0 && tally[Tally.Begun]! > 30, `${tally[Tally.Found]} found, ${tally[Tally.Begun]} flushes`)
   subject.verify()
 })
 

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ClassCounter } from '../../src/stats/counters.js'
+import { GENERATIONS_MAX } from '../../src/store/generations.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
@@ -76,8 +77,48 @@ t.test('however many flushes come, nothing old comes back', async t => {
   }
   t.equal(subject.get('new198'), undefined)
   t.ok(subject.get('new199'))
-  subject.store.sweepAll()
+  subject.reclaimDead()
   t.equal(subject.store.itemCount, 1)
+  subject.verify()
+})
+
+t.test('a flush of a large cache walks over nothing, however many have come before', async t => {
+  const subject = new StoreUnderTest()
+  const COUNT = 30_000
+  for (let i = 0; i < COUNT; i++) subject.put(Mode.Set, `k${i}`, VALUE)
+  for (let flush = 0; flush < 100; flush++) {
+    subject.put(Mode.Set, `new${flush}`, VALUE)
+    subject.store.flush(0)
+  }
+  t.equal(subject.store.itemCount, COUNT + 100, 'what is dead is left to the background')
+  subject.verify()
+  for (let step = 0; subject.store.itemCount > 0 && step < 10_000; step++) subject.store.sweepStep(100)
+  t.equal(subject.store.itemCount, 0)
+  subject.verify()
+})
+
+t.test('there is no last flush: with nobody reclaiming what is dead, what is stored lives until the next, and not longer', async t => {
+  const subject = new StoreUnderTest()
+  const values = [VALUE, bytesOf(2, 500), bytesOf(3, 3000)]
+  // so much that an item of each generation lies beside those of many others, in several pages of each class
+  for (let i = 0; i < 9000; i++) subject.put(Mode.Set, `k${i}`, values[i % 3]!)
+  const wrong: string[] = []
+  const FLUSHES = GENERATIONS_MAX * 2 + 100
+  const KEPT = 70
+  for (let flush = 0; flush < FLUSHES; flush++) {
+    const key = `n${flush % KEPT}`
+    subject.put(Mode.Set, key, values[flush % 3]!)
+    if (subject.get(key) === undefined) wrong.push(`${key} did not live until flush ${flush}`)
+    subject.store.flush(0)
+    // one that was stored some flushes ago, never the same number of them
+    const other = `n${flush * 31 % KEPT}`
+    if (subject.get(other) !== undefined) wrong.push(`${other} came back after flush ${flush}`)
+    if (wrong.length > 5) break
+    if (flush % 20_000 === 0) subject.verify()
+  }
+  t.same(wrong, [])
+  for (let i = 0; i < 9000; i++) if (subject.get(`k${i}`) !== undefined) wrong.push(`k${i}`)
+  t.same(wrong, [], 'nothing of the beginning has come back')
   subject.verify()
 })
 

@@ -102,6 +102,7 @@ t.test('several arenas are one store', async t => {
   for (const shard of subject.store.shards) t.ok(shard.itemCount > 500, `${shard.itemCount} items in one arena`)
   t.equal(subject.store.itemCount, 3000)
   subject.store.flush(0)
+  subject.reclaimDead()
   t.equal(subject.store.itemCount, 0)
 })
 

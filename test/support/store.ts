@@ -3,9 +3,11 @@
 import { defaultOptions } from '../../src/options.js'
 import { Memory } from '../../src/memory/bytes.js'
 import { Extra, type Mode, Request } from '../../src/store/request.js'
+import { ClassSet } from '../../src/store/crawler.js'
 import { NO_ITEM, type ItemId, type Items } from '../../src/store/items.js'
 import { Outcome } from '../../src/store/outcome.js'
-import { Store, type SharedStore, type StoreOptions } from '../../src/store/store.js'
+import { Store, WALK_CHUNKS_MAX, type SharedStore, type StoreOptions } from '../../src/store/store.js'
+import { Sweep } from '../../src/store/sweep.js'
 import { ManualClock } from './clock.js'
 
 export class StoreUnderTest {
@@ -22,6 +24,14 @@ export class StoreUnderTest {
   static attach(shared: SharedStore, thread: number): StoreUnderTest {
     const clock = new ManualClock()
     return new StoreUnderTest(Store.attach(shared, thread, clock), clock)
+  }
+
+  /** Drops every dead item, as the walk of the background does by and by. */
+  reclaimDead(): void {
+    const { context, shards } = this.store
+    const sweep = new Sweep(shards, context)
+    sweep.begin(ClassSet.all, 0, false)
+    while (!sweep.step(WALK_CHUNKS_MAX));
   }
 
   /** The item of a key, which must be there. */
