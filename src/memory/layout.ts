@@ -12,6 +12,8 @@
 //   state    bit 0-8   9-16      17-21       22-23    24      25       26      27        28     29         30     31
 //            refs      keyBytes  generation  segment  linked  fetched  active  hasFlags  large  binaryKey  stale  won
 //
+//   What the generation means says the turn of the page, see generations.ts.
+//
 //   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk, followed, at
 //   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
 //            owner (word 0) and state (PIECE), and then value bytes.
@@ -24,7 +26,7 @@
 //
 // Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages, EmptyChanges and MoveAsked, which
 // are atomic, Emptying, which is advice, and Moving to BusyStatus, which only the thread that moves pages writes. Of a page:
-// its class and, where it has another owner, that of pages. Of a store: its own, but cas, which is a sequence. How
+// its class and, where it has another owner, that of pages; its turn the class to be written. Of a store: its own, but cas, which is a sequence. How
 // pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned IsRunning on has it, and
 // its classes. What is read without its lock (statistics, the age of a class) may be a moment old, and decides nothing that
 // matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class

@@ -437,3 +437,24 @@ t.test('whatever is done while pages move, every value that is there is the last
   t.ok(subject.counted(Counter.SlabsMoved) > 5, `${subject.counted(Counter.SlabsMoved)} pages moved`)
   subject.settle()
 })
+
+t.test('what is stored after the last flush stays, and what is older is gone, wherever pages move between flushes', async t => {
+  const subject = subjectWith()
+  const prng = new Prng(12)
+  for (let round = 0; round < 60; round++) {
+    const count = 200 + prng.below(3000)
+    subject.store.flush(0)
+    subject.fill(0, count, `round-${round}-`)
+    for (let moves = 0; moves < 3; moves++) {
+      // to the pool, from where the next items take it
+      subject.reassign(SMALL, 0)
+      t.ok(subject.movePages(STEPS_MAX))
+    }
+    t.equal(subject.kept(0, count, `round-${round}-`).length, count, `all of round ${round}`)
+    t.same(subject.kept(0, 3200, `round-${round - 1 - prng.below(20)}-`), [], 'none of an earlier one')
+    if (round % 4 === 0) subject.reclaimDead()
+    subject.verify()
+  }
+  t.equal(subject.evicted, 0)
+  t.ok(subject.counted(Counter.Rescues) > 1000, `${subject.counted(Counter.Rescues)} items were moved`)
+})
