@@ -12,6 +12,7 @@ import { Answer } from '../../src/net/frame.js'
 import { toBuffer } from '../support/bytes.js'
 import { frame, startUdpServer } from '../support/datagram.js'
 import { header, packet } from '../support/packet.js'
+import { until } from '../support/patience.js'
 import { Prng } from '../support/prng.js'
 
 const TOO_LONG = 'SERVER_ERROR out of memory writing get response\r\n'
@@ -202,6 +203,24 @@ t.test('there is a bound to how many answers a datagram has', async t => {
   answer.replace(toBuffer(TOO_LONG))
   const datagrams = answer.finish()
   t.same([datagrams.length, datagrams[1499], datagrams[1500]], [1501, frame('MN\r\n', { id: 3 }), frame(TOO_LONG, { id: 3 })])
+})
+
+t.test('what comes in one turn is answered up to a bound, and the rest is dropped', async t => {
+  const { client, server, open } = await startUdpServer(t)
+  const value = 'v'.repeat(60_000)
+  await client.says(`set k 0 0 ${value.length}\r\n${value}\r\n`, 'STORED\r\n')
+  const hits = (): number => Number(new Map(server.host.report('')).get('get_hits'))
+  // the kernel has them all before the server, which is in this process, has its turn
+  const sent = Array.from({ length: 20 }, (_, index) => client.sendDatagram(frame('get k\r\n', { id: index })))
+  await Promise.all(sent)
+  await until('they are served', () => hits() > 0)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  // 60 KB each, and the last of them is begun below 256 KiB
+  t.equal(hits(), 5)
+  // the first one may have been sent more than there is room for
+  const other = await open()
+  await other.says('get k\r\n', `VALUE k 0 60000\r\n${value}\r\nEND\r\n`)
+  t.equal(hits(), 6, 'the next turn has a bound of its own')
 })
 
 // Floods

@@ -18,3 +18,20 @@ t.test('a key in base64 that is too long is not decoded', async t => {
   t.equal((await session.answer()).toString(), 'CLIENT_ERROR bad command line format\r\n')
   t.ok(behind.subarray(100).every(byte => byte === 7), 'nothing but the answer was written')
 })
+
+t.test('an item is due for renewal when less of its life is left than R says', async t => {
+  const { connect, clock } = await startSessions(t)
+  const session = await connect()
+  const says = async (request: string): Promise<string> => {
+    await session.send(Buffer.from(`${request}\r\n`))
+    return (await session.answer()).toString()
+  }
+  await says('set k 0 30 1\r\nv')
+  t.equal(await says('mg k R30 t'), 'HD t30\r\n', 'as much is left')
+  clock.advance(1)
+  t.equal(await says('mg k R29 t'), 'HD t29\r\n')
+  t.equal(await says('mg k R30 t'), 'HD t29 W\r\n', 'a second less')
+  t.equal(await says('mg k R30 t'), 'HD t29 Z\r\n', 'and one client renews it')
+  await says('set forever 0 0 1\r\nv')
+  t.equal(await says('mg forever R30 t'), 'HD t-1\r\n', 'what has no end is never due')
+})
