@@ -28,7 +28,7 @@ const TOP = ['server', 'thread', 'background', 'protocols', 'serve', 'cli', 'ind
 
 t.test('every file imports only from the parts below it', async t => {
   const wrong: string[] = []
-  for (const file of readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))) {
+  for (const file of sourceFiles()) {
     const from = partOf(file)
     if (TOP.includes(from)) continue
     for (const to of importsOf(file)) {
@@ -38,6 +38,16 @@ t.test('every file imports only from the parts below it', async t => {
   }
   t.same(wrong, [])
 })
+
+t.test('clock.ts alone reads the time of day and the monotonic clock', async t => {
+  const readers = sourceFiles().filter(file => /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/.test(codeOf(file)))
+  t.same(readers, ['clock.ts'])
+})
+
+function sourceFiles(): string[] { return readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')) }
+
+/** Without its comments, which have lines of their own. */
+function codeOf(file: string): string { return readFileSync(join(SRC, file), 'utf8').replace(/^ *(\/\*\*|\*|\/\/).*$/gm, '') }
 
 /** The part a source file belongs to: its folder, but each file of stats and of the top is one of its own. */
 function partOf(file: string): string {
