@@ -30,17 +30,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
-  const { whyNotStart } = await import('./limits.js')
-  const obstacle = whyNotStart(line.options.threads)
-  if (obstacle !== undefined) {
-    complain(obstacle)
-    return EX_OSERR
-  }
   holdSignals()
   const { lasting, prepare } = await import('./prepare.js')
   let preparations: Preparations | undefined
   try {
-    preparations = await prepare(line.options, complain)
+    const { withAllowedThreads } = await import('./limits.js')
+    preparations = await prepare(withAllowedThreads(line.options, complain), complain)
     const { serve } = await import('./serve.js')
     await serve(preparations, lasting(line.portFile), complain)
     return EX_OK

@@ -1,5 +1,6 @@
 // What the system allows this process. A leaf: anyone may import it.
 import { readFileSync } from 'node:fs'
+import { MemslabError } from './errors.js'
 import { type Options } from './options.js'
 
 /** What a thread needs besides connections: its event loop, its listeners. */
@@ -9,12 +10,20 @@ const FILES_OF_PROCESS = 32
 /** What a thread that starts may have open at once: it reads its modules side by side. */
 const FILES_PER_START = 56
 
-/** What keeps so many threads from starting, in one line; undefined if nothing does. */
-export function whyNotStart(threads: number): string | undefined {
-  const needed = filesToStart(threads)
+/**
+ * With no more threads than can start.
+ * @throws MemslabError whose message is one clear line if not even one can
+ */
+export function withAllowedThreads(options: Options, complain: (line: string) => void): Options {
   const allowed = filesAllowed()
-  return allowed >= needed ? undefined
-    : `failed to start: ${threads === 1 ? '1 thread needs' : `${threads} threads need`} up to ${needed} open files, and ulimit -n allows ${allowed}`
+  let { threads } = options
+  while (threads > 1 && filesToStart(threads) > allowed) threads--
+  if (filesToStart(threads) > allowed) {
+    throw new MemslabError('EMFILE', `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${allowed}`)
+  }
+  if (threads === options.threads) return options
+  complain(`WARNING: -t ${options.threads} is lowered to ${threads}, as this process may not open more files (ulimit -n)`)
+  return { ...options, threads }
 }
 
 /** How many files they may have open while they all start; the main thread is one more. */

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { helpText } from '../src/options.js'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../src/version.js'
+import { spawnServer } from './clients/server.js'
 import { Client } from './support/client.js'
 import { folder, run, start } from './support/command.js'
 import { work } from './support/kin.js'
@@ -231,12 +232,26 @@ t.test('-b is how many wait, over TCP and at a Unix socket, with any number of t
   }
 })
 
-t.test('threads that could not open their files are refused in a line', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
-  const child = spawn('sh', ['-c', `ulimit -n 80; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '4'], { stdio: ['ignore', 'ignore', 'pipe'] })
+t.test('as many threads start as can open their files', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+  for (const [openFiles, threads] of [[64, 1], [167, 1], [168, 2], [279, 3]] as const) {
+    const server = await spawnServer(t, [], { openFiles })
+    const clients = await Promise.all(Array.from({ length: 2 * threads }, () => server.client()))
+    for (const client of clients) await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+    const [client] = clients
+    await client!.says('stats\r\n', new RegExp(`[^]*STAT threads ${threads}\r\n[^]*END\r\n`))
+    for (const { stream } of clients) stream.destroy()
+    await server.stop()
+    const warning = `WARNING: -t 4 is lowered to ${threads}, as this process may not open more files (ulimit -n)\n`
+    t.ok(server.log.startsWith(warning), server.log)
+  }
+})
+
+t.test('where not even one thread could open its files a line says so', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+  const child = spawn('sh', ['-c', `ulimit -n 40; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '4'], { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { complaint += text })
   const [code] = await once(child, 'close')
-  t.equal(complaint, 'failed to start: 4 threads need up to 280 open files, and ulimit -n allows 80\n')
+  t.equal(complaint, 'failed to start: 1 thread needs up to 56 open files, and ulimit -n allows 40\n')
   t.equal(code, 71)
 })
 
