@@ -11,8 +11,10 @@ import type { LockResult } from './locks.js'
 import { LookAside } from './lookaside.js'
 import { measureFootprints, measureHeld, measureStarts, type FootprintSide, type HeldSide, type StartSide } from './memory.js'
 import { median } from './numbers.js'
-import { connectionsMax, memslab, RunningServer, type ServerCommand } from './servers.js'
-import type { FootprintWorkload, HeldWorkload, HitsWorkload, SpeedWorkload, StartWorkload, Workload } from './workloads.js'
+import { connectionsMax, memslab, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
+import type { FootprintWorkload, HeldWorkload, HitsWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
+  Workload } from './workloads.js'
+import { measureWaits, type WaitsSide } from './waits.js'
 
 export interface Plan {
   readonly servers: readonly ServerCommand[]   // the first is the one in question, the second what it is compared with
@@ -73,8 +75,14 @@ export interface LocksResult {
   readonly layers: readonly LockResult[]
 }
 
+export interface WaitsResult {
+  readonly kind: 'waits'
+  readonly workload: WaitsWorkload
+  readonly sides: readonly WaitsSide[]
+}
+
 export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | StartResult | HitsResult | GarbageResults |
-  LayerResults | LocksResult
+  WaitsResult | LayerResults | LocksResult
 
 const SETTLE_MS = 100           // for what a server still does in the background after it was filled
 const GETS_PER_KEY = 4          // half of them to fill the cache, half to count
@@ -88,10 +96,11 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
   const { servers, quick } = plan
   switch (workload.kind) {
     case 'speed': return measureSpeed(workload, plan, load)
-    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, workload.megabytes, server => measureHeld(workload, server)) }
+    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, { megabytes: workload.megabytes }, server => measureHeld(workload, server)) }
     case 'footprint': return { kind: 'footprint', workload, sides: await measureFootprints(workload, servers) }
     case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
     case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
+    case 'waits': return { kind: 'waits', workload, sides: await measureAllWaits(workload, plan) }
     case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
     case 'layers': return { kind: 'layers', layers: await measureAllLayers(plan) }
     case 'locks': return { kind: 'locks', layers: await measureAllLocks(plan) }
@@ -103,6 +112,7 @@ function lessen(workload: Workload): Workload {
   switch (workload.kind) {
     case 'speed': return workload.command === 'churn' ? lessened(workload) : workload
     case 'held': case 'footprint': case 'hits': return lessened(workload)
+    case 'waits': return { ...lessened(workload), items: workload.items / QUICK_DIVISOR }
     default: return workload
   }
 }
@@ -168,7 +178,7 @@ async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResu
   const keysOf = (bytes: number): number => Math.floor(megabytes * 2 ** 20 * timesMemory / bytes)
   const keys = keysOf(valueBytes)
   const gets = plan.quick ? keys : keys * GETS_PER_KEY
-  return oneByOne(plan, megabytes, async server => {
+  return oneByOne(plan, { megabytes }, async server => {
     if (firstBytes !== undefined) {
       await new LookAside(keysOf(firstBytes), zipfExponent, firstBytes, 0, 'f').run(server.port, keysOf(firstBytes))
       await sleep(SETTLE_MS)
@@ -176,6 +186,11 @@ async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResu
     const client = new LookAside(keys, zipfExponent, valueBytes, onceShare)
     return { server: server.name, gets, hitRatio: await client.run(server.port, gets) }
   })
+}
+
+async function measureAllWaits(workload: WaitsWorkload, plan: Plan): Promise<readonly WaitsSide[]> {
+  const { megabytes, threads } = workload
+  return oneByOne(plan, { megabytes, threads, more: ['-o', 'track_sizes'] }, server => measureWaits(workload, server, plan.rounds, plan.quick))
 }
 
 async function measureAllGarbage(plan: Plan): Promise<readonly GarbageResult[]> {
@@ -200,10 +215,10 @@ async function measureAllLocks(plan: Plan): Promise<readonly LockResult[]> {
   return measureLocks(plan.quick)
 }
 
-async function oneByOne<T>(plan: Plan, megabytes: number, task: (server: RunningServer) => Promise<T>): Promise<T[]> {
+async function oneByOne<T>(plan: Plan, options: StartOptions, task: (server: RunningServer) => Promise<T>): Promise<T[]> {
   const results: T[] = []
   for (const command of plan.servers) {
-    const server = await RunningServer.start(command, { megabytes })
+    const server = await RunningServer.start(command, options)
     try {
       results.push(await task(server))
     } finally {

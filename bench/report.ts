@@ -4,7 +4,7 @@
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
 import type { FootprintResult, GarbageResults, HeldResult, HitsResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
-  StartResult } from './measure.js'
+  StartResult, WaitsResult } from './measure.js'
 import { median } from './numbers.js'
 import { ratiosOf, type Target } from './targets.js'
 
@@ -23,6 +23,7 @@ export function linesOf(result: Result): string[] {
     case 'footprint': return footprintLines(result)
     case 'start': return startLines(result)
     case 'hits': return hitsLines(result)
+    case 'waits': return waitLines(result)
     case 'garbage': return garbageLines(result)
     case 'layers': return layerLines(result)
     case 'locks': return lockLines(result)
@@ -111,6 +112,15 @@ function hitsLines({ workload, sides }: HitsResult): string[] {
     line(index === 0 ? workload.name : '', [server]) +
     `  ${percent(hitRatio, 2)} hits, ${whole(gets)} gets, zipf ${workload.zipfExponent}, ${workload.timesMemory} times more data than memory` +
     (workload.onceShare === undefined ? '' : `, and ${percent(workload.onceShare, 0)} of keys that come once`))
+}
+
+function waitLines({ workload: { name }, sides }: WaitsResult): string[] {
+  return sides.flatMap(({ server, items, waits }, index) => [
+    line(index === 0 ? name : '', [server]) + `  ${whole(items)} items; the longest that another client waits`,
+    ...waits.map(({ command, answer, answerMs, longestMs, quietMs }) => line('', ['']) +
+      `  ${command.padEnd(26)} ${longestMs.toFixed(1).padStart(8)} ms, without ${quietMs.toFixed(1).padStart(8)} ms, ` +
+      `answered after ${answerMs.toFixed(1).padStart(8)} ms: ${answer}`),
+  ])
 }
 
 function garbageLines({ sides }: GarbageResults): string[] {

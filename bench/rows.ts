@@ -56,6 +56,8 @@ const rows: readonly Workload[] = [
   { kind: 'hits', name: 'hit ratio 1 KiB, 30 % once', valueBytes: 1024, megabytes: 64, timesMemory: 10, zipfExponent: 0.99, onceShare: 0.3 },
   { kind: 'hits', name: 'hit ratio 10 KiB', valueBytes: 10_240, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
   { kind: 'hits', name: 'hit ratio 1 KiB, then 10 KiB', firstBytes: 1024, valueBytes: 10_240, megabytes: 64, timesMemory: 10, zipfExponent: 0.99 },
+  { kind: 'waits', name: 'waits -t 1', items: 5_000_000, megabytes: 1024, threads: 1, inQuick: false },
+  { kind: 'waits', name: 'waits -t 4', items: 5_000_000, megabytes: 1024, threads: 4, inQuick: false },
   { kind: 'garbage', name: 'garbage' },
   { kind: 'layers', name: 'layers' },
   { kind: 'locks', name: 'locks' },

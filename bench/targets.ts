@@ -2,7 +2,7 @@
 // the median over the rounds, each measurement against its neighbour. Most targets need a server to compare with.
 
 import type { Sample } from './load.js'
-import type { GarbageResults, HeldResult, HitsResult, LocksResult, Result, SpeedResult } from './measure.js'
+import type { GarbageResults, HeldResult, HitsResult, LocksResult, Result, SpeedResult, WaitsResult } from './measure.js'
 import { median } from './numbers.js'
 import type { Limits } from './workloads.js'
 
@@ -17,6 +17,7 @@ const HITS_LOST_MAX = 0.005
 const COLLECTIONS_MAX = 10     // of a million requests
 const HEAP_GROWTH_MAX = 1      // MiB
 const LOCKS_COST_MAX = 1.05
+const WAIT_MS_MAX = 5
 
 // What a limit is about.
 const figures: Readonly<Record<keyof Limits, { figure: keyof Sample, label: string, isLeast?: true }>> = {
@@ -33,6 +34,7 @@ export function targetsOf(result: Result): Target[] {
     case 'speed': return speedTargets(result)
     case 'held': return heldTargets(result)
     case 'hits': return hitsTargets(result)
+    case 'waits': return waitTargets(result)
     case 'garbage': return garbageTargets(result)
     case 'locks': return lockTargets(result)
     case 'skipped': case 'footprint': case 'start': case 'layers': return []
@@ -71,6 +73,14 @@ function hitsTargets({ workload: { name, onceShare = 0 }, sides: [subject, other
   // a scan is what the lists are there for
   const [limit, lostMax] = onceShare > 0 ? ['no less', 0] as const : ['at most half a point less', HITS_LOST_MAX] as const
   return [{ name, limit, measured: `${(gained * 100).toFixed(2)} pt`, isMet: gained >= -lostMax }]
+}
+
+// Where a client waits longer without any command that is the machine's doing, and no target can be missed by it.
+function waitTargets({ workload: { name }, sides: [subject] }: WaitsResult): Target[] {
+  return (subject?.waits ?? []).map(({ command, longestMs, quietMs }) => ({
+    name: `${name}, ${command}`, limit: `${WAIT_MS_MAX} ms at most, ${quietMs.toFixed(1)} without`,
+    measured: `${longestMs.toFixed(1)} ms`, isMet: longestMs <= Math.max(WAIT_MS_MAX, quietMs),
+  }))
 }
 
 // Of the first server only: one request at a time costs Node some garbage for each write, which is not ours.

@@ -4,7 +4,7 @@
 import type { ProtocolName } from './exchanges.js'
 
 export type Workload = SpeedWorkload | HeldWorkload | FootprintWorkload | StartWorkload | HitsWorkload | GarbageWorkload |
-  LayersWorkload | LocksWorkload
+  WaitsWorkload | LayersWorkload | LocksWorkload
 
 interface Row {
   readonly name: string
@@ -79,6 +79,14 @@ export interface HitsWorkload extends Row {
 // What a Node server's garbage collector does while a million requests are served and while it is filled.
 export interface GarbageWorkload extends Row {
   readonly kind: 'garbage'
+}
+
+// How long clients wait while somebody else gives commands that concern all of so many items.
+export interface WaitsWorkload extends Row {
+  readonly kind: 'waits'
+  readonly items: number
+  readonly megabytes: number
+  readonly threads: number
 }
 
 // The parts of memslab one by one.
