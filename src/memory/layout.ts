@@ -29,7 +29,7 @@
 // its class and, where it has another owner, that of pages; its turn the class to be written. Of a store: its own, but cas, which is a sequence. How
 // pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned IsRunning on has it, and
 // its classes. What is read without its lock (statistics, the age of a class) may be a moment old, and decides nothing that
-// matters. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class
+// matters. Of a dump: IsDumping none, the words of pages are atomic, see marks.ts. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class
 // of its lists; valueBytes both, as the lists count bytes. The bits of state have either the one (segment) or the other
 // (most), and active and fetched are cleared with either, so state is changed atomically.
 
@@ -104,6 +104,8 @@ export const enum ShardWord {
   MoveAsked,
   /** The page that is leaving its class, 0 for none; who is to have it; and what last held up a move, a BusyStatus. */
   Moving, MovingTo, BusyStatus,
+  /** Whether a dump is under way: see marks.ts. */
+  IsDumping,
   End = 16,
 }
 

@@ -73,6 +73,9 @@ export class SlabClasses {
     return this.chunkBytes.slice(1).reduce((least, _, index) => Math.min(least, this.pageBytes(index + 1)), Infinity)
   }
 
+  /** The size of the smallest chunk. */
+  get chunkBytesMin(): number { return this.chunkBytes.slice(1).reduce((least, bytes) => Math.min(least, bytes), Infinity) }
+
   /** The class of an item of a nominal size; 0 if that is more than one chunk holds. */
   classFor(nominalBytes: number): number {
     const eighth = (nominalBytes + 7) >>> 3

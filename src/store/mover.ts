@@ -12,6 +12,7 @@ import { type StoreContext } from './context.js'
 import { type Generations } from './generations.js'
 import { NO_ITEM, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
+import { type Marks } from './marks.js'
 import { type Moves } from './moves.js'
 import { type Slabs } from './slabs.js'
 import { Dropped, type Space } from './space.js'
@@ -49,7 +50,8 @@ export class Mover {
 
   constructor(private readonly items: Items, private readonly table: Table,
     private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Space,
-    private readonly generations: Generations, private readonly moves: Moves, private readonly context: StoreContext) {}
+    private readonly generations: Generations, private readonly marks: Marks, private readonly moves: Moves,
+    private readonly context: StoreContext) {}
 
   /** Begins to empty a page of a class, for a class or a PageOwner; false if the class can spare none that will do. */
   begin(from: number, to: number): boolean {
@@ -191,6 +193,7 @@ export class Mover {
     items.takeState(copy, item, generation)
     this.lru.replace(listClass, item, copy)
     slabs.unlock(listClass)
+    if (this.marks.isOn) this.marks.inherit(item, copy)
     if (items.has(copy, State.Large)) {
       for (let index = items.pieceCount(copy) - 1; index >= 0; index--) items.reservePiece(items.piece(copy, index), copy)
     }

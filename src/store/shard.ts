@@ -10,6 +10,7 @@ import { readNumber, writeDigits } from './digits.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Generations } from './generations.js'
 import { type Lru } from './lru.js'
+import { type Marks } from './marks.js'
 import { type Moves } from './moves.js'
 import { Outcome } from './outcome.js'
 import { Reporter } from './reporter.js'
@@ -25,7 +26,8 @@ export class Shard {
   private readonly reporter: Reporter
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, readonly generations: Generations, private readonly context: StoreContext, readonly moves: Moves) {
+    readonly space: Space, readonly generations: Generations, readonly marks: Marks, private readonly context: StoreContext,
+    readonly moves: Moves) {
     this.reporter = new Reporter(items, space, context)
   }
 

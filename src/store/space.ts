@@ -7,6 +7,7 @@ import { type StoreContext } from './context.js'
 import { type Generations } from './generations.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
+import { type Marks } from './marks.js'
 import { type Slabs } from './slabs.js'
 import { type Table } from './table.js'
 
@@ -44,7 +45,7 @@ export class Space {
 
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
     private readonly slabs: Slabs, private readonly lru: Lru, private readonly generations: Generations,
-    private readonly context: StoreContext) {}
+    private readonly marks: Marks, private readonly context: StoreContext) {}
 
   /** Gives a reserved item back. */
   abandon(item: ItemId): void {
@@ -90,9 +91,12 @@ export class Space {
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
     context.counters.add(Counter.TotalItems)
-    if (old === NO_ITEM) this.table.insert(hash, item)
-    else {
+    if (old === NO_ITEM) {
+      this.table.insert(hash, item)
+      if (this.marks.isOn) this.marks.done(item)
+    } else {
       this.table.replace(hash, old, item)
+      if (this.marks.isOn) this.marks.inherit(old, item)
       this.unlist(old)
     }
     this.slabs.lock(slabClass)

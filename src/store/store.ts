@@ -17,6 +17,7 @@ import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
 import { Maintainer } from './maintainer.js'
+import { Marks } from './marks.js'
 import { Mover } from './mover.js'
 import { Moves } from './moves.js'
 import { Rebalance, type ArenaParts } from './rebalance.js'
@@ -504,7 +505,7 @@ function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
     sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
   const largestTable = Table.bucketCountFor(ARENA_PAGES_MAX)
-  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(largestTable)) / Size.Page) - 1
+  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(largestTable, classes)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)
   return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
@@ -513,13 +514,14 @@ function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
 function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
   const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
   return Array.from({ length: count }, (_, index) =>
-    new Arena((index === 0 ? storeBytes : 0) + shardBytes(bucketCount), pages, options.shared, memories[index]))
+    new Arena((index === 0 ? storeBytes : 0) + shardBytes(bucketCount, classes), pages, options.shared, memories[index]))
 }
 
 /** The fixed regions of a shard with so many buckets. */
-function shardBytes(bucketCount: number): number {
+function shardBytes(bucketCount: number, { chunkBytesMin }: SlabClasses): number {
+  const pages = ARENA_PAGES_MAX + 1
   const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + bucketCount * 4 + (ARENA_PAGES_MAX + 1) * Slabs.PAGE_BYTES + REGION_SLACK
+  return classes + ShardWord.End * 4 + bucketCount * 4 + pages * Slabs.PAGE_BYTES + Marks.bytesFor(pages, chunkBytesMin) + REGION_SLACK
 }
 
 function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, classes: SlabClasses, context: StoreContext,
@@ -528,17 +530,19 @@ function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, cla
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const tableAt = arena.cut(bucketCount * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
+  const marks = new Marks(arena, shardWords, arena.cut(Marks.bytesFor(arena.pageEnd, classes.chunkBytesMin)), classes.chunkBytesMin)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, lives, arena.instructions))
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketCount)
   const generations = new Generations(items, slabs, context)
-  const space = new Space(arena, items, table, slabs, lru, generations, context)
-  return new Shard(arena, items, table, slabs, lru, space, generations, context, new Moves(arena.words, shardWords))
+  const space = new Space(arena, items, table, slabs, lru, generations, marks, context)
+  return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))
 }
 
 /** What moves the pages of a shard. */
-function movingParts({ items, table, slabs, lru, space, generations, moves }: Shard, context: StoreContext, settings: AutomoveSettings): ArenaParts {
-  const mover = new Mover(items, table, slabs, lru, space, generations, moves, context)
+function movingParts({ items, table, slabs, lru, space, generations, marks, moves }: Shard, context: StoreContext,
+  settings: AutomoveSettings): ArenaParts {
+  const mover = new Mover(items, table, slabs, lru, space, generations, marks, moves, context)
   return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
 }

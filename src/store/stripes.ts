@@ -37,6 +37,14 @@ export class Stripes {
     if (stripe !== this.held) this.locks.release(this.first + stripe)
   }
 
+  /** Waits for all who are in the middle of something. Whoever takes a stripe after that sees what this thread wrote before. */
+  passAll(): void {
+    for (let hash = 0; hash < this.count; hash++) {
+      this.take(hash)
+      this.release(hash)
+    }
+  }
+
   /** Waits until nobody is in the middle of anything, and keeps it so until `releaseAll`. */
   takeAll(): void { for (let hash = 0; hash < this.count; hash++) this.take(hash) }
 

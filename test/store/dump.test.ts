@@ -7,21 +7,20 @@ import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump } from '../../src/store/dump.js'
 import type { Taker } from '../../src/store/dump.js'
 import type { ItemId } from '../../src/store/items.js'
 import type { Shard } from '../../src/store/shard.js'
+import { Counter } from '../../src/stats/counters.js'
 import { Prng } from '../support/prng.js'
 import { StoreUnderTest } from '../support/store.js'
+import { runThreads } from '../support/threads.js'
+import { type OverwriterData } from './overwriter.js'
 
 const SEED = 5
+const MIB = 1024 * 1024
 const VALUE = Buffer.from('v')
 
 /** Takes keys, and has room for so many in a step. */
 class Keys implements Taker {
   readonly all: string[] = []
-  private beganAt = 0
   room = Infinity
-
-  begin(): void { this.beganAt = this.all.length }
-
-  rewind(): void { this.all.length = this.beganAt }
 
   take({ items }: Shard, item: ItemId): boolean {
     if (this.room-- <= 0) return false
@@ -86,7 +85,7 @@ t.test('a dump takes only the classes that it is for, and nothing that is dead',
   t.same(dumped(ClassSet.of([60])), [])
 })
 
-t.test('the items of one bucket are taken together or in the next step', async t => {
+t.test('what there is no room for comes again in the next step', async t => {
   const subject = new StoreUnderTest({ maxbytes: 1024 * 1024 })
   const { store } = subject
   for (let index = 0; index < 5000; index++) put(subject, `k${index}`)
@@ -99,7 +98,124 @@ t.test('the items of one bucket are taken together or in the next step', async t
   t.equal(keys.all.length, 5000)
   t.equal(new Set(keys.all).size, 5000)
   keys.room = 0
-  t.throws(() => new Dump(store.shards, store.context, ClassSet.all).step(keys), /one bucket/)
+  const other = new Dump(store.shards, store.context, ClassSet.all)
+  t.throws(() => { while (!other.step(keys)); }, /more than can be taken/)
+})
+
+/** All keys of a store, as a dump lists them; and how many steps it took. */
+function dumpAll({ store }: StoreUnderTest): { keys: string[], steps: number } {
+  const keys = new Keys()
+  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  let steps = 1
+  while (!dump.step(keys)) steps++
+  dump.close()
+  return { keys: keys.all, steps }
+}
+
+t.test('the order of a dump is the same whatever the hashes are', async t => {
+  const orders = Array.from({ length: 3 }, () => {
+    const subject = new StoreUnderTest()
+    for (let index = 0; index < 3000; index++) put(subject, `k${index}`)
+    for (let index = 0; index < 3000; index += 7) subject.delete(`k${index}`)
+    for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
+    return dumpAll(subject).keys
+  })
+  t.ok(orders[0]!.length > 2500)
+  t.same(orders[1], orders[0])
+  t.same(orders[2], orders[0])
+})
+
+t.test('a dump takes as many steps as there is to list, not as there may be', async t => {
+  const stepsWith = (maxbytes: number): number => {
+    const subject = new StoreUnderTest({ maxbytes })
+    for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
+    return dumpAll(subject).steps
+  }
+  const few = stepsWith(8 * MIB)
+  t.equal(stepsWith(1024 * MIB), few)
+  t.ok(few < 20, `${few} steps`)
+})
+
+t.test('a dump ends though more keys come, and are stored anew, than it can list', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB })
+  for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
+  const keys = new Keys()
+  const dump = new Dump(subject.store.shards, subject.store.context, ClassSet.all)
+  let steps = 0
+  for (let isDone = false; !isDone && steps < 1000; steps++) {
+    keys.room = 20
+    isDone = dump.step(keys)
+    for (let count = 0; count < 50; count++) {
+      put(subject, `new-${steps}-${count}`)
+      put(subject, `new-${steps}-${count}`)
+    }
+  }
+  t.ok(steps < 1000, 'it has come to its end')
+  t.equal(keys.all.filter(key => key.startsWith('k')).length, 1000)
+})
+
+t.test('a key whose memory moves during a dump is taken once', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB, slabAutomove: 0 })
+  const { store } = subject
+  const value = Buffer.alloc(5000)
+  const lasting = Array.from({ length: 5000 }, (_, index) => `lasting-${index}`)
+  for (const key of lasting) {
+    subject.put(Mode.Set, key, value)
+    subject.put(Mode.Set, `${key}-gone`, value)
+  }
+  for (const key of lasting) subject.delete(`${key}-gone`)
+  const slabClass = store.shards[0]!.space.classOf(subject.find(lasting[0]!).item)
+  const keys = new Keys()
+  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  for (let isDone = false; !isDone;) {
+    keys.room = 200
+    isDone = dump.step(keys)
+    store.rebalance.reassign(slabClass, 0)
+    while (store.moveStep());
+  }
+  dump.close()
+  t.ok(store.counters.sum(Counter.Rescues) > 100, `${store.counters.sum(Counter.Rescues)} were moved`)
+  t.same(keys.all.sort(), lasting.sort())
+  store.verify()
+})
+
+t.test('each key is taken once while other threads store it anew all the time, and pages move', async t => {
+  const threads = 2
+  const dumps = 6
+  const subject = new StoreUnderTest({ maxbytes: 64 * MIB, shared: true, threads: threads + 1, slabAutomove: 0 })
+  const { store } = subject
+  const lasting = Array.from({ length: 3000 }, (_, index) => `lasting-${index}`)
+  for (const key of lasting) put(subject, key)
+  // pages to move
+  for (let index = 0; index < 40; index++) subject.put(Mode.Set, `other-${index}`, Buffer.alloc(400_000))
+  const gate = new Int32Array(new SharedArrayBuffer(8))
+  const data = Array.from({ length: threads }, (_, index): OverwriterData =>
+    ({ shared: store.share(), gate, threads, thread: index + 1, seed: SEED, keys: lasting.length }))
+  const done: string[][] = []
+  let keys = new Keys()
+  let dump = new Dump(store.shards, store.context, ClassSet.all)
+  let moveFrom = 1
+  await runThreads(new URL('overwriter.js', import.meta.url), data, () => {
+    store.refreshTime()
+    // for some steps, and the threads get in between
+    for (let steps = 0; steps < 20; steps++) {
+      keys.room = 100
+      store.rebalance.reassign(moveFrom, -1)
+      store.rebalance.reassign(moveFrom, moveFrom % store.classes.largest + 1)
+      moveFrom = moveFrom % store.classes.largest + 1
+      store.moveStep()
+      if (!dump.step(keys)) continue
+      dump.close()
+      done.push(keys.all.filter(key => key.startsWith('lasting-')))
+      if (done.length === dumps) Atomics.store(gate, 1, 1)
+      keys = new Keys()
+      dump = new Dump(store.shards, store.context, ClassSet.all)
+    }
+  })
+  t.ok(done.length >= dumps)
+  lasting.sort()
+  for (const listed of done) t.ok(listed.sort().join() === lasting.join(), `${listed.length} keys, ${new Set(listed).size} of them different`)
+  t.ok(store.counters.sum(Counter.Rescues) > 0, 'items were moved')
 })
 
 t.test('the list of a class is taken newest first, in steps', async t => {

@@ -6,7 +6,7 @@ import { writeNumber, writeUint64 } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { ClassSet } from '../../store/crawler.js'
 import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Taker } from '../../store/dump.js'
-import { type ItemId } from '../../store/items.js'
+import { type ItemId, type Items } from '../../store/items.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Output } from '../output.js'
@@ -121,8 +121,9 @@ function crawl(text: TextProtocol, session: Session): void {
 }
 
 /**
- * Whatever it names, the hash table is walked: so an item that is there all the time is listed exactly once. memcached
- * walks the lists of the classes unless `hash` is asked for, and may miss what moves in them.
+ * Whatever it names, the memory is walked, so that a key which is there all the time is listed exactly once. memcached
+ * walks the lists of the classes, and may miss what moves in them, or with `hash` the hash table, whose order tells which keys
+ * collide.
  */
 function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   const { host } = text
@@ -169,10 +170,6 @@ class KeyListing implements Listing, Taker {
     return true
   }
 
-  begin(): void { this.output.begin() }
-
-  rewind(): void { this.output.rewind() }
-
   take(shard: Shard, item: ItemId): boolean {
     const { kind, output } = this
     if (!output.hasRoom(kind.lineBytes + shard.items.keyBytes(item) * kind.keyFactor)) return false
@@ -180,7 +177,10 @@ class KeyListing implements Listing, Taker {
     return true
   }
 
-  end(): void { this.store.crawler.end() }
+  end(): void {
+    this.dump.close()
+    this.store.crawler.end()
+  }
 }
 
 // The lines
@@ -218,12 +218,12 @@ function writeMetadumpLine(to: Uint8Array, at: number, store: Store, shard: Shar
   return writeBytes(to, at, LABELS.end)
 }
 
-/** `mg KEY`, or with a key that came in base64 `mg KEY b`: what a client sends to get it. */
+/** `mg KEY`, or with a key that came in base64, or is better not written as it is, `mg KEY b`: what a client sends to get it. */
 function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, { items }: Shard, item: ItemId): number {
   const start = items.keyStart(item)
   const end = start + items.keyBytes(item)
   at = writeBytes(to, at, LABELS.mg)
-  if (items.has(item, State.BinaryKey)) {
+  if (!isPlainKey(items, item)) {
     at = writeBytes(to, at, Buffer.from(Buffer.from(items.bytes.subarray(start, end)).toString('base64')))
     at = writeBytes(to, at, LABELS.base64)
   } else for (let from = start; from < end; from++) to[at++] = items.bytes[from]!
@@ -231,6 +231,21 @@ function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, { items }: S
 }
 
 const LINE_END = line('')
+
+/**
+ * Whether a key can be written in a line as it is. One that came in base64 is not. Nor is one with a control byte or a space,
+ * which the binary protocol takes: whoever sends the lines of a dump again would send more commands than lines.
+ */
+function isPlainKey(items: Items, item: ItemId): boolean {
+  if (items.has(item, State.BinaryKey)) return false
+  const start = items.keyStart(item)
+  const end = start + items.keyBytes(item)
+  for (let at = start; at < end; at++) {
+    const byte = items.bytes[at]!
+    if (byte <= Ascii.Space || byte === Ascii.Delete) return false
+  }
+  return true
+}
 
 function writeEscapedKey(to: Uint8Array, at: number, { items }: Shard, item: ItemId): number {
   const start = items.keyStart(item)
@@ -289,10 +304,10 @@ class ClassListing implements Listing {
     return true
   }
 
-  /** A key in base64 is left out, as in memcached: there is no way to write it here. */
+  /** A key in base64 is left out, as in memcached, and whatever else there is no way to write here. */
   take({ items }: Shard, item: ItemId): boolean {
     const { output } = this
-    if (items.has(item, State.BinaryKey)) return true
+    if (!isPlainKey(items, item)) return true
     if (this.itemsLeft === 0) return false
     const at = this.write(output.bytes, output.at, items, item)
     this.bytesLeft -= at - output.at
@@ -302,7 +317,7 @@ class ClassListing implements Listing {
     return true
   }
 
-  private write(to: Uint8Array, at: number, items: Shard['items'], item: ItemId): number {
+  private write(to: Uint8Array, at: number, items: Items, item: ItemId): number {
     const expiresAt = items.expiresAt(item)
     const start = items.keyStart(item)
     at = writeBytes(to, at, ITEM.begin)
