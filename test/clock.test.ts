@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 
+import { Server as BuiltServer } from '../dist/server.js'
 import { SystemClock, type Clock } from '../src/clock.js'
 import { Server } from '../src/server.js'
 import { spawnServer } from './clients/server.js'
@@ -125,6 +126,26 @@ t.test('the clock of the machine may be set while a program serves', async t => 
     t.ok(await stat(client, 'uptime') >= 0)
     const time = await stat(client, 'time')
     t.ok(time >= start && time < start + PATIENT_SECONDS, `${time}`)
+  }
+})
+
+t.test('all threads begin where the server does, whatever the time of day is when they start', async t => {
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  // for this thread, as it makes the server; for the others the machine's clock is as ever
+  Date.now = () => now() - TWO_HOURS * 1000
+  const server = new BuiltServer({ threads: 3, port: -1, listen: ['127.0.0.1'] })
+  t.teardown(() => server.close())
+  Date.now = now
+  await server.listen()
+  const start = Math.floor(now() / 1000) - TWO_HOURS
+  for (let count = 0; count < 9; count++) {
+    const client = await Client.connect({ host: '127.0.0.1', port: server.port })
+    t.teardown(() => client.stream.destroy())
+    const time = await stat(client, 'time')
+    t.ok(Math.abs(time - start) < PATIENT_SECONDS, `${time - start}`)
+    t.ok(await stat(client, 'uptime') < PATIENT_SECONDS)
+    await client.says(`set k 0 ${start + 2 * PATIENT_SECONDS} 1\r\nv\r\nget k\r\n`, 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
   }
 })
 
