@@ -87,7 +87,7 @@ export class BareSession implements Peer {
   private readonly session: Session
   private readonly unread: Uint8Array[] = []
 
-  constructor(private readonly server: Server, protocol: Protocol, private readonly isDirect: boolean) {
+  constructor(private readonly server: Pick<Server, 'host'>, protocol: Protocol, private readonly isDirect: boolean) {
     this.session = new Session(server.host, protocol, this.door)
   }
 

@@ -45,7 +45,7 @@ export class StoreUnderTest {
   }
 
   /** The request for a key, with the rest of it as it was. */
-  private for(key: string): Request {
+  for(key: string): Request {
     const { request } = this
     this.store.refreshTime()
     request.bytes = Buffer.from(key, 'latin1')

@@ -1,0 +1,226 @@
+// Where simulated threads begin: a small store with a key in a certain state, and another one that is related to it in a
+// certain way. A world is made once; what its memory was then is put back before each run. A new state or relation is a row.
+
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+
+import { Extra, Mode } from '../../src/store/request.js'
+import type { SharedStore, StoreOptions } from '../../src/store/store.js'
+import { IO_BYTES } from '../../src/thread.js'
+import { Prng } from '../support/prng.js'
+import { StoreUnderTest } from '../support/store.js'
+import { SECONDS_LATER, SimulatedThread } from './thread.js'
+import { valueOf } from './operations.js'
+import type { Subject } from './operations.js'
+import { THREADS_MAX } from './turns.js'
+
+const MIB = 1024 * 1024
+export const KEY = 'key'
+const STRIPES = 16
+/** Keys whose hashes agree in so many low bits are in one chain, however large the table. */
+const CHAIN_BITS = 14
+/** Nearly the size of a chunk of which a page has ten. */
+const WIDE_BYTES = 45_000
+/** Two pieces of the largest class and one of another in the worlds of wide values. */
+const LARGE_BYTES = 300_000
+
+/** How the key of the second thread is related to that of the first. */
+export const RELATIONS = ['same key', 'same chain', 'same page', 'same class'] as const
+export type Relation = typeof RELATIONS[number]
+
+export interface Setup {
+  readonly name: string
+  readonly options: Partial<StoreOptions>
+  readonly valueBytes: number
+  /** Whether items may lose their places because there is no more memory. */
+  readonly isShort?: true
+  /** Makes the key what it is, and the other key too if it is another. */
+  prepare(subject: StoreUnderTest, key: string): void
+  /** What is stored between the key and the other one, and behind them. */
+  between?(subject: StoreUnderTest): void
+  after?(subject: StoreUnderTest): void
+}
+
+const SMALL: Partial<StoreOptions> = { maxbytes: 2 * MIB, factor: 4, slabChunkMax: 16_384, itemSizeMax: 64 * 1024 }
+const WIDE: Partial<StoreOptions> = { maxbytes: 8 * MIB, factor: 4, slabChunkMax: 262_144, itemSizeMax: MIB }
+const FULL: Partial<StoreOptions> = { ...WIDE, maxbytes: 2 * MIB }
+
+function put(subject: StoreUnderTest, key: string, bytes: number, exptime = 0): void {
+  subject.put(Mode.Set, key, Buffer.from(valueOf(12, bytes)), 0, exptime)
+}
+
+/** Stores wide values, so that what is between two of them lies in other pages. */
+function fill(subject: StoreUnderTest, name: string, count: number, bytes = WIDE_BYTES): void {
+  for (let number = 0; number < count; number++) put(subject, `${name}-${number}`, bytes)
+}
+
+function thin(subject: StoreUnderTest, name: string, count: number): void {
+  for (let number = 0; number < count; number++) subject.delete(`${name}-${number}`)
+}
+
+export const SETUPS: readonly Setup[] = [
+  { name: 'absent', options: SMALL, valueBytes: 2, prepare: () => {} },
+  { name: 'number', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2) },
+  { name: 'large', options: SMALL, valueBytes: 20_000, prepare: (subject, key) => put(subject, key, 20_000) },
+  { name: 'ending', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2, 1000) },
+  { name: 'ended', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2, 5) },
+  {
+    name: 'stale', options: SMALL, valueBytes: 2,
+    prepare: (subject, key) => {
+      put(subject, key, 2)
+      subject.delete(key, Extra.Invalidate)
+    },
+  },
+  {
+    name: 'read', options: SMALL, valueBytes: 2,
+    prepare: (subject, key) => {
+      put(subject, key, 2)
+      subject.pin(key)
+    },
+  },
+  {
+    name: 'one list', options: { ...SMALL, lruSegmented: false }, valueBytes: 2,
+    prepare: (subject, key) => put(subject, key, 2),
+  },
+  {
+    name: 'short lives', options: { ...SMALL, tempLru: true }, valueBytes: 2,
+    prepare: (subject, key) => put(subject, key, 2, 40),
+  },
+  {
+    name: 'page', options: WIDE, valueBytes: WIDE_BYTES,
+    prepare: (subject, key) => put(subject, key, WIDE_BYTES),
+    after: subject => {
+      fill(subject, 'filler', 23)
+      thin(subject, 'filler', 12)
+    },
+  },
+  {
+    name: 'pieces', options: WIDE, valueBytes: LARGE_BYTES,
+    prepare: (subject, key) => put(subject, key, LARGE_BYTES),
+    after: subject => {
+      fill(subject, 'filler', 4, LARGE_BYTES)
+      thin(subject, 'filler', 3)
+    },
+  },
+  {
+    name: 'full', options: FULL, valueBytes: WIDE_BYTES, isShort: true,
+    prepare: (subject, key) => put(subject, key, WIDE_BYTES),
+    after: subject => fill(subject, 'filler', 30),
+  },
+  {
+    name: 'full of pieces', options: FULL, valueBytes: LARGE_BYTES, isShort: true,
+    prepare: (subject, key) => put(subject, key, LARGE_BYTES),
+    after: subject => fill(subject, 'filler', 6, LARGE_BYTES),
+  },
+]
+
+/** Bytes of the arena from `at` to `end`. */
+interface Extent { readonly at: number, readonly end: number }
+
+/** Where in the arena what was there at the beginning is kept: far behind the pages that are used. Copies are quick inside it. */
+const MIRROR_AT = 1024 * MIB
+
+export class World {
+  readonly maker: StoreUnderTest
+  readonly shared: SharedStore
+  /** What the threads' operations are about: the first is about the key, the others about the other key. */
+  readonly subjects: readonly Subject[]
+  /** What it holds itself. */
+  readonly refs: number
+  private readonly extents: readonly Extent[]
+  private readonly threads: (SimulatedThread | undefined)[] = []
+
+  /** @param seed of the hash: which keys are in one chain or stripe */
+  constructor(readonly setup: Setup, readonly relation: Relation, seed: number) {
+    this.maker = withRandom(seed, () => new StoreUnderTest(
+      { ...setup.options, shared: true, threads: THREADS_MAX + 1, stripes: STRIPES, ioBytes: IO_BYTES, trackSizes: true }))
+    const { maker } = this
+    const other = relation === 'same key' ? KEY : this.findOther()
+    setup.prepare(maker, KEY)
+    // the chunks of a page are given out one after the other
+    if (relation === 'same class') fill(maker, 'between', 12, setup.valueBytes)
+    if (other !== KEY) setup.prepare(maker, other)
+    setup.after?.(maker)
+    this.refs = maker.store.refCount
+    this.shared = maker.store.share()
+    this.subjects = [KEY, other, other].map(key => this.subjectOf(key))
+    maker.clock.advance(SECONDS_LATER)
+    this.extents = this.extentsInUse()
+    for (const { at, end } of this.extents) this.copy(MIRROR_AT + at, at, end - at)
+  }
+
+  /** Another key in the same chain, or if it is not to be that, under another lock. */
+  private findOther(): string {
+    const hash = this.maker.for(KEY).hash
+    for (let number = 0; ; number++) {
+      const different = this.maker.for(`other-${number}`).hash ^ hash
+      const isSameChain = (different & (2 ** CHAIN_BITS - 1)) === 0
+      const isOtherStripe = (different & (STRIPES - 1)) !== 0
+      if (this.relation === 'same chain' ? isSameChain : isOtherStripe) return `other-${number}`
+    }
+  }
+
+  private subjectOf(key: string): Subject {
+    const { maker, setup } = this
+    const { classes, context } = maker.store
+    const classFor = (bytes: number): number => classes.classFor(context.nominalBytes(key.length, 0, bytes)) || classes.largest
+    const request = maker.for(key)
+    const shard = maker.store.shardFor(request)
+    const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd)
+    const slabClass = classFor(setup.valueBytes)
+    return {
+      key, slabClass, valueBytes: setup.valueBytes, cas: item === 0 ? 1 : shard.items.casLow(item),
+      otherClass: slabClass === classes.largest ? slabClass - 1 : slabClass + 1,
+    }
+  }
+
+  /** One of the threads, as if it were this one. */
+  thread(number: number): SimulatedThread { return this.threads[number] ??= new SimulatedThread(this.shared, number + 1) }
+
+  /** Another one is made in its place. */
+  forgetThread(number: number): void { this.threads[number] = undefined }
+
+  /** Puts everything back as it was when it was ready. */
+  restore(): void {
+    for (const { at, end } of [...this.extentsInUse(), ...this.extents]) this.copy(at, MIRROR_AT + at, end - at)
+  }
+
+  private copy(to: number, from: number, count: number): void {
+    const { arena } = this.maker.store.shards[0]!
+    if (arena.instructions === undefined) arena.memory.bytes.copyWithin(to, from, from + count)
+    else arena.instructions.copy(to, from, count)
+  }
+
+  /** Where something may lie: all but the threads' buffers, and of each page only what was ever given out. */
+  private extentsInUse(): Extent[] {
+    const { store } = this.maker
+    const { arena, slabs } = store.shards[0]!
+    const ioEnd = store.ioStart + IO_BYTES * (THREADS_MAX + 1)
+    const extents = [{ at: 0, end: store.ioStart }, { at: ioEnd, end: arena.firstPage * MIB }]
+    for (let page = arena.firstPage; page < slabs.pageEnd; page++) {
+      const slabClass = slabs.classOfPage(page)
+      const used = slabClass > 0 ? slabs.carvedChunks(page) * slabs.classes.chunkBytes[slabClass]! : MIB
+      extents.push({ at: page * MIB, end: page * MIB + used })
+    }
+    return extents
+  }
+}
+
+/** What is random while it is run follows from the seed. */
+function withRandom<T>(seed: number, run: () => T): T {
+  const { randomFillSync } = crypto
+  const random = new Prng(seed)
+  const fill = (view: NodeJS.ArrayBufferView): NodeJS.ArrayBufferView => {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    for (let at = 0; at < bytes.length; at++) bytes[at] = random.below(256)
+    return view
+  }
+  crypto.randomFillSync = fill as typeof randomFillSync
+  syncBuiltinESMExports()
+  try {
+    return run()
+  } finally {
+    crypto.randomFillSync = randomFillSync
+    syncBuiltinESMExports()
+  }
+}
