@@ -42,6 +42,10 @@ type Outcome = string
 
 const SEQUENTIAL: Pick<Schedule, 'preemptions' | 'isEager'> = { preemptions: [], isEager: false }
 const OUT_OF_MEMORY = /[Oo]ut of memory/
+/** More than is ever used, in bytes. */
+const AMPLE_BYTES = 2 ** 29
+/** What operations answer that have nothing to say. */
+const NO_ANSWER = digest('')
 /** What says that something was counted twice or not at all, whoever counted it. */
 const COUNTERS = [
   Counter.CmdGet, Counter.GetMisses, Counter.CmdTouch, Counter.TouchMisses, Counter.DeleteMisses, Counter.IncrMisses,
@@ -188,26 +192,26 @@ export class Explorer {
 
   // What is right
 
-  private allowedFor(trial: Trial): Allowed {
-    return new Allowed(isShort(trial), hasLosses => this.sequentialOutcomes(trial, hasLosses))
-  }
+  private allowedFor(trial: Trial): Allowed { return new Allowed(this.sequentialOutcomes(trial)) }
 
-  /** What the operations come to one after the other, in all orders, and with what may be lost in between. */
-  private sequentialOutcomes(trial: Trial, hasLosses: boolean): Set<Outcome> {
+  /** What the operations come to one after the other, in all orders, and then with what may be lost in between. */
+  private *sequentialOutcomes(trial: Trial): Generator<Outcome> {
     const world = this.enter(trial)
-    const outcomes = new Set<Outcome>()
-    const losses = hasLosses ? lossesOf(world) : [[]]
-    for (const order of permutations(trial.operations.length)) {
-      for (const lost of sequences(losses, hasLosses ? order.length + 1 : 0)) outcomes.add(this.runInOrder(world, trial, order, lost))
-    }
-    return outcomes
+    const count = trial.operations.length
+    const losses = sequences(isShort(trial) ? lossesOf(world) : [[]], count + 1)
+    losses.sort((one, other) => lostIn(one) - lostIn(other))
+    for (const lost of losses) for (const order of permutations(count)) yield this.runInOrder(world, trial, order, lost)
   }
 
   private runInOrder(world: World, trial: Trial, order: readonly number[], lost: readonly (readonly string[])[]): Outcome {
     world.restore()
+    // what is lost is said by `lost`: of itself nothing goes
+    if (isShort(trial)) world.maker.store.setMemoryLimit(AMPLE_BYTES)
     const answers: string[] = []
     for (const [place, thread] of order.entries()) {
       for (const key of lost[place] ?? []) lose(world, key)
+      answers[thread] = NO_ANSWER
+      if (trial.operations[thread]!.drops === true) continue
       answers[thread] = digest(trial.operations[thread]!.run(world.thread(thread), world.subjects[thread]!))
       if (trial.operations[thread]!.isBackground === true) world.forgetThread(thread)
     }
@@ -225,26 +229,25 @@ export class Explorer {
   }
 }
 
-/** What a trial may come to. What it may come to with losses is looked for only if it is needed. */
+/** What a trial may come to, found out as far as it is needed. */
 class Allowed {
-  private readonly outcomes: Set<Outcome>
-  private hasAll: boolean
+  private readonly outcomes = new Set<Outcome>()
 
-  constructor(isShort: boolean, private readonly find: (hasLosses: boolean) => Set<Outcome>) {
-    this.outcomes = find(false)
-    this.hasAll = !isShort
-  }
+  constructor(private readonly others: Generator<Outcome>) {}
 
   has(outcome: Outcome): boolean {
-    if (this.outcomes.has(outcome)) return true
-    if (this.hasAll) return false
-    this.hasAll = true
-    for (const each of this.find(true)) this.outcomes.add(each)
-    return this.outcomes.has(outcome)
+    while (!this.outcomes.has(outcome)) {
+      const next = this.others.next()
+      if (next.done === true) return false
+      this.outcomes.add(next.value)
+    }
+    return true
   }
 
   print(): string { return [...this.outcomes].join('\n  ') }
 }
+
+function lostIn(losses: readonly (readonly string[])[]): number { return losses.filter(({ length }) => length > 0).length }
 
 /** Whether an item may be lost because there is no memory for all. */
 function isShort({ setup, operations }: Trial): boolean {
@@ -290,27 +293,39 @@ function sequences<T>(choices: readonly T[], length: number): T[][] {
 }
 
 /** Where two or more threads can be: a setup and how their keys are related. */
-export function places(): readonly Pick<Trial, 'setup' | 'relation'>[] {
+export type Place = Pick<Trial, 'setup' | 'relation'>
+
+export function places(): readonly Place[] {
   return SETUPS.flatMap(setup => RELATIONS.map(relation => ({ setup, relation })))
 }
 
 const USED = operations.filter(({ isCareless }) => isCareless !== true)
 
 /** All pairs of operations that have to do with each other if their keys are so related. */
-export function pairsFor(relation: Relation): readonly (readonly Operation[])[] {
-  return USED.flatMap((one, index) => USED.slice(index).filter(other => isWorthwhile(relation, one, other)).map(other => [one, other]))
+export function pairsFor({ setup, relation }: Place): readonly (readonly Operation[])[] {
+  const pairs = USED.flatMap((one, index) => USED.slice(index).map(other => [one, other]))
+  // what is about all keys is the same with any relation, if both are
+  return pairs.filter(pair => isWorthwhile(setup, pair) && (relation === 'same key' || pair.some(({ isWide }) => isWide !== true)))
 }
 
 /** Three at random. */
-export function threeOf(random: Prng): readonly Operation[] {
-  const three = Array.from({ length: 3 }, () => random.pick(USED))
-  return three.filter(({ isRun }) => isRun === true).length > 1 ? threeOf(random) : three
+export function threeOf({ setup }: Place, random: Prng): readonly Operation[] {
+  for (;;) {
+    const three = Array.from({ length: 3 }, () => random.pick(USED))
+    if (isWorthwhile(setup, three)) return three
+  }
 }
 
-/** What is about all keys is the same with any relation, if both are; and of runs of the crawler there is one at a time. */
-function isWorthwhile(relation: Relation, one: Operation, other: Operation): boolean {
-  if (one.isRun === true && other.isRun === true) return false
-  return relation === 'same key' || one.isWide !== true || other.isWide !== true
+function isWorthwhile(setup: Setup, operations: readonly Operation[]): boolean {
+  return operations.filter(({ isRun }) => isRun === true).length <= 1 && !isKnownToDiffer(setup, operations)
+}
+
+/**
+ * As in memcached, a number that is counted in place stays stale, and one that is replaced, because it is being read or has
+ * become longer, does not.
+ */
+function isKnownToDiffer({ isStale }: Setup, operations: readonly Operation[]): boolean {
+  return isStale === true && operations.some(({ isCount }) => isCount === true) && operations.some(({ isReader }) => isReader === true)
 }
 
 /** A line of a failure, read. */

@@ -19,6 +19,8 @@ export interface Subject {
   readonly otherClass: number
   /** How long values are that are stored: as long as what is there. */
   readonly valueBytes: number
+  /** And values that go elsewhere. */
+  readonly elsewhereBytes: number
 }
 
 export interface Operation {
@@ -31,6 +33,9 @@ export interface Operation {
   readonly isRun?: true
   /** Whether it may cost any item its place. */
   readonly drops?: true
+  /** Whether it counts, or reads what it then still holds: see `isKnownToDiffer` of explore.ts. */
+  readonly isCount?: true
+  readonly isReader?: true
   /** Whether it is there only to be found wrong. */
   readonly isCareless?: true
   run(thread: SimulatedThread, subject: Subject): string
@@ -57,9 +62,9 @@ const CLIENTS: readonly Operation[] = [
   request('append', ({ key }) => `append ${key} 0 0 2\r\n65\r\n`),
   request('prepend', ({ key }) => `prepend ${key} 0 0 2\r\n87\r\n`),
   request('cas', ({ key, cas, valueBytes }) => `cas ${key} 0 0 ${valueBytes} ${cas}\r\n${valueOf(31, valueBytes)}\r\n`),
-  request('incr', ({ key }) => `incr ${key} 5\r\n`),
-  request('incr longer', ({ key }) => `incr ${key} 99999999\r\n`),
-  request('decr', ({ key }) => `decr ${key} 3\r\n`),
+  { ...request('incr', ({ key }) => `incr ${key} 5\r\n`), isCount: true },
+  { ...request('incr longer', ({ key }) => `incr ${key} 99999999\r\n`), isCount: true },
+  { ...request('decr', ({ key }) => `decr ${key} 3\r\n`), isCount: true },
   request('delete', ({ key }) => `delete ${key}\r\n`),
   request('mg', ({ key }) => `mg ${key} v f c t s l h\r\n`),
   request('mg vivify', ({ key }) => `mg ${key} v c t N30\r\n`),
@@ -72,11 +77,11 @@ const CLIENTS: readonly Operation[] = [
   request('md', ({ key, cas }) => `md ${key} C${cas}\r\n`),
   request('md stale', ({ key }) => `md ${key} I T30\r\n`),
   request('md hollow', ({ key }) => `md ${key} x\r\n`),
-  request('ma', ({ key }) => `ma ${key} N0 J13 v t\r\n`),
+  { ...request('ma', ({ key }) => `ma ${key} N0 J13 v t\r\n`), isCount: true },
   request('me', ({ key }) => `me ${key}\r\n`, { isHidden: true }),
   intent('binary get', ({ key }) => ({ does: 'get', keys: [key] })),
   intent('binary set', ({ key }) => ({ does: 'set', key, value: Buffer.from('11'), flags: 1, exptime: 0 })),
-  intent('binary incr', ({ key }) => ({ does: 'incr', key, amount: 2, initial: 40 })),
+  { ...intent('binary incr', ({ key }) => ({ does: 'incr', key, amount: 2, initial: 40 })), isCount: true },
   {
     name: 'set in parts',
     run: (thread, { key, valueBytes }) => {
@@ -97,7 +102,7 @@ const CLIENTS: readonly Operation[] = [
   },
   {
     // two looks at a value that is pinned meanwhile
-    name: 'read slowly',
+    name: 'read slowly', isReader: true,
     run: (thread, { key }) => {
       const loan = thread.subject.borrow(key)
       if (loan === undefined) return 'nothing'
@@ -145,8 +150,7 @@ const WIDE: readonly Operation[] = [
   {
     // makes room in a class that has none, which takes a page from another
     name: 'crowd elsewhere', isWide: true, drops: true,
-    run: (thread, { valueBytes }) => {
-      const bytes = valueBytes * 2
+    run: (thread, { elsewhereBytes: bytes }) => {
       const answers = [1, 2].map(number => thread.say(`set wide-${number} 0 0 ${bytes}\r\n${valueOf(number, bytes)}\r\n`))
       return answers.every(answer => answer === 'STORED\r\n' || answer.startsWith('SERVER_ERROR out of memory')) ? '' : answers.join('')
     },

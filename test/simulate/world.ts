@@ -21,8 +21,11 @@ const STRIPES = 16
 const CHAIN_BITS = 14
 /** Nearly the size of a chunk of which a page has ten. */
 const WIDE_BYTES = 45_000
-/** Two pieces of the largest class and one of another in the worlds of wide values. */
-const LARGE_BYTES = 300_000
+/** A piece of the largest class, of which a page has two, and a short one. */
+const LARGE_BYTES = 544_000
+
+/** How many values lie between two of different pages; of large ones two fill a page. */
+const BETWEEN = 9
 
 /** How the key of the second thread is related to that of the first. */
 export const RELATIONS = ['same key', 'same chain', 'same page', 'same class'] as const
@@ -32,26 +35,37 @@ export interface Setup {
   readonly name: string
   readonly options: Partial<StoreOptions>
   readonly valueBytes: number
+  /** And values of another class; default twice as long. */
+  readonly elsewhereBytes?: number
   /** Whether items may lose their places because there is no more memory. */
   readonly isShort?: true
+  /** Whether the key is stale. */
+  readonly isStale?: true
   /** Makes the key what it is, and the other key too if it is another. */
   prepare(subject: StoreUnderTest, key: string): void
-  /** What is stored between the key and the other one, and behind them. */
-  between?(subject: StoreUnderTest): void
+  /** What is stored behind the two. */
   after?(subject: StoreUnderTest): void
 }
 
 const SMALL: Partial<StoreOptions> = { maxbytes: 2 * MIB, factor: 4, slabChunkMax: 16_384, itemSizeMax: 64 * 1024 }
-const WIDE: Partial<StoreOptions> = { maxbytes: 8 * MIB, factor: 4, slabChunkMax: 262_144, itemSizeMax: MIB }
-const FULL: Partial<StoreOptions> = { ...WIDE, maxbytes: 2 * MIB }
+const WIDE: Partial<StoreOptions> = { maxbytes: 16 * MIB, factor: 4, slabChunkMax: 524_288, itemSizeMax: MIB }
 
 function put(subject: StoreUnderTest, key: string, bytes: number, exptime = 0): void {
   subject.put(Mode.Set, key, Buffer.from(valueOf(12, bytes)), 0, exptime)
 }
 
-/** Stores wide values, so that what is between two of them lies in other pages. */
-function fill(subject: StoreUnderTest, name: string, count: number, bytes = WIDE_BYTES): void {
+/** Stores values, so that what is before and behind them lies in other pages. */
+function fill(subject: StoreUnderTest, name: string, count: number, bytes: number): void {
   for (let number = 0; number < count; number++) put(subject, `${name}-${number}`, bytes)
+}
+
+/** Stores values as long as no other has to go for one. */
+function fillUp(subject: StoreUnderTest, bytes: number): void {
+  const { classes, context, shards: [shard] } = subject.store
+  const { slabs } = shard!
+  const slabClass = classes.classFor(context.nominalBytes(KEY.length, 0, bytes)) || classes.largest
+  const hasRoom = (): boolean => slabs.hasChunkLeft(slabClass) || slabs.bytesUsed + classes.pageBytes(slabClass) <= slabs.bytesMax
+  for (let number = 0; hasRoom(); number++) put(subject, `filler-${number}`, bytes)
 }
 
 function thin(subject: StoreUnderTest, name: string, count: number): void {
@@ -65,7 +79,7 @@ export const SETUPS: readonly Setup[] = [
   { name: 'ending', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2, 1000) },
   { name: 'ended', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2, 5) },
   {
-    name: 'stale', options: SMALL, valueBytes: 2,
+    name: 'stale', options: SMALL, valueBytes: 2, isStale: true,
     prepare: (subject, key) => {
       put(subject, key, 2)
       subject.delete(key, Extra.Invalidate)
@@ -87,30 +101,34 @@ export const SETUPS: readonly Setup[] = [
     prepare: (subject, key) => put(subject, key, 2, 40),
   },
   {
-    name: 'page', options: WIDE, valueBytes: WIDE_BYTES,
+    // the page of the key is the one with least in it, so it is the one that moves
+    name: 'page', options: WIDE, valueBytes: WIDE_BYTES, elsewhereBytes: WIDE_BYTES * 4,
     prepare: (subject, key) => put(subject, key, WIDE_BYTES),
     after: subject => {
-      fill(subject, 'filler', 23)
-      thin(subject, 'filler', 12)
+      fill(subject, 'filler', 23, WIDE_BYTES)
+      thin(subject, 'filler', 7)
+      thin(subject, 'between', BETWEEN)
     },
   },
   {
-    name: 'pieces', options: WIDE, valueBytes: LARGE_BYTES,
+    name: 'pieces', options: WIDE, valueBytes: LARGE_BYTES, elsewhereBytes: WIDE_BYTES,
     prepare: (subject, key) => put(subject, key, LARGE_BYTES),
+    after: subject => fill(subject, 'filler', 5, LARGE_BYTES),
+  },
+  {
+    name: 'full', options: { ...WIDE, maxbytes: 3 * MIB }, valueBytes: WIDE_BYTES, elsewhereBytes: WIDE_BYTES * 4, isShort: true,
+    prepare: (subject, key) => put(subject, key, WIDE_BYTES),
     after: subject => {
-      fill(subject, 'filler', 4, LARGE_BYTES)
-      thin(subject, 'filler', 3)
+      // a class whose only page is read: what wants a chunk of it takes a page from another
+      fill(subject, 'wide-read', 2, WIDE_BYTES * 4)
+      for (const number of [0, 1]) subject.pin(`wide-read-${number}`)
+      fillUp(subject, WIDE_BYTES)
     },
   },
   {
-    name: 'full', options: FULL, valueBytes: WIDE_BYTES, isShort: true,
-    prepare: (subject, key) => put(subject, key, WIDE_BYTES),
-    after: subject => fill(subject, 'filler', 30),
-  },
-  {
-    name: 'full of pieces', options: FULL, valueBytes: LARGE_BYTES, isShort: true,
+    name: 'full of pieces', options: { ...WIDE, maxbytes: 8 * MIB }, valueBytes: LARGE_BYTES, elsewhereBytes: WIDE_BYTES, isShort: true,
     prepare: (subject, key) => put(subject, key, LARGE_BYTES),
-    after: subject => fill(subject, 'filler', 6, LARGE_BYTES),
+    after: subject => fillUp(subject, LARGE_BYTES),
   },
 ]
 
@@ -138,7 +156,7 @@ export class World {
     const other = relation === 'same key' ? KEY : this.findOther()
     setup.prepare(maker, KEY)
     // the chunks of a page are given out one after the other
-    if (relation === 'same class') fill(maker, 'between', 12, setup.valueBytes)
+    if (relation === 'same class') fill(maker, 'between', BETWEEN, setup.valueBytes)
     if (other !== KEY) setup.prepare(maker, other)
     setup.after?.(maker)
     this.refs = maker.store.refCount
@@ -169,7 +187,7 @@ export class World {
     const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd)
     const slabClass = classFor(setup.valueBytes)
     return {
-      key, slabClass, valueBytes: setup.valueBytes, cas: item === 0 ? 1 : shard.items.casLow(item),
+      key, slabClass, valueBytes: setup.valueBytes, elsewhereBytes: setup.elsewhereBytes ?? setup.valueBytes * 2, cas: item === 0 ? 1 : shard.items.casLow(item),
       otherClass: slabClass === classes.largest ? slabClass - 1 : slabClass + 1,
     }
   }
@@ -182,7 +200,9 @@ export class World {
 
   /** Puts everything back as it was when it was ready. */
   restore(): void {
-    for (const { at, end } of [...this.extentsInUse(), ...this.extents]) this.copy(at, MIRROR_AT + at, end - at)
+    // a page may have become one of another class, of which less is in use
+    const wereInUse = new Map(this.extents.map(({ at, end }) => [at, end]))
+    for (const { at, end } of this.extentsInUse()) this.copy(at, MIRROR_AT + at, Math.max(end, wereInUse.get(at) ?? 0) - at)
   }
 
   private copy(to: number, from: number, count: number): void {
