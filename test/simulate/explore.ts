@@ -272,10 +272,10 @@ function findThrown(answers: readonly string[]): string | undefined {
 }
 
 /** What `verify` finds. */
-function findFault({ maker, refs }: World): string | undefined {
+function findFault(world: World): string | undefined {
   try {
-    maker.verify(refs)
-    return undefined
+    world.maker.verify(world.refs)
+    return world.isReadWhole ? undefined : 'a value that is being read has changed'
   } catch (error) {
     return error instanceof Error ? error.stack ?? error.message : String(error)
   }
@@ -316,8 +316,11 @@ export function threeOf({ setup }: Place, random: Prng): readonly Operation[] {
   }
 }
 
+/** There is one run of the crawler at a time, and one thread that does the background work. */
 function isWorthwhile(setup: Setup, operations: readonly Operation[]): boolean {
-  return operations.filter(({ isRun }) => isRun === true).length <= 1 && !isKnownToDiffer(setup, operations)
+  const runs = operations.filter(({ isRun }) => isRun === true).length
+  const inBackground = operations.filter(({ isBackground }) => isBackground === true).length
+  return runs <= 1 && inBackground <= 1 && !isKnownToDiffer(setup, operations)
 }
 
 /**

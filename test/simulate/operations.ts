@@ -27,7 +27,7 @@ export interface Operation {
   readonly name: string
   /** Whether it is about all keys, so that it is the same operation whatever its key. */
   readonly isWide?: true
-  /** Whether it leaves something behind in the thread that carries it out, which then is made anew. */
+  /** Whether it is work of the background, which one thread does. That is made anew after it, as something may be left in it. */
   readonly isBackground?: true
   /** Whether it is a run of the crawler, of which there is one at a time. */
   readonly isRun?: true
@@ -46,6 +46,9 @@ const LARGE_BYTES = 20_000
 /** Of the steps of the background, what is enough for each to come to its end. */
 const STEPS = 12
 const MIB = 1024 * 1024
+/** How often a slow reader looks at its value. */
+const LOOKS = 3
+const anyWord = new Int32Array(1)
 
 const CLIENTS: readonly Operation[] = [
   request('get', ({ key }) => `get ${key}\r\n`),
@@ -101,15 +104,19 @@ const CLIENTS: readonly Operation[] = [
     },
   },
   {
-    // two looks at a value that is pinned meanwhile
+    // looks again and again at a value that is pinned, with points at which others go on
     name: 'read slowly', isReader: true,
     run: (thread, { key }) => {
       const loan = thread.subject.borrow(key)
       if (loan === undefined) return 'nothing'
-      const before = loan.read().toString('latin1')
-      const after = loan.read().toString('latin1')
+      const before = loan.read()
+      let isSame = true
+      for (let looks = 0; looks < LOOKS; looks++) {
+        Atomics.load(anyWord, 0)
+        isSame &&= loan.read().equals(before)
+      }
       loan.end()
-      return before === after ? before : `torn: ${digest(before)}, then ${digest(after)}`
+      return isSame ? before.toString('latin1') : `torn: ${digest(before.toString('latin1'))}`
     },
   },
 ]

@@ -43,6 +43,8 @@ export interface Setup {
   readonly isStale?: true
   /** Makes the key what it is, and the other key too if it is another. */
   prepare(subject: StoreUnderTest, key: string): void
+  /** Whether somebody reads both all the while. */
+  readonly isRead?: true
   /** What is stored behind the two. */
   after?(subject: StoreUnderTest): void
 }
@@ -72,6 +74,12 @@ function thin(subject: StoreUnderTest, name: string, count: number): void {
   for (let number = 0; number < count; number++) subject.delete(`${name}-${number}`)
 }
 
+function thinOutFirstPage(subject: StoreUnderTest): void {
+  fill(subject, 'filler', 23, WIDE_BYTES)
+  thin(subject, 'filler', 7)
+  thin(subject, 'between', BETWEEN)
+}
+
 export const SETUPS: readonly Setup[] = [
   { name: 'absent', options: SMALL, valueBytes: 2, prepare: () => {} },
   { name: 'number', options: SMALL, valueBytes: 2, prepare: (subject, key) => put(subject, key, 2) },
@@ -86,11 +94,8 @@ export const SETUPS: readonly Setup[] = [
     },
   },
   {
-    name: 'read', options: SMALL, valueBytes: 2,
-    prepare: (subject, key) => {
-      put(subject, key, 2)
-      subject.pin(key)
-    },
+    name: 'read', options: SMALL, valueBytes: 2, isRead: true,
+    prepare: (subject, key) => put(subject, key, 2),
   },
   {
     name: 'one list', options: { ...SMALL, lruSegmented: false }, valueBytes: 2,
@@ -104,11 +109,12 @@ export const SETUPS: readonly Setup[] = [
     // the page of the key is the one with least in it, so it is the one that moves
     name: 'page', options: WIDE, valueBytes: WIDE_BYTES, elsewhereBytes: WIDE_BYTES * 4,
     prepare: (subject, key) => put(subject, key, WIDE_BYTES),
-    after: subject => {
-      fill(subject, 'filler', 23, WIDE_BYTES)
-      thin(subject, 'filler', 7)
-      thin(subject, 'between', BETWEEN)
-    },
+    after: thinOutFirstPage,
+  },
+  {
+    name: 'page that is read', options: WIDE, valueBytes: WIDE_BYTES, elsewhereBytes: WIDE_BYTES * 4, isRead: true,
+    prepare: (subject, key) => put(subject, key, WIDE_BYTES),
+    after: thinOutFirstPage,
   },
   {
     name: 'pieces', options: WIDE, valueBytes: LARGE_BYTES, elsewhereBytes: WIDE_BYTES,
@@ -138,6 +144,14 @@ interface Extent { readonly at: number, readonly end: number }
 /** Where in the arena what was there at the beginning is kept: far behind the pages that are used. Copies are quick inside it. */
 const MIRROR_AT = 1024 * MIB
 
+/** What is read all the while, as it was. */
+interface Loan { readonly value: Buffer, readonly read: () => Buffer }
+
+function lend(subject: StoreUnderTest, key: string): Loan {
+  const { read } = subject.borrow(key)!
+  return { read, value: read() }
+}
+
 export class World {
   readonly maker: StoreUnderTest
   readonly shared: SharedStore
@@ -146,6 +160,7 @@ export class World {
   /** What it holds itself. */
   readonly refs: number
   private readonly extents: readonly Extent[]
+  private readonly loans: Loan[] = []
   private readonly threads: (SimulatedThread | undefined)[] = []
 
   /** @param seed of the hash: which keys are in one chain or stripe */
@@ -158,6 +173,7 @@ export class World {
     // the chunks of a page are given out one after the other
     if (relation === 'same class') fill(maker, 'between', BETWEEN, setup.valueBytes)
     if (other !== KEY) setup.prepare(maker, other)
+    if (setup.isRead === true) for (const key of new Set([KEY, other])) this.loans.push(lend(maker, key))
     setup.after?.(maker)
     this.refs = maker.store.refCount
     this.shared = maker.store.share()
@@ -191,6 +207,9 @@ export class World {
       otherClass: slabClass === classes.largest ? slabClass - 1 : slabClass + 1,
     }
   }
+
+  /** Whether what is read all the while is as it was. */
+  get isReadWhole(): boolean { return this.loans.every(({ value, read }) => read().equals(value)) }
 
   /** One of the threads, as if it were this one. */
   thread(number: number): SimulatedThread { return this.threads[number] ??= new SimulatedThread(this.shared, number + 1) }
