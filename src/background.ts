@@ -1,8 +1,8 @@
 // The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed.
 // While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
 // as it is waking up that costs an idle process its time. A page that is moving, or is to move as a client has just asked,
-// gets a step of its own every 5 ms, and so does a walk over a large cache, for what is more than fits one step; a crawl that
-// a client asked for every 10 ms.
+// and a hash table that grows get steps of their own every 5 ms, and so does a walk over a large cache, for what is more than
+// fits one step; a crawl that a client asked for every 10 ms.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
@@ -18,7 +18,7 @@ export class Background {
   private stopCrawl: (() => void) | undefined
   /** What had been read from clients at the last step. */
   private bytesRead = 0
-  /** The pace while no page moves. */
+  /** The pace while no page moves and no table grows. */
   private restMs = BUSY_MS
   /** How long the last of the other steps is ago. */
   private sinceStepMs = 0
@@ -63,9 +63,10 @@ export class Background {
     const { store } = this
     this.sinceStepMs += this.intervalMs
     store.moveStep()
+    store.growStep()
     if (this.sinceStepMs >= BUSY_MS) this.otherSteps()
     else if (this.isWalkBehind) this.walkStep(0)
-    this.setPace(store.rebalance.isAlert || this.isWalkBehind ? QUICK_MS : this.restMs)
+    this.setPace(store.rebalance.isAlert || store.isGrowing || this.isWalkBehind ? QUICK_MS : this.restMs)
   }
 
   private otherSteps(): void {

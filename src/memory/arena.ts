@@ -12,6 +12,9 @@ export const ARENA_PAGES_MAX = 2047
 
 const CACHE_LINE = 64
 
+/** The bytes of all regions: in an arena that is as large as one may be, and in one that is no larger than it has to be. */
+export interface FixedBytes { readonly whole: number; readonly least: number }
+
 export class Arena {
   readonly words: Int32Array
   readonly memory: Memory
@@ -26,17 +29,17 @@ export class Arena {
   private cutAt = CACHE_LINE
 
   /**
-   * @param fixedBytes what `cut` may hand out
+   * @param fixed what `cut` may hand out
    * @param pageCount pages behind it at least
    * @param shared between threads
    * @param linear the memory of an arena like this one, that another thread has made
    */
-  constructor(fixedBytes: number, pageCount: number, shared: boolean, linear?: LinearMemory) {
-    this.firstPage = Math.ceil((CACHE_LINE + fixedBytes) / Size.Page)
-    assert(this.firstPage + pageCount <= ARENA_PAGES_MAX, 'arena beyond its largest size')
-    this.linear = linear ?? allocate((this.firstPage + pageCount) * Size.Page, shared)
+  constructor(fixed: FixedBytes, pageCount: number, shared: boolean, linear?: LinearMemory) {
+    assert(firstPageBehind(fixed.whole) + pageCount <= ARENA_PAGES_MAX, 'arena beyond its largest size')
+    this.linear = linear ?? allocate((firstPageBehind(fixed.least) + pageCount) * Size.Page, shared)
     this.buffer = bufferOf(this.linear)
     this.pageEnd = this.buffer.byteLength / Size.Page
+    this.firstPage = firstPageBehind(this.isWhole ? fixed.whole : fixed.least)
     this.words = new Int32Array(this.buffer)
     this.instructions = instructionsOf(this.linear)
     this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
@@ -53,6 +56,8 @@ export class Arena {
     return start
   }
 }
+
+function firstPageBehind(fixedBytes: number): number { return Math.ceil((CACHE_LINE + fixedBytes) / Size.Page) }
 
 function allocate(byteLength: number, shared: boolean): LinearMemory {
   try {

@@ -106,7 +106,9 @@ export const enum ShardWord {
   Moving, MovingTo, BusyStatus,
   /** Whether a dump is under way: see marks.ts. */
   IsDumping,
-  End = 16,
+  /** The buckets of the hash table that are in use: see Table. */
+  Buckets,
+  End = 32,
 }
 
 /** Who has a page that has no class: nobody yet, all classes, or nobody until the memory limit rises again. */

@@ -127,7 +127,7 @@ const NO_STORAGE = 'all items are kept in memory; leave it out, and give -m what
 const WITHOUT_STORAGE = 'there is no external storage'
 const NO_PROXY = 'this is a server alone'
 const NO_CALL = 'Node.js has no call for it'
-const ONE_TABLE = 'the hash table is made once, as large as -m asks for'
+const OWN_SIZE = 'the hash table is as large as the memory limit asks for'
 
 export const optionRows: readonly OptionRow[] = [
   { flag: 'p', long: 'port', argument: 'num', value: { kind: 'whole', field: 'port', min: -1, max: 65535 },
@@ -253,7 +253,7 @@ export const optionRows: readonly OptionRow[] = [
     setting: 'maxconns_fast',
     help: ['immediately close new connections after limit (default: {default})'] },
   { name: 'hashpower', argument: 'num', value: { kind: 'whole', field: 'hashpowerInit', min: 0, max: 32, least: 12 },
-    support: 'ignored', why: ONE_TABLE,
+    support: 'ignored', why: OWN_SIZE,
     setting: 'hashpower_init',
     help: ['the size of the hash table as a power of two (default: {default})'] },
   { name: 'tail_repair_time', argument: 'seconds', value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX, least: 10 },
@@ -333,7 +333,7 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'track_sizes', sets: { trackSizes: true },
     setting: 'track_sizes',
     help: ['enable dynamic reports for \'stats sizes\' command.'] },
-  { name: 'no_hashexpand', support: 'ignored', why: ONE_TABLE,
+  { name: 'no_hashexpand', support: 'ignored', why: OWN_SIZE,
     help: ['disables hash table expansion'] },
   { name: 'modern', support: 'ignored', why: 'these are the defaults',
     help: ['enables options which will be default in future.', 'currently: nothing'] },

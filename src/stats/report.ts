@@ -133,10 +133,9 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['threads', facts.threads]
   yield ['conn_yields', counters.sum(Counter.ConnYields)]
   const buckets = store.shards.reduce((sum, shard) => sum + shard.table.bucketCount, 0)
-  yield ['hash_power_level', Math.round(Math.log2(buckets))]
+  yield ['hash_power_level', Math.floor(Math.log2(buckets))]
   yield ['hash_bytes', buckets * 4]
-  // it is made once, as large as it will be
-  yield ['hash_is_expanding', 0]
+  yield ['hash_is_expanding', store.isGrowing ? 1 : 0]
   if (facts.slabReassign) {
     for (const [name, counter] of MOVED_ROWS) yield [name, counters.sum(counter)]
     yield ['slab_reassign_last_busy_status', BUSY_STATUSES[store.rebalance.busyStatus]!]

@@ -13,6 +13,7 @@ import { SlabClasses, type ClassSettings } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
 import { Generations, GENERATIONS_MAX } from './generations.js'
+import { Growth } from './growth.js'
 import { Hash } from './hash.js'
 import { Items, type ItemId } from './items.js'
 import { Lru, type LruSettings } from './lru.js'
@@ -126,6 +127,8 @@ export class Store {
   private readonly warmed = new Int32Array(WARMED_MAX)
   /** What `warm` has read, added up: of no meaning, but no compiler thinks the reads useless. */
   warmth = 0
+  /** What has the table of each shard grow. */
+  private readonly growths: readonly Growth[]
   /** What keeps the lists of each shard in order. */
   private readonly maintainers: readonly Maintainer[]
   /** The class at which the next step begins to put lists in order. */
@@ -167,6 +170,7 @@ export class Store {
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     const { bucketCount } = planArenas(options, this.classes)
     this.shards = arenas.map(arena => makeShard(arena, bucketCount, options, this.classes, this.context, this.tuning, this.lives))
+    this.growths = this.shards.map(({ table, slabs, space }) => new Growth(table, slabs, space, this.context))
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
       this.context)
     this.first = this.shards[0]!
@@ -175,6 +179,7 @@ export class Store {
     this.crawl = new Sweep(this.shards, this.context)
     this.clearing = new Sweep(this.shards, this.context)
     if (attached !== undefined) return
+    for (const { table } of this.shards) table.begin(bucketCount)
     hash.randomize()
     this.context.generation = this.context.sweptGeneration = this.context.sweepGeneration = 1
     this.tuning.begin(options)
@@ -374,6 +379,12 @@ export class Store {
     return left > 0
   }
 
+  /** Goes on with tables that have become too small, a bounded number of buckets. */
+  growStep(): void { for (const growth of this.growths) growth.step() }
+
+  /** Whether a table has fewer buckets than it should have by now. */
+  get isGrowing(): boolean { return this.growths.some(({ isDue }) => isDue) }
+
   private balanceClass(slabClass: number): number {
     let moves = 0
     for (const maintainer of this.maintainers) moves += maintainer.pass(slabClass, BALANCE_MOVES)
@@ -493,6 +504,9 @@ function sizeBuckets({ trackSizes, itemSizeMax }: StoreOptions): number {
   return trackSizes ? Math.floor(itemSizeMax / 32) + 2 : 0
 }
 
+/** The buckets that an arena has addresses for if it has all it can have. */
+const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
+
 /** What arenas a store needs: how many, with how many pages at least, and the bytes of their fixed parts. */
 interface ArenaPlan { readonly count: number; readonly pages: number; readonly storeBytes: number; readonly bucketCount: number }
 
@@ -504,8 +518,7 @@ function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
   const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
     sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
-  const largestTable = Table.bucketCountFor(ARENA_PAGES_MAX)
-  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(largestTable, classes)) / Size.Page) - 1
+  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)
   return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
@@ -513,8 +526,10 @@ function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
 
 function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
   const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
-  return Array.from({ length: count }, (_, index) =>
-    new Arena((index === 0 ? storeBytes : 0) + shardBytes(bucketCount, classes), pages, options.shared, memories[index]))
+  return Array.from({ length: count }, (_, index) => {
+    const fixedBytes = (buckets: number): number => (index === 0 ? storeBytes : 0) + shardBytes(buckets, classes)
+    return new Arena({ whole: fixedBytes(BUCKETS_OF_WHOLE), least: fixedBytes(bucketCount) }, pages, options.shared, memories[index])
+  })
 }
 
 /** The fixed regions of a shard with so many buckets. */
@@ -528,13 +543,14 @@ function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, cla
   tuning: LruTuning, lives: Lives): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
-  const tableAt = arena.cut(bucketCount * 4)
+  const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : bucketCount
+  const tableAt = arena.cut(bucketsMax * 4)
   const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
   const marks = new Marks(arena, shardWords, arena.cut(Marks.bytesFor(arena.pageEnd, classes.chunkBytesMin)), classes.chunkBytesMin)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, lives, arena.instructions))
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
-  const table = new Table(arena, items, tableAt, bucketCount)
+  const table = new Table(arena, items, tableAt, bucketsMax, shardWords)
   const generations = new Generations(items, slabs, context)
   const space = new Space(arena, items, table, slabs, lru, generations, marks, context)
   return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))

@@ -146,10 +146,14 @@ t.test('a limit that is raised takes no page that the first of a class may need'
 })
 
 t.test('the memory of a store may be less than an arena can have', async t => {
-  const made = new Arena(1000, 10, false, new ArrayBuffer(12 * MIB))
+  const fixed = { whole: 2 * MIB, least: 1000 }
+  const made = new Arena(fixed, 10, false, new ArrayBuffer(12 * MIB))
   t.equal(made.pageEnd, 12)
   t.notOk(made.isWhole)
-  t.ok(new Arena(1000, 10, false).isWhole)
+  t.equal(made.firstPage, 1)
+  const whole = new Arena(fixed, 10, false)
+  t.ok(whole.isWhole)
+  t.equal(whole.firstPage, 3, 'its regions are larger')
 })
 
 t.test('no object stands for an item: the heap is as large with a million items as with ten thousand', async t => {

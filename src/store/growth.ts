@@ -1,0 +1,38 @@
+// Has the hash table of a shard grow, in bounded steps in the background: once the memory limit has been raised and more items
+// have come than there are buckets.
+import { Size } from '../memory/layout.js'
+import { type StoreContext } from './context.js'
+import { type ItemId } from './items.js'
+import { type Slabs } from './slabs.js'
+import { type Space } from './space.js'
+import { Table } from './table.js'
+
+/** The bound of one step: a bucket with its items takes a third of a microsecond. */
+const SPLITS_MAX = 1000
+
+export class Growth {
+  private readonly hashOf: (item: ItemId) => number
+
+  constructor(private readonly table: Table, private readonly slabs: Slabs, space: Space, private readonly context: StoreContext) {
+    this.hashOf = item => space.hashOf(item)
+  }
+
+  /** Whether there are fewer buckets than the memory limit asks for, and than there are items. */
+  get isDue(): boolean { return this.table.bucketCount < this.wanted }
+
+  private get wanted(): number {
+    const { table, slabs } = this
+    const pages = Math.ceil(slabs.bytesMax / Size.Page)
+    return Math.min(Table.bucketCountFor(pages), table.bucketsMax, slabs.usedCount)
+  }
+
+  step(): void {
+    const { table, context: { stripes } } = this
+    const wanted = Math.min(this.wanted, table.bucketCount + SPLITS_MAX)
+    while (table.bucketCount < wanted) {
+      const bucket = table.nextToSplit
+      stripes.take(bucket)
+      try { table.split(this.hashOf) } finally { stripes.release(bucket) }
+    }
+  }
+}
