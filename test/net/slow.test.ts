@@ -102,3 +102,18 @@ t.test('who has ended his side gets all that he asked for', async t => {
     await client.hangUp()
   }
 })
+
+t.test('who goes away in the middle of a large item leaves nothing of it held', async t => {
+  const { client, connect, server } = await startServer(t)
+  const big = 'x'.repeat(900_000)
+  await client.says(`set big 0 0 ${big.length}\r\n${big}\r\n`, 'STORED\r\n')
+  const reader = await connect()
+  reader.pause()
+  void reader.send('get big\r\n'.repeat(40))
+  await until('it is being sent', () => server.store.refCount > 0)
+  reader.stream.destroy()
+  await until('nothing is held any more', () => server.store.refCount === 0)
+  await client.says('delete big\r\n', 'DELETED\r\n')
+  server.verify()
+  await client.hangUp()
+})

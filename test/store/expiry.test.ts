@@ -97,6 +97,35 @@ t.test('a flush of a large cache walks over nothing, however many have come befo
   subject.verify()
 })
 
+t.test('what is flushed behind a walk that is under way is reclaimed by another one, at the same second', async t => {
+  const subject = new StoreUnderTest()
+  const { store } = subject
+  for (let i = 0; i < 8000; i++) subject.put(Mode.Set, `k${i}`, VALUE)
+  store.flush(0)
+  store.sweepStep(100)
+  const reclaimed = 8000 - store.itemCount
+  t.ok(reclaimed > 100 && reclaimed < 1000, `${reclaimed} are reclaimed, where the walk has been`)
+  for (let i = 0; i < reclaimed; i++) subject.put(Mode.Set, `k${i}`, VALUE)
+  store.flush(0)
+  reclaimAll(subject)
+  t.equal(store.itemCount, 0)
+  subject.verify()
+})
+
+t.test('so is what a walk leaves that looks at so many items of a class only', async t => {
+  const subject = new StoreUnderTest({ lruCrawlerTocrawl: 1000 })
+  for (let i = 0; i < 8000; i++) subject.put(Mode.Set, `k${i}`, VALUE)
+  subject.store.flush(0)
+  reclaimAll(subject)
+  t.equal(subject.store.itemCount, 0)
+  subject.verify()
+})
+
+/** Gives the background its time, until nothing is left or it should have been everywhere long ago. */
+function reclaimAll({ store }: StoreUnderTest): void {
+  for (let step = 0; store.itemCount > 0 && step < 1000; step++) store.sweepStep(100)
+}
+
 t.test('there is no last flush: with nobody reclaiming what is dead, what is stored lives until the next, and not longer', async t => {
   const subject = new StoreUnderTest()
   const values = [VALUE, bytesOf(2, 500), bytesOf(3, 3000)]

@@ -92,6 +92,24 @@ t.test('what an item with many pieces had so far comes back if there is no memor
   subject.verify()
 })
 
+t.test('nor does anything of it stay where eviction ends half-way, as all that is left is being read', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, itemSizeMax: 4 * MIB })
+  const { slabs } = subject.store.shards[0]!
+  const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
+  // a chunk each
+  for (const key of keys) subject.put(Mode.Set, key, bytesOf(1, 400_000))
+  const kept = keys.filter(key => subject.get(key) !== undefined)
+  t.ok(kept.length > 6 && kept.length < keys.length, `${kept.length} are there`)
+  // so a few pieces of the next can be had, and not all
+  const unpins = kept.slice(3).map(key => subject.pin(key))
+  t.equal(subject.put(Mode.Set, 'large', bytesOf(2, 3_000_000)), Outcome.NoMemory)
+  t.equal(slabs.usedCount, unpins.length)
+  subject.verify(unpins.length)
+  for (const unpin of unpins) unpin()
+  t.equal(subject.put(Mode.Set, 'large', bytesOf(2, 3_000_000)), Outcome.Stored)
+  subject.verify()
+})
+
 t.test('several arenas are one store', async t => {
   const subject = new StoreUnderTest({ maxbytes: 5000 * MIB })
   t.ok(subject.store.shards.length > 2, `${subject.store.shards.length} arenas`)

@@ -64,6 +64,23 @@ t.test('who waits gets the place that another thread gives back', async t => {
   t.ok(Number(after.get('listen_disabled_num')) > 0)
 })
 
+t.test('no more wait for a place than -b says, whatever the threads', async t => {
+  for (const threads of [1, 2]) {
+    const threaded = await startThreads(t, { threads, maxconns: 2, maxconnsFast: false, backlog: 3 })
+    const clients = await connectMany(threaded, 2)
+    const waiting: Client[] = []
+    // one by one, as the kernel's queue is no longer
+    for (let count = 0; count < 7; count++) waiting.push(await threaded.connect())
+    const staying = (): Client[] => waiting.filter(({ stream }) => !stream.closed)
+    await until('the others have been closed', () => staying().length === 3)
+    for (const client of clients) await client.hangUp()
+    for (const client of staying()) {
+      await client.says('version\r\n', VERSION)
+      await client.hangUp()
+    }
+  }
+})
+
 t.test('a server closes with somebody waiting', async t => {
   const threaded = await startThreads(t, { maxconns: 2, maxconnsFast: false })
   await connectMany(threaded, 2)
