@@ -7,6 +7,7 @@ import type { Host, Rows } from '../dist/protocol/host.js'
 import { Input, INPUT_BYTES } from '../dist/protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../dist/protocol/output.js'
 import { Session, type Peer } from '../dist/protocol/session.js'
+import { Unfinished } from '../dist/protocol/unfinished.js'
 import { Protocols } from '../dist/protocols.js'
 import { Prefixes } from '../dist/stats/prefixes.js'
 import { Store } from '../dist/store/store.js'
@@ -17,6 +18,7 @@ export class BareHost implements Host {
   readonly store: Store
   readonly input: Input
   readonly output: Output
+  readonly unfinished: Unfinished
   readonly prefixes: Prefixes
   readonly protocols: Protocols
   verbosity = 0
@@ -37,6 +39,7 @@ export class BareHost implements Host {
     const { memory } = this.store.shards[0]!.items
     this.input = new Input(memory.bytes, this.store.ioStart)
     this.output = new Output(memory, this.store.ioStart + INPUT_BYTES, this.store.counters)
+    this.unfinished = new Unfinished(this.store.counters, options.requestMemLimit, options.requestMemLimit, () => {})
     const prefixMemory = shared ? new SharedArrayBuffer(Prefixes.BYTES) : new ArrayBuffer(Prefixes.BYTES)
     this.prefixes = new Prefixes(prefixMemory, options.prefixDelimiter)
     this.protocols = new Protocols(this)
@@ -75,6 +78,7 @@ export class BareSession {
       yield: () => {},
       pause: () => {},
       end: () => {},
+      drop: () => {},
     }
     this.session = new Session(host, host.protocols.for('auto'), peer)
   }

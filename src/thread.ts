@@ -22,6 +22,7 @@ import { type Host, type Rows } from './protocol/host.js'
 import { Input, INPUT_BYTES } from './protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from './protocol/output.js'
 import { type Peer } from './protocol/session.js'
+import { Unfinished } from './protocol/unfinished.js'
 import { Protocols } from './protocols.js'
 import { type Prefixes } from './stats/prefixes.js'
 import { ageOfTail, connsReport, generalReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
@@ -39,6 +40,8 @@ export interface Outside {
   certificatesRead(certificates: Certificates): void
   /** There is a place that a socket in another thread waits for. */
   roomMade(): void
+  /** All threads are to see to it that not too much is held, see Unfinished. */
+  memoryShort(): void
   /** A crawl is to be carried out, see Crawler. */
   crawlBegun(): void
   /** A page is to move, see Rebalance. */
@@ -92,6 +95,7 @@ export class Thread implements Host {
   readonly store: Store
   readonly input: Input
   readonly output: Output
+  readonly unfinished: Unfinished
   readonly prefixes: Prefixes
   readonly debugClock: MovableClock | undefined
   readonly credentials: Credentials | undefined
@@ -118,6 +122,10 @@ export class Thread implements Host {
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
+    const { threads, requestMemLimit } = options
+    // with several threads the main one serves too, if only streams that it is handed
+    this.unfinished = new Unfinished(store.counters, requestMemLimit, requestMemLimit / (threads === 1 ? 1 : threads + 1),
+      () => outside.memoryShort())
     const usersFile = usersFileOf(options)
     this.credentials = usersFile === undefined ? undefined : new Credentials(usersFile, users)
     const protocols = new Protocols(this)
@@ -237,6 +245,9 @@ export class Thread implements Host {
       return false
     }
   }
+
+  /** More is held than may be, by this thread or others. */
+  makeRoom(): void { this.unfinished.makeRoom() }
 
   /** Another thread has made room for those who wait here. */
   admitWaiting(): void { this.connections.admitWaiting() }

@@ -30,7 +30,7 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['--memory-limit=256', { maxbytes: 256 * MIB }],
   ['--memory-limit 256', { maxbytes: 256 * MIB }],
   ['-m 1', { maxbytes: MIB, itemSizeMax: 512 * KIB }],
-  ['-m 16384', { maxbytes: 16384 * MIB }],
+  ['-m 16384', { maxbytes: 16384 * MIB, requestMemLimit: 1024 * MIB }],
   ['-m 64 -m 128', { maxbytes: 128 * MIB }],
   ['-p 0 -s /run/m.sock', { port: 0, socketPath: '/run/m.sock' }],
   ['-p -1', { port: -1 }],
@@ -108,6 +108,7 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-o ,idle_timeout=5,', { idleTimeout: 5 }],
   ['-o idle_timeout=-1', { idleTimeout: -1 }],
   ['-o auth_timeout=0', { authTimeout: 0 }],
+  ['-o request_mem_limit=100', { requestMemLimit: 100 * MIB }],
   ['-o temporary_ttl=-1', { temporaryTtl: 2 ** 32 - 1, tempLru: true }],
   ['-o slab_automove_ratio=1,slab_automove_freeratio=2', { slabAutomoveRatio: 1, slabAutomoveFreeratio: 2 }],
   ['-Z -o ssl_chain_cert=c,ssl_key=k,ssl_keyformat=2', { sslEnabled: true, sslChainCert: 'c', sslKey: 'k', sslKeyFormat: 2 }],
@@ -546,6 +547,7 @@ t.test('stats settings show what has changed since the start', async t => {
 t.test('stats settings name what memcached does not have, if it is set', async t => {
   const settings = (line: string) => settingsReport(parse(line).options, { tcpPort: 1, udpPort: 0, oldest: 0 })
   t.same(settings('-o auth_timeout=5').slice(settings('').length), [['auth_timeout', '5']])
+  t.same(settings('-m 1024 -o request_mem_limit=100').slice(settings('').length), [['request_mem_limit', String(100 * MIB)]])
 })
 
 t.test('stats settings tell about protocols, authentication and TLS', async t => {

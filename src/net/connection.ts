@@ -221,6 +221,8 @@ export class Connection implements Peer, Reader {
     else this.stream.once('finish', () => this.stream.destroy())
   }
 
+  drop(): void { this.destroy(CloseReason.Error) }
+
   // Its life
 
   /** Ends the connection at once. */

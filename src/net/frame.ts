@@ -95,6 +95,8 @@ export class Answer implements Peer {
 
   end(): void {}
 
+  drop(): void {}
+
   /** The answer to one request is complete; one without any bytes is no message. */
   endMessage(): void {
     const { datagrams, requestId } = this

@@ -14,7 +14,7 @@ const SECTIONS: readonly (readonly [title: string, names: string])[] = [
   ['General', 'h V i o'],
   ['Where to listen', 'p U l s a B b'],
   ['Memory and items', 'm M I C n f slab_sizes slab_chunk_max no_chunked_items'],
-  ['Threads and limits', 't c maxconns_fast idle_timeout R read_buf_mem_limit'],
+  ['Threads and limits', 't c maxconns_fast idle_timeout R read_buf_mem_limit request_mem_limit'],
   ['Who may do what', 'S Y auth_timeout A F X W'],
   ['TLS', `Z ssl_chain_cert ssl_key ssl_keyformat ssl_ca_cert ssl_verify_mode ssl_min_version ssl_ciphers
     ssl_session_cache`],

@@ -1,7 +1,7 @@
 // `stats settings`: what the server is set to, in memcached's names, order and formats. What memcached has no setting for
 // comes last, and only if it is not as by default, so that the lines of a server nobody has told anything are memcached's.
 import { fieldsOf, optionRows, type OptionRow } from './rows.js'
-import { defaultOptions, LOOPBACK, type Options } from './values.js'
+import { completeOptions, LOOPBACK, type Options } from './values.js'
 
 /** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
 export interface LiveSettings extends Partial<Options> {
@@ -19,12 +19,13 @@ export function settingsReport(options: Options, live: LiveSettings): readonly (
   const current = { ...options, ...live }
   const valueOf = (name: string): string =>
     live.external?.get(name) ?? options.shown[name] ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
-  const given = OWN.filter(name => valueOf(name) !== settingOf(ROWS.get(name), defaultOptions()))
+  const untold = completeOptions({ maxbytes: options.maxbytes })
+  const given = OWN.filter(name => valueOf(name) !== settingOf(ROWS.get(name), untold))
   return [...ORDER, ...given].map(name => [name, valueOf(name)] as const)
 }
 
 /** Settings that memcached does not have. */
-const OWN = ['auth_timeout'] as const
+const OWN = ['auth_timeout', 'request_mem_limit'] as const
 
 /** memcached's order. */
 const ORDER = `

@@ -7,6 +7,10 @@ export const ITEM_SIZE_MIN = 1024
 /** What chunks are cut from. */
 export const PAGE_BYTES = 1024 * 1024
 
+/** What unfinished requests may take, or this part of the items' memory. */
+const REQUEST_MEM_LIMIT = 64 * 1024 * 1024
+const REQUEST_MEM_PART = 1 / 16
+
 /** Where a server listens that is not told where. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 
@@ -130,6 +134,11 @@ export interface Options {
   workerLogbufSize: number
   /** Bytes; kept for `stats settings`. Default 0. */
   readBufMemLimit: number
+  /**
+   * Bytes for what clients have begun and not finished, of all connections together. Default 64 MiB, or a sixteenth of
+   * `maxbytes` if that is more.
+   */
+  requestMemLimit: number
   /** Whether TCP is encrypted where a listener's address says nothing else, `-Z`. Default false. */
   sslEnabled: boolean
   /** File of the certificate and those that vouch for it, PEM. */
@@ -217,6 +226,7 @@ export function defaultOptions(): Options {
     watcherLogbufSize: 256 * 1024,
     workerLogbufSize: 64 * 1024,
     readBufMemLimit: 0,
+    requestMemLimit: REQUEST_MEM_LIMIT,
     sslEnabled: false,
     sslChainCert: undefined,
     sslKey: undefined,
@@ -250,10 +260,13 @@ export function completeOptions(given: Partial<Options>): Options {
   return options
 }
 
-/** Lowers the largest item to what fits the memory, and the largest chunk to that. */
+/** Lowers the largest item to what fits the memory, and the largest chunk to that; unfinished requests may have their part. */
 function fitSizes(options: Options, given: Partial<Options>): void {
   if (given.itemSizeMax === undefined && options.maxbytes < 2 * options.itemSizeMax) {
     options.itemSizeMax = Math.max(ITEM_SIZE_MIN, Math.floor(options.maxbytes / 2))
+  }
+  if (given.requestMemLimit === undefined) {
+    options.requestMemLimit = Math.max(REQUEST_MEM_LIMIT, Math.floor(options.maxbytes * REQUEST_MEM_PART))
   }
   if (options.slabChunkMax > options.itemSizeMax && options.slabChunkMax <= PAGE_BYTES) {
     options.slabChunkMax = largestPowerOfTwo(Math.max(ITEM_SIZE_MIN, options.itemSizeMax))

@@ -7,6 +7,7 @@ import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
 import { type Output } from './output.js'
 import { type Peer, type Watching } from './session.js'
+import { type Unfinished } from './unfinished.js'
 
 /** The rows of a statistics report, in order. */
 export type Rows = Iterable<readonly [name: string, value: string | number]>
@@ -21,6 +22,8 @@ export interface Host {
   readonly store: Store
   readonly input: Input
   readonly output: Output
+  /** Where what is not finished is kept. */
+  readonly unfinished: Unfinished
   readonly prefixes: Prefixes
   /** What the command `debugtime` moves; undefined: there is no such command. */
   readonly debugClock: MovableClock | undefined

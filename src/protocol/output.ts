@@ -195,10 +195,13 @@ export class Output {
     return kept?.length === count ? kept : this.views[slot] = this.current.subarray(0, count)
   }
 
-  /** Takes the unwritten bytes away, to be put back by `text` later; undefined if there are none, or loans among them. */
+  /**
+   * Takes the unwritten bytes away, to be put back later; undefined if there are none, or loans among them. They are there
+   * until something else is written.
+   */
   park(): Uint8Array | undefined {
     if (this.at === this.start || this.lent.length > 0) return undefined
-    const parked = this.bytes.slice(this.start, this.at)
+    const parked = this.bytes.subarray(this.start, this.at)
     this.at = this.start
     return parked
   }

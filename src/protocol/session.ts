@@ -22,6 +22,7 @@ import { type Shard } from '../store/shard.js'
 import { type Host } from './host.js'
 import { LongLine } from './long.js'
 import { type Loan, type Sink } from './output.js'
+import { Kept, type Owner } from './unfinished.js'
 
 export const enum Phase {
   Request, Value, Swallow, Line, Keys, Sending, Watch,
@@ -31,6 +32,8 @@ export const enum Phase {
 
 /** What a protocol answers when a request is not complete. */
 export const UNFINISHED = -1
+
+const NO_MEMORY = Buffer.from('SERVER_ERROR out of memory reading request\r\n')
 
 /** Values from here on are worth a short first read, see Input. */
 const LARGE_VALUE_BYTES = 32 * 1024
@@ -49,7 +52,7 @@ export interface Protocol {
   more(session: Session, at: number): number
   /**
    * Ends the session if the request at `at`, of which `end - at` bytes are there, is too long already, or gathers it as a long
-   * line. Such a line it is asked about again whenever more of it has come.
+   * line.
    */
   checkUnfinished(session: Session, at: number, end: number): void
 }
@@ -85,13 +88,15 @@ export interface Peer extends Sink {
   pause(): void
   /** The conversation is over: write what was given, then close. */
   end(): void
+  /** The conversation is over, whatever was given and not written yet. */
+  drop(): void
   /** A number for logs and statistics: the file descriptor where there is one. */
   readonly id: number
   /** Whether it stays when a request is answered, so that more can be told later. One that does not gets a turn for each request. */
   readonly isLasting: boolean
 }
 
-export class Session {
+export class Session implements Owner {
   readonly request: Request
   phase: Phase = Phase.Request
   /** Whether the command at work wants no answer. */
@@ -141,11 +146,12 @@ export class Session {
   /** Answers that wait to be written, one for each request and each key of a get; only counted where the host bounds them. */
   answers = 0
 
-  /** What was read and not yet understood: the first `savedBytes` of `saved`. */
-  private saved: Buffer | undefined
-  private savedBytes = 0
+  /** What was read and not yet understood. */
+  private saved: Kept | undefined
   /** Answers that wait for the rest of a value, as memcached holds them back. */
-  private parked: Uint8Array | undefined
+  private parked: Kept | undefined
+  /** Whether it waits for its turn or for its output to be taken, and not for more input. */
+  private isPaused = false
   /** Whether its batch is being served just now. */
   isWorking = false
 
@@ -189,40 +195,27 @@ export class Session {
 
   /** Puts what was kept aside back into the input, at `start`. */
   private restore(start: number): void {
-    if (this.savedBytes === 0) return
+    const { saved } = this
+    if (saved === undefined) return
     assert(start >= this.host.input.start, 'more was kept aside than there is room for')
-    this.saved!.copy(this.host.input.bytes, start, 0, this.savedBytes)
+    saved.copyTo(this.host.input.bytes, start, 0, saved.length)
   }
+
+  private get savedBytes(): number { return this.saved?.length ?? 0 }
 
   /** Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again. */
   private save(at: number, end: number, start: number): void {
-    const known = at === start ? this.savedBytes : 0
-    const count = end - at
-    if (this.saved === undefined || this.saved.length < count) {
-      const larger = Buffer.allocUnsafeSlow(known === 0 ? count : count * 2)
-      if (known > 0) this.saved!.copy(larger, 0, 0, known)
-      this.forgetBuffer()
-      this.countBuffer(larger, 1)
-      this.saved = larger
-    }
-    this.saved.set(this.host.input.bytes.subarray(at + known, end), known)
-    this.savedBytes = count
+    const { bytes } = this.host.input
+    if (this.saved === undefined) this.saved = this.keep()
+    else if (at > start) this.saved.restart()
+    this.saved.append(bytes, at + this.saved.length, end)
   }
+
+  private keep(): Kept { return new Kept(this.host.unfinished, this) }
 
   private forget(): void {
-    this.forgetBuffer()
-    this.savedBytes = 0
-  }
-
-  private forgetBuffer(): void {
-    if (this.saved !== undefined) this.countBuffer(this.saved, -1)
+    this.saved?.clear()
     this.saved = undefined
-  }
-
-  private countBuffer(buffer: Buffer, change: 1 | -1): void {
-    const { counters } = this.host.store
-    counters.add(Counter.RequestsKept, change)
-    counters.add(Counter.RequestBytesKept, change * buffer.length)
   }
 
   /** The connection is gone: gives back what is held. */
@@ -233,9 +226,34 @@ export class Session {
     this.watching?.end()
     this.item = NO_ITEM
     this.phase = Phase.Closed
-    this.parked = undefined
+    this.forgetParked()
     this.forgetLine()
     this.forget()
+  }
+
+  /** What is unfinished here never will be, as memory is short and nothing in this thread is older. */
+  giveUp(): void {
+    const { host: { store: { counters } }, peer } = this
+    const last = this.isPaused ? undefined : this.lastAnswers()
+    counters.add(Counter.ReadBufOom)
+    this.close()
+    if (last === undefined) return peer.drop()
+    counters.add(Counter.BytesWritten, last.length)
+    peer.write(last)
+    peer.end()
+  }
+
+  /** What a client hears whose request is given up: the answers that wait for its end, and why. */
+  private lastAnswers(): Buffer {
+    const { parked } = this
+    const waiting = Buffer.alloc(parked?.length ?? 0)
+    parked?.copyTo(waiting, 0, 0, waiting.length)
+    return this.protocol.name === 'ascii' ? Buffer.concat([waiting, NO_MEMORY]) : waiting
+  }
+
+  private forgetParked(): void {
+    this.parked?.clear()
+    this.parked = undefined
   }
 
   get isClosed(): boolean { return this.phase === Phase.Closed }
@@ -268,6 +286,7 @@ export class Session {
     }
     this.finish(start, at, end, hasYielded)
     this.isWorking = input.isInUse = false
+    this.host.unfinished.check()
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
   }
 
@@ -298,9 +317,12 @@ export class Session {
   }
 
   private unpark(): void {
-    if (this.parked === undefined) return
-    this.host.output.text(this.parked)
-    this.parked = undefined
+    const { parked, host: { output } } = this
+    if (parked === undefined) return
+    output.ensure(parked.length)
+    parked.copyTo(output.bytes, output.at, 0, parked.length)
+    output.at += parked.length
+    this.forgetParked()
   }
 
   /** Takes some bytes; returns where the next step begins, or UNFINISHED if more must arrive first. */
@@ -328,7 +350,7 @@ export class Session {
   /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     const { output, store } = this.host
-    const isUnfinished = this.phase === Phase.Line || at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Request
+    const isUnfinished = at < end && !hasYielded && !output.isBlocked && this.phase === Phase.Request
     if (isUnfinished) this.protocol.checkUnfinished(this, at, end)
     if (this.phase === Phase.Line) at = end
     if (this.phase === Phase.Closed) {
@@ -339,12 +361,13 @@ export class Session {
       return
     }
     if (at < end) this.save(at, end, start)
-    else if (this.savedBytes > 0) this.forget()
-    if (this.phase === Phase.Value && !output.isBlocked) this.parked = output.park()
+    else if (this.saved !== undefined) this.forget()
+    if (this.phase === Phase.Value && !output.isBlocked) this.park()
     if (this.parked === undefined) {
       output.flush()
       this.answers = 0
     }
+    this.isPaused = output.isBlocked || hasYielded || this.phase === Phase.Listing || this.phase === Phase.Pieces
     if (output.isBlocked) {
       this.peer.pause()
     } else if (hasYielded || this.phase === Phase.Listing || this.phase === Phase.Pieces) {
@@ -354,18 +377,21 @@ export class Session {
     }
   }
 
+  private park(): void {
+    const answers = this.host.output.park()
+    if (answers === undefined) return
+    this.parked = this.keep()
+    this.parked.append(answers, 0, answers.length)
+  }
+
   // Long lines
 
   /** The request at `at`, of which all is there up to `end`, is to be gathered until its line end comes. */
   beginLine(at: number, end: number): void {
-    this.line = new LongLine()
+    this.line = new LongLine(this.keep())
     this.phase = Phase.Line
-    this.host.store.counters.add(Counter.RequestsKept)
     this.gather(at, end)
   }
-
-  /** The bytes that are held of a line that is gathered. */
-  get lineBytes(): number { return this.line?.heldBytes ?? 0 }
 
   /** How many keys a get has whose line is long; 0 if it is not. */
   get lineKeys(): number { return this.line?.keyCount ?? 0 }
@@ -373,9 +399,7 @@ export class Session {
   private gather(at: number, end: number): number {
     const { input, store } = this.host
     const line = this.line!
-    const before = line.heldBytes
     const next = line.take(input.bytes, at, end)
-    store.counters.add(Counter.RequestBytesKept, line.heldBytes - before)
     if (line.isWhole) {
       this.usedAt = store.context.now
       this.phase = Phase.Request
@@ -401,10 +425,7 @@ export class Session {
   }
 
   private forgetLine(): void {
-    if (this.line === undefined) return
-    const { counters } = this.host.store
-    counters.add(Counter.RequestsKept, -1)
-    counters.add(Counter.RequestBytesKept, -this.line.heldBytes)
+    this.line?.end()
     this.line = undefined
   }
 

@@ -60,6 +60,8 @@ export type NumberedTask = Task & { readonly task: number }
 export type Notice =
   /** There is room for a connection that waits. */
   | { readonly do: 'admit' }
+  /** Unfinished requests take more memory than they may, see Unfinished. */
+  | { readonly do: 'make room' }
   | { readonly do: 'use certificates'; readonly certificates: Certificates }
   | { readonly do: 'use users'; readonly users: Users }
   | { readonly do: 'use quick way'; readonly quickWay: WriteWay | undefined }
@@ -90,6 +92,8 @@ export type News =
   | { readonly tell: 'certificates'; readonly certificates: Certificates }
   /** It has given back a place that somebody in another thread waits for. */
   | { readonly tell: 'room' }
+  /** Unfinished requests take more memory than they may, and this thread has its share at most. */
+  | { readonly tell: 'memory short' }
   /** A crawl was asked for. */
   | { readonly tell: 'crawl' }
   /** A page is to move. */

@@ -23,6 +23,8 @@ export interface Above {
   shutdown(isGraceful: boolean): void
   /** A thread has read certificates, for all of them. */
   certificatesRead(certificates: Certificates): void
+  /** Unfinished requests take more memory than they may; the threads of the pool know. */
+  memoryShort(): void
   /** A client has asked for a crawl, see Crawler. */
   crawlBegun(): void
   /** A client has asked for a page to move, see Rebalance. */
@@ -93,6 +95,9 @@ export class Pool {
       case 'shutdown': return this.above.shutdown(news.isGraceful)
       case 'certificates': return this.above.certificatesRead(news.certificates)
       case 'room': return this.admitWaiting(from)
+      case 'memory short':
+        this.makeRoom(from)
+        return this.above.memoryShort()
       case 'crawl': return this.above.crawlBegun()
       case 'move': return this.above.moveAsked()
     }
@@ -142,6 +147,9 @@ export class Pool {
 
   /** There is a place for somebody who waits, in any thread but `from`. */
   admitWaiting(from?: unknown): void { this.notify({ do: 'admit' }, from) }
+
+  /** Too much is held of unfinished requests, as `from` has found. */
+  makeRoom(from?: unknown): void { this.notify({ do: 'make room' }, from) }
 
   useCertificates(certificates: Certificates): void {
     this.parts = { ...this.parts, certificates }

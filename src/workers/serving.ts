@@ -54,6 +54,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
     certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
     roomMade: () => tell({ tell: 'room' }),
+    memoryShort: () => tell({ tell: 'memory short' }),
     crawlBegun: () => tell({ tell: 'crawl' }),
     moveAsked: () => tell({ tell: 'move' }),
     failed: error => {
@@ -127,6 +128,7 @@ async function untilPolled(): Promise<void> {
 function take(thread: Thread, notice: Notice): void {
   switch (notice.do) {
     case 'admit': return thread.admitWaiting()
+    case 'make room': return thread.makeRoom()
     case 'use certificates': return thread.useCertificates(notice.certificates)
     case 'use users': return thread.useUsers(notice.users)
     case 'use quick way': return useQuickWay(notice.quickWay)

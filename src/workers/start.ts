@@ -43,10 +43,18 @@ export interface FirstThreads {
   readonly shares: SharedArrayBuffer
 }
 
+/**
+ * Young objects of a worker, in MiB: two halves of 1 MiB, and as much of those that have lived. Requests make none, and
+ * with Node.js's default of 48 clients that come and go leave 30 MiB in each thread.
+ */
+const YOUNG_MIB = 3
+
 /** Starts one; `thread` counts from 1. It does not keep the process alive until somebody makes it, with `ref`. */
 export function startWorker(thread: number, order: Order | null = null): StartedWorker {
   // what was said to the process, a loader for one, is not for it
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [], name: `memslab ${thread}`, workerData: order })
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    execArgv: [], name: `memslab ${thread}`, workerData: order, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  })
   worker.unref()
   return new StartedWorker(worker)
 }

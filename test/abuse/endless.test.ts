@@ -1,15 +1,15 @@
 // Requests that never end, and requests that take their time.
 
 import t from 'tap'
-import { spawnServer } from '../clients/server.js'
-import { ENGINE_MIB, endures, skipOffLinux } from './endures.js'
+import { isForeign, spawnServer } from '../clients/server.js'
+import { ENGINE_MIB, endures, memoryMiB, readStat, skipOffLinux } from './endures.js'
 import { openSocket, pour, reset } from './sockets.js'
 
 const HUNDRED_MB = 100_000_000
 
 // A line is copied aside until it is whole; a buffer that grows is for a moment there twice.
 const LINE_MIB = 1
-// A get or gets may be as long as this.
+// A get or gets may be as long as this, and all of them together.
 const LONG_LINE_MIB = 64
 
 const floods = [
@@ -92,4 +92,22 @@ t.test('a client that sends one byte at a time', { skip: skipOffLinux }, async t
     t.pass('every answer is right')
     await client.hangUp()
   })
+})
+
+t.test('many gets that never end take no more than one, and give it back', { skip: skipOffLinux || isForeign && 'it has another bound' }, async t => {
+  const server = await spawnServer(t)
+  let before = 0
+  await endures(t, server, { growthMiB: ENGINE_MIB + LONG_LINE_MIB }, async () => {
+    before = await memoryMiB(server.pid, 'VmRSS')
+    const sockets = await Promise.all(Array.from({ length: 40 }, () => openSocket(server)))
+    for (const socket of sockets) socket.write('get')
+    await Promise.all(sockets.map(async socket => await pour(socket, Buffer.from(' some-key'.repeat(7000)), HUNDRED_MB / 20)))
+    const client = await server.client()
+    const lost = await readStat(client, 'read_buf_oom')
+    await client.hangUp()
+    t.ok(lost > 0 && lost < sockets.length, `some have lost their connection (${lost})`)
+    for (const socket of sockets) reset(socket)
+  })
+  const kept = await memoryMiB(server.pid, 'VmRSS') - before
+  t.ok(kept < LONG_LINE_MIB / 2, `what they took has gone back (${kept.toFixed(1)} MiB more than before)`)
 })

@@ -1,7 +1,6 @@
 // Gets that are longer than any other line may be, which memcached takes too: python-memcached, pymemcache and others send all
 // the keys of one call in one line.
 import t, { type Test } from 'tap'
-import { LONG_LINE_BYTES_MAX } from '../../src/protocol/long.js'
 import { Session, type Peer } from '../../src/protocol/session.js'
 import { Protocols } from '../../src/protocols.js'
 import { Counter } from '../../src/stats/counters.js'
@@ -116,18 +115,29 @@ t.test('a client that goes away leaves nothing behind', async t => {
   t.equal(host.server.store.refCount, 0)
 })
 
-t.test('there is a bound', async t => {
-  const host = await startSessions(t)
+t.test('a line may take all the memory that there is for what is unfinished', async t => {
+  const host = await startSessions(t, { requestMemLimit: 4 * MIB })
   const session = await host.connect()
-  const keys = Buffer.from(`${'k'.repeat(63)} `.repeat(1024))
+  const keys = `${'k'.repeat(63)} `.repeat(1024)
+  const most = 4 * MIB - 2 * keys.length
+  same(t, await said(session, `get ${keys.repeat(most / keys.length)}\r\n`), 'END\r\n', 'nearly as much')
   await session.send(Buffer.from('get '))
-  for (let bytes = 0; bytes < LONG_LINE_BYTES_MAX - MIB; bytes += keys.length) await session.send(keys)
+  for (let bytes = 0; bytes < most; bytes += keys.length) await session.send(Buffer.from(keys))
   t.notOk(await session.closed())
-  for (let bytes = 0; bytes < 2 * MIB && !await session.closed(); bytes += keys.length) await session.send(keys)
+  for (let bytes = 0; bytes < MIB && !await session.closed(); bytes += keys.length) await session.send(Buffer.from(keys))
   t.equal((await session.answer()).toString(), 'SERVER_ERROR out of memory reading request\r\n')
   t.ok(await session.closed())
   t.equal(host.server.store.counters.sum(Counter.ReadBufOom), 1)
   t.equal(heldBytes(host), 0)
+})
+
+t.test('a key that is too long takes none of it, however long it is', async t => {
+  const host = await startSessions(t, { requestMemLimit: MIB })
+  const session = await host.connect()
+  const long = 'k'.repeat(3 * MIB)
+  same(t, await said(session, `get a ${long}`), '', 'it comes')
+  t.ok(heldBytes(host) < PIECE)
+  same(t, await said(session, `${long} b\r\nget b\r\n`), `${BAD}END\r\n`, 'and is refused')
 })
 
 t.test('no other line may be long', async t => {
@@ -142,7 +152,7 @@ t.test('the others have their turn between the pieces', async t => {
   let turns = 0
   const answered: Buffer[] = []
   const peer: Peer = {
-    id: 0, isLasting: true, lentBytesMax: PIECE, hold: () => {}, pause: () => {}, end: () => {},
+    id: 0, isLasting: true, lentBytesMax: PIECE, hold: () => {}, pause: () => {}, end: () => {}, drop: () => {},
     write: bytes => answered.push(Buffer.from(bytes)) > 0,
     writeMany: parts => parts.every(part => answered.push(Buffer.from(part)) > 0),
     yield: () => { turns++ },

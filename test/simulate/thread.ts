@@ -5,6 +5,7 @@ import { defaultOptions } from '../../src/options.js'
 import type { Host } from '../../src/protocol/host.js'
 import { Input, INPUT_BYTES } from '../../src/protocol/input.js'
 import { Output } from '../../src/protocol/output.js'
+import { Unfinished } from '../../src/protocol/unfinished.js'
 import { Protocols } from '../../src/protocols.js'
 import { Prefixes } from '../../src/stats/prefixes.js'
 import { Store } from '../../src/store/store.js'
@@ -59,6 +60,7 @@ function makeHost(store: Store): Host {
     store,
     input: new Input(memory.bytes, store.ioStart),
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
+    unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
     prefixes,
     debugClock: undefined, verbosity: 0, credentials: undefined, asksText: false, isSaslEnabled: false,
     isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, isWatchEnabled: true,

@@ -80,6 +80,10 @@ class Door implements SessionPeer {
   end(): void {
     this.isOver = true
   }
+
+  drop(): void {
+    this.end()
+  }
 }
 
 export class BareSession implements Peer {

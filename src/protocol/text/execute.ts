@@ -13,7 +13,6 @@ import { type Host } from '../host.js'
 import { Copy, type Output } from '../output.js'
 import { KEPT_BYTES_MAX } from '../input.js'
 import { logAnswer, logReply, printable } from '../log.js'
-import { LONG_LINE_BYTES_MAX } from '../long.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
 import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
@@ -184,17 +183,9 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** Only a get may be longer than UNFINISHED_LINE_MAX before its end is there. */
   checkUnfinished(session: Session, at: number, end: number): void {
-    if (session.phase === Phase.Line) return this.checkLine(session)
     if (end - at <= UNFINISHED_LINE_MAX) return
     if (!this.isLongGet(at, end)) this.end(session)
     else if (end - at >= KEPT_BYTES_MAX) session.beginLine(at, end)
-  }
-
-  private checkLine(session: Session): void {
-    if (session.lineBytes <= LONG_LINE_BYTES_MAX) return
-    this.cache.counters.add(Counter.ReadBufOom)
-    this.reply.line(TEXT.noMemoryReading)
-    session.phase = Phase.Closed
   }
 
   /** Whether an unfinished line may be a long get: see memcached's try_read_command_ascii. */

@@ -40,7 +40,6 @@ export const TEXT = {
   tooManyWatchers: line('WATCHER_TOO_MANY log watcher limit reached'),
   detailUsage: line('CLIENT_ERROR usage: stats detail on|off|dump'),
   shutdownDisabled: line('SERVER_ERROR: shutdown not enabled'),
-  noMemoryReading: line('SERVER_ERROR out of memory reading request'),
   noMemoryWriting: line('SERVER_ERROR out of memory writing get response'),
   percentsTooLarge: line('ERROR hot and warm pcts must not exceed 80'),
   factorsTooSmall: line('ERROR hot/warm age factors must be greater than 0'),
