@@ -12,19 +12,7 @@
 // memory for all of them (vm.overcommit_memory 2), no more are asked for. Where there are fewer than 8 GiB or there is no
 // WebAssembly (--jitless), memory is an ordinary buffer, and worked in as JavaScript does it.
 import { readFileSync } from 'node:fs'
-
-/** What is used of WebAssembly; Node's types do not name it. */
-declare namespace WebAssembly {
-  class Memory {
-    constructor(limits: { initial: number, maximum: number, shared: boolean })
-    readonly buffer: ArrayBuffer | SharedArrayBuffer
-  }
-  class Module { constructor(code: Uint8Array) }
-  class Instance {
-    constructor(module: Module, imports: { arena: { memory: Memory } })
-    readonly exports: Instructions
-  }
-}
+import { allocateAssemblyMemory, assemble, Op, type AssemblyFunction, type AssemblyMemory } from './assembly.js'
 
 /** Places are byte indexes; those of words are multiples of 4. */
 export interface Instructions {
@@ -37,7 +25,7 @@ export interface Instructions {
 }
 
 /** Memory that can be posted to another thread if it is shared. */
-export type LinearMemory = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer
+export type LinearMemory = AssemblyMemory | ArrayBuffer | SharedArrayBuffer
 
 const PAGE_BYTES = 64 * 1024
 
@@ -51,9 +39,8 @@ export function allocateLinear(byteLength: number, shared: boolean, reservedLeng
 }
 
 function tryWebAssembly(byteLength: number, shared: boolean): LinearMemory | undefined {
-  const pages = byteLength / PAGE_BYTES
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
+    return allocateAssemblyMemory(byteLength / PAGE_BYTES, shared)
   } catch {
     return undefined
   }
@@ -74,41 +61,20 @@ export function bufferOf(memory: LinearMemory): ArrayBuffer | SharedArrayBuffer 
 
 /** The instructions over a memory; undefined if JavaScript has to do without. */
 export function instructionsOf(memory: LinearMemory): Instructions | undefined {
-  if (isBuffer(memory)) return undefined
-  const module = new WebAssembly.Module(codeFor(memory.buffer instanceof SharedArrayBuffer))
-  return new WebAssembly.Instance(module, { arena: { memory } }).exports
+  return isBuffer(memory) ? undefined : assemble(memory, FUNCTIONS)
 }
 
-function isBuffer(memory: LinearMemory): memory is ArrayBuffer | SharedArrayBuffer {
+export function isBuffer(memory: LinearMemory): memory is ArrayBuffer | SharedArrayBuffer {
   return memory instanceof ArrayBuffer || memory instanceof SharedArrayBuffer
 }
 
-/** The functions of the module: how many numbers they take, whether they answer one, and their instruction. */
-const FUNCTIONS: readonly (readonly [name: keyof Instructions, takes: number, answers: boolean, instruction: readonly number[]])[] = [
-  ['copy', 3, false, [0xfc, 10, 0, 0]],
-  ['compareExchange', 3, true, [0xfe, 0x48, 2, 0]],
-  ['exchange', 2, true, [0xfe, 0x41, 2, 0]],
-  ['add', 2, true, [0xfe, 0x1e, 2, 0]],
+/** Each is one instruction over the numbers it takes. */
+const FUNCTIONS: readonly AssemblyFunction<keyof Instructions>[] = [
+  { name: 'copy', takes: 3, answers: false, code: [...numbers(3), Op.Bulk, 10, 0, 0] },
+  { name: 'compareExchange', takes: 3, answers: true, code: [...numbers(3), Op.Atomic, 0x48, 2, 0] },
+  { name: 'exchange', takes: 2, answers: true, code: [...numbers(2), Op.Atomic, 0x41, 2, 0] },
+  { name: 'add', takes: 2, answers: true, code: [...numbers(2), Op.Atomic, 0x1e, 2, 0] },
 ]
 
-/** The module as bytes: its sections are types, imports, functions, exports, code. None is longer than 127 bytes. */
-function codeFor(shared: boolean): Uint8Array {
-  const INT32 = 0x7f
-  const vector = (...parts: (readonly number[])[]): number[] => [parts.length, ...parts.flat()]
-  const text = (word: string): number[] => [word.length, ...Buffer.from(word)]
-  const section = (id: number, content: readonly number[]): number[] => [id, content.length, ...content]
-  const numbers = (count: number): number[] => vector(...Array.from({ length: count }, () => [INT32]))
-  const body = (takes: number, instruction: readonly number[]): number[] => {
-    const code = [0, ...Array.from({ length: takes }, (_, index) => [0x20, index]).flat(), ...instruction, 0x0b]
-    return [code.length, ...code]
-  }
-  const limits = [shared ? 3 : 1, 0, 0x80, 0x80, 4]
-  return Uint8Array.from([
-    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, vector(...FUNCTIONS.map(([, takes, answers]) => [0x60, ...numbers(takes), ...numbers(answers ? 1 : 0)]))),
-    ...section(2, vector([...text('arena'), ...text('memory'), 2, ...limits])),
-    ...section(3, vector(...FUNCTIONS.map((_, index) => [index]))),
-    ...section(7, vector(...FUNCTIONS.map(([name], index) => [...text(name), 0, index]))),
-    ...section(10, vector(...FUNCTIONS.map(([, takes, , instruction]) => body(takes, instruction)))),
-  ])
-}
+/** Puts the numbers that a function takes on the stack. */
+function numbers(count: number): number[] { return Array.from({ length: count }, (_, index) => [Op.GetLocal, index]).flat() }
