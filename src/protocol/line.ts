@@ -12,8 +12,8 @@ const TOKENS_MAX = 24
 /** How many keys of a line are scanned before the first of them is served: see Store.warm. */
 const AHEAD_MAX = WARMED_MAX
 
-/** The rows of the hash that belong to the whole words of the longest key. */
-const WHOLE_WORD_ROWS = (Size.KeyMax & ~3) * 256
+/** The bytes of the whole words of the longest key. */
+const WHOLE_WORDS_BYTES = Size.KeyMax & ~3
 
 /** Numbers of exptimes and lengths are answered as this when they are none. */
 export const NOT_A_NUMBER = -(2 ** 40)
@@ -52,11 +52,9 @@ export class LineParser {
   private count = 0
   lastStart = 0
   lastEnd = 0
-  private readonly hashWords: Int32Array
   private readonly view: DataView
 
   constructor(readonly bytes: Uint8Array, private readonly hashing: Hash) {
-    this.hashWords = hashing.words
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
@@ -65,35 +63,24 @@ export class LineParser {
    * time while there is none below `!` among them, then one by one.
    */
   scanKey(at: number): boolean {
-    const { bytes, view, hashWords } = this
+    const { bytes, view } = this
     const limit = at + Size.KeyMax + 1
-    let hash = 0
-    let row = 0
     let stop = at
-    for (; row < WHOLE_WORD_ROWS; row += 4 * 256, stop += 4) {
+    for (const wordsEnd = at + WHOLE_WORDS_BYTES; stop < wordsEnd; stop += 4) {
       const word = view.getInt32(stop, true)
       // the highest bit of a byte is set if that is below 0x21, or if one before it is
       if (((word - 0x21212121) & ~word & 0x80808080) !== 0) break
-      hash ^= hashWords[row + (word & 0xff)]! ^ hashWords[row + 256 + ((word >>> 8) & 0xff)]! ^
-        hashWords[row + 2 * 256 + ((word >>> 16) & 0xff)]! ^ hashWords[row + 3 * 256 + (word >>> 24)]!
     }
-    for (; stop < limit; stop++, row += 256) {
-      const byte = bytes[stop]!
-      if (byte === Ascii.Space || byte === Ascii.LineEnd) break
-      hash ^= hashWords[row + byte]!
-    }
+    while (stop < limit && bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     this.keyStart = at
     this.stop = stop
     if (stop === limit) {
       // a key of the greatest length and the \r of its line end
       if (bytes[stop] !== Ascii.LineEnd || bytes[stop - 1] !== Ascii.CarriageReturn) return false
     }
-    if (bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn) {
-      stop--
-      hash ^= hashWords[row - 256 + Ascii.CarriageReturn]!
-    }
+    if (bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn) stop--
     this.keyEnd = stop
-    this.hash = hash
+    this.hash = this.hashing.of(bytes, at, stop)
     return true
   }
 

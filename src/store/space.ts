@@ -5,6 +5,7 @@ import { ClassWord, ListWord, Size, State } from '../memory/layout.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { type Generations } from './generations.js'
+import { type Hash } from './hash.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Marks } from './marks.js'
@@ -43,9 +44,9 @@ export class Space {
   /** The last item that was evicted. */
   private evicted: ItemId = NO_ITEM
 
-  constructor(private readonly arena: Arena, private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly generations: Generations,
-    private readonly marks: Marks, private readonly context: StoreContext) {}
+  constructor(private readonly arena: Arena, private readonly items: Items, private readonly hash: Hash,
+    private readonly table: Table, private readonly slabs: Slabs, private readonly lru: Lru,
+    private readonly generations: Generations, private readonly marks: Marks, private readonly context: StoreContext) {}
 
   /** Gives a reserved item back. */
   abandon(item: ItemId): void {
@@ -80,7 +81,7 @@ export class Space {
 
   hashOf(item: ItemId): number {
     const start = this.items.keyStart(item)
-    return this.context.hash.of(this.items.bytes, start, start + this.items.keyBytes(item))
+    return this.hash.of(this.items.bytes, start, start + this.items.keyBytes(item))
   }
 
   /** Makes a reserved item the one of its key, in place of `old` if there is one. */

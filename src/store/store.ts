@@ -153,7 +153,9 @@ export class Store {
     const first = arenas[0]!
     this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
     this.log = makeLog(options, clock, this.counters, thread, attached?.log)
-    const hash = new Hash(new Int32Array(first.buffer, first.cut(Hash.WORDS * 4), Hash.WORDS))
+    const hashKey = new Int32Array(first.buffer, first.cut(Hash.KEY_WORDS * 4), Hash.KEY_WORDS)
+    if (attached === undefined) Hash.fillKey(hashKey)
+    const hash = new Hash(hashKey, first)
     const stripeCount = options.stripes ?? STRIPES
     const stripesAt = first.cut(stripeCount * 4) >> 2
     const stateAt = first.cut(StoreWord.End * 4) >> 2
@@ -169,7 +171,10 @@ export class Store {
     this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
     const { bucketCount } = planArenas(options, this.classes)
-    this.shards = arenas.map(arena => makeShard(arena, bucketCount, options, this.classes, this.context, this.tuning, this.lives))
+    this.shards = arenas.map(arena => {
+      const hashHere = arena === first ? hash : new Hash(hashKey, arena)
+      return makeShard(arena, hashHere, bucketCount, options, this.classes, this.context, this.tuning, this.lives)
+    })
     this.growths = this.shards.map(({ table, slabs, space }) => new Growth(table, slabs, space, this.context))
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
       this.context)
@@ -180,7 +185,6 @@ export class Store {
     this.clearing = new Sweep(this.shards, this.context)
     if (attached !== undefined) return
     for (const { table } of this.shards) table.begin(bucketCount)
-    hash.randomize()
     this.context.generation = this.context.sweptGeneration = this.context.sweepGeneration = 1
     this.tuning.begin(options)
     this.crawler.set(options)
@@ -516,8 +520,8 @@ interface ArenaPlan { readonly count: number; readonly pages: number; readonly s
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
-  const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.WORDS * 4 + (options.stripes ?? STRIPES) * 4 +
-    sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
+  const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.KEY_WORDS * 4 +
+    (options.stripes ?? STRIPES) * 4 + sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
   const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)
@@ -539,8 +543,8 @@ function shardBytes(bucketCount: number, { chunkBytesMin }: SlabClasses): number
   return classes + ShardWord.End * 4 + bucketCount * 4 + pages * Slabs.PAGE_BYTES + Marks.bytesFor(pages, chunkBytesMin) + REGION_SLACK
 }
 
-function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, classes: SlabClasses, context: StoreContext,
-  tuning: LruTuning, lives: Lives): Shard {
+function makeShard(arena: Arena, hash: Hash, bucketCount: number, options: StoreOptions, classes: SlabClasses,
+  context: StoreContext, tuning: LruTuning, lives: Lives): Shard {
   const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
   const shardWords = arena.cut(ShardWord.End * 4) >> 2
   const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : bucketCount
@@ -552,7 +556,7 @@ function makeShard(arena: Arena, bucketCount: number, options: StoreOptions, cla
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketsMax, shardWords)
   const generations = new Generations(items, slabs, context)
-  const space = new Space(arena, items, table, slabs, lru, generations, marks, context)
+  const space = new Space(arena, items, hash, table, slabs, lru, generations, marks, context)
   return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))
 }
 

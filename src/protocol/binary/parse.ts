@@ -76,11 +76,9 @@ export class BinaryParser {
   keyEnd = 0
 
   private readonly view: DataView
-  private readonly hashWords: Int32Array
 
-  constructor(readonly bytes: Uint8Array, hash: Hash) {
+  constructor(readonly bytes: Uint8Array, private readonly hashing: Hash) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.hashWords = hash.words
   }
 
   readHeader(at: number): void {
@@ -110,12 +108,9 @@ export class BinaryParser {
 
   /** Makes the key that of the request, and hashes it. */
   takeKey(request: Request): void {
-    const { bytes, hashWords, keyStart, keyEnd } = this
-    let hash = 0
-    for (let at = keyStart, row = 0; at < keyEnd; at++, row += 256) hash ^= hashWords[row + bytes[at]!]!
-    request.keyStart = keyStart
-    request.keyEnd = keyEnd
-    request.hash = hash
+    request.keyStart = this.keyStart
+    request.keyEnd = this.keyEnd
+    request.hash = this.hashing.of(this.bytes, this.keyStart, this.keyEnd)
   }
 
   /** Reads the cas of the header; false if it is 0, which means none. */
