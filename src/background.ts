@@ -1,4 +1,5 @@
-// The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed.
+// The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed,
+// chains of the hash table measured.
 // While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
 // as it is waking up that costs an idle process its time. A page that is moving, or is to move as a client has just asked,
 // and a hash table that grows get steps of their own every 5 ms, and so does a walk over a large cache, for what is more than
@@ -76,6 +77,7 @@ export class Background {
     this.bytesRead = bytesRead
     const isUnfinished = store.balanceStep()
     this.walkStep(this.sinceStepMs)
+    store.chainStep()
     this.sinceStepMs = 0
     this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
   }

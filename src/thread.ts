@@ -25,7 +25,7 @@ import { type Peer } from './protocol/session.js'
 import { Unfinished } from './protocol/unfinished.js'
 import { Protocols } from './protocols.js'
 import { type Prefixes } from './stats/prefixes.js'
-import { ageOfTail, connsReport, generalReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
+import { ageOfTail, connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
   type ServerFacts } from './stats/report.js'
 import { Segment } from './store/items.js'
 import { type Store } from './store/store.js'
@@ -313,6 +313,7 @@ export class Thread implements Host {
       case 'items': return itemsReport(this.store, this.facts)
       case 'slabs': return slabsReport(this.store)
       case 'sizes': return sizesReport(this.store)
+      case 'hash': return hashReport(this.store)
       case 'conns': return connsReport(this.connectionFacts())
     }
   }

@@ -133,6 +133,8 @@ export const enum SequenceWord { Low, Crossings, End }
 /** The words kept once for a store, in its first arena. */
 export const enum StoreWord {
   Lock, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
+  /** The items of the longest chain that was met in this period, and in the one before. */
+  LongestChain, LongestChainBefore,
   End = 16,
 }
 

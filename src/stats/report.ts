@@ -132,10 +132,7 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   yield ['time_in_listen_disabled_us', counters.sum(Counter.ListenDisabledUs)]
   yield ['threads', facts.threads]
   yield ['conn_yields', counters.sum(Counter.ConnYields)]
-  const buckets = store.shards.reduce((sum, shard) => sum + shard.table.bucketCount, 0)
-  yield ['hash_power_level', Math.floor(Math.log2(buckets))]
-  yield ['hash_bytes', buckets * 4]
-  yield ['hash_is_expanding', store.isGrowing ? 1 : 0]
+  yield* tableRows(store)
   if (facts.slabReassign) {
     for (const [name, counter] of MOVED_ROWS) yield [name, counters.sum(counter)]
     yield ['slab_reassign_last_busy_status', BUSY_STATUSES[store.rebalance.busyStatus]!]
@@ -167,6 +164,20 @@ export function* generalReport(store: Store, facts: ServerFacts): Iterable<Row> 
   }
   // a hit is noted in its item, so there is no queue of hits that could be full
   if (facts.lruMaintainer) yield ['lru_bumps_dropped', 0]
+}
+
+/** The hash table, all shards together. */
+function* tableRows(store: Store): Iterable<Row> {
+  const buckets = store.shards.reduce((sum, shard) => sum + shard.table.bucketCount, 0)
+  yield ['hash_power_level', Math.floor(Math.log2(buckets))]
+  yield ['hash_bytes', buckets * 4]
+  yield ['hash_is_expanding', store.isGrowing ? 1 : 0]
+}
+
+/** `stats hash`, which memcached does not have: what `stats` says of the hash table, and its longest chain. */
+export function* hashReport(store: Store): Iterable<Row> {
+  yield* tableRows(store)
+  yield ['hash_longest_chain', store.longestChain]
 }
 
 /**

@@ -68,6 +68,13 @@ export class StoreContext {
     this.words[this.at + StoreWord.MaxbytesLow] = bytes >>> 0
   }
 
+  /** How many items the longest chain has that chains.ts has met in this period, and in the one before. */
+  get longestChain(): number { return this.words[this.at + StoreWord.LongestChain]! }
+  set longestChain(items: number) { this.words[this.at + StoreWord.LongestChain] = items }
+
+  get longestChainBefore(): number { return this.words[this.at + StoreWord.LongestChainBefore]! }
+  set longestChainBefore(items: number) { this.words[this.at + StoreWord.LongestChainBefore] = items }
+
   /** Gives an item the next cas number of the store. */
   stampCas(items: Items, item: ItemId): void {
     if (!this.settings.useCas) return items.setCas(item, 0, 0)

@@ -9,6 +9,7 @@ import { Locks } from '../memory/lock.js'
 import { Log } from '../log/log.js'
 import { Counter, Counters } from '../stats/counters.js'
 import { Automove, AutomoveSettings } from './automove.js'
+import { Chains } from './chains.js'
 import { SlabClasses, type ClassSettings } from './classes.js'
 import { StoreContext, type StoreSettings } from './context.js'
 import { ClassSet, Crawler, type CrawlerSettings } from './crawler.js'
@@ -117,6 +118,7 @@ export class Store {
   private readonly crawl: Sweep
   /** What drops the items of a small cache when it is flushed. */
   private readonly clearing: Sweep
+  private readonly chains: Chains
   private isSweeping = false
   /** How many chunks the walk in the background is behind its pace. */
   private sweepOwed = 0
@@ -183,6 +185,7 @@ export class Store {
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
     this.clearing = new Sweep(this.shards, this.context)
+    this.chains = new Chains(this.shards, this.context)
     if (attached !== undefined) return
     for (const { table } of this.shards) table.begin(bucketCount)
     this.context.generation = this.context.sweptGeneration = this.context.sweepGeneration = 1
@@ -462,6 +465,15 @@ export class Store {
     return !this.isCrawling
   }
 
+  /** Looks at a bounded number of items for long chains of the hash table: see `longestChain`. */
+  chainStep(): void {
+    this.refreshTime()
+    this.chains.step()
+  }
+
+  /** How many items the longest chain had that `chainStep` has met in the last minute or two. */
+  get longestChain(): number { return this.chains.longest }
+
   /** Whether nothing is stored; if `generation` is still the current one then, the walk under way is as good as done. */
   private isEmptySince(generation: number): boolean {
     if (!this.isEmpty) return false
@@ -490,11 +502,16 @@ export class Store {
   /** Items in the hands of sessions: being filled, or being sent. */
   get refCount(): number { return this.counters.current(Counter.RefsHeld) }
 
-  /** Walks everything and throws at the first inconsistency. Nobody else may be at work. */
-  verify(): void {
-    const refs = this.shards.reduce((sum, shard) => sum + verifyShard(shard), 0)
+  /**
+   * Walks everything and throws at the first inconsistency. Nobody else may be at work.
+   * @returns how many items the longest chain of the hash table has
+   */
+  verify(): number {
+    const found = this.shards.map(verifyShard)
+    const refs = found.reduce((sum, shard) => sum + shard.refs, 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
     this.log.verify()
+    return Math.max(...found.map(({ longestChain }) => longestChain))
   }
 }
 

@@ -57,6 +57,13 @@ export class Table {
 
   head(bucket: number): ItemId { return this.words[this.heads + bucket]! as ItemId }
 
+  /** How many items are in the chain of a hash, counted up to `most`. */
+  chainLength(hash: number, most: number): number {
+    let length = 0
+    for (let item = this.headOf(hash); item !== NO_ITEM && length < most; item = this.items.chain(item)) length++
+    return length
+  }
+
   find(hash: number, bytes: Uint8Array, keyStart: number, keyBytes: number): ItemId {
     const items = this.items
     let item = this.headOf(hash)

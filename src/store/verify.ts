@@ -12,17 +12,17 @@ interface ClassTally { pages: number; leaving: number; used: number; free: Set<n
 /** Pages of all classes and of none. */
 interface PageTally { used: number; bytes: number; empty: number; pool: number; withdrawn: number; leaving: number }
 
-/** @returns the references that are held to its items */
-export function verifyShard(shard: Shard): number {
+/** @returns the references that are held to its items, and how many items its longest chain has */
+export function verifyShard(shard: Shard): { refs: number, longestChain: number } {
   const linked = new Set<ItemId>()
   const { tallies, refs } = walkPages(shard, linked)
-  checkTable(shard, linked)
+  const longestChain = checkTable(shard, linked)
   for (let slabClass = 1; slabClass <= shard.slabs.classes.largest; slabClass++) {
     checkFreeChunks(shard, slabClass, tallies[slabClass]!)
     checkLists(shard, slabClass, linked, tallies[slabClass]!.requestedBytes)
   }
   assert(linked.size === 0, `${linked.size} linked items are in no list`)
-  return refs
+  return { refs, longestChain }
 }
 
 function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], refs: number } {
@@ -123,10 +123,13 @@ function checkFreeChunks(shard: Shard, slabClass: number, tally: ClassTally): vo
   assert(tally.leaving === 0 || tally.pages > 1, `the only page of class ${slabClass} is leaving`)
 }
 
-function checkTable(shard: Shard, linked: Set<ItemId>): void {
+/** @returns how many items the longest chain has */
+function checkTable(shard: Shard, linked: Set<ItemId>): number {
   const { items, table } = shard
   const keys = new Set<string>()
+  let longest = 0
   for (let bucket = 0; bucket < table.bucketCount; bucket++) {
+    const before = keys.size
     for (let item = table.head(bucket); item !== NO_ITEM; item = items.chain(item)) {
       assert(linked.has(item), `item ${item} is in the table but not linked`)
       const start = items.keyStart(item)
@@ -136,9 +139,11 @@ function checkTable(shard: Shard, linked: Set<ItemId>): void {
       const found = table.find(shard.space.hashOf(item), items.bytes, start, items.keyBytes(item))
       assert(found === item, `item ${item} is in the wrong bucket`)
     }
+    longest = Math.max(longest, keys.size - before)
   }
   assert(keys.size === linked.size, `${linked.size} items are linked, ${keys.size} are in the table`)
   assert(keys.size === shard.itemCount, `${keys.size} items, ${shard.itemCount} counted`)
+  return longest
 }
 
 /** Takes the items it finds out of `linked`. */

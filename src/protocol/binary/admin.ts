@@ -48,7 +48,7 @@ function stat(binary: BinaryProtocol, session: Session): void {
 }
 
 function rowsFor(binary: BinaryProtocol, key: string): Rows | undefined {
-  if (key === '' || key === 'items' || key === 'slabs' || key === 'sizes') return binary.host.report(key)
+  if (key === '' || key === 'items' || key === 'slabs' || key === 'sizes' || key === 'hash') return binary.host.report(key)
   return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](binary, key)
 }
 
