@@ -224,7 +224,7 @@ export class Explorer {
     const counts = isLossy ? '' : ` counted ${countsOf(world)}`
     const keys = new Set(world.subjects.map(({ key }) => key))
     // cas numbers go up with every loss
-    const forget = (text: string): string => isLossy ? text.replaceAll(/\bcas \d+| \d+(?=\\r\\n)| c\d+/g, ' cas') : text
+    const forget = (text: string): string => isLossy ? text.replaceAll(/\bcas[ =]\d+| \d+(?=\\r\\n)| c\d+/g, ' cas') : text
     return `[${answers.map(forget).join(' | ')}] ${[...keys].map(key => `${key}: ${forget(stateOf(world.maker, key))}`).join('; ')}${counts}`
   }
 }
