@@ -82,7 +82,7 @@ for (const threads of [1, 3]) {
   })
 }
 
-t.test('a crowd that comes before there is a server is shared out', async t => {
+t.test('a crowd that comes before there is a server is served', async t => {
   const to = { host: '127.0.0.1', port: await freePort() }
   const { options, ...made } = await begin({ port: to.port, listen: [to.host], threads: 3 })
   await until('somebody listens', () => connects(to))
@@ -95,5 +95,5 @@ t.test('a crowd that comes before there is a server is shared out', async t => {
   const counts = new Int32Array(made.first!.shares).subarray(1, 4)
   // who only looked whether somebody listens has been taken in as well, and is gone when that has been noticed
   await until('all 30 are served, and nobody else', () => counts.reduce((sum, count) => sum + count) === 30)
-  t.ok(Math.max(...counts) <= 20, `at most twice the mean: ${counts.join(', ')}`)
+  t.ok(counts[0]! > 0, `the first thread has not left them waiting: ${counts.join(', ')}`)
 })

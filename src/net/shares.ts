@@ -4,8 +4,8 @@
 // one have the next. It waits for as long as it takes until it is no longer ahead, which among threads with nothing else to
 // do is less than a tenth of a millisecond, and at most for one.
 //
-// The first thread may listen before the others have started. Those who all come at once then, since the server was away,
-// are to be shared out too. So in its first seconds a thread waits for those who do not listen yet.
+// The first thread may listen before the others have started. It does not wait for those: whoever comes until then is served
+// by it, at once. Later the others are left more, until the numbers are even.
 import { monotonicMilliseconds } from '../clock.js'
 
 /** How far ahead of the one with the fewest a thread may be: so many, and a part of what that one has. */
@@ -13,8 +13,6 @@ const LEAD = 2
 const LEAD_PART = 0.125
 
 const PATIENCE_MS = 1
-/** The same for threads that still start, counted from when this one began to listen: however many it accepts by then. */
-const START_PATIENCE_MS = 5000
 
 /**
  * Word 0 changes whenever anybody accepts, or begins to. Then each thread has a word for what it serves, and after those a
@@ -27,8 +25,6 @@ export class Shares {
 
   private readonly words: Int32Array
   private readonly threads: number
-  /** When this thread began to listen, by `monotonicMilliseconds`; never yet: then it waits for nobody who starts. */
-  private listensSince = -Infinity
 
   /**
    * @param memory `bytesFor(threads)` of it, zeroed
@@ -42,16 +38,8 @@ export class Shares {
 
   /** This thread listens: from now on the others leave it some, and it them. */
   join(): void {
-    this.listensSince = monotonicMilliseconds()
     Atomics.store(this.words, this.threads + this.thread, 1)
     this.tell()
-  }
-
-  /** Nobody needs to wait for threads that still start any more, in any thread: they will not. */
-  static waitForNobody(memory: SharedArrayBuffer): void {
-    const shares = new Shares(memory, 0)
-    shares.words.fill(1, shares.threads + 1)
-    shares.tell()
   }
 
   /** So many more, or fewer, are served here, or wait for a place. */
@@ -68,21 +56,23 @@ export class Shares {
   /** Waits a moment if this thread is ahead of another. */
   leaveSome(): void {
     if (!this.isAhead || this.areEvenLater && this.allListen) return
-    const soon = monotonicMilliseconds() + PATIENCE_MS
+    const end = monotonicMilliseconds() + PATIENCE_MS
     for (;;) {
       const changes = Atomics.load(this.words, CHANGES)
       if (!this.isAhead || this.areEvenLater && this.allListen) return
-      const end = this.allListen ? soon : Math.max(soon, this.listensSince + START_PATIENCE_MS)
       const left = end - monotonicMilliseconds()
       if (left <= 0) return
       Atomics.wait(this.words, CHANGES, changes, left)
     }
   }
 
+  /** Of those that listen. */
   private get isAhead(): boolean {
-    const { words } = this
+    const { words, threads } = this
     let fewest = Infinity
-    for (let thread = 1; thread <= this.threads; thread++) fewest = Math.min(fewest, words[thread]!)
+    for (let thread = 1; thread <= threads; thread++) {
+      if (Atomics.load(words, threads + thread) !== 0) fewest = Math.min(fewest, words[thread]!)
+    }
     return words[this.thread]! > fewest * (1 + LEAD_PART) + LEAD
   }
 

@@ -7,7 +7,6 @@ import { MemslabError } from '../errors.js'
 import { type Certificates } from '../net/certificates.js'
 import { type WriteWay } from '../net/handle.js'
 import { type Listening } from '../net/listeners.js'
-import { Shares } from '../net/shares.js'
 import { type Opened } from '../thread.js'
 import { type Done, type News, type Notice, type SharedParts, type Task, type WorkerParts } from './messages.js'
 import { startWorker, type StartedWorker } from './start.js'
@@ -182,7 +181,6 @@ export class Pool {
   private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
     this.whyEnd ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
     this.begin()
-    Shares.waitForNobody(this.parts.shares)
     await inTime(Promise.allSettled([this.opening, ...this.followers]), patienceMs)
     // all of them, before any is ended: see SharedDescriptor
     const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))

@@ -70,8 +70,6 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
   process.on('uncaughtExceptionMonitor', () => {
     // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
     attached.fail()
-    // whoever begins may be waiting for others to begin
-    Shares.waitForNobody(shares)
     beginners.die()
   })
   return new Thread({
