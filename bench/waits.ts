@@ -120,7 +120,7 @@ async function give(port: number, line: string): Promise<string> {
 }
 
 async function addPrefixes(port: number): Promise<void> {
-  const gets = Array.from({ length: PREFIXES }, (_, index) => `mg prefix${index}:k q\r\n`).join('')
+  const gets = Array.from({ length: PREFIXES }, (_, index) => `get prefix${index}:k\r\n`).join('')
   await ask(port, `${gets}mn`, 'MN\r\n')
 }
 

@@ -298,9 +298,7 @@ export function* sizesReport(store: Store): Iterable<Row> {
     yield ['sizes_status', 'disabled']
     return
   }
-  for (let bucket = 0; bucket < sizes.length; bucket++) {
-    if (sizes[bucket]! !== 0) yield [String(bucket * 32), sizes[bucket]!]
-  }
+  for (const [bytes, items] of sizes.entries()) yield [String(bytes), items]
 }
 
 /** `stats conns`. */

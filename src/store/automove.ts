@@ -70,6 +70,8 @@ export class Automove {
   /** The classes that have evicted since the last sample, and since the last step. */
   private readonly hasEvicted: Uint8Array
   private readonly isEvicting: Uint8Array
+  /** Those with a page that would do, for `pickSource`. */
+  private readonly isLeavable: Uint8Array
 
   constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly space: Space,
     private readonly context: StoreContext, private readonly settings: AutomoveSettings) {
@@ -78,6 +80,7 @@ export class Automove {
       ({ age: 0, samples: 0, pages: 0, stirredAt: LONG_AGO, evictedAt: LONG_AGO, excessSince: Infinity }))
     this.hasEvicted = new Uint8Array(count)
     this.isEvicting = new Uint8Array(count)
+    this.isLeavable = new Uint8Array(count)
   }
 
   /** The move that is wanted now; to be asked at every background step in which none is under way. */
@@ -99,15 +102,16 @@ export class Automove {
    * @param to who is to have the page; a class does not give to itself
    */
   pickSource(to: number): number {
-    const { slabs } = this
+    const { slabs, isLeavable } = this
     let source = 0
     let best = -1
+    slabs.markLeavable(isLeavable, to)
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
-      if (slabClass === to || !slabs.canSpare(slabClass)) continue
+      if (slabClass === to || isLeavable[slabClass] === 0 || !slabs.canSpare(slabClass)) continue
       const isRoomy = slabs.get(slabClass, ClassWord.FreeCount) >= slabs.classes.chunksPerPage[slabClass]!
       if (!isRoomy && !this.context.settings.evictions) continue
       const age = isRoomy ? Infinity : this.ageOf(slabClass)
-      if (age <= best || slabs.leastUsedPage(slabClass, to) === 0) continue
+      if (age <= best) continue
       source = slabClass
       best = age
     }

@@ -8,6 +8,7 @@ import { type Counters } from '../stats/counters.js'
 import { nominalOverhead } from './classes.js'
 import { type Hash } from './hash.js'
 import { type ItemId, type Items } from './items.js'
+import { type Sizes } from './sizes.js'
 import { type Stripes } from './stripes.js'
 
 /** What of a store is set at its start; LruTuning has what of it commands change. */
@@ -33,11 +34,11 @@ export class StoreContext {
 
   /**
    * @param words where the StoreWords lie, at `at`
-   * @param sizes `stats sizes`: items by their size in steps of 32 bytes; only with -o track_sizes
+   * @param sizes only with -o track_sizes
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Int32Array | undefined, readonly log: Log, instructions: Instructions | undefined) {
+    readonly sizes: Sizes | undefined, readonly log: Log, instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)
     this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
   }
@@ -91,7 +92,6 @@ export class StoreContext {
     const sizes = this.sizes
     if (sizes === undefined) return
     const bytes = this.nominalBytes(items.keyBytes(item), items.flags(item), items.valueBytes(item))
-    const bucket = Math.min(Math.ceil(bytes / 32), sizes.length - 1)
-    Atomics.add(sizes, bucket, change)
+    sizes.count(bytes, change)
   }
 }

@@ -313,11 +313,23 @@ export class Slabs {
   leastUsedPage(slabClass: number, forClass: number): number {
     let least = 0
     for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
-      if (this.classOfPage(page) !== slabClass || this.isLeaving(page) || this.isBeingCarved(page, slabClass)) continue
-      if (forClass > 0 && this.chunksOf(page, forClass) === 0) continue
+      if (this.classOfPage(page) !== slabClass || !this.mayLeave(page, slabClass, forClass)) continue
       if (least === 0 || this.usedChunks(page) < this.usedChunks(least)) least = page
     }
     return least
+  }
+
+  /** Notes with 1 the classes for which `leastUsedPage` has a page; the others are 0. Looks at each page once. */
+  markLeavable(classes: Uint8Array, forClass: number): void {
+    classes.fill(0)
+    for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
+      const slabClass = this.classOfPage(page)
+      if (slabClass > 0 && classes[slabClass] === 0 && this.mayLeave(page, slabClass, forClass)) classes[slabClass] = 1
+    }
+  }
+
+  private mayLeave(page: number, slabClass: number, forClass: number): boolean {
+    return !this.isLeaving(page) && !this.isBeingCarved(page, slabClass) && (forClass <= 0 || this.chunksOf(page, forClass) > 0)
   }
 
   /** From now on what comes free in a page is retired. The page must not be one that is being carved. */

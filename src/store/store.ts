@@ -25,6 +25,7 @@ import { Moves } from './moves.js'
 import { Rebalance, type ArenaParts } from './rebalance.js'
 import { type Request } from './request.js'
 import { Shard } from './shard.js'
+import { Sizes } from './sizes.js'
 import { Slabs } from './slabs.js'
 import { Space } from './space.js'
 import { Sweep } from './sweep.js'
@@ -166,9 +167,9 @@ export class Store {
     this.locks = new Locks(first.words, options.shared, this.lives, first.instructions)
     this.lock = stateAt + StoreWord.Lock
     this.crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
-    const sizes = new Int32Array(first.buffer, first.cut(sizeBuckets(options) * 4), sizeBuckets(options))
+    const sizes = options.trackSizes ? new Sizes(first.buffer, first.cut(sizesBytes(options)), options.itemSizeMax) : undefined
     this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
-      first.words, stateAt, options.shared, options.trackSizes ? sizes : undefined, this.log, first.instructions)
+      first.words, stateAt, options.shared, sizes, this.log, first.instructions)
     this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
     this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
     this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
@@ -317,7 +318,7 @@ export class Store {
 
   /**
    * Sets the limit in bytes, up to what the addresses that were reserved at the start are good for; false beyond that. Pages
-   * over a lower limit are emptied in the background and then not used until it rises.
+   * over a lower limit are emptied in the background, those of the pool first, and then not used until it rises.
    */
   setMemoryLimit(bytes: number): boolean {
     if (bytes > this.maxbytesMost) return false
@@ -336,7 +337,6 @@ export class Store {
   private limitBytes(bytes: number): void {
     this.context.maxbytes = bytes
     for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(bytes / this.shards.length)
-    for (const { slabs } of this.shards) if (slabs.poolPages > 0) slabs.withdrawPool()
   }
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
@@ -520,10 +520,7 @@ function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clo
   return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
 }
 
-/** The buckets of `stats sizes`, in steps of 32 bytes; none without -o track_sizes. */
-function sizeBuckets({ trackSizes, itemSizeMax }: StoreOptions): number {
-  return trackSizes ? Math.floor(itemSizeMax / 32) + 2 : 0
-}
+function sizesBytes({ trackSizes, itemSizeMax }: StoreOptions): number { return trackSizes ? Sizes.bytesFor(itemSizeMax) : 0 }
 
 /** The buckets that an arena has addresses for if it has all it can have. */
 const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
@@ -538,7 +535,7 @@ interface ArenaPlan { readonly count: number; readonly pages: number; readonly s
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
   const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.KEY_WORDS * 4 +
-    (options.stripes ?? STRIPES) * 4 + sizeBuckets(options) * 4 + options.ioBytes * options.threads + Size.Page
+    (options.stripes ?? STRIPES) * 4 + sizesBytes(options) + options.ioBytes * options.threads + Size.Page
   const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)
