@@ -26,12 +26,13 @@
 //
 // Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages, EmptyChanges and MoveAsked, which
 // are atomic, Emptying, which is advice, and Moving to BusyStatus, which only the thread that moves pages writes. Of a page:
-// its class and, where it has another owner, that of pages; its turn the class to be written. Of a store: its own, but cas, which is a sequence. How
-// pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned IsRunning on has it, and
-// its classes. What is read without its lock (statistics, the age of a class) may be a moment old, and decides nothing that
-// matters. Of a dump: IsDumping none, the words of pages are atomic, see marks.ts. Of a linked item: chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class
-// of its lists; valueBytes both, as the lists count bytes. The bits of state have either the one (segment) or the other
-// (most), and active and fetched are cleared with either, so state is changed atomically.
+// its class and, where it has another owner, that of pages; its turn the class to be written. Of a store: its own, but cas,
+// which is a sequence. How pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned
+// IsRunning on has it, and its classes. What is read without its lock (statistics, the age of a class) may be a moment old,
+// and decides nothing that matters. Of a dump: IsDumping none, the words of pages are atomic, see marks.ts. Of a linked item:
+// chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class of its lists; valueBytes
+// both, as the lists count bytes. The bits of state have either the one (segment) or the other (most), and active and fetched
+// are cleared with either, so state is changed atomically.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
