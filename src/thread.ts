@@ -292,7 +292,7 @@ export class Thread implements Host {
   watch(kinds: number, peer: Peer): Watcher | undefined {
     const watcher = this.watchers.add(kinds, peer)
     // a single thread does not ask who is there before somebody wants to know; when they go it is too late
-    if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describe()
+    if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) for (const _step of this.connections.describe()) { /* all at once */ }
     return watcher
   }
 
@@ -314,7 +314,6 @@ export class Thread implements Host {
       case 'slabs': return slabsReport(this.store)
       case 'sizes': return sizesReport(this.store)
       case 'hash': return hashReport(this.store)
-      case 'conns': return connsReport(this.connectionFacts())
     }
   }
 
@@ -368,13 +367,17 @@ export class Thread implements Host {
     }
   }
 
-  private *connectionFacts(): Iterable<ConnectionFacts> {
-    const { now } = this.store.context
+  *reportConnections(): Iterable<Rows> {
+    for (const _step of this.connections.describe()) yield []
+    const now = () => this.store.context.now
+    yield connsReport(this.listenerFacts(now()))
+    for (const part of this.places.facts(now)) yield connsReport(part)
+  }
+
+  private *listenerFacts(now: number): Iterable<ConnectionFacts> {
     for (const { id, name } of this.listeners.listening) {
       yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
     }
     yield* this.udp.facts(now)
-    this.connections.describe()
-    yield* this.places.facts(now)
   }
 }

@@ -273,7 +273,7 @@ export class Connection implements Peer, Reader {
   private get state(): PlaceState {
     if (this.isOver) return PlaceState.Closing
     if (this.pending.length > 0) return PlaceState.Mwrite
-    return this.session.isWorking ? PlaceState.ParseCmd : PLACE_STATES[this.session.phase]
+    return this.session.isWorking || this.session.isCommandListed ? PlaceState.ParseCmd : PLACE_STATES[this.session.phase]
   }
 }
 

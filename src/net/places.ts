@@ -21,6 +21,10 @@ export const PLACE_STATES: readonly string[] =
 
 /** More cannot be taken, whatever -c says: a process on Linux may open 2^20 files. */
 const PLACES_MAX = 1 << 20
+const PLACE_MASK = PLACES_MAX - 1
+/** How many places are looked at in one part of `facts`, and how many are told of. */
+const PLACES_PER_RUN = 2048
+const FACTS_PER_PART = 32
 
 /** Words at the start. `Used` is how many places were ever taken at once. */
 const enum Word { Lock, FreeHead, Used, Taken, Waiting, Rows = 16 }
@@ -122,15 +126,40 @@ export class Places {
     this.words[row + Row.Second] = second
   }
 
-  /** What `stats conns` shows, in order of id. Nobody who comes or goes meanwhile waits for more than one of them. */
-  facts(now: number): ConnectionFacts[] {
-    const all: ConnectionFacts[] = []
+  /**
+   * What `stats conns` shows, in order of id, in parts that take some 0.1 ms each; some are empty. Nobody who comes or goes
+   * meanwhile waits for more than one of them; such a one may be among them or not.
+   * @param now the second of the moment in which a part is asked for
+   */
+  *facts(now: () => number): Iterable<ConnectionFacts[]> {
     const used = Atomics.load(this.words, Word.Used)
-    for (let place = 0; place < used; place++) {
-      const facts = this.factsOf(rowOf(place), now)
-      if (facts !== undefined) all.push(facts)
+    const runs: Float64Array[] = []
+    for (let first = 0; first < used; first += PLACES_PER_RUN) {
+      if (first > 0) yield []
+      runs.push(this.sortedRun(first, Math.min(first + PLACES_PER_RUN, used)))
     }
-    return all.sort((one, other) => one.id - other.id)
+    let part: ConnectionFacts[] = []
+    for (const key of merged(runs)) {
+      const facts = this.factsOf(rowOf(key & PLACE_MASK), now())
+      // who has the place by now would be out of order
+      if (facts?.id !== Math.floor(key / PLACES_MAX)) continue
+      if (part.push(facts) < FACTS_PER_PART) continue
+      yield part
+      part = []
+    }
+    yield part
+  }
+
+  /** Of some places those with somebody to tell of, in order of id: each as `id * PLACES_MAX + place`. */
+  private sortedRun(first: number, end: number): Float64Array {
+    const { words } = this
+    const run = new Float64Array(end - first)
+    let count = 0
+    for (let place = first; place < end; place++) {
+      const row = rowOf(place)
+      if (words[row + Row.Next] === TAKEN && words[row + Row.IsDescribed] !== 0) run[count++] = words[row + Row.Id]! * PLACES_MAX + place
+    }
+    return run.subarray(0, count).sort()
   }
 
   private factsOf(row: number, now: number): ConnectionFacts | undefined {
@@ -162,3 +191,21 @@ function rowOf(place: number): number { return Word.Rows + place * Row.Stride }
 
 /** The first byte of a place's texts. */
 function textAt(row: number): number { return (row + Row.Texts) * 4 }
+
+/** All numbers of some sorted runs, in order. There are few runs: 512 for as many places as there may be. */
+function* merged(runs: readonly Float64Array[]): Iterable<number> {
+  const at = new Int32Array(runs.length)
+  for (;;) {
+    let least = Infinity
+    let from = 0
+    for (const [index, run] of runs.entries()) {
+      const next = run[at[index]!]
+      if (next === undefined || next >= least) continue
+      least = next
+      from = index
+    }
+    if (least === Infinity) return
+    at[from]!++
+    yield least
+  }
+}

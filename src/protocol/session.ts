@@ -76,6 +76,8 @@ export interface Sender {
 export interface Listing {
   /** Writes a part, of which there is room for 64 KiB if nothing else waits to be written; true if it was the last. */
   next(): boolean
+  /** Whether it has the crawler, as which memcached's has the connection meanwhile: it is one that watches then. */
+  readonly hasCrawler: boolean
   /** The last part has been written, or the session has ended before. Called once. */
   end(): void
 }
@@ -264,12 +266,13 @@ export class Session implements Owner {
     const requestsPerTurn = this.peer.isLasting ? this.host.requestsPerTurn : 1
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
+    const wasListing = this.phase === Phase.Listing
     if (this.phase === Phase.Sending) this.sendMore()
-    else if (this.phase === Phase.Listing) this.listMore()
+    else if (wasListing) this.listMore()
     if (this.line?.isWhole === true) this.serveLine()
     if (this.host.verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
     let at = start
-    let served = 0
+    let served = wasListing ? 1 : 0
     let hasYielded = false
     while (at < end && this.phase < Phase.Pieces && !output.isBlocked) {
       if (requestsPerTurn > 0 && served === requestsPerTurn) {
@@ -310,7 +313,7 @@ export class Session implements Owner {
       case Phase.Keys:
       case Phase.Pieces:
       case Phase.Sending: return 'conn_mwrite'
-      case Phase.Listing:
+      case Phase.Listing: return this.isCommandListed ? 'conn_parse_cmd' : 'conn_watch'
       case Phase.Watch: return 'conn_watch'
       case Phase.Closed: return 'conn_closing'
     }
@@ -611,6 +614,9 @@ export class Session implements Owner {
     this.phase = Phase.Listing
     this.listMore()
   }
+
+  /** Whether it is in the middle of an answer about many items that is a command like others. */
+  get isCommandListed(): boolean { return this.listing?.hasCrawler === false }
 
   private listMore(): void {
     if (!this.listing!.next()) return

@@ -5,8 +5,8 @@
 //      16 words  a word a slot: 0, or       in the order                 8    8    8    8       1     up to 250
 //                the row's number + 1       they came
 //
-// Everything but `isOn` is read and changed under one lock, which is held for one key at a time, and for as long as it
-// takes to copy the rows that are used. Whoever holds it takes no other. Nothing is touched before it is needed.
+// Everything but `isOn` is read and changed under one lock, which is held for one key at a time, or for as long as it
+// takes to copy some rows. Whoever holds it takes no other. Nothing is touched before it is needed.
 import { randomInt } from 'node:crypto'
 import { assert } from '../errors.js'
 import { Memory } from '../memory/bytes.js'
@@ -22,12 +22,16 @@ const SLOTS = 32_768
 const PROBES_MAX = 64
 /** From the 32-bit FNV-1a hash. */
 const HASH_PRIME = 0x01000193
+/** How many prefixes a part of a dump has: with the longest of them it takes some 50 microseconds, and less than 64 KiB. */
+const ROWS_PER_PART = 64
 
 /** Where everything lies, in words. */
 export const enum PrefixWord {
   Lock, IsOn, Count,
   /** Random, so that nobody can choose prefixes that fall into one slot; 0 until the first is counted. */
   Seed,
+  /** How often everything was forgotten. */
+  Resets,
   Index = 16,
   Rows = Index + SLOTS,
 }
@@ -72,18 +76,17 @@ export class Prefixes {
 
   recordDelete(key: Uint8Array, start: number, end: number): void { this.record(key, start, end, Tally.Delete, false) }
 
-  /** The lines of `stats detail dump`, in Latin-1. */
-  dump(): string {
-    const rows = this.copyRows()
-    const tallies = new Float64Array(rows.buffer)
-    let lines = ''
-    for (let row = 0; row * RowByte.Stride < rows.length; row++) {
-      const at = row * RowByte.Stride + RowByte.Prefix
-      const prefix = rows.toString('latin1', at, at + rows[at - 1]!)
-      const [get, hit, set, del] = tallies.subarray(row * ROW_DOUBLES)
-      lines += `PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}\r\n`
+  /**
+   * The lines of `stats detail dump` in Latin-1, without the END, in parts: each is of the moment in which it is asked for. What
+   * is counted first meanwhile is among them, and a reset ends them.
+   */
+  *dump(): Iterable<string> {
+    const resets = this.words[PrefixWord.Resets]!
+    for (let row = 0; ; row += ROWS_PER_PART) {
+      const rows = this.copyRows(row, resets)
+      if (rows.length === 0) return
+      yield linesOf(rows)
     }
-    return `${lines}END\r\n`
   }
 
   reset(): void {
@@ -92,6 +95,7 @@ export class Prefixes {
       if (this.words[PrefixWord.Count] === 0) return
       this.words.fill(0, PrefixWord.Index, PrefixWord.Rows)
       this.words[PrefixWord.Count] = 0
+      this.words[PrefixWord.Resets]!++
     } finally {
       this.locks.release(PrefixWord.Lock)
     }
@@ -149,13 +153,38 @@ export class Prefixes {
     return row
   }
 
-  /** Copied, so that making text of them keeps nobody waiting. */
-  private copyRows(): Buffer {
+  /**
+   * The rows of a part from one on, none if there was another reset than so many. Copied, so that making text of them keeps nobody
+   * waiting.
+   */
+  private copyRows(first: number, resets: number): Buffer {
     this.locks.take(PrefixWord.Lock)
     try {
-      return Buffer.from(this.memory.bytes.slice(0, this.words[PrefixWord.Count]! * RowByte.Stride).buffer)
+      const count = this.words[PrefixWord.Resets] === resets ? this.words[PrefixWord.Count]! : 0
+      const end = Math.min(first + ROWS_PER_PART, count)
+      return Buffer.from(this.memory.bytes.slice(first * RowByte.Stride, Math.max(first, end) * RowByte.Stride).buffer)
     } finally {
       this.locks.release(PrefixWord.Lock)
     }
   }
+}
+
+function linesOf(rows: Buffer): string {
+  const tallies = new Float64Array(rows.buffer)
+  let lines = ''
+  for (let row = 0; row * RowByte.Stride < rows.length; row++) {
+    const at = row * RowByte.Stride + RowByte.Prefix
+    const prefix = rows.toString('latin1', at, at + rows[at - 1]!).replace(NOT_PLAIN, percent)
+    const first = row * ROW_DOUBLES
+    lines += `PREFIX ${prefix} get ${tallies[first + Tally.Get]} hit ${tallies[first + Tally.Hit]} ` +
+      `set ${tallies[first + Tally.Set]} del ${tallies[first + Tally.Delete]}\r\n`
+  }
+  return lines
+}
+
+/** What the binary protocol takes in a key, but no line can show: it would end the line, or the word. */
+const NOT_PLAIN = /[\x00-\x20\x7f]/g
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 }

@@ -6,6 +6,9 @@ import { type TakerData } from './taker.js'
 
 const KINDS = [['memory of its own', ArrayBuffer], ['shared memory', SharedArrayBuffer]] as const
 
+/** All that `stats conns` would show. */
+const factsOf = (places: Places, now: number) => [...places.facts(() => now)].flat()
+
 for (const [kind, MemoryKind] of KINDS) {
   const makePlaces = (count: number) => new Places(new MemoryKind(Places.bytesFor(count)), count)
 
@@ -37,7 +40,7 @@ for (const [kind, MemoryKind] of KINDS) {
       places.note(place, PlaceState.Read, 95)
       places.describe(place, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
     }
-    t.same(places.facts(100), [10, 20, 30].map(id => ({
+    t.same(factsOf(places, 100), [10, 20, 30].map(id => ({
       id, address: `tcp:127.0.0.1:${id}`, listenAddress: 'tcp:127.0.0.1:11211', state: 'conn_read', idleSeconds: 5,
     })))
   })
@@ -45,15 +48,15 @@ for (const [kind, MemoryKind] of KINDS) {
   t.test(`a place is told of from when it is described until it is released, in ${kind}`, async t => {
     const places = makePlaces(2)
     const place = places.take()
-    t.same(places.facts(0), [])
+    t.same(factsOf(places, 0), [])
     places.note(place, PlaceState.Read, 0)
-    t.same(places.facts(0), [])
+    t.same(factsOf(places, 0), [])
     places.describe(place, 7, 'unix:/tmp/s', 'unix:/tmp/s')
-    t.equal(places.facts(0).length, 1)
+    t.equal(factsOf(places, 0).length, 1)
     places.release(place)
-    t.same(places.facts(0), [])
+    t.same(factsOf(places, 0), [])
     t.equal(places.take(), place)
-    t.same(places.facts(0), [], 'nor of who had it before')
+    t.same(factsOf(places, 0), [], 'nor of who had it before')
   })
 
   t.test(`texts are kept whole as far as addresses go, in ${kind}`, async t => {
@@ -61,7 +64,7 @@ for (const [kind, MemoryKind] of KINDS) {
     const path = `unix:${'ü'.repeat(107)}`
     places.describe(places.take(), 1, path, path)
     places.describe(places.take(), 2, `${path}, and more`, '')
-    t.same(places.facts(0).map(({ address, listenAddress }) => [address, listenAddress]), [[path, path], [path, '']])
+    t.same(factsOf(places, 0).map(({ address, listenAddress }) => [address, listenAddress]), [[path, path], [path, '']])
   })
 
   t.test(`those who wait are counted, in ${kind}`, async t => {
@@ -84,13 +87,31 @@ for (const [kind, MemoryKind] of KINDS) {
   })
 }
 
+t.test('many who have places are told of a few at a time, in order, whoever comes and goes meanwhile', async t => {
+  const count = 5000
+  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  const ids = Array.from({ length: count }, (_, index) => index * 7 % count)
+  for (const id of ids) places.describe(places.take(), id, `tcp:127.0.0.1:${id}`, '')
+  const told: number[] = []
+  let parts = 0
+  for (const part of places.facts(() => 0)) {
+    t.ok(part.length <= 32)
+    told.push(...part.map(({ id }) => id))
+    // one goes, and another comes to its place
+    if (++parts !== 10) continue
+    places.release(ids.indexOf(count - 1))
+    places.describe(places.take(), 1, 'late', '')
+  }
+  t.same(told, Array.from({ length: count - 1 }, (_, id) => id))
+})
+
 t.test('states have the names that memcached gives them', async t => {
   const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
   const place = places.take()
   places.describe(place, 1, '', '')
   const stateOf = (state: PlaceState) => {
     places.note(place, state, 0)
-    return places.facts(0)[0]!.state
+    return factsOf(places, 0)[0]!.state
   }
   t.equal(stateOf(PlaceState.Read), 'conn_read')
   t.equal(stateOf(PlaceState.Nread), 'conn_nread')
@@ -107,7 +128,7 @@ t.test('nobody is idle for less than no time', async t => {
   const place = places.take()
   places.describe(place, 1, '', '')
   places.note(place, PlaceState.Read, 11)
-  t.equal(places.facts(10)[0]!.idleSeconds, 0)
+  t.equal(factsOf(places, 10)[0]!.idleSeconds, 0)
 })
 
 t.test('the largest -c asks for no more memory than there can be descriptors', async t => {
@@ -122,7 +143,7 @@ t.test('over one memory all see the same places', async t => {
   other.describe(1, 5, 'here', 'there')
   one.release(0)
   t.equal(other.taken, 2)
-  t.equal(one.facts(0).length, 1)
+  t.equal(factsOf(one, 0).length, 1)
   t.equal(other.take(), 0)
 })
 
@@ -141,7 +162,7 @@ t.test('threads that take and release at once never hold the same place', async 
   }))
   let torn = 0
   const look = () => {
-    const all = places.facts(0)
+    const all = factsOf(places, 0)
     if (all.length > count || places.taken > count) torn++
     for (const { id, address, listenAddress } of all) {
       if (address !== `address of ${id}` || listenAddress !== 'x'.repeat(id)) torn++
@@ -152,7 +173,7 @@ t.test('threads that take and release at once never hold the same place', async 
   t.equal(torn, 0, 'what is told meanwhile is of one connection')
   t.equal(places.taken, threads * kept)
   t.equal(places.waiting, threads * rounds / 2)
-  t.same(places.facts(0).map(({ id }) => id), data.flatMap(({ thread }) => Array<number>(kept).fill(thread)))
+  t.same(factsOf(places, 0).map(({ id }) => id), data.flatMap(({ thread }) => Array<number>(kept).fill(thread)))
   const free = [...holders.keys()].filter(place => holders[place] === 0)
   t.same(free.map(() => places.take()).sort((one, other) => one - other), free)
   t.equal(places.take(), -1)

@@ -14,7 +14,8 @@ const set = (prefixes: Prefixes, text: string) => prefixes.recordSet(Buffer.from
 const del = (prefixes: Prefixes, text: string) => prefixes.recordDelete(Buffer.from(text, 'latin1'), 0, text.length)
 
 /** The lines of a dump, in order. */
-const lines = (prefixes: Prefixes) => prefixes.dump().split('\r\n').slice(0, -2).sort()
+const lines = (prefixes: Prefixes) => dumped(prefixes).split('\r\n').slice(0, -1).sort()
+const dumped = (prefixes: Prefixes) => [...prefixes.dump()].join('')
 
 for (const [kind, MemoryKind] of KINDS) {
   const makePrefixes = (delimiter = ':') => new Prefixes(new MemoryKind(Prefixes.BYTES), delimiter)
@@ -22,7 +23,7 @@ for (const [kind, MemoryKind] of KINDS) {
   t.test(`at first counting is off and nothing is counted, in ${kind}`, async t => {
     const prefixes = makePrefixes()
     t.equal(prefixes.isOn, false)
-    t.equal(prefixes.dump(), 'END\r\n')
+    t.equal(dumped(prefixes), '')
     prefixes.reset()
     prefixes.isOn = true
     t.equal(prefixes.isOn, true)
@@ -42,7 +43,7 @@ for (const [kind, MemoryKind] of KINDS) {
     t.same(lines(prefixes), [
       'PREFIX a get 3 hit 1 set 1 del 0', 'PREFIX b get 0 hit 0 set 1 del 1', 'PREFIX c get 0 hit 0 set 0 del 1',
     ])
-    t.match(prefixes.dump(), /\r\nEND\r\n$/)
+    t.match(dumped(prefixes), /[^\n]\r\n$/)
   })
 
   t.test(`a prefix ends before the first delimiter, and a key without one has none, in ${kind}`, async t => {
@@ -70,13 +71,33 @@ for (const [kind, MemoryKind] of KINDS) {
     t.throws(() => set(prefixes, `${'x'.repeat(251)}:`), InvariantError)
   })
 
+  t.test(`a dump comes in short parts, up to a reset, in ${kind}`, async t => {
+    const prefixes = makePrefixes()
+    for (let index = 0; index < 1000; index++) set(prefixes, `p${index}:`)
+    const parts = prefixes.dump()[Symbol.iterator]()
+    const first = parts.next().value as string
+    t.ok(first.split('\r\n').length <= 65, 'a part is for a few')
+    set(prefixes, 'late:')
+    t.equal(lines(prefixes).length, 1001)
+    t.ok([...prefixes.dump()].every(part => part.length < 65_536 && part.endsWith('\r\n')))
+    prefixes.reset()
+    for (let index = 0; index < 1000; index++) set(prefixes, `q${index}:`)
+    t.equal(parts.next().done, true, 'what has come since the reset is another dump')
+  })
+
+  t.test(`no prefix makes a line of its own, in ${kind}`, async t => {
+    const prefixes = makePrefixes()
+    for (const prefix of ['\r\nEND\r\n', 'a b', '\0\x7f', 'a%b']) set(prefixes, `${prefix}:`)
+    t.same(lines(prefixes), ['%00%7F', '%0D%0AEND%0D%0A', 'a%20b', 'a%b'].map(name => `PREFIX ${name} get 0 hit 0 set 1 del 0`))
+  })
+
   t.test(`reset forgets them all and leaves counting on, in ${kind}`, async t => {
     const prefixes = makePrefixes()
     prefixes.isOn = true
     get(prefixes, 'a:1', true)
     get(prefixes, 'b:1', true)
     prefixes.reset()
-    t.equal(prefixes.dump(), 'END\r\n')
+    t.equal(dumped(prefixes), '')
     t.equal(prefixes.isOn, true)
     set(prefixes, 'b:1')
     t.same(lines(prefixes), ['PREFIX b get 0 hit 0 set 1 del 0'])
@@ -127,9 +148,9 @@ t.test('over one memory all count together', async t => {
   set(one, 'a:')
   set(other, 'a:')
   get(other, 'b:')
-  t.equal(one.dump(), 'PREFIX a get 0 hit 0 set 2 del 0\r\nPREFIX b get 1 hit 0 set 0 del 0\r\nEND\r\n')
+  t.equal(dumped(one), 'PREFIX a get 0 hit 0 set 2 del 0\r\nPREFIX b get 1 hit 0 set 0 del 0\r\n')
   one.reset()
-  t.equal(other.dump(), 'END\r\n')
+  t.equal(dumped(other), '')
 })
 
 t.test('of threads that count at once, nothing is lost', async t => {

@@ -2,10 +2,10 @@
 import { Counter } from '../../stats/counters.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { type Rows } from '../host.js'
-import { type Session } from '../session.js'
+import { type Listing, type Session } from '../session.js'
 import { type BinaryProtocol } from './execute.js'
 import { FORM, Opcode } from './parse.js'
-import { Status } from './reply.js'
+import { Status, type BinaryReply } from './reply.js'
 
 const VERSION = Buffer.from(PROTOCOL_VERSION)
 
@@ -41,6 +41,8 @@ const BEGINNINGS: readonly (readonly [word: string, rows: (binary: BinaryProtoco
 ]
 
 function stat(binary: BinaryProtocol, session: Session): void {
+  const { host, parser } = binary
+  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.beginListing(new DetailListing(binary))
   const rows = rowsFor(binary, binary.parser.keyText)
   if (rows === undefined) return binary.error(session, Status.NotFound)
   for (const [name, value] of rows) binary.reply.stat(name, String(value))
@@ -58,12 +60,63 @@ function resetCounts({ host }: BinaryProtocol): Rows {
   return []
 }
 
-/** memcached sends the lines of the text protocol as one row. */
 function detail({ host }: BinaryProtocol, key: string): Rows | undefined {
   if (!host.isDumpEnabled) return undefined
-  if (key.startsWith('detail dump')) return [['detailed', host.prefixes.dump()]]
   const isOn = key.startsWith('detail on')
   if (!isOn && !key.startsWith('detail off')) return undefined
   host.prefixes.isOn = isOn
   return []
+}
+
+const DETAIL_NAME = 'detailed'
+const DETAIL_END = Buffer.from('END\r\n')
+
+/**
+ * memcached sends what the text protocol says to `stats detail dump` as one row, whose length stands before it. So it is gathered
+ * first, and then written, both in parts.
+ */
+class DetailListing implements Listing {
+  readonly hasCrawler = false
+  private readonly opcode: number
+  private readonly opaque: number
+  private readonly parts: Iterator<string>
+  private readonly gathered: Buffer[] = []
+  /** The part to write next; -1 while they are gathered. */
+  private at = -1
+
+  constructor(private readonly binary: BinaryProtocol) {
+    this.opcode = binary.parser.opcode
+    this.opaque = binary.parser.opaque
+    this.parts = binary.host.prefixes.dump()[Symbol.iterator]()
+  }
+
+  next(): boolean {
+    if (this.at === -1) this.gather()
+    else if (this.at < this.gathered.length) this.binary.host.output.text(this.gathered[this.at++]!)
+    else {
+      this.reply.stat('', '')
+      return true
+    }
+    return false
+  }
+
+  private gather(): void {
+    const part = this.parts.next()
+    if (part.done !== true) {
+      this.gathered.push(Buffer.from(part.value, 'latin1'))
+      return
+    }
+    this.gathered.push(DETAIL_END)
+    this.reply.statBefore(DETAIL_NAME, this.gathered.reduce((sum, { length }) => sum + length, 0))
+    this.at = 0
+  }
+
+  /** Others have been answered since it began. */
+  private get reply(): BinaryReply {
+    const { reply } = this.binary
+    reply.answerTo(this.opcode, this.opaque)
+    return reply
+  }
+
+  end(): void {}
 }

@@ -125,6 +125,13 @@ export class BinaryReply {
     this.output.text(Buffer.from(name + value, 'latin1'))
   }
 
+  /** What comes before the value of such a row, which is of so many bytes. */
+  statBefore(name: string, valueBytes: number): void {
+    this.output.ensure(HEADER_BYTES + name.length)
+    this.header(Status.Success, 0, name.length, name.length + valueBytes, 0, 0)
+    this.output.text(Buffer.from(name, 'latin1'))
+  }
+
   /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
   ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.BytesMax) }
 

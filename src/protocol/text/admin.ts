@@ -4,6 +4,7 @@ import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
 import { type Session } from '../session.js'
 import { type Rows } from '../host.js'
+import { LinesListing, linesOf, statLines } from '../listings.js'
 import { cachedump, lruCrawler } from './crawler.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
@@ -135,7 +136,7 @@ const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = 
   ['detail', statsDetail],
   ['settings', text => report(text, text.host.report('settings'))],
   ['cachedump', cachedump],
-  ['conns', text => report(text, text.host.report('conns'))],
+  ['conns', ({ host }, session) => session.beginListing(new LinesListing(host.output, linesOf(host.reportConnections())))],
   ['extstore', text => report(text, [])],
 ]
 
@@ -152,9 +153,7 @@ function stats(text: TextProtocol, session: Session): void {
 }
 
 function report(text: TextProtocol, rows: Rows): void {
-  let lines = ''
-  for (const [name, value] of rows) lines += `STAT ${name} ${value}\r\n`
-  text.host.output.text(Buffer.from(lines + 'END\r\n', 'latin1'))
+  text.host.output.text(Buffer.from(`${statLines(rows)}END\r\n`, 'latin1'))
 }
 
 function statsReset(text: TextProtocol, session: Session): void {
@@ -173,5 +172,5 @@ function statsDetail(text: TextProtocol, session: Session): void {
     return text.answer(session, TEXT.ok)
   }
   if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
-  host.output.text(Buffer.from(host.prefixes.dump(), 'latin1'))
+  session.beginListing(new LinesListing(host.output, host.prefixes.dump()))
 }

@@ -158,6 +158,7 @@ function classesOf(word: string): ClassSet | 'hash' | Uint8Array {
 
 /** The lines of a dump, while it has the crawler. */
 class KeyListing implements Listing, Taker {
+  readonly hasCrawler = true
   private readonly dump: Dump
 
   constructor(private readonly store: Store, private readonly output: Output, private readonly kind: DumpKind, classes: ClassSet) {
@@ -287,6 +288,7 @@ const ITEM_BYTES = 64
 const ITEM = { begin: Buffer.from('ITEM '), bytes: Buffer.from(' ['), expiry: Buffer.from(' b; '), end: Buffer.from(' s]\r\n') }
 
 class ClassListing implements Listing {
+  readonly hasCrawler = false
   private readonly dump: ClassDump
   private bytesLeft = CACHEDUMP_BYTES_MAX - TEXT.end.length - 1
 
