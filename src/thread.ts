@@ -292,7 +292,7 @@ export class Thread implements Host {
   watch(kinds: number, peer: Peer): Watcher | undefined {
     const watcher = this.watchers.add(kinds, peer)
     // a single thread does not ask who is there before somebody wants to know; when they go it is too late
-    if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) for (const _step of this.connections.describe()) { /* all at once */ }
+    if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describeSoon()
     return watcher
   }
 

@@ -181,7 +181,7 @@ export class Connections {
   }
 
   /**
-   * Says of each who it is and what it is doing at this moment; otherwise that is noted after each of its batches. A step is some
+   * Says of each who it is and what it is doing at this moment; otherwise that is noted after each of its batches. A step is
    * DESCRIBED_PER_STEP of them, at most 0.2 ms.
    */
   *describe(): Iterable<void> {
@@ -190,6 +190,11 @@ export class Connections {
       connection.describe()
       if (++count % DESCRIBED_PER_STEP === 0) yield
     }
+  }
+
+  /** Describes all of them, the first at once, and the others a step a turn. */
+  describeSoon(steps = this.describe()[Symbol.iterator]()): void {
+    if (steps.next().done !== true) setImmediate(() => this.describeSoon(steps))
   }
 
   /** Ends those that listeners have accepted. */
