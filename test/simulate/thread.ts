@@ -66,6 +66,7 @@ function makeHost(store: Store): Host {
     isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, isWatchEnabled: true,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
+    reportConnections: () => [],
     setExternal: () => {},
     watch: () => undefined,
     log: () => {},
