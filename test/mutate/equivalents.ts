@@ -1,0 +1,24 @@
+// Changes that nobody can notice, each with the reason, in equivalents.txt: blocks of four lines, the place, what was
+// and what is, and why that makes no difference. The report shows what has survived in the same form.
+
+import { existsSync, readFileSync } from 'node:fs'
+
+import { inProject } from '../support/places.js'
+import type { Change } from './changes.js'
+
+const FILE = inProject('test/mutate/equivalents.txt')
+
+/** A change as it stands in a report and in equivalents.txt, without line numbers, which pass. */
+export function blockOf({ file, place, was, is }: Change): string {
+  return `${file} ${place}\n- ${was}\n+ ${is}\n`
+}
+
+/** All that are listed, each as blockOf has it. */
+export function readEquivalents(): Set<string> {
+  const text = existsSync(FILE) ? readFileSync(FILE, 'utf8') : ''
+  const blocks = text.split(/\n{2,}/).map(block => block.split('\n').filter(line => line !== '' && !line.startsWith('#'))).filter(lines => lines.length > 0)
+  return new Set(blocks.map(lines => {
+    if (lines.length < 4 || !lines[3]!.startsWith('because ')) throw new Error(`this is no block of four lines or more:\n${lines.join('\n')}`)
+    return `${lines.slice(0, 3).join('\n')}\n`
+  }))
+}

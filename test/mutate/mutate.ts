@@ -1,0 +1,182 @@
+// Tries the tests: changes one thing of the compiled files at a time, runs the tests that run it, and lists the changes
+// that none of them notices. The changes are drawn; the same seed draws the same ones.
+//
+//   npm run mutate                                    a hundred changes
+//   npm run mutate -- --only store/space --count 40   in those files alone
+//   npm run mutate -- --seed 7 --jobs 4               others, four at a time
+//   npm run mutate -- --cpu 60                        for each change, tests that take so many seconds together
+//   npm run mutate -- --tests store/lru --tests net   of the related tests only these
+//   npm run mutate -- --list                          only says which they are
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { inProject } from '../support/places.js'
+import { Prng } from '../support/prng.js'
+import { changesOf } from './changes.js'
+import type { Change } from './changes.js'
+import { digestOf, digestOfFolder, keep, readCoverage, readKept, runs } from './coverage.js'
+import type { Covered } from './coverage.js'
+import { blockOf, readEquivalents } from './equivalents.js'
+import { Workplace } from './workplace.js'
+
+/** Folders of the compiled files. */
+const AREAS = ['store', 'protocol', 'net']
+/** What only tests call is no part of what they test. */
+const NOT_TRIED = ['store/verify.js']
+/** Folders of tests that are about these areas; what runs a change is tried on it. */
+const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net']
+/** Tests of another folder than the changed file's come as late as if they took so many times as long. */
+const FAR = 3
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '100' },
+    jobs: { type: 'string', default: String(Math.min(availableParallelism(), 4)) },
+    cpu: { type: 'string', default: '60' },
+    tests: { type: 'string', multiple: true, default: [] },
+    only: { type: 'string', multiple: true, default: [] },
+    list: { type: 'boolean', default: false },
+  },
+})
+
+async function main(): Promise<number> {
+  const changes = draw()
+  if (values.list) {
+    for (const change of changes) console.log(`${change.line} ${blockOf(change)}`)
+    return 0
+  }
+  const run = new Run(changes)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      run.leave()
+      console.log(`ended by ${signal}; ${run.report()}`)
+      process.exit(1)
+    })
+  }
+  try {
+    await run.measure()
+    await run.tryAll()
+  } finally {
+    run.leave()
+  }
+  console.log(run.report())
+  return run.survivors.length > 0 ? 1 : 0
+}
+
+/** As many changes as wanted, in the order in which they are tried. */
+function draw(): Change[] {
+  const files = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/')).sort()
+  const wanted = files.filter(name => name.endsWith('.js') && AREAS.includes(name.split('/')[0]!) && !NOT_TRIED.includes(name))
+    .filter(name => isAmong(name, values.only))
+  const all = wanted.flatMap(file => changesOf(file, readFileSync(inProject(`dist/${file}`), 'utf8')))
+  const prng = new Prng(Number(values.seed))
+  const drawn: Change[] = []
+  for (let left = all.length; left > 0 && drawn.length < Number(values.count); left--) {
+    const at = prng.below(left)
+    drawn.push(all[at]!)
+    all[at] = all[left - 1]!
+  }
+  return drawn
+}
+
+/** Whether a file is named, or stands in a folder that is; without names all are. */
+function isAmong(file: string, names: readonly string[]): boolean {
+  return names.length === 0 || names.some(name => file === `${name}.js` || file.startsWith(`${name}/`))
+}
+
+class Run {
+  readonly survivors: Change[] = []
+  private killed = 0
+  private readonly equivalent: number
+  private readonly todo: Change[]
+  private readonly workplaces = Array.from({ length: Number(values.jobs) }, (_, number) => new Workplace(number))
+  private covered: Covered[] = []
+
+  constructor(changes: readonly Change[]) {
+    const equivalents = readEquivalents()
+    this.todo = changes.filter(change => !equivalents.has(blockOf(change)))
+    this.equivalent = changes.length - this.todo.length
+  }
+
+  /** Which tests run what, as far as that is not known from the last time. */
+  async measure(): Promise<void> {
+    const dist = digestOfFolder(inProject('dist'))
+    const folder = inProject('dist-test/test')
+    const tests = RELATED.flatMap(name => readdirIfThere(join(folder, name)).map(file => `${name}/${file}`))
+      .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js') && isAmong(name.replace('.test', ''), values.tests)).sort()
+    const kept = readKept()
+    const left = [...tests]
+    await this.inAll(async workplace => {
+      for (let test = left.shift(); test !== undefined; test = left.shift()) {
+        const digest = digestOf(test, dist)
+        this.covered.push(kept.find(covered => covered.test === test && covered.digest === digest) ?? await measureOne(workplace, test, digest))
+        keep([...this.covered, ...kept.filter(({ test }) => left.includes(test))])
+      }
+    })
+    for (const { test, passed } of this.covered) if (!passed) console.log(`${test} fails without any change, and is not run`)
+    this.covered = this.covered.filter(({ passed }) => passed)
+  }
+
+  async tryAll(): Promise<void> {
+    const left = [...this.todo]
+    await this.inAll(async workplace => {
+      for (let change = left.shift(); change !== undefined; change = left.shift()) await this.tryOne(workplace, change)
+    })
+  }
+
+  private async tryOne(workplace: Workplace, change: Change): Promise<void> {
+    const tests = this.testsOf(change)
+    for (const { test, cpuMs } of tests) {
+      if (await workplace.tries(change, test, cpuMs)) continue
+      this.killed++
+      console.log(`killed by ${test}: ${change.file}:${change.line}: ${change.was} -> ${change.is}`)
+      return
+    }
+    this.survivors.push(change)
+    console.log(`SURVIVED ${tests.length} tests: ${change.file}:${change.line}: ${change.was} -> ${change.is}`)
+  }
+
+  /** Those that run the change, the quickest first. */
+  private testsOf(change: Change): Covered[] {
+    const area = change.file.split('/')[0]!
+    const cost = ({ test, cpuMs }: Covered): number => test.startsWith(`${area}/`) ? cpuMs : cpuMs * FAR
+    const all = this.covered.filter(covered => runs(covered, change)).sort((a, b) => cost(a) - cost(b))
+    let leftMs = Number(values.cpu) * 1000
+    return all.filter(({ cpuMs }) => (leftMs -= cpuMs) > 0)
+  }
+
+  private async inAll(does: (workplace: Workplace) => Promise<void>): Promise<void> {
+    await Promise.all(this.workplaces.map(does))
+  }
+
+  /** Nothing is left of it. */
+  leave(): void {
+    for (const workplace of this.workplaces) workplace.remove()
+  }
+
+  report(): string {
+    const blocks = [...this.survivors].map(change => `\n${change.line} ${blockOf(change)}`).sort()
+    const tried = this.killed + this.survivors.length
+    return [...blocks, `\n${this.killed} of ${tried} changes killed, ${this.survivors.length} survived, ${this.equivalent} are known to make no difference`].join('')
+  }
+}
+
+function readdirIfThere(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+async function measureOne(workplace: Workplace, test: string, digest: string): Promise<Covered> {
+  const { passed, cpuMs, coverage } = await workplace.measure(test)
+  console.log(`measured ${test}: ${Math.round(cpuMs / 100) / 10} s of processor time`)
+  return { test, digest, cpuMs, passed, ran: readCoverage(coverage, workplace.dist) }
+}
+
+process.exitCode = await main()
