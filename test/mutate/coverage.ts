@@ -11,9 +11,9 @@ import type { Change } from './changes.js'
 
 const KEPT = inProject('dist-test/mutate.json')
 
-/** A test file and what it runs. */
+/** A test and what it runs. */
 export interface Covered {
-  /** From the folder of the compiled tests on. */
+  /** Its file, from the folder of the compiled tests on; for recorded conversations WIRES, a blank and the name of one. */
   readonly test: string
   /** Of all that decides what the test does. */
   readonly digest: string
@@ -23,6 +23,9 @@ export interface Covered {
   /** For each file the offsets at which a stretch that runs begins and ends, by turns. */
   readonly ran: Readonly<Record<string, readonly number[]>>
 }
+
+/** Plays the recorded conversations that are named behind it. */
+export const WIRES = 'mutate/wires.js'
 
 interface Range {
   readonly startOffset: number
@@ -43,9 +46,9 @@ export function keep(covered: readonly Covered[]): void {
   writeFileSync(KEPT, JSON.stringify(covered))
 }
 
-/** Of a test, all that it imports among the tests, and all compiled files of the project. */
-export function digestOf(test: string, dist: string): string {
-  const hash = createHash('sha256').update(dist)
+/** Of a test, all that it imports among the tests, and `others` that it depends on. */
+export function digestOf(test: string, others: string): string {
+  const hash = createHash('sha256').update(others)
   const seen = new Set<string>()
   const add = (file: string): void => {
     if (seen.has(file) || !existsSync(file)) return
@@ -59,18 +62,23 @@ export function digestOf(test: string, dist: string): string {
 }
 
 /** Of all files under a folder. */
-export function digestOfFolder(folder: string): string {
+export function digestOfFolder(folder: string, ending: string): string {
   const hash = createHash('sha256')
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.js')).sort()) {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : []
+  for (const name of names.filter(name => name.endsWith(ending)).sort()) {
     hash.update(name).update(readFileSync(join(folder, name)))
   }
   return hash.digest('hex')
 }
 
-/** @param folder where V8 has written what it counted  @param dist where the compiled files lie that ran */
-export function readCoverage(folder: string, dist: string): Record<string, number[]> {
+/**
+ * @param folder where V8 has written what it counted
+ * @param names of the files there
+ * @param dist where the compiled files lie that ran
+ */
+export function readCoverage(folder: string, names: readonly string[], dist: string): Record<string, number[]> {
   const marks = new Map<string, Uint8Array>()
-  for (const name of readdirSync(folder)) {
+  for (const name of names) {
     const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: Script[] }
     for (const script of result.filter(({ url }) => url.startsWith('file:'))) {
       const path = fileURLToPath(script.url)

@@ -8,7 +8,7 @@
 //   npm run mutate -- --tests store/lru --tests net   of the related tests only these
 //   npm run mutate -- --list                          only says which they are
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -17,7 +17,7 @@ import { inProject } from '../support/places.js'
 import { Prng } from '../support/prng.js'
 import { changesOf } from './changes.js'
 import type { Change } from './changes.js'
-import { digestOf, digestOfFolder, keep, readCoverage, readKept, runs } from './coverage.js'
+import { digestOf, digestOfFolder, keep, readCoverage, readKept, runs, WIRES } from './coverage.js'
 import type { Covered } from './coverage.js'
 import { blockOf, readEquivalents } from './equivalents.js'
 import { Workplace } from './workplace.js'
@@ -26,10 +26,10 @@ import { Workplace } from './workplace.js'
 const AREAS = ['store', 'protocol', 'net']
 /** What only tests call is no part of what they test. */
 const NOT_TRIED = ['store/verify.js']
-/** Folders of tests that are about these areas; what runs a change is tried on it. */
-const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net']
-/** Tests of another folder than the changed file's come as late as if they took so many times as long. */
-const FAR = 3
+/** Folders of tests that are about these areas; what runs a change is tried on it. So are the recorded conversations. */
+const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'net']
+/** A program takes so long to begin. */
+const START_MS = 500
 
 const { values } = parseArgs({
   options: {
@@ -95,6 +95,7 @@ class Run {
   private readonly todo: Change[]
   private readonly workplaces = Array.from({ length: Number(values.jobs) }, (_, number) => new Workplace(number))
   private covered: Covered[] = []
+  private readonly luck = new Map<string, { tries: number, kills: number }>()
 
   constructor(changes: readonly Change[]) {
     const equivalents = readEquivalents()
@@ -104,17 +105,19 @@ class Run {
 
   /** Which tests run what, as far as that is not known from the last time. */
   async measure(): Promise<void> {
-    const dist = digestOfFolder(inProject('dist'))
+    const dist = digestOfFolder(inProject('dist'), '.js')
     const folder = inProject('dist-test/test')
     const tests = RELATED.flatMap(name => readdirIfThere(join(folder, name)).map(file => `${name}/${file}`))
       .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js') && isAmong(name.replace('.test', ''), values.tests)).sort()
+    const wires = digestOfFolder(inProject('test/conversations'), '.wire')
+    const left = [...existsSync(inProject('test/conversations')) ? [WIRES] : [], ...tests]
     const kept = readKept()
-    const left = [...tests]
     await this.inAll(async workplace => {
       for (let test = left.shift(); test !== undefined; test = left.shift()) {
-        const digest = digestOf(test, dist)
-        this.covered.push(kept.find(covered => covered.test === test && covered.digest === digest) ?? await measureOne(workplace, test, digest))
-        keep([...this.covered, ...kept.filter(({ test }) => left.includes(test))])
+        const digest = digestOf(test, test === WIRES ? dist + wires : dist)
+        const known = kept.filter(covered => covered.test.split(' ')[0] === test && covered.digest === digest)
+        this.covered.push(...known.length > 0 ? known : await measureOne(workplace, test, digest))
+        keep([...this.covered, ...kept.filter(({ test }) => !this.covered.some(covered => covered.test === test))])
       }
     })
     for (const { test, passed } of this.covered) if (!passed) console.log(`${test} fails without any change, and is not run`)
@@ -131,22 +134,39 @@ class Run {
   private async tryOne(workplace: Workplace, change: Change): Promise<void> {
     const tests = this.testsOf(change)
     for (const { test, cpuMs } of tests) {
+      const luck = this.luckOf(test)
+      luck.tries++
       if (await workplace.tries(change, test, cpuMs)) continue
+      luck.kills++
       this.killed++
-      console.log(`killed by ${test}: ${change.file}:${change.line}: ${change.was} -> ${change.is}`)
+      console.log(`killed by ${test.split(' ')[0]}: ${change.file}:${change.line}: ${change.was} -> ${change.is}`)
       return
     }
     this.survivors.push(change)
     console.log(`SURVIVED ${tests.length} tests: ${change.file}:${change.line}: ${change.was} -> ${change.is}`)
   }
 
-  /** Those that run the change, the quickest first. */
-  private testsOf(change: Change): Covered[] {
-    const area = change.file.split('/')[0]!
-    const cost = ({ test, cpuMs }: Covered): number => test.startsWith(`${area}/`) ? cpuMs : cpuMs * FAR
-    const all = this.covered.filter(covered => runs(covered, change)).sort((a, b) => cost(a) - cost(b))
+  /** Those that run the change; first what is quick and has noticed much. Conversations are played in one go. */
+  private testsOf(change: Change): { test: string, cpuMs: number }[] {
+    const all = this.covered.filter(covered => runs(covered, change)).sort((a, b) => a.cpuMs - b.cpuMs)
+    const files: { test: string, cpuMs: number }[] = all.filter(({ test }) => !test.startsWith(WIRES))
+    const wires = all.filter(({ test }) => test.startsWith(WIRES))
+    const names = wires.map(({ test }) => test.slice(WIRES.length))
+    if (names.length > 0) files.push({ test: WIRES + names.join(''), cpuMs: wires.reduce((sum, { cpuMs }) => sum + cpuMs, 0) })
+    const cost = ({ test, cpuMs }: { test: string, cpuMs: number }): number => {
+      const { tries, kills } = this.luckOf(test)
+      return (cpuMs + START_MS) * (tries + 2) / (kills + 1)
+    }
     let leftMs = Number(values.cpu) * 1000
-    return all.filter(({ cpuMs }) => (leftMs -= cpuMs) > 0)
+    return files.sort((a, b) => cost(a) - cost(b)).filter(({ cpuMs }) => (leftMs -= cpuMs) > 0)
+  }
+
+  /** How often a test was tried, and noticed something. */
+  private luckOf(test: string): { tries: number, kills: number } {
+    const name = test.split(' ')[0]!
+    const luck = this.luck.get(name) ?? { tries: 0, kills: 0 }
+    this.luck.set(name, luck)
+    return luck
   }
 
   private async inAll(does: (workplace: Workplace) => Promise<void>): Promise<void> {
@@ -173,10 +193,18 @@ function readdirIfThere(folder: string): string[] {
   }
 }
 
-async function measureOne(workplace: Workplace, test: string, digest: string): Promise<Covered> {
-  const { passed, cpuMs, coverage } = await workplace.measure(test)
+/** For the conversations, each on its own. */
+async function measureOne(workplace: Workplace, test: string, digest: string): Promise<Covered[]> {
+  const { passed, cpuMs, said, coverage } = await workplace.measure(test)
   console.log(`measured ${test}: ${Math.round(cpuMs / 100) / 10} s of processor time`)
-  return { test, digest, cpuMs, passed, ran: readCoverage(coverage, workplace.dist) }
+  const read = (names: readonly string[]) => readCoverage(coverage, names, workplace.dist)
+  const names = readdirSync(coverage)
+  if (test !== WIRES) return [{ test, digest, cpuMs, passed, ran: read(names) }]
+  // the first was written when all was loaded, and one more after each
+  const [first = '', ...others] = names.sort()
+  const played = [...said.matchAll(/^ok - (\S+) (\d+)$/gm)]
+  return played.map(([, name, ms], at) => (
+    { test: `${test} ${name}`, digest, cpuMs: Number(ms), passed: true, ran: read([first, others[at]!]) }))
 }
 
 process.exitCode = await main()

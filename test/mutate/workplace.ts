@@ -31,6 +31,7 @@ export interface Trial {
   readonly passed: boolean
   /** Processor time. */
   readonly cpuMs: number
+  readonly said: string
 }
 
 export class Workplace {
@@ -47,7 +48,7 @@ export class Workplace {
     for (const name of readdirSync(ROOT).filter(name => !NOT_LINKED.includes(name))) symlinkSync(join(ROOT, name), this.path(name), 'junction')
   }
 
-  /** Whether the test, from the folder of the tests on, passes with the change. */
+  /** Whether the test, from the folder of the tests on and with arguments behind it, passes with the change. */
   async tries(change: Change, test: string, cpuMs: number): Promise<boolean> {
     const file = this.path(`dist/${change.file}`)
     const source = readFileSync(file, 'utf8')
@@ -83,20 +84,23 @@ export class Workplace {
   }
 
   private async run(test: string, cpuMsMax: number, env: NodeJS.ProcessEnv = {}): Promise<Trial> {
-    const child = spawn(process.execPath, [this.path(`dist-test/test/${test}`)], {
+    const [program = '', ...words] = test.split(' ')
+    const child = spawn(process.execPath, [this.path(`dist-test/test/${program}`), ...words], {
       cwd: this.folder, stdio: ['ignore', 'pipe', 'ignore'],
       env: { MEMSLAB_SEED: '1', ...process.env, ...env, [MARK]: this.mark, TAP_TIMEOUT: '0', TAP_BAIL: '1' },
     })
     const isOver = once(child, 'close')
     let hasFailed = false
+    let said = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text
       if (hasFailed || !/^ *(not ok(?!.*# (?:SKIP|TODO))|Bail out!)/m.test(text)) return
       hasFailed = true
       end(kin(this.mark))
     })
     const { cpuMs, wasEnded } = await this.watch(child, isOver, cpuMsMax)
     end(kin(this.mark))
-    return { passed: !hasFailed && !wasEnded && child.exitCode === 0, cpuMs }
+    return { passed: !hasFailed && !wasEnded && child.exitCode === 0, cpuMs, said }
   }
 
   private async watch(child: ChildProcess, isOver: Promise<unknown>, cpuMsMax: number) {
