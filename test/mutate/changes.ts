@@ -44,13 +44,14 @@ export function changesOf(file: string, source: string): Change[] {
 
 function isLeftAlone(node: ts.Node): boolean {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return true
-  return (ts.isCallExpression(node) || ts.isNewExpression(node)) && ts.isIdentifier(node.expression) && SAYINGS.test(node.expression.text)
+  if (!ts.isCallExpression(node) && !ts.isNewExpression(node)) return false
+  return ts.isIdentifier(node.expression) && SAYINGS.test(node.expression.text)
 }
 
 function nameOf(node: ts.Node): string | undefined {
   if (ts.isConstructorDeclaration(node)) return 'constructor'
-  const isNamed = ts.isClassDeclaration(node) || ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node) || ts.isAccessor(node)
-  return isNamed ? node.name?.getText() : undefined
+  const isFunction = ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node) || ts.isAccessor(node)
+  return isFunction || ts.isClassDeclaration(node) ? node.name?.getText() : undefined
 }
 
 type Edit = readonly [start: number, end: number, text: string]
@@ -62,7 +63,7 @@ function edits(node: ts.Node): Edit[] {
   if (node.kind === ts.SyntaxKind.TrueKeyword) return [whole('false')]
   if (node.kind === ts.SyntaxKind.FalseKeyword) return [whole('true')]
   if (ts.isPrefixUnaryExpression(node)) return prefixEdits(node)
-  if (ts.isPostfixUnaryExpression(node)) return [[node.operand.end, node.end, node.operator === ts.SyntaxKind.PlusPlusToken ? '--' : '++']]
+  if (ts.isPostfixUnaryExpression(node)) return [postfixEdit(node)]
   if (ts.isIfStatement(node)) return conditionEdits(node.expression)
   if (ts.isConditionalExpression(node)) return conditionEdits(node.condition)
   if (ts.isWhileStatement(node)) return [[node.expression.getStart(), node.expression.end, 'false']]
@@ -96,6 +97,10 @@ function prefixEdits(node: ts.PrefixUnaryExpression): Edit[] {
     case ts.SyntaxKind.MinusToken: return [operator]
     default: return []
   }
+}
+
+function postfixEdit({ operand, operator, end }: ts.PostfixUnaryExpression): Edit {
+  return [operand.end, end, operator === ts.SyntaxKind.PlusPlusToken ? '--' : '++']
 }
 
 function conditionEdits(condition: ts.Expression): Edit[] {

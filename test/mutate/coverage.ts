@@ -55,7 +55,8 @@ export function digestOf(test: string, others: string): string {
     seen.add(file)
     const text = readFileSync(file, 'utf8')
     hash.update(text)
-    for (const [, name] of text.matchAll(/(?:from|import) '(\.[^']*\.js)'/g)) if (!name!.includes('/src/')) add(join(dirname(file), name!))
+    const names = [...text.matchAll(/(?:from|import) '(\.[^']*\.js)'/g)].map(match => match[1]!)
+    for (const name of names.filter(name => !name.includes('/src/'))) add(join(dirname(file), name))
   }
   add(inProject(`dist-test/test/${test}`))
   return hash.digest('hex')
@@ -90,7 +91,8 @@ export function readCoverage(folder: string, names: readonly string[], dist: str
 
 /** What any process or thread has run has run; within one, an inner range has the last word. */
 function paint(marks: Map<string, Uint8Array>, file: string, { functions }: Script): void {
-  const ranges = functions.flatMap(({ ranges }) => ranges).sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset)
+  const ranges = functions.flatMap(({ ranges }) => ranges)
+  ranges.sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset)
   const bytes = new Uint8Array(Math.max(0, ...ranges.map(({ endOffset }) => endOffset)))
   for (const { startOffset, endOffset, count } of ranges) bytes.fill(count > 0 ? 1 : 0, startOffset, endOffset)
   marks.get(file)?.forEach((has, at) => { bytes[at]! |= has })

@@ -1,5 +1,5 @@
-// Changes that nobody can notice, each with the reason, in equivalents.txt: blocks of four lines, the place, what was
-// and what is, and why that makes no difference. The report shows what has survived in the same form.
+// Changes that nobody can notice, each with the reason, in equivalents.txt: blocks of four lines, the place,
+// what was and what is, and why that makes no difference. The report shows what has survived in the same form.
 
 import { existsSync, readFileSync } from 'node:fs'
 
@@ -16,9 +16,12 @@ export function blockOf({ file, place, was, is }: Change): string {
 /** All that are listed, each as blockOf has it. */
 export function readEquivalents(): Set<string> {
   const text = existsSync(FILE) ? readFileSync(FILE, 'utf8') : ''
-  const blocks = text.split(/\n{2,}/).map(block => block.split('\n').filter(line => line !== '' && !line.startsWith('#'))).filter(lines => lines.length > 0)
-  return new Set(blocks.map(lines => {
-    if (lines.length < 4 || !lines[3]!.startsWith('because ')) throw new Error(`this is no block of four lines or more:\n${lines.join('\n')}`)
-    return `${lines.slice(0, 3).join('\n')}\n`
-  }))
+  const blocks = text.split(/\n{2,}/).map(block => block.split('\n').filter(line => line !== '' && !line.startsWith('#')))
+  return new Set(blocks.filter(lines => lines.length > 0).map(readBlock))
+}
+
+/** One line or more say why. */
+function readBlock(lines: readonly string[]): string {
+  if (lines[3]?.startsWith('because ') !== true) throw new Error(`this is no block of four lines:\n${lines.join('\n')}`)
+  return `${lines.slice(0, 3).join('\n')}\n`
 }

@@ -49,7 +49,9 @@ function project(t: Test): string {
     test: { mutate: {} },
     tmp: {},
   })
-  for (const name of ['mutate', 'support']) cpSync(inProject(`dist-test/test/${name}`), join(folder, 'dist-test/test', name), { recursive: true })
+  for (const name of ['mutate', 'support']) {
+    cpSync(inProject(`dist-test/test/${name}`), join(folder, 'dist-test/test', name), { recursive: true })
+  }
   symlinkSync(inProject('node_modules'), join(folder, 'node_modules'), 'junction')
   return folder
 }
@@ -102,5 +104,6 @@ t.test('interrupted, it says what it has found, and leaves nothing behind', { sk
 
 t.test('a change that makes a test hang is killed', { skip }, async t => {
   const folder = project(t)
-  t.match(await start(folder, ['--jobs', '1'], { HANGS: join(folder, 'pid') }).ended, 'killed by store/sum.test.js: store/sum.js:2: ')
+  const said = await start(folder, ['--jobs', '1'], { HANGS: join(folder, 'pid') }).ended
+  t.match(said, 'killed by store/sum.test.js: store/sum.js:2: ')
 })

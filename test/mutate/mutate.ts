@@ -69,10 +69,10 @@ async function main(): Promise<number> {
 
 /** As many changes as wanted, in the order in which they are tried. */
 function draw(): Change[] {
-  const files = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/')).sort()
+  const files = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/'))
   const wanted = files.filter(name => name.endsWith('.js') && AREAS.includes(name.split('/')[0]!) && !NOT_TRIED.includes(name))
     .filter(name => isAmong(name, values.only))
-  const all = wanted.flatMap(file => changesOf(file, readFileSync(inProject(`dist/${file}`), 'utf8')))
+  const all = wanted.sort().flatMap(file => changesOf(file, readFileSync(inProject(`dist/${file}`), 'utf8')))
   const prng = new Prng(Number(values.seed))
   const drawn: Change[] = []
   for (let left = all.length; left > 0 && drawn.length < Number(values.count); left--) {
@@ -108,7 +108,8 @@ class Run {
     const dist = digestOfFolder(inProject('dist'), '.js')
     const folder = inProject('dist-test/test')
     const tests = RELATED.flatMap(name => readdirIfThere(join(folder, name)).map(file => `${name}/${file}`))
-      .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js') && isAmong(name.replace('.test', ''), values.tests)).sort()
+      .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js'))
+      .filter(name => isAmong(name.replace('.test', ''), values.tests)).sort()
     const wires = digestOfFolder(inProject('test/conversations'), '.wire')
     const left = [...existsSync(inProject('test/conversations')) ? [WIRES] : [], ...tests]
     const kept = readKept()
@@ -181,7 +182,8 @@ class Run {
   report(): string {
     const blocks = [...this.survivors].map(change => `\n${change.line} ${blockOf(change)}`).sort()
     const tried = this.killed + this.survivors.length
-    return [...blocks, `\n${this.killed} of ${tried} changes killed, ${this.survivors.length} survived, ${this.equivalent} are known to make no difference`].join('')
+    const score = `${this.killed} of ${tried} changes killed, ${this.survivors.length} survived`
+    return [...blocks, `\n${score}, ${this.equivalent} are known to make no difference`].join('')
   }
 }
 

@@ -1,6 +1,6 @@
 // Plays recorded conversations on bare sessions, up to the first answer that is another, without what the test of the same
 // says about each: a change is noticed in a fraction of the time. The names of the conversations are the arguments; without
-// any all are played. After each its name and its processor time are told, and what has run until then is written down where V8 counts.
+// any all are played. After each its name and its processor time are told, and what has run is written down where V8 counts.
 
 import { takeCoverage } from 'node:v8'
 

@@ -4,7 +4,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,7 +47,9 @@ export class Workplace {
     cpSync(join(ROOT, 'dist-test/test'), this.path('dist-test/test'), { recursive: true })
     cpSync(join(ROOT, 'package.json'), this.path('package.json'))
     for (const name of ['src', 'dist']) symlinkSync('../dist', this.path(`dist-test/${name}`), 'junction')
-    for (const name of readdirSync(ROOT).filter(name => !NOT_LINKED.includes(name))) symlinkSync(join(ROOT, name), this.path(name), 'junction')
+    for (const name of readdirSync(ROOT)) {
+      if (!NOT_LINKED.includes(name)) symlinkSync(join(ROOT, name), this.path(name), 'junction')
+    }
   }
 
   /** Whether the test, from the folder of the tests on and with arguments behind it, passes with the change. */
