@@ -80,6 +80,13 @@ t.test('a change that makes no difference does not count', { skip }, async t => 
   t.match(await start(folder, ['--jobs', '1']).ended, '1 of 5 changes killed, 4 survived, 1 are known to make no difference')
 })
 
+t.test('what has survived is tried again on its own', { skip }, async t => {
+  const folder = project(t)
+  const report = join(folder, 'report')
+  writeFileSync(report, '5 store/sum.js isLarge\n- return number > 100;\n+ return number > 101;\n')
+  t.match(await start(folder, ['--jobs', '1', '--again', report]).ended, '0 of 1 changes killed, 1 survived')
+})
+
 t.test('the same seed draws the same changes, another one others', async t => {
   const folder = project(t)
   const listed = async (seed: string) => await start(folder, ['--list', '--count', '3', '--seed', seed]).ended

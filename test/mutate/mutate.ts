@@ -4,8 +4,9 @@
 //   npm run mutate                                    a hundred changes
 //   npm run mutate -- --only store/space --count 40   in those files alone
 //   npm run mutate -- --seed 7 --jobs 4               others, four at a time
-//   npm run mutate -- --cpu 60                        for each change, tests that take so many seconds together
+//   npm run mutate -- --cpu 10                        for each change only tests that take so many seconds together
 //   npm run mutate -- --tests store/lru --tests net   of the related tests only these
+//   npm run mutate -- --again REPORT               what has survived, as a file tells that holds what an earlier run said
 //   npm run mutate -- --list                          only says which they are
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     cpu: { type: 'string', default: '60' },
     tests: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true, default: [] },
+    again: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 })
@@ -73,6 +75,10 @@ function draw(): Change[] {
   const wanted = files.filter(name => name.endsWith('.js') && AREAS.includes(name.split('/')[0]!) && !NOT_TRIED.includes(name))
     .filter(name => isAmong(name, values.only))
   const all = wanted.sort().flatMap(file => changesOf(file, readFileSync(inProject(`dist/${file}`), 'utf8')))
+  if (values.again !== undefined) {
+    const report = readFileSync(values.again, 'utf8')
+    return all.filter(change => report.includes(` ${blockOf(change)}`))
+  }
   const prng = new Prng(Number(values.seed))
   const drawn: Change[] = []
   for (let left = all.length; left > 0 && drawn.length < Number(values.count); left--) {
