@@ -28,7 +28,9 @@ const AREAS = ['store', 'protocol', 'net']
 /** What only tests call is no part of what they test. */
 const NOT_TRIED = ['store/verify.js']
 /** Folders of tests that are about these areas; what runs a change is tried on it. So are the recorded conversations. */
-const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'net']
+const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net', 'workers', 'abuse']
+/** The same conversations as wires.ts plays, more slowly. */
+const NOT_RELATED = ['conversations/session.test.js']
 /** A program takes so long to begin. */
 const START_MS = 500
 
@@ -114,7 +116,7 @@ class Run {
     const dist = digestOfFolder(inProject('dist'), '.js')
     const folder = inProject('dist-test/test')
     const tests = RELATED.flatMap(name => readdirIfThere(join(folder, name)).map(file => `${name}/${file}`))
-      .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js'))
+      .filter(name => name.endsWith('.test.js') && !name.endsWith('.long.test.js') && !NOT_RELATED.includes(name))
       .filter(name => isAmong(name.replace('.test', ''), values.tests)).sort()
     const wires = digestOfFolder(inProject('test/conversations'), '.wire')
     const left = [...existsSync(inProject('test/conversations')) ? [WIRES] : [], ...tests]

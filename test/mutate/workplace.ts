@@ -1,5 +1,6 @@
-// A copy of the compiled project in which one file can be changed while tests run on it: the project's own stays as it is.
-// What tests only read is linked. A trial runs one test file in the copy and ends with the first failure.
+// A copy of the compiled project in which one file can be changed while tests run on it: the project's own stays as it is,
+// and may change meanwhile. What is large or seldom read is linked. A trial runs one test file in the copy and ends with
+// the first failure.
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -26,7 +27,7 @@ const IDLE_MS_MAX = 8000
 const LOOK_MS = 1000
 const MEASURE_MS = 200
 /** What is copied; all else of the project's folder is linked. */
-const COPIED = ['dist', 'dist-test', 'package.json']
+const COPIED = ['dist', 'dist-test', 'test', 'package.json']
 const NOT_LINKED = [...COPIED, '.git']
 
 export interface Trial {
@@ -45,6 +46,7 @@ export class Workplace {
     this.mark = `${ownMark}/mutate-${number}`
     cpSync(join(ROOT, 'dist'), this.path('dist'), { recursive: true })
     cpSync(join(ROOT, 'dist-test/test'), this.path('dist-test/test'), { recursive: true })
+    cpSync(join(ROOT, 'test'), this.path('test'), { recursive: true })
     cpSync(join(ROOT, 'package.json'), this.path('package.json'))
     for (const name of ['src', 'dist']) symlinkSync('../dist', this.path(`dist-test/${name}`), 'junction')
     for (const name of readdirSync(ROOT)) {
