@@ -7,11 +7,11 @@ import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
 import { header, uint32s } from '../support/packet.js'
 
-/** A server with -vv, and what it says of its one client; the connection's number reads N. */
-async function start(t: Test): Promise<{ lines: string[], client: Client, port: number }> {
+/** A server with -vv, or other than that, and what it says of its one client; the connection's number reads N. */
+async function start(t: Test, verbosity = 2): Promise<{ lines: string[], client: Client, port: number }> {
   const lines: string[] = []
   const log = (line: string): void => { lines.push(line.replace(/^([<>]?)\d+/, '$1N')) }
-  const server = new Server({ port: -1, listen: ['127.0.0.1'], verbosity: 2 }, { clock: new ManualClock(), log })
+  const server = new Server({ port: -1, listen: ['127.0.0.1'], verbosity }, { clock: new ManualClock(), log })
   t.teardown(() => server.close())
   await server.listen()
   const client = await Client.connect({ host: '127.0.0.1', port: server.port })
@@ -53,6 +53,12 @@ t.test('classic commands and their answers', async t => {
     await client.says(send, answer)
     t.same(lines, expected, JSON.stringify(send.slice(0, 40)))
   }
+})
+
+t.test('with -v alone no line of a client is shown', async t => {
+  const { lines, client } = await start(t, 1)
+  for (const [send, answer] of CLASSIC) await client.says(send, answer)
+  t.same(lines.filter(line => /^[<>]/.test(line)), [])
 })
 
 const META: typeof CLASSIC = [
