@@ -27,7 +27,7 @@ export interface Wait {
   readonly quietMs: number         // and without the command
 }
 
-interface Command { readonly line: string, readonly before?: string }
+interface Command { readonly line: string, readonly end?: RegExp, readonly before?: string }
 
 // Each of the server's threads has some of them.
 const WAITERS = 16
@@ -37,8 +37,9 @@ const WATCH_MS = 1000
 const QUICK_WATCH_MS = 50
 const SETTLE_MS = 3000
 const VALUE_BYTES = 10
-// What ends an answer, of one line or of many.
-const ANSWER_END = /(^|\n)(END|EN|OK|RESET|BUSY .*|ERROR|CLIENT_ERROR .*|SERVER_ERROR .*|NOTFULL .*|NOSPARE .*|SAME .*|BADCLASS .*)\r\n$/
+// What ends an answer: its only line, or of many the last one, or what says that there are none.
+const LINE_END = /\n$/
+const LIST_END = /(^|\n)(END|EN|BUSY .*|ERROR|CLIENT_ERROR .*|SERVER_ERROR .*)\r\n$/
 
 export async function measureWaits(workload: WaitsWorkload, server: RunningServer, rounds: number, quick: boolean): Promise<WaitsSide> {
   const { port } = server
@@ -62,10 +63,15 @@ export async function measureWaits(workload: WaitsWorkload, server: RunningServe
 
 // Those that take items away come last.
 function commandsFor({ megabytes }: WaitsWorkload): Command[] {
-  return [
-    'stats', 'stats items', 'stats slabs', 'stats sizes', 'stats conns', 'stats detail dump', 'stats cachedump 1 0', 'stats reset',
-    'lru_crawler metadump all', 'lru_crawler mgdump all', 'lru_crawler crawl all', 'slabs reassign 1 2', 'slabs automove 2',
-  ].map((line): Command => ({ line })).concat([
+  const lists = [
+    'stats', 'stats items', 'stats slabs', 'stats sizes', 'stats conns', 'stats detail dump', 'stats cachedump 1 0',
+    'lru_crawler metadump all', 'lru_crawler mgdump all',
+  ].map((line): Command => ({ line, end: LIST_END }))
+  return lists.concat([
+    { line: 'stats reset' },
+    { line: 'lru_crawler crawl all' },
+    { line: 'slabs reassign 1 2' },
+    { line: 'slabs automove 2' },
     { line: 'lru mode flat', before: 'lru mode segmented' },
     { line: 'lru mode segmented', before: 'lru mode flat' },
     { line: `cache_memlimit ${megabytes / 2}`, before: `cache_memlimit ${megabytes}` },
@@ -74,17 +80,18 @@ function commandsFor({ megabytes }: WaitsWorkload): Command[] {
   ])
 }
 
-async function measureWait(port: number, waiter: Worker, { line, before }: Command, rounds: number, quick: boolean): Promise<Wait> {
+async function measureWait(port: number, waiter: Worker, command: Command, rounds: number, quick: boolean): Promise<Wait> {
+  const { line, end = LINE_END, before } = command
   const watchMs = quick ? QUICK_WATCH_MS : WATCH_MS
   const samples: { answerMs: number, longestMs: number, quietMs: number }[] = []
   let answer = ''
   for (let round = 0; round < rounds; round++) {
-    if (before !== undefined) await give(port, before)
+    if (before !== undefined) await give(port, before, LINE_END)
     const quietMs = await watch(waiter, () => sleep(watchMs))
     let answerMs = 0
     const longestMs = await watch(waiter, async () => {
       const asked = performance.now()
-      answer = await give(port, line)
+      answer = await give(port, line, end)
       answerMs = performance.now() - asked
       await sleep(watchMs)
     })
@@ -104,17 +111,19 @@ async function watch(waiter: Worker, during: () => Promise<unknown>): Promise<nu
 }
 
 // Gives a command and reads all of its answer, of which it returns the last line.
-async function give(port: number, line: string): Promise<string> {
+async function give(port: number, line: string, end: RegExp): Promise<string> {
   let tail = ''
   const socket: Socket = open(port, (length, buffer) => {
     // of a long answer only the end is looked at
     tail = (tail + buffer.toString('latin1', Math.max(0, length - 100), length)).slice(-200)
-    if (ANSWER_END.test(tail)) socket.emit('answered')
+    if (end.test(tail)) socket.emit('answered')
     return true
   })
   socket.on('error', () => {})
   socket.write(`${line}\r\n`)
-  await Promise.race([once(socket, 'answered'), once(socket, 'close').then(() => { throw new Error(`no answer to ${line}`) })])
+  const closed = once(socket, 'close').then(() => { throw new Error(`no answer to ${line}`) })
+  closed.catch(() => {})
+  await Promise.race([once(socket, 'answered'), closed])
   socket.destroy()
   return tail.trimEnd().split('\n').at(-1)!
 }

@@ -3,7 +3,7 @@
 // While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
 // as it is waking up that costs an idle process its time. A page that is moving, or is to move as a client has just asked,
 // and a hash table that grows get steps of their own every 5 ms, and so does a walk over a large cache, for what is more than
-// fits one step; a crawl that a client asked for every 10 ms.
+// fits one step; a crawl that a client asked for every 2 ms.
 import { type Clock } from './clock.js'
 import { Counter } from './stats/counters.js'
 import { type Store } from './store/store.js'
@@ -11,7 +11,7 @@ import { type Store } from './store/store.js'
 const QUICK_MS = 5
 const BUSY_MS = 100
 const IDLE_MS = 1000
-const CRAWL_MS = 10
+const CRAWL_MS = 2
 
 export class Background {
   private intervalMs = 0

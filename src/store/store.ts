@@ -89,10 +89,14 @@ const SWEEP_CHUNKS_MIN = 2000
 const REGION_SLACK = 8 * 64
 /** What a walk of the background looks at in 100 ms at most. */
 const SWEEP_CHUNKS_MAX = 20_000
-/** The bound of one step of any walk: less than 500 µs, whether the chunks have to be fetched from memory or are dead. */
-export const WALK_CHUNKS_MAX = 4000
-/** A flush drops at once what was in no more chunks than these, in less than 500 µs. */
-const FLUSH_CHUNKS_MAX = 1000
+/**
+ * The bound of one step of any walk: some 100 µs, whether the chunks have to be fetched from memory or are dead. The first steps
+ * of a process take twenty times as long, until what they do is compiled.
+ */
+export const WALK_CHUNKS_MAX = 1000
+/** A flush drops at once what was in no more chunks than these; with as much as a step may cost for each, see Sweep. */
+const FLUSH_CHUNKS_MAX = 250
+const FLUSH_COST_MAX = 8 * FLUSH_CHUNKS_MAX
 const BALANCE_MOVES_MAX = 1000
 /** How many of its moves are made with a class locked, before others get their turn. */
 const BALANCE_MOVES = 50
@@ -309,7 +313,7 @@ export class Store {
     if (!this.isEmpty) {
       if (this.carvedCount > FLUSH_CHUNKS_MAX) return
       clearing.begin(ClassSet.all, 0, false)
-      if (!clearing.step(WALK_CHUNKS_MAX)) return
+      if (!clearing.step(FLUSH_COST_MAX)) return
     }
     this.noteSwept(generation)
   }

@@ -35,7 +35,7 @@ t.test('expired items are reclaimed without anybody asking for them', async t =>
   const subject = new StoreUnderTest()
   for (let i = 0; i < 3000; i++) subject.put(Mode.Set, `k${i}`, VALUE, 0, i % 2 === 0 ? 5 : 0)
   subject.clock.advance(6)
-  for (let i = 0; i < 10; i++) subject.store.sweepStep(100)
+  for (let i = 0; i < 100; i++) subject.store.sweepStep(100)
   t.equal(subject.store.itemCount, 1500)
   t.equal(subject.store.counters.sumClasses(ClassCounter.CrawlerReclaimed), 1500)
   subject.verify()
