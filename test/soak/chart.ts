@@ -19,7 +19,7 @@ export interface Chart {
 const WIDTH = 960
 const LEFT = 90
 const RIGHT = 20
-const TOP = 40
+const TOP = 50
 const PANEL = 150
 const GAP = 46
 const BOTTOM = 30
