@@ -141,6 +141,9 @@ export const SETUPS: readonly Setup[] = [
 /** Bytes of the arena from `at` to `end`. */
 interface Extent { readonly at: number, readonly end: number }
 
+/** What nobody else sees of a table: the word index of its first bucket. */
+interface InsideTable { readonly heads: number }
+
 /** Where in the arena what was there at the beginning is kept: far behind the pages that are used. Copies are quick inside it. */
 const MIRROR_AT = 1024 * MIB
 
@@ -230,12 +233,19 @@ export class World {
     else arena.instructions.copy(to, from, count)
   }
 
-  /** Where something may lie: all but the threads' buffers, and of each page only what was ever given out. */
+  /**
+   * Where something may lie: all but the threads' buffers and the room into which the table could grow, and of each page only
+   * what was ever given out.
+   */
   private extentsInUse(): Extent[] {
     const { store } = this.maker
-    const { arena, slabs } = store.shards[0]!
+    const { arena, slabs, table } = store.shards[0]!
     const ioEnd = store.ioStart + IO_BYTES * (THREADS_MAX + 1)
-    const extents = [{ at: 0, end: store.ioStart }, { at: ioEnd, end: arena.firstPage * MIB }]
+    const { heads } = table as unknown as InsideTable
+    const extents = [
+      { at: 0, end: store.ioStart }, { at: ioEnd, end: (heads + table.bucketCount) * 4 },
+      { at: (heads + table.bucketsMax) * 4, end: arena.firstPage * MIB },
+    ]
     for (let page = arena.firstPage; page < slabs.pageEnd; page++) {
       const slabClass = slabs.classOfPage(page)
       const used = slabClass > 0 ? slabs.carvedChunks(page) * slabs.classes.chunkBytes[slabClass]! : MIB
