@@ -238,6 +238,8 @@ export class Session implements Owner {
     const { host: { store: { counters } }, peer } = this
     const last = this.isPaused ? undefined : this.lastAnswers()
     counters.add(Counter.ReadBufOom)
+    // what still arrives would be read into the value's place, which is somebody else's from now on
+    if (this.phase === Phase.Value) peer.pause()
     this.close()
     if (last === undefined) return peer.drop()
     counters.add(Counter.BytesWritten, last.length)

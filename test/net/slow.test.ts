@@ -117,3 +117,22 @@ t.test('who goes away in the middle of a large item leaves nothing of it held', 
   server.verify()
   await client.hangUp()
 })
+
+t.test('what still comes of a value that was given up is written over no other', async t => {
+  const mib = 1024 * 1024
+  const { client: victim, connect, settle } = await startServer(t, { requestMemLimit: mib })
+  const [greedy, other] = [await connect(), await connect()]
+  const valueBytes = 400_000
+  const set = (key: string, letter: string): string => `set ${key} 0 0 ${valueBytes}\r\n${letter.repeat(valueBytes)}\r\n`
+  await victim.send('get none\r\n' + set('given-up', 'v').slice(0, 20_000))
+  await greedy.send(`get ${'some-key '.repeat(0.99 * mib / 9)}`)
+  await settle()
+  // all three are there when the server looks, in this order
+  void greedy.send('some-key '.repeat(5000))
+  void other.send(set('mine', 'm'))
+  void victim.send('v'.repeat(300_000))
+  await other.expect('STORED\r\n')
+  await victim.expect('END\r\nSERVER_ERROR out of memory reading request\r\n')
+  await other.says('get mine\r\n', `VALUE mine 0 ${valueBytes}\r\n${'m'.repeat(valueBytes)}\r\nEND\r\n`)
+  for (const client of [victim, greedy, other]) client.stream.destroy()
+})
