@@ -1,20 +1,23 @@
 // The replies of a batch, gathered and written at once. Replies are rendered into a buffer of the thread; large values are
 // not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
-// does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer.
+// does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer. Where
+// many others are slow and no buffer is left, a copy is written, whose memory goes back to the system when it is done.
 import { Ascii } from '../memory/ascii.js'
 import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
+import { Blocks } from '../memory/blocks.js'
 import { Memory } from '../memory/bytes.js'
 import { Counter, type Counters } from '../stats/counters.js'
 
 /** The size of one buffer of replies. */
 export const OUTPUT_BYTES = 64 * 1024
-/** How many buffers lie beside the items, where copying is quickest; any more are ordinary memory. */
+/** How many buffers lie beside the items, where copying is quickest. */
 export const OUTPUT_BUFFERS = 8
 export const enum Copy {
   /** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
   BytesMax = 32 * 1024,
 }
-const SPARE_BUFFERS_MAX = 64
+/** How many more there may be, of ordinary memory, which the process keeps. */
+const ADDED_BUFFERS_MAX = 64
 /** How many views of a buffer are kept, a power of two. */
 const KEPT_VIEWS = 1024
 
@@ -47,6 +50,16 @@ export class Batch implements Held {
   }
 }
 
+/** The same of a copy. */
+class CopiedBatch implements Held {
+  constructor(private readonly output: Output, private readonly copy: number, private readonly loans: readonly Loan[]) {}
+
+  settle(): void {
+    for (const loan of this.loans) loan.end()
+    this.output.takeBackCopy(this.copy)
+  }
+}
+
 /** Something lent: its end is told once its bytes are written. */
 export interface Loan { end(): void }
 
@@ -69,6 +82,9 @@ export class Output {
   /** True from a write that was not taken until the batch ends: the session should stop as soon as it can. */
   isBlocked = false
   private readonly spare: Buffer[] = []
+  private addedCount = 0
+  /** For copies, which only the system reads. */
+  private readonly copies = new Blocks(OUTPUT_BYTES)
   private views: (Uint8Array | undefined)[] = []
 
   /** @param arena the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
@@ -102,6 +118,7 @@ export class Output {
   }
 
   private addBuffer(): Buffer {
+    this.addedCount++
     this.counters.add(Counter.OutputsAdded)
     return Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   }
@@ -109,8 +126,14 @@ export class Output {
   /** @internal for Batch */
   takeBack(buffer: Buffer): void {
     this.counters.add(Counter.OutputsHeld, -1)
-    if (this.isOfArena(buffer) || this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer)
-    else this.counters.add(Counter.OutputsAdded, -1)
+    this.spare.push(buffer)
+  }
+
+  /** @internal for CopiedBatch */
+  takeBackCopy(copy: number): void {
+    this.counters.add(Counter.OutputsHeld, -1)
+    this.counters.add(Counter.OutputsAdded, -1)
+    this.copies.giveBack(copy)
   }
 
   private isOfArena(buffer: Buffer): boolean { return buffer.buffer === this.arena.bytes.buffer }
@@ -155,16 +178,37 @@ export class Output {
     const sink = this.sink
     if (this.isEmpty || sink === undefined) return
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
-    const isTaken = this.lent.length === 0 ? sink.write(this.view(this.start, this.at)) : sink.writeMany(this.parts())
-    if (isTaken) {
-      if (this.lent.length > 0) for (const loan of this.takeLoans()) loan.end()
-      this.at = this.beganAt = this.start
-      return
-    }
+    if (this.spare.length === 0 && this.addedCount === ADDED_BUFFERS_MAX) return this.flushCopy(sink)
+    const isTaken = this.lent.length === 0 ? sink.write(this.view(this.at - this.start)) : sink.writeMany(this.parts(this.current))
+    if (isTaken) return this.written()
     this.counters.add(Counter.OutputsHeld)
     sink.hold(new Batch(this, this.current, this.takeLoans()))
     this.isBlocked = true
     this.takeBuffer()
+  }
+
+  /** Writes a copy, as there would be no buffer to go on with if this one was held. */
+  private flushCopy(sink: Sink): void {
+    const copy = this.copies.take()
+    const bytes = this.copies.chunk(copy)
+    const count = this.at - this.start
+    bytes.set(this.bytes.subarray(this.start, this.at))
+    const isTaken = this.lent.length === 0 ? sink.write(bytes.subarray(0, count)) : sink.writeMany(this.parts(bytes))
+    if (isTaken) {
+      this.copies.giveBack(copy)
+      return this.written()
+    }
+    this.counters.add(Counter.OutputsHeld)
+    this.counters.add(Counter.OutputsAdded)
+    sink.hold(new CopiedBatch(this, copy, this.takeLoans()))
+    this.isBlocked = true
+    this.at = this.beganAt = this.start
+  }
+
+  /** What has been gathered is gone. */
+  private written(): void {
+    if (this.lent.length > 0) for (const loan of this.takeLoans()) loan.end()
+    this.at = this.beganAt = this.start
   }
 
   private takeLoans(): Loan[] {
@@ -174,22 +218,26 @@ export class Output {
     return loans
   }
 
-  private parts(): Uint8Array[] {
+  /** What is to be written, in order; `buffer` holds what is not lent. */
+  private parts(buffer: Uint8Array): Uint8Array[] {
     const parts: Uint8Array[] = []
     let from = this.start
     for (const { at, view } of this.lent) {
-      if (at > from) parts.push(this.view(from, at))
+      if (at > from) parts.push(this.part(buffer, from, at))
       parts.push(view)
       from = at
     }
-    if (this.at > from) parts.push(this.view(from, this.at))
+    if (this.at > from) parts.push(this.part(buffer, from, this.at))
     return parts
   }
 
-  /** A view of a part of the buffer. Those of whole batches are kept, as batches of the same length come again and again. */
-  private view(start: number, end: number): Uint8Array {
-    if (start !== this.start) return this.current.subarray(start - this.start, end - this.start)
-    const count = end - start
+  private part(buffer: Uint8Array, from: number, end: number): Uint8Array {
+    const { start } = this
+    return from === start && buffer === this.current ? this.view(end - start) : buffer.subarray(from - start, end - start)
+  }
+
+  /** The first bytes of the buffer. Views are kept, as batches of the same length come again and again. */
+  private view(count: number): Uint8Array {
     const slot = count & KEPT_VIEWS - 1
     const kept = this.views[slot]
     return kept?.length === count ? kept : this.views[slot] = this.current.subarray(0, count)

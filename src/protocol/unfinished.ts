@@ -1,20 +1,17 @@
 // Memory for what the clients of a thread have begun and not finished: requests whose end is not there yet, long gets that
 // are being served, answers that wait for the rest of a value. It is no part of the items' memory.
 //
-// What is short lies in a Buffer of its own. All else lies in chunks of blocks whose memory can be resized: a block of which
-// no chunk is used goes back to the system at once. (Memory of Buffers stays with the process: malloc keeps it.)
+// What is short lies in a Buffer of its own. All else lies in chunks, whose memory goes back to the system, see Blocks.
 //
 // All threads together hold no more than -o request_mem_limit, as far as it is in their power: whoever has taken more and
 // finds too much held ends the connections of those of its clients that have been unfinished for longest. A thread does
 // that as long as it holds more than its share; then it asks the others, of whom one must hold more than its own. Until they
 // have heard of it there may be twice as much.
+import { Blocks } from '../memory/blocks.js'
 import { Counter, type Counters } from '../stats/counters.js'
 
 /** As much as a page of the system's. */
 const CHUNK_BYTES = 4096
-/** What is given back at once; to resize one takes some hundred microseconds. */
-const BLOCK_BYTES = 1024 * 1024
-const CHUNKS = BLOCK_BYTES / CHUNK_BYTES
 /** As long as any line but a get may be. */
 const SHORT_BYTES_MAX = 2048
 
@@ -115,9 +112,7 @@ export class Kept {
 
 /** What a thread holds of it. */
 export class Unfinished {
-  private readonly blocks: Block[] = []
-  /** The first block that may have a free chunk. */
-  private firstFree = 0
+  private readonly blocks = new Blocks(CHUNK_BYTES)
   /** Who holds something, the oldest first. */
   private readonly holders = new Set<Kept>()
   private bytes = 0
@@ -159,27 +154,18 @@ export class Unfinished {
 
   /** @internal for Kept: a chunk, by its number. */
   take(): number {
-    const { blocks } = this
-    while (this.firstFree < blocks.length && blocks[this.firstFree]!.isFull) this.firstFree++
-    const index = this.firstFree
-    if (index === blocks.length) blocks.push(new Block())
     this.count(CHUNK_BYTES)
-    return index * CHUNKS + blocks[index]!.take()
+    return this.blocks.take()
   }
 
   /** @internal for Kept */
   giveBack(chunk: number): void {
-    const index = Math.floor(chunk / CHUNKS)
-    const block = this.blocks[index]!
-    block.giveBack(chunk % CHUNKS)
+    this.blocks.giveBack(chunk)
     this.count(-CHUNK_BYTES)
-    // the first one stays, for those who take a chunk again and again
-    if (index > 0 && block.isEmpty) block.shrink()
-    this.firstFree = Math.min(this.firstFree, index)
   }
 
   /** @internal for Kept: the bytes of a chunk. */
-  chunk(chunk: number): Uint8Array { return this.blocks[Math.floor(chunk / CHUNKS)]!.chunk(chunk % CHUNKS) }
+  chunk(chunk: number): Uint8Array { return this.blocks.chunk(chunk) }
 
   /** After a client was served, when none is: sees to it that not too much is held, if it is more than before. */
   check(): void { if (this.hasGrown) this.makeRoom() }
@@ -203,27 +189,4 @@ export class Unfinished {
     setImmediate(() => { this.hasAsked = false })
     this.askOthers()
   }
-}
-
-/** Chunks that are given back to the system together. */
-class Block {
-  private readonly memory = new ArrayBuffer(0, { maxByteLength: BLOCK_BYTES })
-  /** As long as the memory is. */
-  private readonly bytes = new Uint8Array(this.memory)
-  /** Chunks that are free; those that come first in memory are taken first. */
-  private readonly free = Array.from({ length: CHUNKS }, (_, index) => CHUNKS - 1 - index)
-
-  get isFull(): boolean { return this.free.length === 0 }
-  get isEmpty(): boolean { return this.free.length === CHUNKS }
-
-  take(): number {
-    if (this.memory.byteLength === 0) this.memory.resize(BLOCK_BYTES)
-    return this.free.pop()!
-  }
-
-  giveBack(index: number): void { this.free.push(index) }
-
-  shrink(): void { this.memory.resize(0) }
-
-  chunk(index: number): Uint8Array { return this.bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES) }
 }

@@ -1,5 +1,6 @@
 // Readers that do not keep up: their answers wait, whole and their own.
 import t from 'tap'
+import { Counter } from '../../src/stats/counters.js'
 import { until } from '../support/patience.js'
 import { Client } from '../support/client.js'
 import { startServer } from '../support/server.js'
@@ -135,4 +136,28 @@ t.test('what still comes of a value that was given up is written over no other',
   await victim.expect('END\r\nSERVER_ERROR out of memory reading request\r\n')
   await other.says('get mine\r\n', `VALUE mine 0 ${valueBytes}\r\n${'m'.repeat(valueBytes)}\r\nEND\r\n`)
   for (const client of [victim, greedy, other]) client.stream.destroy()
+})
+
+t.test('each of very many who do not read gets his own answers in the end, and what they took is given back', async t => {
+  // more than there are buffers, so that some are written from copies; what the system keeps of a Unix socket is little
+  const count = 150
+  const { client, connect, server } = await startServer(t, { over: 'unix' })
+  const added = (): number => server.store.counters.current(Counter.OutputsAdded)
+  const lent = 'x'.repeat(40_000)
+  await client.says(`set lent 0 0 ${lent.length}\r\n${lent}\r\n`, 'STORED\r\n')
+  const readers = await Promise.all(Array.from({ length: count }, async () => await connect()))
+  const valueOf = (index: number): string => String(index).padStart(3, '0').repeat(5000)
+  for (const [index, reader] of readers.entries()) {
+    reader.pause()
+    await client.says(`set k${index} 0 0 15000\r\n${valueOf(index)}\r\n`, 'STORED\r\n')
+    void reader.send(`get k${index} lent k${index}\r\n`.repeat(20))
+  }
+  await until('all of them are slow', () => added() > 100)
+  for (const [index, reader] of readers.entries()) {
+    const own = `VALUE k${index} 0 15000\r\n${valueOf(index)}\r\n`
+    reader.resume()
+    await reader.expect(`${own}VALUE lent 0 ${lent.length}\r\n${lent}\r\n${own}END\r\n`.repeat(20))
+  }
+  await until('there are only the buffers that a thread keeps', () => added() === 64)
+  for (const each of [client, ...readers]) each.stream.destroy()
 })
