@@ -7,9 +7,6 @@ import { type Slabs } from './slabs.js'
 import { type Space } from './space.js'
 import { Table } from './table.js'
 
-/** The bound of one step: a bucket with its items takes a third of a microsecond. */
-const SPLITS_MAX = 1000
-
 export class Growth {
   private readonly hashOf: (item: ItemId) => number
 
@@ -26,13 +23,16 @@ export class Growth {
     return Math.min(Table.bucketCountFor(pages), table.bucketsMax, slabs.usedCount)
   }
 
-  step(): void {
-    const { table, context: { stripes } } = this
-    const wanted = Math.min(this.wanted, table.bucketCount + SPLITS_MAX)
-    while (table.bucketCount < wanted) {
+  /**
+   * Splits some buckets.
+   * @param cost the bound: a bucket costs one, and so does each of its items, of which there may be many
+   */
+  step(cost: number): void {
+    const { table, wanted, context: { stripes } } = this
+    for (let left = cost; left > 0 && table.bucketCount < wanted; left--) {
       const bucket = table.nextToSplit
       stripes.take(bucket)
-      try { table.split(this.hashOf) } finally { stripes.release(bucket) }
+      try { left -= table.split(this.hashOf) } finally { stripes.release(bucket) }
     }
   }
 }

@@ -98,6 +98,8 @@ export const WALK_CHUNKS_MAX = 1000
 const FLUSH_CHUNKS_MAX = 250
 const FLUSH_COST_MAX = 8 * FLUSH_CHUNKS_MAX
 const BALANCE_MOVES_MAX = 1000
+/** How many buckets and items a step of growing tables goes through: each takes a third of a microsecond, fetched from memory. */
+const GROW_COST = 1200
 /** How many of its moves are made with a class locked, before others get their turn. */
 const BALANCE_MOVES = 50
 
@@ -390,8 +392,11 @@ export class Store {
     return left > 0
   }
 
-  /** Goes on with tables that have become too small, a bounded number of buckets. */
-  growStep(): void { for (const growth of this.growths) growth.step() }
+  /** Goes on with tables that have become too small, a bounded number of buckets and items. */
+  growStep(): void {
+    const due = this.growths.filter(({ isDue }) => isDue)
+    for (const growth of due) growth.step(GROW_COST / due.length)
+  }
 
   /** Whether a table has fewer buckets than it should have by now. */
   get isGrowing(): boolean { return this.growths.some(({ isDue }) => isDue) }

@@ -120,10 +120,11 @@ export class Table {
   /** The largest power of two up to a number: each of so many buckets is split before the first is split again. */
   private half(bucketCount: number): number { return 1 << (31 - Math.clz32(bucketCount)) }
 
-  /** Makes one more bucket of those of `nextToSplit` whose hash has one more bit. */
-  split(hashOf: (item: ItemId) => number): void {
+  /** Makes one more bucket of those of `nextToSplit` whose hash has one more bit; answers how many items both have. */
+  split(hashOf: (item: ItemId) => number): number {
     const { items, words, heads, bucketCount } = this
     const bit = this.half(bucketCount)
+    let count = 0
     let stays: ItemId = NO_ITEM
     let goes: ItemId = NO_ITEM
     let item = words[heads + bucketCount - bit]! as ItemId
@@ -139,10 +140,12 @@ export class Table {
           goes = item
         }
         item = next
+        count++
       }
       words[heads + bucketCount - bit] = stays
       words[heads + bucketCount] = goes
     }
     words[this.count] = bucketCount + 1
+    return count
   }
 }

@@ -65,6 +65,27 @@ t.test('it has no more buckets than the limit asks for, nor fewer than it had', 
   subject.verify()
 })
 
+t.test('a step moves so many items and no more, however many more have come than there are buckets', async t => {
+  const subject = new StoreUnderTest({ maxbytes: MIB })
+  const { space } = subject.store.shards[0]!
+  subject.store.setMemoryLimit(64 * MIB)
+  fill(subject, 0, 8 * BUCKETS)
+  const hashOf = space.hashOf.bind(space)
+  let moved = 0
+  space.hashOf = item => {
+    moved++
+    return hashOf(item)
+  }
+  let most = 0
+  for (let steps = 0; steps < 10; steps++) {
+    moved = 0
+    subject.store.growStep()
+    most = Math.max(most, moved)
+  }
+  t.ok(most > 500 && most < 1500, `${most} items in one step`)
+  subject.verify()
+})
+
 t.test('it grows while other threads read and write', async t => {
   const threads = 3
   const subject = new StoreUnderTest({ maxbytes: MIB, shared: true, threads: threads + 1 })
