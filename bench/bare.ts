@@ -46,6 +46,7 @@ export class BareHost implements Host {
   }
 
   report(): Rows { return [] }
+  reportSizes(): Rows[] { return [] }
   reportConnections(): Rows[] { return [] }
   watch(): undefined { return undefined }
   log(): void {}

@@ -312,7 +312,6 @@ export class Thread implements Host {
       case 'settings': return this.settings()
       case 'items': return itemsReport(this.store, this.facts)
       case 'slabs': return slabsReport(this.store)
-      case 'sizes': return sizesReport(this.store)
       case 'hash': return hashReport(this.store)
     }
   }
@@ -366,6 +365,8 @@ export class Thread implements Host {
       tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
     }
   }
+
+  reportSizes(): Iterable<Rows> { return sizesReport(this.store) }
 
   *reportConnections(): Iterable<Rows> {
     for (const _step of this.connections.describe()) yield []

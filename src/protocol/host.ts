@@ -44,8 +44,9 @@ export interface Host {
   /** Answers of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */
   readonly answersMax: number
   /** The reports of `stats`: '' is the general one. */
-  report(name: '' | 'settings' | 'items' | 'slabs' | 'sizes' | 'hash'): Rows
-  /** The report of `stats conns`, in parts none of which takes long; some may have no rows. */
+  report(name: '' | 'settings' | 'items' | 'slabs' | 'hash'): Rows
+  /** The reports of `stats sizes` and `stats conns`, in parts none of which takes long; some may have no rows. */
+  reportSizes(): Iterable<Rows>
   reportConnections(): Iterable<Rows>
   /** Keeps what the command `extstore` sets. */
   setExternal(setting: External, value: number): void

@@ -291,14 +291,14 @@ export function* slabsReport(store: Store): Iterable<Row> {
   yield ['total_malloced', sumShards(store, shard => shard.slabs.bytesUsed)]
 }
 
-/** `stats sizes`: how many items there are by memcached's size of them, in steps of 32 bytes. */
-export function* sizesReport(store: Store): Iterable<Row> {
+/** `stats sizes`, in parts: how many items there are by memcached's size of them, in steps of 32 bytes. */
+export function* sizesReport(store: Store): Iterable<Row[]> {
   const { sizes } = store.context
   if (sizes === undefined) {
-    yield ['sizes_status', 'disabled']
+    yield [['sizes_status', 'disabled']]
     return
   }
-  for (const [bytes, items] of sizes.entries()) yield [String(bytes), items]
+  for (const part of sizes.parts()) yield part.map(([bytes, items]) => [String(bytes), items])
 }
 
 /** `stats conns`. */

@@ -313,6 +313,17 @@ t.test('STAT answers a packet for each row', async t => {
   for (const unknown of ['item', 'itemsx', 'conns', 'res', 'detail', 'detail maybe']) t.equal(await stats(session, unknown), Status.NotFound, unknown)
 })
 
+t.test('STAT sizes answers for many sizes as for one, and each request behind it in its turn', async t => {
+  const { connect } = await startSessions(t, { protocol: 'binary', trackSizes: true })
+  const session = await connect()
+  for (let key = 100; key < 500; key++) await ask(session, set(String(key), 'v'.repeat(key * 32)))
+  const answers = await ask(session, packet(Opcode.Stat, { key: 'sizes', opaque: 77 }), packet(Opcode.Noop, { opaque: 78 }))
+  t.equal(answers.length, 402)
+  t.equal(new Set(answers.slice(0, 400).map(({ key }) => Number(key))).size, 400)
+  t.ok(answers.slice(0, 400).every(({ opaque, value }) => opaque === 77 && value === '1'))
+  t.same(answers.slice(400).map(({ opaque, key }) => [opaque, key]), [[77, ''], [78, '']])
+})
+
 t.test('STAT detail counts by prefix what the binary protocol does', async t => {
   const { connect } = await startSessions(t, { protocol: 'binary' })
   const session = await connect()

@@ -66,6 +66,7 @@ function makeHost(store: Store): Host {
     isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, isWatchEnabled: true,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
+    reportSizes: () => [],
     reportConnections: () => [],
     setExternal: () => {},
     watch: () => undefined,

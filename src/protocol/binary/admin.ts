@@ -43,6 +43,7 @@ const BEGINNINGS: readonly (readonly [word: string, rows: (binary: BinaryProtoco
 function stat(binary: BinaryProtocol, session: Session): void {
   const { host, parser } = binary
   if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.beginListing(new DetailListing(binary))
+  if (parser.keyText === 'sizes') return session.beginListing(new RowsListing(binary, host.reportSizes()))
   const rows = rowsFor(binary, binary.parser.keyText)
   if (rows === undefined) return binary.error(session, Status.NotFound)
   for (const [name, value] of rows) binary.reply.stat(name, String(value))
@@ -50,7 +51,7 @@ function stat(binary: BinaryProtocol, session: Session): void {
 }
 
 function rowsFor(binary: BinaryProtocol, key: string): Rows | undefined {
-  if (key === '' || key === 'items' || key === 'slabs' || key === 'sizes' || key === 'hash') return binary.host.report(key)
+  if (key === '' || key === 'items' || key === 'slabs' || key === 'hash') return binary.host.report(key)
   return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](binary, key)
 }
 
@@ -68,6 +69,46 @@ function detail({ host }: BinaryProtocol, key: string): Rows | undefined {
   return []
 }
 
+/** What all parts of a long answer have in common. */
+class Answer {
+  private readonly opcode: number
+  private readonly opaque: number
+
+  constructor(private readonly binary: BinaryProtocol) {
+    this.opcode = binary.parser.opcode
+    this.opaque = binary.parser.opaque
+  }
+
+  /** Others have been answered since it began. */
+  get reply(): BinaryReply {
+    const { reply } = this.binary
+    reply.answerTo(this.opcode, this.opaque)
+    return reply
+  }
+}
+
+/** Rows that come in parts. */
+class RowsListing implements Listing {
+  readonly hasCrawler = false
+  private readonly answer: Answer
+  private readonly parts: Iterator<Rows>
+
+  constructor(binary: BinaryProtocol, parts: Iterable<Rows>) {
+    this.answer = new Answer(binary)
+    this.parts = parts[Symbol.iterator]()
+  }
+
+  next(): boolean {
+    const { answer: { reply } } = this
+    const part = this.parts.next()
+    if (part.done === true) reply.stat('', '')
+    else for (const [name, value] of part.value) reply.stat(name, String(value))
+    return part.done === true
+  }
+
+  end(): void {}
+}
+
 const DETAIL_NAME = 'detailed'
 const DETAIL_END = Buffer.from('END\r\n')
 
@@ -77,16 +118,14 @@ const DETAIL_END = Buffer.from('END\r\n')
  */
 class DetailListing implements Listing {
   readonly hasCrawler = false
-  private readonly opcode: number
-  private readonly opaque: number
+  private readonly answer: Answer
   private readonly parts: Iterator<string>
   private readonly gathered: Buffer[] = []
   /** The part to write next; -1 while they are gathered. */
   private at = -1
 
   constructor(private readonly binary: BinaryProtocol) {
-    this.opcode = binary.parser.opcode
-    this.opaque = binary.parser.opaque
+    this.answer = new Answer(binary)
     this.parts = binary.host.prefixes.dump()[Symbol.iterator]()
   }
 
@@ -94,7 +133,7 @@ class DetailListing implements Listing {
     if (this.at === -1) this.gather()
     else if (this.at < this.gathered.length) this.binary.host.output.text(this.gathered[this.at++]!)
     else {
-      this.reply.stat('', '')
+      this.answer.reply.stat('', '')
       return true
     }
     return false
@@ -107,15 +146,8 @@ class DetailListing implements Listing {
       return
     }
     this.gathered.push(DETAIL_END)
-    this.reply.statBefore(DETAIL_NAME, this.gathered.reduce((sum, { length }) => sum + length, 0))
+    this.answer.reply.statBefore(DETAIL_NAME, this.gathered.reduce((sum, { length }) => sum + length, 0))
     this.at = 0
-  }
-
-  /** Others have been answered since it began. */
-  private get reply(): BinaryReply {
-    const { reply } = this.binary
-    reply.answerTo(this.opcode, this.opaque)
-    return reply
   }
 
   end(): void {}

@@ -148,7 +148,8 @@ function stats(text: TextProtocol, session: Session): void {
   for (const [name, handler] of STATS_WORDS) {
     if (name.startsWith(word)) return handler(text, session)
   }
-  if (word === 'items' || word === 'slabs' || word === 'sizes' || word === 'hash') return report(text, host.report(word))
+  if (word === 'sizes') return session.beginListing(new LinesListing(host.output, linesOf(host.reportSizes())))
+  if (word === 'items' || word === 'slabs' || word === 'hash') return report(text, host.report(word))
   text.answer(session, TEXT.error)
 }
 
