@@ -1,6 +1,7 @@
 // The work beside the requests: how often it wakes up, and that it gets done all the same.
 import t, { type Test } from 'tap'
 import { createServer, type Clock, type Server } from '../src/index.js'
+import { Counter } from '../src/stats/counters.js'
 import { Client } from './support/client.js'
 import { ManualClock } from './support/clock.js'
 
@@ -213,4 +214,15 @@ t.test('lru_crawler sleep sets the pace: so long for 1000 items', async t => {
   const { crawler_items_checked: after } = await look(client)
   // what is reclaimed counts for some that are looked at
   t.ok(after! - before! <= 1000 && after! - before! >= 200, `${after! - before!} in a second`)
+})
+
+t.test('a move that a client asks for begins at once, however long nobody has asked for anything', async t => {
+  const { server, clock, client } = await start(t)
+  for (let count = 0; count < 12_000; count++) void client.send(`set k${count} 0 0 1\r\nv\r\n`)
+  await client.expect('STORED\r\n'.repeat(12_000))
+  clock.manual.advance(5)
+  await client.says('slabs reassign 1 2\r\n', 'OK\r\n')
+  clock.manual.advance(0.05)
+  t.ok(server.store.counters.sum(Counter.Rescues) > 0, 'items have moved')
+  server.verify()
 })

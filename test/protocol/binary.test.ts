@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Opcode } from '../../src/protocol/binary/parse.js'
 import { Status } from '../../src/protocol/binary/reply.js'
+import { Copy, OUTPUT_BYTES } from '../../src/protocol/output.js'
 import { Counter } from '../../src/stats/counters.js'
 import { counts, header, packet, readAnswers, uint32s, type Answer } from '../support/packet.js'
 import { startSessions, type BareSession } from '../support/session.js'
@@ -117,6 +118,22 @@ for (const isDirect of [false, true]) {
 }
 
 // cas
+
+t.test('a value that is just small enough to be copied finds room, wherever the answers before it end', async t => {
+  const { connect } = await startSessions(t)
+  const session = await connect()
+  const key = 'k'.repeat(250)
+  const value = 'v'.repeat(Copy.BytesMax)
+  await ask(session, set(key, value))
+  // what is left of the output is as much as the longest answer with a copied value, or nearly so
+  const left = OUTPUT_BYTES - 24 - 4 - key.length - Copy.BytesMax
+  for (let bytes = left - 40; bytes < left; bytes++) {
+    await ask(session, set('before', 'b'.repeat(bytes)))
+    const answers = await ask(session, get('before'), packet(Opcode.GetK, { key }))
+    t.ok(answers.length === 2 && answers[0]!.value.length === bytes, `${bytes} bytes before it`)
+    t.ok(answers[1]?.key === key && answers[1].value === value, `and all of it, behind ${bytes}`)
+  }
+})
 
 t.test('every change answers the cas number that a get shows', async t => {
   const { connect } = await startSessions(t, { protocol: 'binary' })

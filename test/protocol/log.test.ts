@@ -113,4 +113,8 @@ t.test('packets, with the key of each, and the headers of the answers', async t 
   const missed = await exchange(get.subarray(0, 24), get.subarray(24))
   t.same(lines, ['<N Read binary protocol data:', ...shown('<N   ', get), '<N GET x', '>N Writing an error: Not found',
     '>N Writing bin response:', ...shown('>N  ', missed)], 'once, though it came in two parts')
+  const unknown = Buffer.concat([header({ opcode: 0xee, keyBytes: 1, bodyBytes: 6, opaque: 9 }), Buffer.from('kvalue')])
+  const refused = await exchange(unknown)
+  t.same(lines.slice(-8), ['>N Writing an error: Unknown command', '>N Writing bin response:', ...shown('>N  ', refused)],
+    'what is received only to be thrown away')
 })

@@ -35,3 +35,19 @@ t.test('an item is due for renewal when less of its life is left than R says', a
   await says('set forever 0 0 1\r\nv')
   t.equal(await says('mg forever R30 t'), 'HD t-1\r\n', 'what has no end is never due')
 })
+
+t.test('md that is to leave a key without a value says so where there is no memory for that', async t => {
+  const { connect } = await startSessions(t, { maxbytes: 2 * 1024 * 1024, evictions: false })
+  const session = await connect()
+  const says = async (request: string): Promise<string> => {
+    await session.send(Buffer.from(`${request}\r\n`))
+    return (await session.answer()).toString()
+  }
+  const value = 'v'.repeat(5000)
+  await says(`set large 0 0 5000\r\n${value}`)
+  // all of the class that items without a value are in
+  for (let key = 0; key < 25_000; key++) await says(`set ${key} 0 0 1 noreply\r\nv`)
+  t.equal(await says('set another 0 0 1\r\nv'), 'SERVER_ERROR out of memory storing object\r\n')
+  t.equal(await says('md large x'), 'SERVER_ERROR out of memory\r\n')
+  t.equal(await says('get large'), `VALUE large 0 5000\r\n${value}\r\nEND\r\n`)
+})

@@ -1,9 +1,10 @@
 // Values of `stats` that come and go with what clients do. What they count for ever is in the recorded conversations and
 // in test/differential/stats.test.ts.
 import t, { type Test } from 'tap'
+import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../../src/protocol/output.js'
 import { Mode } from '../../src/store/request.js'
 import { Counter } from '../../src/stats/counters.js'
-import { startSessions, type SessionHost } from '../support/session.js'
+import { startSessions, type BareSession, type SessionHost } from '../support/session.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
 
 async function statsOf(host: SessionHost, name: '' | 'items' | 'slabs' = ''): Promise<(stat: string) => number> {
@@ -47,6 +48,29 @@ t.test('answers that a client does not read have a buffer until it does, whateve
   t.equal(during('read_buf_bytes_free'), before('read_buf_bytes_free') - before('response_obj_bytes'))
   slow.resume()
   t.equal((await statsOf(host))('response_obj_count'), 1)
+})
+
+t.test('clients that do not read get memory of their own where there are no more buffers', async t => {
+  const host = await start(t)
+  const clients = 3 * OUTPUT_BUFFERS
+  const valueOf = (client: number): string => String(client).repeat(20_000).slice(0, 20_000)
+  const slow: BareSession[] = []
+  const before = await statsOf(host)
+  for (let client = 0; client < clients; client++) {
+    const session = await host.connect()
+    session.pause()
+    await session.send(Buffer.from(`set k${client} 0 0 20000\r\n${valueOf(client)}\r\nget k${client} k${client}\r\n`))
+    slow.push(session)
+  }
+  const during = await statsOf(host)
+  t.equal(during('response_obj_count') - before('response_obj_count'), clients)
+  // one more is written to while all these wait
+  t.equal(during('read_buf_bytes') - before('read_buf_bytes'), (clients + 1 - OUTPUT_BUFFERS) * OUTPUT_BYTES)
+  for (const [client, session] of slow.entries()) {
+    session.resume()
+    const value = `VALUE k${client} 0 20000\r\n${valueOf(client)}\r\n`
+    t.ok(String(await session.answer()) === `STORED\r\n${value}${value}END\r\n`, `the answers of client ${client}`)
+  }
 })
 
 t.test('a get that is too long for its buffer is counted', async t => {

@@ -252,3 +252,16 @@ t.test('a list whose place is dropped ends there; its memory is given back', asy
   t.equal(store.refCount, 0)
   store.verify()
 })
+
+t.test('a list in which nothing can be held ends after some more tries', async t => {
+  const subject = new StoreUnderTest({ lruSegmented: false, lruMaintainer: false, shared: true, threads: 2 })
+  const other = StoreUnderTest.attach(subject.store.share(), 1)
+  for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
+  const keys = new Keys()
+  const dump = new ClassDump(subject.store.shards, subject.store.context, 1)
+  other.store.context.stripes.takeAll()
+  while (!dump.step(keys));
+  other.store.context.stripes.releaseAll()
+  t.same(keys.all, Array.from({ length: CLASS_STEP_ITEMS_MAX }, (_, index) => `k${999 - index}`))
+  t.equal(subject.store.refCount, 0)
+})

@@ -243,6 +243,17 @@ t.test('an item that was hit twice goes from the tail of HOT or COLD to WARM, an
   subject.verify()
 })
 
+t.test('an add of a key that is there keeps its item, as a use of it', async t => {
+  const subject = new StoreUnderTest()
+  fillAlike(subject, 100)
+  maintain(subject)
+  t.equal(subject.put(Mode.Add, 'k1000', bytesOf(1, VALUE_BYTES)), Outcome.NotStored)
+  maintain(subject)
+  t.equal(counted(subject, ClassCounter.MovesToWarm), 1)
+  t.same(lengths(subject), { hot: 20, warm: 1, cold: 79, temp: 0 })
+  subject.verify()
+})
+
 t.test('a canary that was read twice survives a flood of new keys and is counted', async t => {
   for (const before of [0, 2000]) {
     const subject = new StoreUnderTest({ maxbytes: 4 * MIB })

@@ -1,7 +1,7 @@
 // Pages that move: what becomes of the items in them, step by step. The whole store is verified between the steps.
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { ClassWord } from '../../src/memory/layout.js'
+import { BusyStatus, ClassWord, ItemWord } from '../../src/memory/layout.js'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Reassigned } from '../../src/store/rebalance.js'
@@ -15,6 +15,8 @@ const STEPS_MAX = 2000
 /** What a value of 900 bytes, and of 9000, goes into. */
 const SMALL = 12
 const LARGE = 22
+/** What a free chunk begins with in a page that is leaving. */
+const RETIRED = -1
 
 class Subject extends StoreUnderTest {
   get slabs() { return this.store.shards[0]!.slabs }
@@ -168,6 +170,7 @@ t.test('without evictions items that find no room stay, and the page with them',
   t.equal(subject.pagesOf(SMALL), pages)
   t.equal(subject.kept(0, count).length, count)
   t.ok(subject.counted(Counter.BusyNoMemory) > 0)
+  t.equal(subject.store.rebalance.busyStatus, BusyStatus.NoMemory)
   subject.delete('k7')
   t.equal(subject.put(Mode.Set, 'again', bytesOf(1, 900)), Outcome.Stored, 'its free chunks are handed out again')
   subject.verify()
@@ -185,6 +188,7 @@ t.test('an item that is being read is waited for', async t => {
   t.equal(subject.pagesOf(LARGE), 0)
   t.same(loan?.read(), bytesOf(500, 900))
   t.ok(subject.get('k500')?.value.equals(bytesOf(500, 900)), 'others read it')
+  t.equal(subject.store.rebalance.busyStatus, BusyStatus.InUse)
   loan?.end()
   t.equal(subject.settle(), true)
   t.equal(subject.pagesOf(LARGE), 1)
@@ -212,6 +216,23 @@ t.test('an item that is read for long is deleted, and after half a minute the pa
   subject.fill(0, 2500)
   t.equal(subject.kept(0, 2500).length, 2500)
   subject.verify()
+})
+
+t.test('what lies behind the last chunk of a page that stays after all is not taken for a chunk', async t => {
+  const subject = subjectWith({ evictions: false })
+  let count = 0
+  while (subject.put(Mode.Set, `k${count}`, bytesOf(count, 900), count % 3) === Outcome.Stored) count++
+  subject.reassign(SMALL, LARGE)
+  subject.movePages()
+  const { arena, moves } = subject.store.shards[0]!
+  const end = subject.slabs.chunkAt(moves.page, subject.slabs.chunksOf(moves.page, SMALL), SMALL)
+  // as another class that had the page may have left it, whose chunks ended elsewhere
+  arena.words[end + ItemWord.Next] = RETIRED
+  arena.words[end + ItemWord.State] = 0
+  subject.clock.advance(3)
+  t.equal(subject.settle(), true)
+  t.equal(subject.put(Mode.Set, 'one more', bytesOf(1, 900)), Outcome.NoMemory)
+  t.equal(subject.kept(0, count).length, count)
 })
 
 t.test('no chunk of a page that is being emptied is handed out', async t => {

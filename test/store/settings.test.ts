@@ -1,6 +1,7 @@
 // What a store is told at its start, or by commands, is kept as it was told: no setting changes another.
 import t from 'tap'
-import { StoreUnderTest } from '../support/store.js'
+import { Mode } from '../../src/store/request.js'
+import { bytesOf, StoreUnderTest } from '../support/store.js'
 
 const LISTS = { hotLruPct: 11, warmLruPct: 22, hotMaxFactor: 0.33, warmMaxFactor: 4.4, temporaryTtl: 55 }
 
@@ -36,4 +37,11 @@ t.test('what is changed changes alone', async t => {
   t.same(settingsOf(subject), { ...before, ratio: 0.5, freeRatio: 0.25, tempLru: true })
   tuning.temporaryTtl = 5
   t.same(settingsOf(subject), { ...before, ratio: 0.5, freeRatio: 0.25, tempLru: true, temporaryTtl: 5 })
+})
+
+t.test('there is room for as many stripes as are wanted', async t => {
+  const subject = new StoreUnderTest({ stripes: 2 ** 20 })
+  for (let count = 0; count < 1000; count++) subject.put(Mode.Set, `k${count}`, bytesOf(count, 100))
+  for (let count = 0; count < 1000; count++) if (!subject.get(`k${count}`)?.value.equals(bytesOf(count, 100))) t.fail(`k${count} has changed`)
+  subject.verify()
 })
