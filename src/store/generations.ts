@@ -74,7 +74,7 @@ export class Generations {
 
   /**
    * The store begins to count from 1 again. Everything is dead by now, and stays it: no number fits any page before its next
-   * turn. Needs all stripes. It takes 2 µs for each arena.
+   * turn. Needs all stripes. It is run too seldom to be compiled, and takes some 0.2 µs for each page, 0.4 ms for a whole arena.
    */
   restart(): void {
     const { slabs } = this
