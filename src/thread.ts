@@ -241,6 +241,8 @@ export class Thread implements Host {
     try {
       return this.connections.accept(socket, listening)
     } catch (error) {
+      // it is none of the connections that are closed now
+      socket.destroy()
       this.failed(error)
       return false
     }
