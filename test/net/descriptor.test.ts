@@ -1,7 +1,9 @@
-// Threads that begin to listen by a number that another one closes as it dies.
+// Numbers by which several threads listen: who gets them, and who begins to listen by one that another closes as it dies.
+import { closeSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { Beginners } from '../../dist/net/descriptor.js'
+import { Beginners, withHighNumbers } from '../../dist/net/descriptor.js'
 
 const BEGINNERS = new URL('../../dist/net/descriptor.js', import.meta.url)
 
@@ -35,4 +37,13 @@ t.test('who dies while it begins does not wait for itself, and others begin and 
     throw new Error('a defect')
   }), { message: 'a defect' })
   t.equal(new Int32Array(memory)[0]! % 2 ** 16, 0, 'and is counted once')
+})
+
+t.test('a shared number that is closed is not given to the next files', async t => {
+  const open = (): number => openSync(devNull, 'r')
+  const shared = await withHighNumbers(2, () => Promise.resolve(open()))
+  closeSync(shared)
+  const next = Array.from({ length: 20 }, open)
+  for (const number of next) closeSync(number)
+  t.notOk(next.includes(shared), `${shared} is not among ${next.join()}`)
 })

@@ -1,8 +1,13 @@
 // The life of a server: opening, closing, and what is left behind.
+import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { createServer, MemslabError } from '../../src/index.js'
+import { Connections } from '../../src/net/connections.js'
+import { Places } from '../../src/net/places.js'
+import { completeOptions } from '../../src/options.js'
 import { Client } from '../support/client.js'
+import { ManualClock } from '../support/clock.js'
 import { header, packet } from '../support/packet.js'
 import { startServer } from '../support/server.js'
 
@@ -28,6 +33,20 @@ t.test('a closed server serves no stream that is handed to it', async t => {
   t.ok(stream.destroyed)
 })
 
+t.test('nor one that a listener still brings', async t => {
+  const server = createServer()
+  const fail = (): never => { throw new Error('it is served') }
+  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const connections = new Connections(server.host, completeOptions({}), new ManualClock(), places, undefined, undefined, fail, fail)
+  await connections.close()
+  const socket = new Socket()
+  const address = { family: 'Unix', path: '/socket' } as const
+  t.equal(connections.accept(socket, { id: 1, address, host: '', name: 'unix:/socket', protocol: 'auto', verify: undefined, file: '' }), false)
+  t.ok(socket.destroyed)
+  t.equal(places.taken, 0)
+  await server.close()
+})
+
 t.test('a second listen is refused and harms nothing', async t => {
   const server = createServer({ port: -1 })
   t.teardown(() => server.close())
@@ -51,6 +70,8 @@ t.test('a port in use is an error with its code, and the next try may succeed', 
   await first.listen()
   const second = createServer({ port: first.port })
   await t.rejects(second.listen(), { name: 'MemslabError', code: 'EADDRINUSE' })
+  const third = createServer({ port: first.port, listen: ['127.0.0.1'] })
+  await t.rejects(third.listen(), { message: `failed to listen on TCP port ${first.port} of 127.0.0.1: Address already in use` })
   await first.close()
   await second.listen()
   t.ok(second.port > 0)

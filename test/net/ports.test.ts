@@ -2,7 +2,8 @@
 // comes while the first one starts is cut off.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { descriptorOf } from '../../src/net/handle.js'
 import { isTaken } from '../../src/net/ports.js'
@@ -32,6 +33,16 @@ t.test('a port is taken at its own address and at all addresses, and nowhere els
   t.equal(seenFrom(all, other.port), true, 'one of all addresses')
   one.server.close()
   t.equal(seenFrom(all, one.port), false, 'it is free again')
+})
+
+t.test('a port at which nobody listens is free, though somebody who came there is still served', { skip }, async t => {
+  const one = await listener(t, '127.0.0.1')
+  const other = await listener(t, '127.0.0.1')
+  const client = connect(one.port, '127.0.0.1')
+  const [served] = await once(one.server, 'connection') as [Socket]
+  one.server.close()
+  t.equal(isTaken(one.port, descriptorOf(other.server)), false)
+  for (const socket of [client, served]) socket.destroy()
 })
 
 t.test('who does not listen tells nothing', { skip }, t => {

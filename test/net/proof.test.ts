@@ -29,6 +29,17 @@ t.test('a pair that does as it must proves it, and is closed', async t => {
   t.ok(pair.near.closed && pair.far.closed)
 })
 
+t.test('so does one of whose small writes the last byte comes late', async t => {
+  const pair = await openPair(t)
+  const push = pair.far.push.bind(pair.far)
+  pair.far.push = (chunk: Buffer | null) => {
+    if (chunk === null || chunk.length > 100) return push(chunk)
+    setImmediate(() => push(chunk.subarray(-1)))
+    return push(chunk.subarray(0, -1))
+  }
+  t.equal((await prove(async () => pair)).problem, '')
+})
+
 t.test('there is no quick way where no sockets can be had', async t => {
   t.same(await prove(async () => { throw new Error('not permitted') }), { way: undefined, problem: 'not permitted' })
 })
@@ -65,6 +76,18 @@ const oddities: Readonly<Record<string, (near: Socket, handle: Handle) => void>>
     Object.defineProperty(request ?? Object(answer), 'oncomplete', { get: () => twice, set: heed => { complete = heed } })
     return answer
   }),
+  'writes of parts are handed in otherwise than others': (_near, handle) => {
+    const { writev } = handle as unknown as Writes
+    let method = writev
+    const observed = (observe: Write): Write => (request, ...rest) => {
+      // it passes on what it is shown, which is what a Node of the other kind hands in
+      method = () => undefined
+      observe.call(handle, request === null ? { oncomplete: () => {}, getAsyncId: () => 1 } : null, ...rest)
+      method = writev
+      return writev.call(handle, request, ...rest)
+    }
+    Object.defineProperty(handle, 'writev', { get: () => method, set: (observe: Write) => { method = observed(observe) } })
+  },
   'writes of parts throw': (_near, handle) => oddWrites(handle, () => { throw new Error('no parts') }, ['writev']),
   'writes of parts answer nothing': (_near, handle) => oddWrites(handle, () => undefined, ['writev']),
 }
@@ -98,6 +121,17 @@ t.test('what goes wrong after the proof ends its connection, and others are serv
   t.equal(takeQuickly(other.near, reader, () => {}, () => {}), undefined)
   const { client } = await startServer(t)
   await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+})
+
+t.test('a write that fails ends its connection, and others go on as they are', async t => {
+  const { near, far } = await openPair(t)
+  const handle = Reflect.get(near, '_handle') as Handle
+  const EPIPE = -32
+  handle.writeBuffer = () => EPIPE
+  const writer = takeQuickly(near, { target: () => Buffer.alloc(1), read: () => {} }, () => {}, what => t.fail(what), 'answered')
+  t.equal(writer!.write(Buffer.from('x')), false)
+  t.ok(near.destroyed)
+  await once(far.resume(), 'close')
 })
 
 for (const threads of ['1', '2']) {

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { spawnServer } from '../clients/server.js'
 import { until as eventually } from '../support/patience.js'
@@ -320,6 +321,25 @@ t.test('who only looks whether somebody listens, or leaves before anything is ag
     await until(() => statistics(server).get('curr_connections') === 0)
   }
   t.equal(handshakeErrors(server), 0)
+})
+
+t.test('who is gone before anybody has looked leaves nothing open', async t => {
+  const { server } = await start(t)
+  const isGone = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(`
+    const { workerData: { port, host, isGone } } = require('node:worker_threads')
+    const socket = require('node:net').connect({ port, host }, () => socket.resetAndDestroy()).on('close', () => {
+      Atomics.store(isGone, 0, 1)
+      Atomics.notify(isGone, 0)
+    })`, { eval: true, execArgv: [], workerData: { port: server.port, host: HOST, isGone } })
+  const ended = once(worker, 'exit')
+  Atomics.wait(isGone, 0, 0, 60_000)
+  await eventually('it is accepted', () => statistics(server).get('total_connections') === 1)
+  t.equal(statistics(server).get('curr_connections'), 0)
+  let isClosed = false
+  void server.close().then(() => { isClosed = true })
+  await eventually('nothing keeps the server', () => isClosed)
+  await ended
 })
 
 t.test('a client that says nothing is dropped in time', async t => {

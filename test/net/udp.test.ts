@@ -20,6 +20,17 @@ const VERSION = 'VERSION 1.6.45\r\n'
 const BINARY_GETQ = 0x09
 const BINARY_NOOP = 0x0a
 
+t.test('a socket of :: leaves the same port of IPv4 to others', async t => {
+  const server = createServer({ port: 0, udpport: -1, listen: ['::'] })
+  t.teardown(() => server.close())
+  const problem: unknown = await server.listen().catch((error: unknown) => error)
+  if (problem !== undefined) return void t.pass(`skipped, there is no IPv6: ${String(problem)}`)
+  const other = createSocket('udp4')
+  t.teardown(() => other.close())
+  other.bind(server.udpPort, '0.0.0.0')
+  await once(other, 'listening')
+})
+
 // Answers
 
 t.test('an answer has the id of its request', async t => {

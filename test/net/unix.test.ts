@@ -140,3 +140,13 @@ t.test('a path that has no room for more can be as long as it may be', async t =
   await socket.publish()
   t.ok(await canConnect(path))
 })
+
+t.test('a dead file that somebody else removes meanwhile is not missed', async t => {
+  const path = join(folder(t), 'socket')
+  await leaveBehind(path)
+  const socket = await open(t, path)
+  const published = socket.publish()
+  rmSync(path)
+  await published
+  t.ok(await canConnect(path))
+})

@@ -62,6 +62,18 @@ t.test('the time of the TLS handshake is part of it', async t => {
   t.equal(statistic(host, 'auth_kicks'), 1)
 })
 
+t.test('with -v it is told whom that has ended', async t => {
+  for (const verbosity of [0, 1]) {
+    const host = await start(t, { protocol: 'ascii', verbosity })
+    const lines: string[] = []
+    host.server.host.log = line => { lines.push(line.replace(/\d+/, 'N')) }
+    const client = await host.connect()
+    await host.pass(30_000)
+    await client.expectClosed()
+    t.same(lines, verbosity === 0 ? [] : ['<N closed, as the client has not said who it is in 30 s'])
+  }
+})
+
 t.test('who need not say anything has any time', async t => {
   const all: readonly Partial<Options>[] = [{ authFile: undefined }, { authTimeout: 0, protocol: 'ascii' }]
   for (const options of all) {

@@ -6,6 +6,7 @@ import { Server } from '../../src/server.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
 import { header, uint32s } from '../support/packet.js'
+import { until } from '../support/patience.js'
 
 /** A server with -vv, or other than that, and what it says of its one client; the connection's number reads N. */
 async function start(t: Test, verbosity = 2): Promise<{ lines: string[], client: Client, port: number }> {
@@ -53,6 +54,14 @@ t.test('classic commands and their answers', async t => {
     await client.says(send, answer)
     t.same(lines, expected, JSON.stringify(send.slice(0, 40)))
   }
+})
+
+t.test('the end of a connection', async t => {
+  const { lines, client } = await start(t)
+  lines.length = 0
+  await client.hangUp()
+  await until('it is told', () => lines.length > 0)
+  t.same(lines, ['<N connection closed.'])
 })
 
 t.test('with -v alone no line of a client is shown', async t => {

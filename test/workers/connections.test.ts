@@ -83,10 +83,12 @@ t.test('no more wait for a place than -b says, whatever the threads', async t =>
 
 t.test('a server closes with somebody waiting', async t => {
   const threaded = await startThreads(t, { maxconns: 2, maxconnsFast: false })
-  await connectMany(threaded, 2)
+  const [first] = await connectMany(threaded, 2)
   const waiting = await threaded.connect()
+  await until('it waits', async () => (await statistics(first!)).get('accepting_conns') === '0')
   await threaded.server.close()
   await waiting.expectClosed()
+  t.equal(new Map(threaded.server.host.report('')).get('accepting_conns'), 1, 'nobody waits any more')
 })
 
 t.test('stats conns shows those of all threads, from any', async t => {
