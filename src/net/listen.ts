@@ -14,7 +14,7 @@ export async function listenTcp({ host, port }: TcpAddress, backlog: number, isS
   try {
     return await open(options, backlog)
   } catch (cause) {
-    throw failure(cause, `TCP port ${port}${host === '' ? '' : ` of ${host}`}`)
+    throw failure(cause, `TCP port ${port} of ${host}`)
   }
 }
 

@@ -28,7 +28,7 @@ const AREAS = ['store', 'protocol', 'net']
 /** What only tests call is no part of what they test. */
 const NOT_TRIED = ['store/verify.js']
 /** Folders of tests that are about these areas; what runs a change is tried on it. So are the recorded conversations. */
-const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net', 'workers', 'abuse']
+const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net', 'workers', 'log', 'abuse']
 /** The same conversations as wires.ts plays, more slowly. */
 const NOT_RELATED = ['conversations/session.test.js']
 /** A program takes so long to begin. */

@@ -56,6 +56,27 @@ t.test('two conversations of one process may answer each other in the middle of 
   server.verify()
 })
 
+t.test('also where both have been served before', async t => {
+  const server = createServer()
+  t.teardown(() => server.close())
+  const answers: string[] = []
+  const second = new Loopback(bytes => { answers.push(`second ${bytes.toString()}`) })
+  const first = new Loopback(bytes => {
+    answers.push(`first ${bytes.toString()}`)
+    if (answers.length === 3) second.push('get k\r\n')
+  })
+  const expected = ['first END\r\n', 'second END\r\n', 'first STORED\r\n', 'second VALUE k 0 1\r\nv\r\nEND\r\n']
+  for (const stream of [first, second]) server.handle(stream)
+  const requests = [[first, 'get k\r\n'], [second, 'get k\r\n'], [first, 'set k 0 0 1\r\nv\r\n']] as const
+  for (const [index, [stream, request]] of requests.entries()) {
+    stream.push(request)
+    await until(() => answers.length > index)
+  }
+  await until(() => answers.length === expected.length)
+  t.same(answers, expected)
+  server.verify()
+})
+
 t.test('a client that is read in the middle of another one\'s batch gets its own bytes alone', async t => {
   const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
   t.teardown(() => server.close())
