@@ -1,6 +1,7 @@
 // Gets that are longer than any other line may be, which memcached takes too: python-memcached, pymemcache and others send all
 // the keys of one call in one line.
 import t, { type Test } from 'tap'
+import { OUTPUT_BYTES } from '../../src/protocol/output.js'
 import { Session, type Peer } from '../../src/protocol/session.js'
 import { Protocols } from '../../src/protocols.js'
 import { Counter } from '../../src/stats/counters.js'
@@ -98,6 +99,18 @@ t.test('large values, and a client that reads slowly', async t => {
   same(t, begun + (await session.answer()).toString('latin1'), expected, 'read slowly')
   t.equal(heldBytes(host), 0)
   t.equal(host.server.store.refCount, 0)
+})
+
+t.test('a get of short values stops as well while nobody reads', async t => {
+  const host = await startSessions(t)
+  const session = await host.connect()
+  const value = 'v'.repeat(30_000)
+  await said(session, `set k 0 0 30000\r\n${value}\r\n`)
+  session.pause()
+  const begun = await said(session, `get${' k'.repeat(500)}\r\n`)
+  t.ok(begun.length <= 2 * OUTPUT_BYTES, `${begun.length} bytes of 15 million wait`)
+  session.resume()
+  same(t, begun + (await session.answer()).toString('latin1'), `${`VALUE k 0 30000\r\n${value}\r\n`.repeat(500)}END\r\n`, 'all of it in the end')
 })
 
 t.test('a client that goes away leaves nothing behind', async t => {

@@ -271,6 +271,46 @@ t.test('a canary that was read twice survives a flood of new keys and is counted
   }
 })
 
+t.test('what was hit twice stays where only those who store put the lists in order', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB })
+  subject.put(Mode.Set, 'canary', bytesOf(1, VALUE_BYTES))
+  for (let hits = 0; hits < 2; hits++) subject.get('canary')
+  fill(subject, 4000)
+  t.ok(counted(subject, ClassCounter.Evicted) > 1000)
+  t.equal(counted(subject, ClassCounter.MovesToWarm), 1)
+  t.ok(subject.get('canary'))
+  subject.verify()
+})
+
+t.test('there as well HOT gives up what is old beside the oldest of COLD, though it has room', async t => {
+  const subject = full({ hotLruPct: 80, warmLruPct: 10, hotMaxFactor: 0.1 })
+  t.ok(lengths(subject).hot > 1000 && lengths(subject).cold > 0)
+  subject.clock.advance(100)
+  fill(subject, 500, 0, 'new')
+  t.equal(lengths(subject).hot, 500, 'only what is new')
+  subject.verify()
+})
+
+t.test('a short life that an item is given later does not keep it from being evicted', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * MIB, tempLru: true, temporaryTtl: 30 })
+  fill(subject, 3000)
+  for (let n = 0; n < 3000; n++) subject.touch(`k${n}`, 20)
+  t.equal(fill(subject, 100, 0, 'new'), Outcome.Stored)
+  t.equal(lengths(subject).temp, 0)
+  subject.verify()
+})
+
+t.test('with one list a hit says when it was, but not more than once a minute', async t => {
+  const subject = new StoreUnderTest({ lruSegmented: false })
+  subject.put(Mode.Set, 'k', bytesOf(1, VALUE_BYTES))
+  const ageAfter = (seconds: number): number => {
+    subject.clock.advance(seconds)
+    const { items, item } = subject.find('k')
+    return items.age(item, subject.store.context.now)
+  }
+  t.same([ageAfter(60), ageAfter(1), ageAfter(5), ageAfter(56)], [60, 0, 5, 0])
+})
+
 t.test('what is dead at the tail of any list is reclaimed by the maintainer, not what is behind an item that lives', async t => {
   const subject = new StoreUnderTest({ tempLru: true, temporaryTtl: 3 })
   fillAlike(subject, 5, 3, 's')

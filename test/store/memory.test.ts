@@ -110,6 +110,36 @@ t.test('nor does anything of it stay where eviction ends half-way, as all that i
   subject.verify()
 })
 
+t.test('an empty page stays with its class if another thread stores in it just before it is taken', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 3 * MIB, shared: true, threads: 2 })
+  const other = StoreUnderTest.attach(subject.store.share(), 1)
+  const { space, slabs } = subject.store.shards[0]!
+  const [small, large] = [bytesOf(1, 900), bytesOf(2, 9000)]
+  subject.put(Mode.Set, 'large', large)
+  subject.put(Mode.Set, 'k0', small)
+  const [largeClass, smallClass] = ['large', 'k0'].map(key => space.classOf(subject.find(key).item)) as [number, number]
+  const { chunksPerPage } = subject.store.classes
+  // two pages, of which the second comes to be empty
+  for (let n = 1; n < 2 * chunksPerPage[smallClass]!; n++) subject.put(Mode.Set, `k${n}`, small)
+  for (let n = 1; n < 2 * chunksPerPage[smallClass]!; n++) subject.delete(`k${n}`)
+  for (let n = 1; n < chunksPerPage[largeClass]!; n++) subject.put(Mode.Set, `large${n}`, large)
+  let lateClass = 0
+  const tryLock = slabs.tryLock.bind(slabs)
+  slabs.tryLock = slabClass => {
+    if (slabClass === smallClass && lateClass === 0) {
+      other.put(Mode.Set, 'late', small)
+      lateClass = space.classOf(other.find('late').item)
+    }
+    return tryLock(slabClass)
+  }
+  subject.put(Mode.Set, 'one more', large)
+  t.equal(lateClass, smallClass)
+  t.not(slabs.pageAt(subject.find('late').item), slabs.pageAt(subject.find('k0').item), 'it was the empty page')
+  t.ok(subject.get('late')?.value.equals(small))
+  t.ok(subject.get('one more')?.value.equals(large))
+  subject.verify()
+})
+
 t.test('several arenas are one store', async t => {
   const subject = new StoreUnderTest({ maxbytes: 5000 * MIB })
   t.ok(subject.store.shards.length > 2, `${subject.store.shards.length} arenas`)
