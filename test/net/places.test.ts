@@ -105,6 +105,16 @@ t.test('many who have places are told of a few at a time, in order, whoever come
   t.same(told, Array.from({ length: count - 1 }, (_, id) => id))
 })
 
+t.test('each of many is told of once, though others have gone', t => {
+  const count = 5000
+  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  for (let id = 0; id < count; id++) places.describe(places.take(), id, '', '')
+  const gone = [10, 2500]
+  for (const place of gone) places.release(place)
+  t.same(factsOf(places, 0).map(({ id }) => id), Array.from({ length: count }, (_, id) => id).filter(id => !gone.includes(id)))
+  t.end()
+})
+
 t.test('states have the names that memcached gives them', async t => {
   const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
   const place = places.take()
