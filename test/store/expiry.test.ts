@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ClassCounter } from '../../src/stats/counters.js'
+import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { GENERATIONS_MAX } from '../../src/store/generations.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
@@ -91,6 +91,9 @@ t.test('a flush of a large cache walks over nothing, however many have come befo
     subject.store.flush(0)
   }
   t.equal(subject.store.itemCount, COUNT + 100, 'what is dead is left to the background')
+  t.equal(subject.get('k7'), undefined)
+  t.equal(subject.store.counters.sum(Counter.GetFlushed), 1)
+  t.equal(subject.store.itemCount, COUNT + 99, 'or to whoever asks for it')
   subject.verify()
   for (let step = 0; subject.store.itemCount > 0 && step < 10_000; step++) subject.store.sweepStep(100)
   t.equal(subject.store.itemCount, 0)

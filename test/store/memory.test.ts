@@ -110,6 +110,22 @@ t.test('nor does anything of it stay where eviction ends half-way, as all that i
   subject.verify()
 })
 
+t.test('a page is taken from another class without waiting where nobody is in the way', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, itemSizeMax: 4 * MIB })
+  for (let i = 0; i < 10_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
+  const { wait } = Atomics
+  t.teardown(() => { Atomics.wait = wait })
+  let waits = 0
+  Atomics.wait = (() => {
+    waits++
+    return 'timed-out'
+  }) as typeof wait
+  t.equal(subject.put(Mode.Set, 'large', bytesOf(1, 3_000_000)), Outcome.Stored)
+  t.ok(subject.store.counters.sum(Counter.SlabsMoved) > 0)
+  t.equal(waits, 0)
+  subject.verify()
+})
+
 t.test('an empty page stays with its class if another thread stores in it just before it is taken', async t => {
   const subject = new StoreUnderTest({ maxbytes: 3 * MIB, shared: true, threads: 2 })
   const other = StoreUnderTest.attach(subject.store.share(), 1)
