@@ -103,6 +103,20 @@ t.test('a client that is read in the middle of another one\'s batch gets its own
   server.verify()
 })
 
+t.test('a chunk of far more requests than have their turn at once is served whole, in order', async t => {
+  const server = createServer({ reqsPerEvent: 100 })
+  t.teardown(() => server.close())
+  let answer = ''
+  const stream = new Loopback(bytes => { answer += bytes.toString() })
+  server.handle(stream)
+  const keys = Array.from({ length: 10_000 }, (_, number) => `key${number}`)
+  stream.push(keys.map(key => `mn\r\nset ${key} 0 0 1\r\nv\r\nmg ${key} k\r\n`).join(''))
+  const expected = keys.map(key => `MN\r\nSTORED\r\nHD k${key}\r\n`).join('')
+  await until(() => answer.length >= expected.length || stream.destroyed)
+  t.ok(answer === expected)
+  server.verify()
+})
+
 t.test('a client that has no more to say hears all that it asked for', async t => {
   const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
   t.teardown(() => server.close())
