@@ -37,11 +37,13 @@ t.test('nor one that a listener still brings', async t => {
   const server = createServer()
   const fail = (): never => { throw new Error('it is served') }
   const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
-  const connections = new Connections(server.host, completeOptions({}), new ManualClock(), places, undefined, undefined, fail, fail)
+  const options = completeOptions({})
+  const connections = new Connections(server.host, options, new ManualClock(), places, undefined, undefined, fail, fail)
   await connections.close()
   const socket = new Socket()
   const address = { family: 'Unix', path: '/socket' } as const
-  t.equal(connections.accept(socket, { id: 1, address, host: '', name: 'unix:/socket', protocol: 'auto', verify: undefined, file: '' }), false)
+  const listening = { id: 1, address, host: '', name: 'unix:/socket', protocol: 'auto', verify: undefined, file: '' } as const
+  t.equal(connections.accept(socket, listening), false)
   t.ok(socket.destroyed)
   t.equal(places.taken, 0)
   await server.close()
