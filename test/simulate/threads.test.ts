@@ -7,7 +7,7 @@ import { parseTrial, trialOf } from './explore.js'
 import { explore, isReplay, replay, SEED, simulate } from './threads.js'
 
 /** Some ten seconds of processor time. */
-const SCHEDULES = 2500
+const SCHEDULES = 1000
 
 if (isReplay) t.test('the schedule that MEMSLAB_SIMULATE says', replay)
 else {

@@ -93,7 +93,7 @@ t.test('it grows while other threads read and write', async t => {
   fill(subject, 0, 6 * BUCKETS)
   const gate = new Int32Array(new SharedArrayBuffer(8))
   const members = Array.from({ length: threads }, (_, index): MemberData => ({
-    shared: subject.store.share(), gate, threads, thread: index + 1, seed: 1, operations: 20_000, keys: 250, sizes: [40, 300], flushes: 0,
+    shared: subject.store.share(), gate, threads, thread: index + 1, seed: 1, operations: 5000, keys: 250, sizes: [40, 300], flushes: 0,
   }))
   let steps = 0
   await runThreads(new URL('crowd.js', import.meta.url), members, () => {
