@@ -9,11 +9,12 @@
 // have heard of it there may be twice as much.
 import { Blocks } from '../memory/blocks.js'
 import { Counter, type Counters } from '../stats/counters.js'
+import { UNFINISHED_LINE_MAX } from './line.js'
 
 /** As much as a page of the system's. */
 const CHUNK_BYTES = 4096
-/** As long as any line but a get may be. */
-const SHORT_BYTES_MAX = 2048
+/** The longest unfinished line, if it is no get: so much lies in a Buffer. */
+const SHORT_BYTES_MAX = UNFINISHED_LINE_MAX
 
 /** Whose connection may be lost. */
 export interface Owner {

@@ -129,8 +129,7 @@ export class MetaGenerator implements Generator {
     const { prng } = this
     const all = [...new Set([...name.flags, ...flags])]
     if (prng.oneIn(40)) all.push(prng.pick([...ODD_FLAGS, ...all]))
-    shuffle(all, prng)
-    return this.words([command, name.word, ...arguments_, ...all], { casKey: name.key, ...more })
+    return this.words([command, name.word, ...arguments_, ...prng.shuffled(all)], { casKey: name.key, ...more })
   }
 
   /** A number comes with its key, so that it can be sent back. */
@@ -152,14 +151,5 @@ export class MetaGenerator implements Generator {
 
   private some(most: number, choices: readonly string[]): string[] {
     return Array.from({ length: this.prng.below(most + 1) }, () => this.prng.pick(choices))
-  }
-}
-
-function shuffle(words: string[], prng: Prng): void {
-  for (let last = words.length - 1; last > 0; last--) {
-    const other = prng.below(last + 1)
-    const word = words[last] ?? ''
-    words[last] = words[other] ?? ''
-    words[other] = word
   }
 }

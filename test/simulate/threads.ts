@@ -38,7 +38,7 @@ export async function simulate(t: Test, schedules: number, seed: number): Promis
     const all = places()
     for (const [index, place] of all.entries()) {
       const until = most * (index + 1 - THREES_SHARE) / all.length
-      for (const operations of shuffled(pairsFor(place), random)) {
+      for (const operations of random.shuffled(pairsFor(place))) {
         if (explorer.tally.runs >= until) break
         explorer.explore({ ...place, operations }, isWhole ? Infinity : SCHEDULES_PER_PAIR, isWhole ? RANDOM_PER_PAIR_MOST : RANDOM_PER_PAIR)
       }
@@ -57,15 +57,4 @@ export async function explore(t: Test, seed: number, work: (explorer: Explorer) 
     t.pass(`${runs} schedules of ${trials} trials, seed ${seed}: a thread waited ${waits} times; ` +
       `memory was refused ${refusals} times`)
   } finally { await explorer.end() }
-}
-
-function shuffled<T>(choices: readonly T[], random: Prng): T[] {
-  const all = [...choices]
-  for (let at = all.length - 1; at > 0; at--) {
-    const other = random.below(at + 1)
-    const kept = all[at]!
-    all[at] = all[other]!
-    all[other] = kept
-  }
-  return all
 }

@@ -38,6 +38,18 @@ export class Prng {
     return choice
   }
 
+  /** The same in any order. */
+  shuffled<T>(things: readonly T[]): T[] {
+    const all = [...things]
+    for (let last = all.length - 1; last > 0; last--) {
+      const other = this.below(last + 1)
+      const thing = all[last]!
+      all[last] = all[other]!
+      all[other] = thing
+    }
+    return all
+  }
+
   /** One of the choices; `weight` says how often each comes up. */
   pickWeighted<T extends { readonly weight: number }>(choices: readonly T[]): T {
     let left = this.below(choices.reduce((sum, choice) => sum + choice.weight, 0))
