@@ -2,13 +2,13 @@
 // The other end takes everything at once, and every byte of the answers is compared.
 
 import { SystemClock } from '../dist/clock.js'
-import { completeOptions } from '../dist/options.js'
+import { completeOptions } from '../dist/options/options.js'
 import type { Host, Rows } from '../dist/protocol/host.js'
 import { Input, INPUT_BYTES } from '../dist/protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../dist/protocol/output.js'
 import { Session, type Peer } from '../dist/protocol/session.js'
 import { Unfinished } from '../dist/protocol/unfinished.js'
-import { Protocols } from '../dist/protocols.js'
+import { Protocols } from '../dist/protocol/negotiate.js'
 import { Prefixes } from '../dist/stats/prefixes.js'
 import { Store } from '../dist/store/store.js'
 import { adoptCas, KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'

@@ -5,7 +5,7 @@
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Memory } from '../dist/memory/bytes.js'
-import { NO_ITEM } from '../dist/store/items.js'
+import { NO_ITEM } from '../dist/store/items/items.js'
 import { Request } from '../dist/store/request.js'
 import type { Store } from '../dist/store/store.js'
 import { BareHost, sessionLayers, type Layer } from './bare.js'

@@ -3,9 +3,9 @@
 // else to stderr. What serves is loaded only when there is something to serve, so that help comes at once.
 import { readFileSync } from 'node:fs'
 import { MemslabError } from './errors.js'
-import { helpText, parseArguments, versionText } from './options.js'
-import { type Preparations } from './prepare.js'
-import { holdSignals } from './signals.js'
+import { helpText, parseArguments, versionText } from './options/options.js'
+import { type Preparations } from './process/prepare.js'
+import { holdSignals } from './process/interrupts.js'
 
 /** Exit codes as in sysexits.h, and as memcached uses them. */
 const EX_OK = 0
@@ -27,16 +27,16 @@ async function main(argv: readonly string[]): Promise<number> {
     return EX_OK
   }
   if (line.problems.length > 0) return refuse(line.problems)
-  const { isDaemon, startDaemon } = await import('./daemon.js')
+  const { isDaemon, startDaemon } = await import('./process/daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
   holdSignals()
-  const { lasting, prepare } = await import('./prepare.js')
+  const { lasting, prepare } = await import('./process/prepare.js')
   let preparations: Preparations | undefined
   try {
-    const { withAllowedThreads } = await import('./limits.js')
+    const { withAllowedThreads } = await import('./process/limits.js')
     preparations = await prepare(withAllowedThreads(line.options, complain), complain)
-    const { serve } = await import('./serve.js')
+    const { serve } = await import('./process/serve.js')
     await serve(preparations, lasting(line.portFile), complain)
     return EX_OK
   } catch (error) {

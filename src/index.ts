@@ -1,11 +1,11 @@
 // The public interface of the package.
-import { type Options } from './options.js'
-import { Server, type ServerParts } from './server.js'
+import { type Options } from './options/options.js'
+import { Server, type ServerParts } from './server/server.js'
 
 export { type Clock, SystemClock } from './clock.js'
 export { MemslabError } from './errors.js'
-export { type Options } from './options.js'
-export { Server, type ServerAddress, type ServerParts } from './server.js'
+export { type Options } from './options/options.js'
+export { Server, type ServerAddress, type ServerParts } from './server/server.js'
 export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
 
 /**

@@ -7,7 +7,7 @@ import {
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { writePidFile, writePortFile } from '../src/files.js'
+import { writePidFile, writePortFile } from '../src/process/files.js'
 import { Client } from './support/client.js'
 import { folder, pidIn, run, start } from './support/command.js'
 import { until } from './support/patience.js'

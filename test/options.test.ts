@@ -5,7 +5,7 @@ import t from 'tap'
 import {
   checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionSections, optionTable, parseAddress, parseArguments,
   settingsReport, type Options,
-} from '../src/options.js'
+} from '../src/options/options.js'
 import { inProject } from './support/places.js'
 
 const KIB = 1024
@@ -508,7 +508,7 @@ t.test('memcached\'s own help names nothing that is unknown here', {
 })
 
 t.test('the table in the README is made of the rows', async t => {
-  t.ok(read('README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options.js\').then(m => console.log(m.optionTable()))"')
+  t.ok(read('README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
 })
 
 /** The lines of `stats settings` in a recorded conversation: a pattern for each. */

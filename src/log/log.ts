@@ -17,7 +17,7 @@ import { assert, MemslabError } from '../errors.js'
 import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
 import { Locks } from '../memory/lock.js'
-import { Sequence } from '../memory/sequence.js'
+import { Sequence } from '../memory/counter64.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
   type Transport } from './events.js'

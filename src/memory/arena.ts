@@ -5,7 +5,7 @@
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
-import { allocateLinear, bufferOf, instructionsOf, type Instructions, type LinearMemory } from './linear.js'
+import { allocateLinear, bufferOf, instructionsOf, type Instructions, type LinearMemory } from './wasm.js'
 
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047

@@ -4,7 +4,7 @@
 // (which need not be aligned) 7 / 38, copyWithin 24 / 24 and in shared memory up to 90, memory.copy of WebAssembly 9 / 9;
 // comparing by bytes 32, by words 13. The loops over words move their indexes along: adding a counter to each costs a third
 // more. `set` with a new view, the only way between two buffers, costs two to four times copyWithin.
-import { type Instructions } from './linear.js'
+import { type Instructions } from './wasm.js'
 
 /** Up to here a loop over words is quickest. */
 const WORDS_MAX = 24

@@ -16,7 +16,7 @@
 // A word is 0 when free, 1 when held, 2 when held and waited for. A store of one thread has no locks to take: `shared` is
 // false and every call returns at once.
 import { InvariantError } from '../errors.js'
-import { type Instructions } from './linear.js'
+import { type Instructions } from './wasm.js'
 import { type Lives } from './lives.js'
 
 const SPINS_MAX = 200

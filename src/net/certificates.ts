@@ -5,7 +5,7 @@ import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { MemslabError } from '../errors.js'
-import { type Options } from '../options.js'
+import { type Options } from '../options/options.js'
 import { type Verify } from './verify.js'
 
 /** What has been read. It may be posted to a thread. */

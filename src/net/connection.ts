@@ -10,7 +10,7 @@ import { type Held } from '../protocol/output.js'
 import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
 import { formatAddress } from './addresses.js'
 import { descriptorOf, takeQuickly, type Reader } from './handle.js'
-import { PlaceState, type Places } from './places.js'
+import { PlaceState, type Places } from './slots.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
 /** Where a connection comes from. */

@@ -13,8 +13,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { monotonicMilliseconds } from '../clock.js'
 import { MemslabError } from '../errors.js'
-import { filesAllowed, filesToStart } from '../limits.js'
-import { type Options } from '../options.js'
+import { filesAllowed, filesToStart } from '../process/limits.js'
+import { type Options } from '../options/options.js'
 
 /** Whether several threads may listen on one port, each with a socket of its own: then the kernel shares out who comes. */
 const canSharePorts = process.platform === 'linux' && hasReusePort(process.versions.node)

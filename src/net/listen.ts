@@ -1,7 +1,7 @@
 // Opens listeners of TCP, by an address or by the descriptor of another thread. What goes wrong is said in one line.
 import { createServer, type ListenOptions, type Server as Listener } from 'node:net'
 import { MemslabError } from '../errors.js'
-import { queueOf } from '../limits.js'
+import { queueOf } from '../process/limits.js'
 
 export interface TcpAddress { host: string; port: number }
 

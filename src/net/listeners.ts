@@ -6,14 +6,14 @@
 // at once because the server was away. A Unix socket gets its name with `publish`, when all of this is over.
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
 import { assert } from '../errors.js'
-import { type Options, type ProtocolName } from '../options.js'
+import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
 import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
 import { isTaken } from './ports.js'
-import { type Shares } from './shares.js'
+import { type Shares } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from './verify.js'
 

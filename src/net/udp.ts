@@ -19,7 +19,7 @@
 // therefore off by default, and then on loopback.
 import { createSocket, type BindOptions, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { type Options, type ProtocolName } from '../options.js'
+import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address } from '../options/address.js'
 import { type Host } from '../protocol/host.js'
 import { Phase, Session, type Protocol } from '../protocol/session.js'

@@ -1,5 +1,5 @@
 // How a listener treats certificates of clients. By itself, as listeners open before what TLS needs is loaded.
-import { type Options } from '../options.js'
+import { type Options } from '../options/options.js'
 import { type Address } from '../options/address.js'
 
 /** Certificates of clients: not asked for; asked for, and good if there is one; required. */

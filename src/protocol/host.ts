@@ -1,7 +1,7 @@
 // What a conversation needs of the server it runs in. The server provides one for each thread; tests provide one around
 // a bare store.
 import { type MovableClock } from '../clock.js'
-import { type External } from '../live.js'
+import { type External } from '../server/settings.js'
 import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'

@@ -3,7 +3,7 @@
 // is always a line end, so scans need no second condition; a scan that stops there has found an unfinished line.
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
-import { type Hash } from '../store/hash.js'
+import { type Hash } from '../store/index/hash.js'
 import { WARMED_MAX } from '../store/store.js'
 
 /** As many tokens of a line are kept as memcached keeps; the last one is known besides. */

@@ -1,7 +1,7 @@
 // The tables of `stats`: names and order are memcached's, the values are those of this store and server. A row is a name
 // and a way to its value.
 import { ClassWord, ListWord } from '../memory/layout.js'
-import { NO_ITEM, Segment } from '../store/items.js'
+import { NO_ITEM, Segment } from '../store/items/items.js'
 import { type Store } from '../store/store.js'
 import { PROTOCOL_VERSION } from '../version.js'
 import { ClassCounter, Counter } from './counters.js'

@@ -1,15 +1,15 @@
 // What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
 // stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
 import { StoreWord } from '../memory/layout.js'
-import { type Instructions } from '../memory/linear.js'
-import { Sequence } from '../memory/sequence.js'
+import { type Instructions } from '../memory/wasm.js'
+import { Sequence } from '../memory/counter64.js'
 import { type Log } from '../log/log.js'
 import { type Counters } from '../stats/counters.js'
-import { nominalOverhead } from './classes.js'
-import { type Hash } from './hash.js'
-import { type ItemId, type Items } from './items.js'
-import { type Sizes } from './sizes.js'
-import { type Stripes } from './stripes.js'
+import { nominalOverhead } from './slabs/classes.js'
+import { type Hash } from './index/hash.js'
+import { type ItemId, type Items } from './items/items.js'
+import { type Sizes } from './items/sizes.js'
+import { type Stripes } from './index/stripes.js'
 
 /** What of a store is set at its start; LruTuning has what of it commands change. */
 export interface StoreSettings {

@@ -2,10 +2,10 @@
 // it costs nothing otherwise. The items named here are locked by their stripe.
 import { DeleteCommand, GetStatus, StoreStatus } from '../log/events.js'
 import { type StoreContext } from './context.js'
-import { NO_ITEM, type ItemId, type Items } from './items.js'
+import { NO_ITEM, type ItemId, type Items } from './items/items.js'
 import { Outcome } from './outcome.js'
 import { Extra, type Request } from './request.js'
-import { type Space } from './space.js'
+import { type Space } from './slabs/allocator.js'
 
 /** What the log calls an outcome of storing. */
 const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {

@@ -1,7 +1,7 @@
 // One request, made of numbers and of ranges of bytes. A session has one and fills it anew for each command; the store
 // reads it and leaves a number there when it answers one.
 import { Uint64 } from '../memory/numbers.js'
-import { NO_ITEM, type ItemId } from './items.js'
+import { NO_ITEM, type ItemId } from './items/items.js'
 
 /** How a value is stored: memcached's set, add, replace, append, prepend, cas. */
 export const enum Mode { Set, Add, Replace, Append, Prepend, Cas }

@@ -3,7 +3,7 @@
 // nobody else is at work, and throws at the first thing that is wrong.
 import { assert } from '../errors.js'
 import { ClassWord, ListWord, PageOwner, State } from '../memory/layout.js'
-import { NO_ITEM, Segment, type ItemId } from './items.js'
+import { NO_ITEM, Segment, type ItemId } from './items/items.js'
 import { type Shard } from './shard.js'
 
 /** What a walk over the pages of one class found. */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { ListWord } from '../../src/memory/layout.js'
 import { Mode } from '../../src/store/request.js'
-import { NO_ITEM, Segment, type ItemId } from '../../src/store/items.js'
+import { NO_ITEM, Segment, type ItemId } from '../../src/store/items/items.js'
 import { StoreUnderTest } from '../support/store.js'
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']

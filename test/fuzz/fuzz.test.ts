@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 
-import type { Options } from '../../src/options.js'
+import type { Options } from '../../src/options/options.js'
 import { escape } from '../support/bytes.js'
 import { Prng } from '../support/prng.js'
 import { shrink } from '../support/shrink.js'

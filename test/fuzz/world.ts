@@ -1,7 +1,7 @@
 // A server that is given spoiled streams on bare sessions, a step at a time. The
 // same steps always do the same, so that a failure can be had again.
 
-import type { Options } from '../../src/options.js'
+import type { Options } from '../../src/options/options.js'
 import { excerpt } from '../support/bytes.js'
 import { startSessions } from '../support/session.js'
 import type { BareSession, SessionHost } from '../support/session.js'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { allocateLinear, bufferOf, instructionsOf } from '../../src/memory/linear.js'
+import { allocateLinear, bufferOf, instructionsOf } from '../../src/memory/wasm.js'
 import { InvariantError } from '../../src/errors.js'
 import { Lives } from '../../src/memory/lives.js'
 import { Locks } from '../../src/memory/lock.js'

@@ -1,6 +1,6 @@
 // One of several threads that take and release places at once, see places.test.ts.
 import { workerData } from 'node:worker_threads'
-import { PlaceState, Places } from '../../src/net/places.js'
+import { PlaceState, Places } from '../../src/net/slots.js'
 import { Prng } from '../support/prng.js'
 import { meet } from '../support/threads.js'
 

@@ -1,7 +1,7 @@
 // Clients that have to say who they are and do not: how long they hold a place, see -o auth_timeout.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Options } from '../../src/options.js'
+import { type Options } from '../../src/options/options.js'
 import { header, packet } from '../support/packet.js'
 import { startLonelyServer, type LonelyServer, type StartOptions } from '../support/server.js'
 

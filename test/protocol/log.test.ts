@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap'
 
-import { Server } from '../../src/server.js'
+import { Server } from '../../src/server/server.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
 import { header, uint32s } from '../support/packet.js'

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { OUTPUT_BYTES } from '../../src/protocol/output.js'
 import { Session, type Peer } from '../../src/protocol/session.js'
-import { Protocols } from '../../src/protocols.js'
+import { Protocols } from '../../src/protocol/negotiate.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Prng } from '../support/prng.js'
 import { startServer } from '../support/server.js'

@@ -2,8 +2,8 @@
 // or die; and the steps of the background work. What an operation answers is what its client saw, the same each time if
 // nobody else is at work. A new operation is a row.
 
-import { ClassSet } from '../../src/store/crawler.js'
-import { NO_ITEM } from '../../src/store/items.js'
+import { ClassSet } from '../../src/store/walks/crawler.js'
+import { NO_ITEM } from '../../src/store/items/items.js'
 import type { StoreUnderTest } from '../support/store.js'
 import { binary } from '../torture/binary.js'
 import type { Intent } from '../torture/intent.js'

@@ -1,12 +1,12 @@
 // What a simulated thread is made of: a store that it shares with the others, conversations with clients, and the steps of
 // the background work. It is made anew for each run, so that nothing of the last one is left in it.
 
-import { defaultOptions } from '../../src/options.js'
+import { defaultOptions } from '../../src/options/options.js'
 import type { Host } from '../../src/protocol/host.js'
 import { Input, INPUT_BYTES } from '../../src/protocol/input.js'
 import { Output } from '../../src/protocol/output.js'
 import { Unfinished } from '../../src/protocol/unfinished.js'
-import { Protocols } from '../../src/protocols.js'
+import { Protocols } from '../../src/protocol/negotiate.js'
 import { Prefixes } from '../../src/stats/prefixes.js'
 import { Store } from '../../src/store/store.js'
 import type { SharedStore } from '../../src/store/store.js'

@@ -8,7 +8,7 @@
 
 import { InvariantError } from '../../src/errors.js'
 import { Locks } from '../../src/memory/lock.js'
-import { Space } from '../../src/store/space.js'
+import { Space } from '../../src/store/slabs/allocator.js'
 
 /** At point `at`, counted over all threads, the thread `to` goes on, if it can. */
 export interface Preemption { readonly at: number, readonly to: number }

@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module'
 
 import { Extra, Mode } from '../../src/store/request.js'
 import type { SharedStore, StoreOptions } from '../../src/store/store.js'
-import { IO_BYTES } from '../../src/thread.js'
+import { IO_BYTES } from '../../src/server/engine.js'
 import { Prng } from '../support/prng.js'
 import { StoreUnderTest } from '../support/store.js'
 import { SECONDS_LATER, SimulatedThread } from './thread.js'

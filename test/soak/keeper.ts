@@ -1,8 +1,8 @@
 // The server of a soak, in a process of its own so that what it takes can be told: four threads over one store, as built.
 // It does what its parent says, a word at a time, and answers each.
 
-import { Server } from '../../dist/server.js'
-import type { Options } from '../../src/options.js'
+import { Server } from '../../dist/server/server.js'
+import type { Options } from '../../src/options/options.js'
 
 export type Order =
   | { readonly say: 'start', readonly options: Partial<Options> }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { nominalOverhead, SlabClasses } from '../../src/store/classes.js'
+import { nominalOverhead, SlabClasses } from '../../src/store/slabs/classes.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Mode } from '../../src/store/request.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
-import { GENERATIONS_MAX } from '../../src/store/generations.js'
+import { GENERATIONS_MAX } from '../../src/store/items/generations.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'

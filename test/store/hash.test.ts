@@ -2,7 +2,7 @@
 // collide. Its key is a fixed one here, so no test passes or fails by chance.
 import t from 'tap'
 import { Arena } from '../../src/memory/arena.js'
-import { Hash } from '../../src/store/hash.js'
+import { Hash } from '../../src/store/index/hash.js'
 
 const MIB = 1024 * 1024
 const KEY = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { ListWord } from '../../src/memory/layout.js'
 import { ClassCounter } from '../../src/stats/counters.js'
-import { Segment } from '../../src/store/items.js'
+import { Segment } from '../../src/store/items/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Mode } from '../../src/store/request.js'
 import { type StoreOptions } from '../../src/store/store.js'

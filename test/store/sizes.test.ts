@@ -1,6 +1,6 @@
 // What `stats sizes` shows, of items of any size that come and go.
 import t from 'tap'
-import { Sizes } from '../../src/store/sizes.js'
+import { Sizes } from '../../src/store/items/sizes.js'
 import { startServer } from '../support/server.js'
 
 const ITEM_SIZE_MAX = 1024 * 1024 * 1024

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Options } from '../../src/options.js'
+import type { Options } from '../../src/options/options.js'
 import type { Ends } from './real.js'
 
 export interface Identity {

@@ -2,13 +2,13 @@
 // connection does for a session is done here by plain calls, so a request can
 // be cut anywhere and its answer is there when the call returns.
 
-import type { Options } from '../../src/options.js'
+import type { Options } from '../../src/options/options.js'
 import { READ_BYTES } from '../../src/protocol/input.js'
 import type { Held } from '../../src/protocol/output.js'
 import { Session } from '../../src/protocol/session.js'
 import type { Peer as SessionPeer, Protocol } from '../../src/protocol/session.js'
-import { Protocols } from '../../src/protocols.js'
-import { Server } from '../../src/server.js'
+import { Protocols } from '../../src/protocol/negotiate.js'
+import { Server } from '../../src/server/server.js'
 import { ManualClock } from './clock.js'
 import type { Peer } from './peer.js'
 import type { Ends } from './real.js'

@@ -1,13 +1,13 @@
 // A store without a server: the operations as a client means them, on strings. What a value is, is told by its bytes;
 // long values are made from a short seed so that a mistake in any part of one shows.
-import { defaultOptions } from '../../src/options.js'
+import { defaultOptions } from '../../src/options/options.js'
 import { Memory } from '../../src/memory/bytes.js'
 import { Extra, type Mode, Request } from '../../src/store/request.js'
-import { ClassSet } from '../../src/store/crawler.js'
-import { NO_ITEM, type ItemId, type Items } from '../../src/store/items.js'
+import { ClassSet } from '../../src/store/walks/crawler.js'
+import { NO_ITEM, type ItemId, type Items } from '../../src/store/items/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Store, WALK_CHUNKS_MAX, type SharedStore, type StoreOptions } from '../../src/store/store.js'
-import { Sweep } from '../../src/store/sweep.js'
+import { Sweep } from '../../src/store/walks/sweep.js'
 import { ManualClock } from './clock.js'
 
 export class StoreUnderTest {

@@ -8,9 +8,9 @@ import type { NetConnectOpts, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { Server } from '../../dist/server.js'
-import type { Options } from '../../src/options.js'
-import type { Task } from '../../src/workers/messages.js'
+import { Server } from '../../dist/server/server.js'
+import type { Options } from '../../src/options/options.js'
+import type { Task } from '../../src/server/messages.js'
 import type { Bytes } from './bytes.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
@@ -18,7 +18,7 @@ import { Patience, until } from './patience.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
 
-if (!existsSync(fileURLToPath(new URL('../../dist/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
+if (!existsSync(fileURLToPath(new URL('../../dist/server/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
 
 /** What nobody has read when all threads have slept so long is not going to be read. */
 const READ_IDLE_MS = 2000

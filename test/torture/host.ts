@@ -5,8 +5,8 @@
 
 import type { Test } from 'tap'
 
-import { Server } from '../../dist/server.js'
-import type { Options } from '../../src/options.js'
+import { Server } from '../../dist/server/server.js'
+import type { Options } from '../../src/options/options.js'
 import { until } from '../support/patience.js'
 import { Client } from '../support/client.js'
 import { startReal } from '../support/real.js'

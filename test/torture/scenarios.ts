@@ -1,6 +1,6 @@
 // What servers are tortured with.
 
-import type { Options } from '../../src/options.js'
+import type { Options } from '../../src/options/options.js'
 import type { Scenario } from './torture.js'
 
 export interface Trial {

@@ -3,7 +3,7 @@
 import { InvariantError } from '../../errors.js'
 import { Size } from '../../memory/layout.js'
 import { ClassCounter } from '../../stats/counters.js'
-import { NO_ITEM, type ItemId } from '../../store/items.js'
+import { NO_ITEM, type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'

@@ -6,7 +6,7 @@
 //
 // Data type and vbucket mean nothing here. The opaque is the client's own, and comes back with the answer.
 import { type Uint64 } from '../../memory/numbers.js'
-import { type Hash } from '../../store/hash.js'
+import { type Hash } from '../../store/index/hash.js'
 import { type Request } from '../../store/request.js'
 
 /** The names are those of the protocol's description; a Q says that the client wants to hear of failures alone. */

@@ -1,7 +1,7 @@
 // The packets a server sends: one table from Outcome to status, the errors with their words, and the answers that carry
 // something. A packet is an answer to the opcode and the opaque that were last given to `answerTo`.
 import { Memory } from '../../memory/bytes.js'
-import { type ItemId } from '../../store/items.js'
+import { type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'

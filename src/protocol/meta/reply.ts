@@ -1,7 +1,7 @@
 // The words of the meta commands: their codes, their errors, and what their flags show.
 import { Ascii } from '../../memory/ascii.js'
 import { State } from '../../memory/layout.js'
-import { type ItemId, type Items } from '../../store/items.js'
+import { type ItemId, type Items } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'

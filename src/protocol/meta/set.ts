@@ -1,6 +1,6 @@
 // ms: its line, and the value that follows it, at once or in parts.
 import { ClassCounter } from '../../stats/counters.js'
-import { NO_ITEM, type ItemId } from '../../store/items.js'
+import { NO_ITEM, type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Extra, Mode, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'

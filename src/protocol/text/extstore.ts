@@ -1,7 +1,7 @@
 // `extstore`: the settings of external storage. There is none here, so what it sets has no effect; it is answered as memcached
 // answers without external storage, for scripts that send it to every server, and `stats settings` shows it.
 import { Size } from '../../memory/layout.js'
-import { External, EXTERNAL_NAMES } from '../../live.js'
+import { External, EXTERNAL_NAMES } from '../../server/settings.js'
 import { type Session } from '../session.js'
 import { type TextProtocol } from './execute.js'
 import { decimalOf, isCutFrom, uint32Of } from './parse.js'

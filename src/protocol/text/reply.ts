@@ -2,7 +2,7 @@
 import { Ascii } from '../../memory/ascii.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
 import { type Shard } from '../../store/shard.js'
-import { type ItemId } from '../../store/items.js'
+import { type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'

@@ -1,5 +1,5 @@
 // `slabs`: pages moved between classes by hand, and how they move by themselves.
-import { Reassigned } from '../../store/rebalance.js'
+import { Reassigned } from '../../store/slabs/rebalance.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { type Session } from '../session.js'
 import { type LineHandler, type TextProtocol } from './execute.js'

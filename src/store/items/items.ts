@@ -1,0 +1,294 @@
+// Items by named fields: the only reader of ItemWord. An item is a number, the index of its first word in its arena.
+// Nothing here checks whether an item is alive; the callers hold the lock of the item's stripe.
+import { type Arena } from '../../memory/arena.js'
+import { type Memory } from '../../memory/bytes.js'
+import { ItemWord, PieceWord, Size, State } from '../../memory/layout.js'
+import { Counter, type Counters } from '../../stats/counters.js'
+
+/** The index of an item's first word; NO_ITEM (0) is none. */
+export type ItemId = number & { readonly kind: 'item' }
+export const NO_ITEM = 0 as ItemId
+
+/** What a large item's chunk may have beside its header and ids of pieces: flags, the longest key, and the way to the next word. */
+const BESIDE_IDS = 4 + Size.KeyMax + 2
+
+/** The four lists of a class, as memcached numbers them. */
+export const enum Segment { Hot, Warm, Cold, Temp }
+
+export class Items {
+  private readonly words: Int32Array
+  readonly bytes: Uint8Array
+  readonly memory: Memory
+
+  /** How many ids of pieces a piece holds, and how many the own chunk of a large item, whatever its key. */
+  private readonly idsPerPiece: number
+  private readonly ownIds: number
+
+  /**
+   * @param pieceBytes the value bytes that one piece of a large item holds, all but the last
+   * @param overhead what memcached counts for an item beside its key, flags and value
+   */
+  constructor(arena: Arena, readonly pieceBytes: number, private readonly overhead: number, private readonly counters: Counters) {
+    this.words = arena.words
+    this.idsPerPiece = pieceBytes >> 2
+    this.ownIds = (pieceBytes - BESIDE_IDS) >> 2
+    this.memory = arena.memory
+    this.bytes = arena.memory.bytes
+  }
+
+  next(item: ItemId): ItemId { return this.words[item + ItemWord.Next]! as ItemId }
+  setNext(item: ItemId, next: ItemId): void { this.words[item + ItemWord.Next] = next }
+  prev(item: ItemId): ItemId { return this.words[item + ItemWord.Prev]! as ItemId }
+  setPrev(item: ItemId, prev: ItemId): void { this.words[item + ItemWord.Prev] = prev }
+  chain(item: ItemId): ItemId { return this.words[item + ItemWord.Chain]! as ItemId }
+  setChain(item: ItemId, chain: ItemId): void { this.words[item + ItemWord.Chain] = chain }
+
+  usedAt(item: ItemId): number { return this.words[item + ItemWord.UsedAt]! }
+  /** How long an item was not used, in seconds; the clock of the thread that last used it may be ahead of this one's. */
+  age(item: ItemId, now: number): number { return Math.max(0, now - this.usedAt(item)) }
+  setUsedAt(item: ItemId, second: number): void { this.words[item + ItemWord.UsedAt] = second }
+  expiresAt(item: ItemId): number { return this.words[item + ItemWord.ExpiresAt]! }
+  setExpiresAt(item: ItemId, second: number): void { this.words[item + ItemWord.ExpiresAt] = second }
+  valueBytes(item: ItemId): number { return this.words[item + ItemWord.ValueBytes]! }
+  setValueBytes(item: ItemId, count: number): void { this.words[item + ItemWord.ValueBytes] = count }
+
+  casLow(item: ItemId): number { return this.words[item + ItemWord.CasLow]! >>> 0 }
+  casHigh(item: ItemId): number { return this.words[item + ItemWord.CasHigh]! >>> 0 }
+  setCas(item: ItemId, high: number, low: number): void {
+    this.words[item + ItemWord.CasLow] = low
+    this.words[item + ItemWord.CasHigh] = high
+  }
+
+  state(item: ItemId): number { return this.words[item + ItemWord.State]! }
+  has(item: ItemId, bits: number): boolean { return (this.words[item + ItemWord.State]! & bits) !== 0 }
+
+  // An atomic operation costs ten times a plain one, so bits that are as they should be are left alone.
+
+  mark(item: ItemId, bits: number): void {
+    if ((this.words[item + ItemWord.State]! & bits) !== bits) Atomics.or(this.words, item + ItemWord.State, bits)
+  }
+
+  unmark(item: ItemId, bits: number): void {
+    if ((this.words[item + ItemWord.State]! & bits) !== 0) Atomics.and(this.words, item + ItemWord.State, ~bits)
+  }
+
+  refs(item: ItemId): number { return this.words[item + ItemWord.State]! & State.Refs }
+  addRef(item: ItemId): void {
+    Atomics.add(this.words, item + ItemWord.State, 1)
+    this.counters.add(Counter.RefsHeld)
+  }
+
+  dropRef(item: ItemId): void {
+    Atomics.sub(this.words, item + ItemWord.State, 1)
+    this.counters.add(Counter.RefsHeld, -1)
+  }
+
+  segment(item: ItemId): Segment {
+    return (this.words[item + ItemWord.State]! >>> State.SegmentShift) & State.SegmentMask
+  }
+
+  setSegment(item: ItemId, segment: Segment): void {
+    const difference = this.segment(item) ^ segment
+    if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.SegmentShift)
+  }
+
+  /** What it means is said in generations.ts. */
+  generation(item: ItemId): number {
+    return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
+  }
+
+  /** Makes a reserved item, which nobody else knows yet, a linked one. @param generation see generations.ts */
+  link(item: ItemId, generation: number): void {
+    const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)
+    this.words[item + ItemWord.State] = (state - 1) | State.Linked | (generation << State.GenerationShift)
+    this.counters.add(Counter.RefsHeld, -1)
+  }
+
+  keyBytes(item: ItemId): number {
+    return (this.words[item + ItemWord.State]! >>> State.KeyShift) & State.KeyMask
+  }
+
+  keyStart(item: ItemId): number {
+    const flagWords = (this.words[item + ItemWord.State]! & State.HasFlags) === 0 ? 0 : 1
+    return (item + ItemWord.Header + flagWords) << 2
+  }
+
+  flags(item: ItemId): number {
+    return this.has(item, State.HasFlags) ? this.words[item + ItemWord.Header]! >>> 0 : 0
+  }
+
+  /** The byte index of the value of an item that is not large. */
+  valueStart(item: ItemId): number {
+    return this.keyStart(item) + this.keyBytes(item)
+  }
+
+  hasKey(item: ItemId, bytes: Uint8Array, keyStart: number, keyBytes: number): boolean {
+    return this.keyBytes(item) === keyBytes && this.memory.equals(this.keyStart(item), bytes, keyStart, keyBytes)
+  }
+
+  /** Reads from the first two cache lines of a chunk, which the smallest has; see Store.warm. */
+  warm(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
+
+  /** Makes a chunk a reserved item: everything but its value. */
+  reserve(item: ItemId, key: Uint8Array, keyStart: number, keyBytes: number, flags: number,
+    expiresAt: number, valueBytes: number, isLarge: boolean): void {
+    const words = this.words
+    let state = 1 | (keyBytes << State.KeyShift)
+    if (isLarge) state |= State.Large
+    if (flags !== 0) {
+      state |= State.HasFlags
+      words[item + ItemWord.Header] = flags
+    }
+    words[item + ItemWord.Next] = NO_ITEM
+    words[item + ItemWord.Prev] = NO_ITEM
+    words[item + ItemWord.Chain] = NO_ITEM
+    words[item + ItemWord.ExpiresAt] = expiresAt
+    words[item + ItemWord.ValueBytes] = valueBytes
+    words[item + ItemWord.State] = state
+    this.counters.add(Counter.RefsHeld)
+    this.memory.copyFrom(key, keyStart, this.keyStart(item), keyBytes)
+  }
+
+  /** Gives a stored item, of the same key, other flags and another end; its header keeps its form. */
+  rewrite(item: ItemId, flags: number, expiresAt: number): void {
+    if (flags !== 0) this.words[item + ItemWord.Header] = flags
+    this.words[item + ItemWord.ExpiresAt] = expiresAt
+  }
+
+  /** Makes a chunk a piece of a large item. */
+  reservePiece(piece: ItemId, owner: ItemId): void {
+    this.words[piece + PieceWord.Owner] = owner
+    // atomically: whoever sees that it is a piece sees its owner
+    Atomics.store(this.words, piece + ItemWord.State, State.Piece)
+  }
+
+  /** A piece of a large item: those of its value come first, then those that hold ids, see layout.ts. */
+  piece(item: ItemId, index: number): ItemId { return this.words[this.idWord(item, index)]! as ItemId }
+  /** Those that hold ids have to be set before those whose ids they hold. */
+  setPiece(item: ItemId, index: number, piece: ItemId): void { this.words[this.idWord(item, index)] = piece }
+
+  /** The word with the id of a piece. */
+  private idWord(item: ItemId, index: number): number {
+    let start = 0
+    let count = this.valuePieces(item)
+    while (count > this.ownIds && index >= start + count) {
+      start += count
+      count = Math.ceil(count / this.idsPerPiece)
+    }
+    const at = index - start
+    if (count <= this.ownIds) return this.ownIdsWord(item) + at
+    const holder = this.piece(item, start + count + Math.floor(at / this.idsPerPiece))
+    return holder + ItemWord.Header + at % this.idsPerPiece
+  }
+
+  private ownIdsWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
+
+  pieceOwner(piece: ItemId): ItemId { return this.words[piece + PieceWord.Owner]! as ItemId }
+  /** Read atomically: whoever sees a piece here sees its owner, even where another thread has just made it one. */
+  isPiece(chunk: ItemId): boolean {
+    const state = Atomics.load(this.words, chunk + ItemWord.State)
+    return (state & State.Large) !== 0 && ((state >>> State.KeyShift) & State.KeyMask) === 0
+  }
+
+  /** How many pieces the value of a large item takes. */
+  valuePieces(item: ItemId): number {
+    const value = this.valueBytes(item)
+    return Math.ceil((value + spareBytes(value)) / this.pieceBytes)
+  }
+
+  /** How many pieces a large item has in all. */
+  pieceCount(item: ItemId): number {
+    let sum = 0
+    let count = this.valuePieces(item)
+    for (; count > this.ownIds; count = Math.ceil(count / this.idsPerPiece)) sum += count
+    return sum + count
+  }
+
+  /** How many ids of pieces stand in the chunk of a large item itself, if its value takes so many. */
+  ownIdCount(valuePieces: number): number {
+    let count = valuePieces
+    while (count > this.ownIds) count = Math.ceil(count / this.idsPerPiece)
+    return count
+  }
+
+  /** The byte index at which byte `offset` of the value lies. */
+  valueAt(item: ItemId, offset: number): number {
+    if (!this.has(item, State.Large)) return this.valueStart(item) + offset
+    const index = Math.floor(offset / this.pieceBytes)
+    return ((this.piece(item, index) + ItemWord.Header) << 2) + (offset - index * this.pieceBytes)
+  }
+
+  /** How many bytes from `offset` on lie together, of the value and the two spare bytes behind it. */
+  valueRun(item: ItemId, offset: number): number {
+    const end = this.valueBytes(item) + spareBytes(this.valueBytes(item))
+    if (!this.has(item, State.Large)) return end - offset
+    return Math.min(end - offset, this.pieceBytes - (offset % this.pieceBytes))
+  }
+
+  /** Copies `count` value bytes from `offset` on to `to`. */
+  readValue(item: ItemId, offset: number, to: Memory, toAt: number, count: number): void {
+    if (!this.has(item, State.Large)) return to.copyFrom(this.bytes, this.valueStart(item) + offset, toAt, count)
+    while (count > 0) {
+      const run = Math.min(count, this.valueRun(item, offset))
+      to.copyFrom(this.bytes, this.valueAt(item, offset), toAt, run)
+      offset += run
+      toAt += run
+      count -= run
+    }
+  }
+
+  /** Copies `count` bytes into the value (and its spare bytes) from `offset` on. */
+  writeValue(item: ItemId, offset: number, from: Uint8Array, fromAt: number, count: number): void {
+    while (count > 0) {
+      const run = Math.min(count, this.valueRun(item, offset))
+      this.memory.copyFrom(from, fromAt, this.valueAt(item, offset), run)
+      offset += run
+      fromAt += run
+      count -= run
+    }
+  }
+
+  /** Copies `count` value bytes of one item into another. */
+  copyValue(source: ItemId, target: ItemId, targetOffset: number, count: number): void {
+    let offset = 0
+    while (offset < count) {
+      const run = Math.min(count - offset, this.valueRun(source, offset))
+      this.writeValue(target, targetOffset + offset, this.bytes, this.valueAt(source, offset), run)
+      offset += run
+    }
+  }
+
+  /** The bytes of its own chunk that an item uses: all but its pieces. */
+  ownBytes(item: ItemId): number {
+    if (this.has(item, State.Large)) return (this.ownIdsWord(item) + this.ownIdCount(this.valuePieces(item)) - item) << 2
+    const value = this.valueBytes(item)
+    return this.valueStart(item) - (item << 2) + value + spareBytes(value)
+  }
+
+  /** Copies the first `byteCount` bytes of an item or a piece to another chunk, but not its state or its place in a list. */
+  copyTo(item: ItemId, chunk: ItemId, byteCount: number): void {
+    const { words } = this
+    for (let word = ItemWord.Chain; word < ItemWord.State; word++) words[chunk + word] = words[item + word]!
+    const from = ItemWord.CasLow
+    this.memory.move((item + from) << 2, (chunk + from) << 2, byteCount - from * 4)
+  }
+
+  /**
+   * Gives the copy of an item that nobody holds the item's state, but a generation of its own: see generations.ts. Needs the
+   * locks of its stripe and its lists.
+   */
+  takeState(copy: ItemId, item: ItemId, generation: number): void {
+    const state = this.state(item) & ~(State.GenerationMask << State.GenerationShift)
+    Atomics.store(this.words, copy + ItemWord.State, state | (generation << State.GenerationShift))
+  }
+
+  /** The nominal size of an item, which is memcached's: what all its lists and its class count. */
+  bytesOf(item: ItemId): number {
+    return this.overhead + (this.has(item, State.HasFlags) ? 4 : 0) + this.keyBytes(item) + this.valueBytes(item)
+  }
+}
+
+/** The room for a line end behind a value that is read straight from the socket. */
+export function spareBytes(valueBytes: number): number {
+  return valueBytes >= Size.DirectMin ? 2 : 0
+}

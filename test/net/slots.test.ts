@@ -1,0 +1,190 @@
+import t from 'tap'
+import { InvariantError } from '../../src/errors.js'
+import { Places, PlaceState, PLACE_STATES } from '../../src/net/slots.js'
+import { runThreads } from '../support/threads.js'
+import { type TakerData } from './taker.js'
+
+const KINDS = [['memory of its own', ArrayBuffer], ['shared memory', SharedArrayBuffer]] as const
+
+/** All that `stats conns` would show. */
+const factsOf = (places: Places, now: number) => [...places.facts(() => now)].flat()
+
+for (const [kind, MemoryKind] of KINDS) {
+  const makePlaces = (count: number) => new Places(new MemoryKind(Places.bytesFor(count)), count)
+
+  t.test(`places are taken lowest first, until there is none, in ${kind}`, async t => {
+    const places = makePlaces(3)
+    t.equal(places.taken, 0)
+    t.same([places.take(), places.take(), places.take()], [0, 1, 2])
+    t.equal(places.take(), -1)
+    t.equal(places.taken, 3)
+    places.release(1)
+    t.equal(places.taken, 2)
+    t.equal(places.take(), 1)
+    t.equal(places.take(), -1)
+  })
+
+  t.test(`a place used before is taken before a new one, in ${kind}`, async t => {
+    const places = makePlaces(4)
+    places.take()
+    places.take()
+    places.release(0)
+    places.release(1)
+    t.same([places.take(), places.take(), places.take(), places.take(), places.take()], [1, 0, 2, 3, -1])
+  })
+
+  t.test(`who has a place is told in order of id, in ${kind}`, async t => {
+    const places = makePlaces(5)
+    for (const id of [30, 10, 20]) {
+      const place = places.take()
+      places.note(place, PlaceState.Read, 95)
+      places.describe(place, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
+    }
+    t.same(factsOf(places, 100), [10, 20, 30].map(id => ({
+      id, address: `tcp:127.0.0.1:${id}`, listenAddress: 'tcp:127.0.0.1:11211', state: 'conn_read', idleSeconds: 5,
+    })))
+  })
+
+  t.test(`a place is told of from when it is described until it is released, in ${kind}`, async t => {
+    const places = makePlaces(2)
+    const place = places.take()
+    t.same(factsOf(places, 0), [])
+    places.note(place, PlaceState.Read, 0)
+    t.same(factsOf(places, 0), [])
+    places.describe(place, 7, 'unix:/tmp/s', 'unix:/tmp/s')
+    t.equal(factsOf(places, 0).length, 1)
+    places.release(place)
+    t.same(factsOf(places, 0), [])
+    t.equal(places.take(), place)
+    t.same(factsOf(places, 0), [], 'nor of who had it before')
+  })
+
+  t.test(`texts are kept whole as far as addresses go, in ${kind}`, async t => {
+    const places = makePlaces(2)
+    const path = `unix:${'ü'.repeat(107)}`
+    places.describe(places.take(), 1, path, path)
+    places.describe(places.take(), 2, `${path}, and more`, '')
+    t.same(factsOf(places, 0).map(({ address, listenAddress }) => [address, listenAddress]), [[path, path], [path, '']])
+  })
+
+  t.test(`those who wait are counted, in ${kind}`, async t => {
+    const places = makePlaces(1)
+    t.equal(places.waiting, 0)
+    places.addWaiting(3)
+    places.addWaiting(-1)
+    t.equal(places.waiting, 2)
+    t.equal(places.taken, 0)
+  })
+
+  t.test(`what is not taken cannot be given back, in ${kind}`, async t => {
+    const places = makePlaces(2)
+    t.throws(() => places.release(0), InvariantError)
+    const place = places.take()
+    places.release(place)
+    t.throws(() => places.release(place), InvariantError)
+    t.equal(places.take(), place, 'nor is the lock held')
+    t.throws(() => places.release(-1), InvariantError)
+  })
+}
+
+t.test('many who have places are told of a few at a time, in order, whoever comes and goes meanwhile', async t => {
+  const count = 5000
+  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  const ids = Array.from({ length: count }, (_, index) => index * 7 % count)
+  for (const id of ids) places.describe(places.take(), id, `tcp:127.0.0.1:${id}`, '')
+  const told: number[] = []
+  let parts = 0
+  for (const part of places.facts(() => 0)) {
+    t.ok(part.length <= 32)
+    told.push(...part.map(({ id }) => id))
+    // one goes, and another comes to its place
+    if (++parts !== 10) continue
+    places.release(ids.indexOf(count - 1))
+    places.describe(places.take(), 1, 'late', '')
+  }
+  t.same(told, Array.from({ length: count - 1 }, (_, id) => id))
+})
+
+t.test('each of many is told of once, though others have gone', t => {
+  const count = 5000
+  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  for (let id = 0; id < count; id++) places.describe(places.take(), id, '', '')
+  const gone = [10, 2500]
+  for (const place of gone) places.release(place)
+  t.same(factsOf(places, 0).map(({ id }) => id), Array.from({ length: count }, (_, id) => id).filter(id => !gone.includes(id)))
+  t.end()
+})
+
+t.test('states have the names that memcached gives them', async t => {
+  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const place = places.take()
+  places.describe(place, 1, '', '')
+  const stateOf = (state: PlaceState) => {
+    places.note(place, state, 0)
+    return factsOf(places, 0)[0]!.state
+  }
+  t.equal(stateOf(PlaceState.Read), 'conn_read')
+  t.equal(stateOf(PlaceState.Nread), 'conn_nread')
+  t.equal(stateOf(PlaceState.Swallow), 'conn_swallow')
+  t.equal(stateOf(PlaceState.Mwrite), 'conn_mwrite')
+  t.equal(stateOf(PlaceState.Closing), 'conn_closing')
+  t.equal(stateOf(PlaceState.ParseCmd), 'conn_parse_cmd')
+  t.equal(stateOf(PlaceState.Watch), 'conn_watch')
+  t.equal(PLACE_STATES.length, 7)
+})
+
+t.test('nobody is idle for less than no time', async t => {
+  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const place = places.take()
+  places.describe(place, 1, '', '')
+  places.note(place, PlaceState.Read, 11)
+  t.equal(factsOf(places, 10)[0]!.idleSeconds, 0)
+})
+
+t.test('the largest -c asks for no more memory than there can be descriptors', async t => {
+  t.equal(Places.bytesFor(2 ** 31 - 1), Places.bytesFor(2 ** 20))
+})
+
+t.test('over one memory all see the same places', async t => {
+  const memory = new SharedArrayBuffer(Places.bytesFor(3))
+  const one = new Places(memory, 3)
+  const other = new Places(memory, 3)
+  t.same([one.take(), other.take(), one.take(), other.take()], [0, 1, 2, -1])
+  other.describe(1, 5, 'here', 'there')
+  one.release(0)
+  t.equal(other.taken, 2)
+  t.equal(factsOf(one, 0).length, 1)
+  t.equal(other.take(), 0)
+})
+
+t.test('threads that take and release at once never hold the same place', async t => {
+  const count = 20
+  const threads = 3
+  const rounds = 20_000
+  const kept = 4
+  const memory = new SharedArrayBuffer(Places.bytesFor(count))
+  const holders = new Int32Array(new SharedArrayBuffer(count * 4))
+  const clashes = new Int32Array(new SharedArrayBuffer(4))
+  const gate = new Int32Array(new SharedArrayBuffer(4))
+  const places = new Places(memory, count)
+  const data = Array.from({ length: threads }, (_, index): TakerData => ({
+    memory, count, holders, clashes, gate, threads, thread: index + 1, rounds, heldMax: 10, kept,
+  }))
+  let torn = 0
+  const look = () => {
+    const all = factsOf(places, 0)
+    if (all.length > count || places.taken > count) torn++
+    for (const { id, address, listenAddress } of all) {
+      if (address !== `address of ${id}` || listenAddress !== 'x'.repeat(id)) torn++
+    }
+  }
+  await runThreads(new URL('taker.js', import.meta.url), data, look)
+  t.equal(clashes[0], 0)
+  t.equal(torn, 0, 'what is told meanwhile is of one connection')
+  t.equal(places.taken, threads * kept)
+  t.equal(places.waiting, threads * rounds / 2)
+  t.same(factsOf(places, 0).map(({ id }) => id), data.flatMap(({ thread }) => Array<number>(kept).fill(thread)))
+  const free = [...holders.keys()].filter(place => holders[place] === 0)
+  t.same(free.map(() => places.take()).sort((one, other) => one - other), free)
+  t.equal(places.take(), -1)
+})

@@ -1,0 +1,25 @@
+import t from 'tap'
+import { Live } from '../../src/server/settings.js'
+
+t.test('so many lines of workers may wait, more are lost and counted', async t => {
+  const memory = new SharedArrayBuffer(Live.BYTES)
+  const worker = new Live(memory)
+  const main = new Live(memory)
+  let told = 0
+  while (worker.mayTellLine()) told++
+  t.equal(told, 1000)
+  t.notOk(worker.mayTellLine())
+  t.equal(main.lineTold(), 2, 'both that found no room')
+  t.equal(main.lineTold(), 0)
+  t.ok(worker.mayTellLine(), 'there is room again')
+})
+
+t.test('what one thread sets another sees', async t => {
+  const memory = new SharedArrayBuffer(Live.BYTES)
+  const one = new Live(memory)
+  const other = new Live(memory)
+  one.verbosity = 2
+  one.certificatesReadAt = 1.5e12 + 1
+  t.equal(other.verbosity, 2)
+  t.equal(other.certificatesReadAt, 1.5e12 + 1)
+})
