@@ -17,7 +17,7 @@ import { assert, MemslabError } from '../errors.js'
 import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
 import { Locks } from '../memory/lock.js'
-import { Sequence } from '../memory/counter64.js'
+import { Counter64 } from '../memory/counter64.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
   type Transport } from './events.js'
@@ -54,7 +54,7 @@ export class Log {
   readonly ringWords: number
   private readonly text: Memory
   private readonly locks: Locks
-  private readonly gid: Sequence
+  private readonly gid: Counter64
   /** Where the ring of this thread ends, from its start. */
   private head: number
   /** How many words may be written before the readers are asked again. */
@@ -78,7 +78,7 @@ export class Log {
     this.text = new Memory(this.bytes)
     this.ringWords = parts.ringBytes >> 2
     this.locks = new Locks(this.words, isShared)
-    this.gid = new Sequence(this.words, Word.Gid, isShared)
+    this.gid = new Counter64(this.words, Word.Gid, isShared)
     this.head = this.headOf(parts.thread)
   }
 

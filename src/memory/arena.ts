@@ -5,7 +5,7 @@
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
-import { allocateLinear, bufferOf, instructionsOf, type Instructions, type LinearMemory } from './wasm.js'
+import { allocateWasm, bufferOf, instructionsOf, type Instructions, type WasmMemory } from './wasm.js'
 
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
@@ -18,7 +18,7 @@ export interface FixedBytes { readonly whole: number; readonly least: number }
 export class Arena {
   readonly words: Int32Array
   readonly memory: Memory
-  readonly linear: LinearMemory
+  readonly linear: WasmMemory
   /** What the machine does in it without JavaScript; undefined where that cannot be. */
   readonly instructions: Instructions | undefined
   readonly buffer: ArrayBuffer | SharedArrayBuffer
@@ -34,7 +34,7 @@ export class Arena {
    * @param shared between threads
    * @param linear the memory of an arena like this one, that another thread has made
    */
-  constructor(fixed: FixedBytes, pageCount: number, shared: boolean, linear?: LinearMemory) {
+  constructor(fixed: FixedBytes, pageCount: number, shared: boolean, linear?: WasmMemory) {
     assert(firstPageBehind(fixed.whole) + pageCount <= ARENA_PAGES_MAX, 'arena beyond its largest size')
     this.linear = linear ?? allocate((firstPageBehind(fixed.least) + pageCount) * Size.Page, shared)
     this.buffer = bufferOf(this.linear)
@@ -59,9 +59,9 @@ export class Arena {
 
 function firstPageBehind(fixedBytes: number): number { return Math.ceil((CACHE_LINE + fixedBytes) / Size.Page) }
 
-function allocate(byteLength: number, shared: boolean): LinearMemory {
+function allocate(byteLength: number, shared: boolean): WasmMemory {
   try {
-    return allocateLinear(byteLength, shared, ARENA_PAGES_MAX * Size.Page)
+    return allocateWasm(byteLength, shared, ARENA_PAGES_MAX * Size.Page)
   } catch {
     throw new MemslabError('ENOMEM', `failed to allocate ${byteLength / Size.Page} MiB for items: Cannot allocate memory`)
   }

@@ -11,7 +11,7 @@ import { type Instructions } from './wasm.js'
 const TOP_BIT = 0x80000000
 const LATE_BIT = 0x40000000
 
-export class Sequence {
+export class Counter64 {
   /** The number that `advance` came to, in two words without sign. */
   high = 0
   low = 0

@@ -25,7 +25,7 @@ export interface Instructions {
 }
 
 /** Memory that can be posted to another thread if it is shared. */
-export type LinearMemory = AssemblyMemory | ArrayBuffer | SharedArrayBuffer
+export type WasmMemory = AssemblyMemory | ArrayBuffer | SharedArrayBuffer
 
 const PAGE_BYTES = 64 * 1024
 
@@ -33,12 +33,12 @@ const PAGE_BYTES = 64 * 1024
  * Zeroed memory; throws what V8 throws if there is none. Lengths are multiples of 64 KiB.
  * @param reservedLength how long it is to be where that takes nothing but addresses
  */
-export function allocateLinear(byteLength: number, shared: boolean, reservedLength = byteLength): LinearMemory {
+export function allocateWasm(byteLength: number, shared: boolean, reservedLength = byteLength): WasmMemory {
   const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength, shared) : undefined
   return reserved ?? tryWebAssembly(byteLength, shared) ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
 }
 
-function tryWebAssembly(byteLength: number, shared: boolean): LinearMemory | undefined {
+function tryWebAssembly(byteLength: number, shared: boolean): WasmMemory | undefined {
   try {
     return allocateAssemblyMemory(byteLength / PAGE_BYTES, shared)
   } catch {
@@ -55,16 +55,16 @@ function areAddressesFree(): boolean {
   }
 }
 
-export function bufferOf(memory: LinearMemory): ArrayBuffer | SharedArrayBuffer {
+export function bufferOf(memory: WasmMemory): ArrayBuffer | SharedArrayBuffer {
   return isBuffer(memory) ? memory : memory.buffer
 }
 
 /** The instructions over a memory; undefined if JavaScript has to do without. */
-export function instructionsOf(memory: LinearMemory): Instructions | undefined {
+export function instructionsOf(memory: WasmMemory): Instructions | undefined {
   return isBuffer(memory) ? undefined : assemble(memory, FUNCTIONS)
 }
 
-export function isBuffer(memory: LinearMemory): memory is ArrayBuffer | SharedArrayBuffer {
+export function isBuffer(memory: WasmMemory): memory is ArrayBuffer | SharedArrayBuffer {
   return memory instanceof ArrayBuffer || memory instanceof SharedArrayBuffer
 }
 

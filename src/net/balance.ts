@@ -20,7 +20,7 @@ const PATIENCE_MS = 1
  */
 const CHANGES = 0
 
-export class Shares {
+export class Balance {
   static bytesFor(threads: number): number { return (1 + 2 * threads) * Int32Array.BYTES_PER_ELEMENT }
 
   private readonly words: Int32Array

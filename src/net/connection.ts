@@ -10,7 +10,7 @@ import { type Held } from '../protocol/output.js'
 import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
 import { formatAddress } from './addresses.js'
 import { descriptorOf, takeQuickly, type Reader } from './handle.js'
-import { PlaceState, type Places } from './slots.js'
+import { SlotState, type Slots } from './slots.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
 /** Where a connection comes from. */
@@ -26,17 +26,17 @@ export interface Entry {
 }
 
 /** By the phase of a session. */
-const PLACE_STATES: Readonly<Record<Phase, PlaceState>> = {
-  [Phase.Request]: PlaceState.Read,
-  [Phase.Value]: PlaceState.Nread,
-  [Phase.Swallow]: PlaceState.Swallow,
-  [Phase.Line]: PlaceState.Read,
-  [Phase.Keys]: PlaceState.Mwrite,
-  [Phase.Pieces]: PlaceState.Mwrite,
-  [Phase.Sending]: PlaceState.Mwrite,
-  [Phase.Listing]: PlaceState.Watch,
-  [Phase.Watch]: PlaceState.Watch,
-  [Phase.Closed]: PlaceState.Closing,
+const PLACE_STATES: Readonly<Record<Phase, SlotState>> = {
+  [Phase.Request]: SlotState.Read,
+  [Phase.Value]: SlotState.Nread,
+  [Phase.Swallow]: SlotState.Swallow,
+  [Phase.Line]: SlotState.Read,
+  [Phase.Keys]: SlotState.Mwrite,
+  [Phase.Pieces]: SlotState.Mwrite,
+  [Phase.Sending]: SlotState.Mwrite,
+  [Phase.Listing]: SlotState.Watch,
+  [Phase.Watch]: SlotState.Watch,
+  [Phase.Closed]: SlotState.Closing,
 }
 
 export class Connection implements Peer, Reader {
@@ -62,7 +62,7 @@ export class Connection implements Peer, Reader {
    * @param onClose called once, when the connection is gone
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,
-    private readonly places: Places, private readonly onClose: (connection: Connection) => void) {
+    private readonly places: Slots, private readonly onClose: (connection: Connection) => void) {
     this.id = descriptorOf(stream)
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = entry.since
@@ -270,10 +270,10 @@ export class Connection implements Peer, Reader {
   /** Whether it waits for a request and has nothing more to send. */
   get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
 
-  private get state(): PlaceState {
-    if (this.isOver) return PlaceState.Closing
-    if (this.pending.length > 0) return PlaceState.Mwrite
-    return this.session.isWorking || this.session.isCommandListed ? PlaceState.ParseCmd : PLACE_STATES[this.session.phase]
+  private get state(): SlotState {
+    if (this.isOver) return SlotState.Closing
+    if (this.pending.length > 0) return SlotState.Mwrite
+    return this.session.isWorking || this.session.isCommandListed ? SlotState.ParseCmd : PLACE_STATES[this.session.phase]
   }
 }
 

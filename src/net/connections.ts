@@ -14,8 +14,8 @@ import { Counter } from '../stats/counters.js'
 import { Connection, remoteAddress } from './connection.js'
 import { descriptorOf } from './handle.js'
 import { type Listening } from './listeners.js'
-import { PlaceState, type Places } from './slots.js'
-import { type Shares } from './balance.js'
+import { SlotState, type Slots } from './slots.js'
+import { type Balance } from './balance.js'
 import { type Tls } from './tls.js'
 
 /** How many connections are described in one step: the first time each of them takes some microseconds. */
@@ -46,7 +46,7 @@ export class Connections {
    * @param roomMade called when a place is free that a socket in another thread waits for
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
-    private readonly places: Places, private readonly shares: Shares | undefined, private readonly tls: Tls | undefined,
+    private readonly places: Slots, private readonly shares: Balance | undefined, private readonly tls: Tls | undefined,
     private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly roomMade: () => void) {
     this.waitingMax = queueOf(options.backlog)
   }
@@ -120,7 +120,7 @@ export class Connections {
     const { now } = this
     if (verify === undefined) return this.open(socket, name, protocol, true, place, now)
     assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
-    this.places.note(place, PlaceState.Read, now)
+    this.places.note(place, SlotState.Read, now)
     this.places.describe(place, descriptorOf(socket), remoteAddress(socket, name), name)
     this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place, now), () => this.release(place, true))
   }

@@ -13,7 +13,7 @@ import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
 import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
 import { isTaken } from './ports.js'
-import { type Shares } from './balance.js'
+import { type Balance } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from './verify.js'
 
@@ -73,7 +73,7 @@ export class Listeners {
    * @param shares where several threads accept whoever comes
    * @param crowded called when others should see to those who come, as this thread cannot serve yet
    */
-  constructor(private readonly options: Options, readonly shares: Shares | undefined, private readonly crowded: () => void = () => {}) {
+  constructor(private readonly options: Options, readonly shares: Balance | undefined, private readonly crowded: () => void = () => {}) {
     this.isShared = options.threads > 1
     this.sharesPorts = sharesPorts(options)
   }

@@ -13,7 +13,7 @@ import { Locks } from '../memory/lock.js'
 import { type ConnectionFacts } from '../stats/report.js'
 
 /** What a connection is doing. */
-export const enum PlaceState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
+export const enum SlotState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
 
 /** What memcached calls it, in logs and in `stats conns`. */
 export const PLACE_STATES: readonly string[] =
@@ -37,7 +37,7 @@ const TEXT_BYTES = 112
 /** The `next` of a place that is not free. */
 const TAKEN = -1
 
-export class Places {
+export class Slots {
   private readonly words: Int32Array
   private readonly bytes: Buffer
   private readonly locks: Locks
@@ -120,7 +120,7 @@ export class Places {
   }
 
   /** What a connection does, and the second of its last request. */
-  note(place: number, state: PlaceState, second: number): void {
+  note(place: number, state: SlotState, second: number): void {
     const row = rowOf(place)
     this.words[row + Row.State] = state
     this.words[row + Row.Second] = second

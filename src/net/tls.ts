@@ -8,7 +8,7 @@ import { type Socket } from 'node:net'
 import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { type Clock } from '../clock.js'
 import { MemslabError } from '../errors.js'
-import { type Live } from '../server/settings.js'
+import { type Settings } from '../server/settings.js'
 import { type Options } from '../options/options.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { readCertificates, stampOf, type Certificates } from './certificates.js'
@@ -36,7 +36,7 @@ export class Tls {
    * @param onRead told of certificates that `refresh` has read
    */
   constructor(private readonly options: Options, public certificates: Certificates, private readonly clock: Clock,
-    private readonly live: Live, private readonly counters: Counters, private readonly complain: (line: string) => void,
+    private readonly live: Settings, private readonly counters: Counters, private readonly complain: (line: string) => void,
     private readonly onRead: (certificates: Certificates) => void) {
     this.stamp = certificates.stamp
   }

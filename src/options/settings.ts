@@ -4,7 +4,7 @@ import { fieldsOf, optionRows, type OptionRow } from './rows.js'
 import { completeOptions, LOOPBACK, type Options } from './values.js'
 
 /** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
-export interface LiveSettings extends Partial<Options> {
+export interface RunningSettings extends Partial<Options> {
   /** The ports that TCP and UDP are listening on, 0 if none. */
   readonly tcpPort: number
   readonly udpPort: number
@@ -15,7 +15,7 @@ export interface LiveSettings extends Partial<Options> {
 }
 
 /** The lines of `stats settings`: name and value. */
-export function settingsReport(options: Options, live: LiveSettings): readonly (readonly [string, string])[] {
+export function settingsReport(options: Options, live: RunningSettings): readonly (readonly [string, string])[] {
   const current = { ...options, ...live }
   const valueOf = (name: string): string =>
     live.external?.get(name) ?? options.shown[name] ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
@@ -42,7 +42,7 @@ const ORDER = `
 `.trim().split(/\s+/)
 
 /** The lines that are not simply the value of an option. */
-const EXTRAS: Readonly<Record<string, (current: Options & LiveSettings) => string>> = {
+const EXTRAS: Readonly<Record<string, (current: Options & RunningSettings) => string>> = {
   // what was asked for; or where that is any free port, which one it is
   tcpport: ({ port, tcpPort }) => String(port === -1 ? tcpPort : port),
   udpport: ({ udpport, udpPort }) => String(udpport === -1 ? udpPort : udpport),

@@ -222,7 +222,7 @@ export class Session implements Owner {
 
   /** The connection is gone: gives back what is held. */
   close(): void {
-    if (this.phase === Phase.Value) this.shard?.space.abandon(this.item)
+    if (this.phase === Phase.Value) this.shard?.allocator.abandon(this.item)
     if (this.phase === Phase.Sending) this.pin?.end()
     if (this.phase === Phase.Listing) this.listing?.end()
     this.watching?.end()

@@ -5,14 +5,14 @@ import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from '../clock.js'
 import { Credentials, type Users } from '../protocol/credentials.js'
-import { type External, type Live } from './settings.js'
+import { type External, type Settings } from './settings.js'
 import { Kind } from '../log/events.js'
 import { Watchers, type Watcher } from '../log/watchers.js'
 import { type Certificates } from '../net/certificates.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { Listeners, type Listening } from '../net/listeners.js'
-import { type Places } from '../net/slots.js'
+import { type Slots } from '../net/slots.js'
 import { Tls } from '../net/tls.js'
 import { Udp, type UdpBound } from '../net/udp.js'
 import { type Options } from '../options/options.js'
@@ -51,14 +51,14 @@ export interface Outside {
 }
 
 /** What a thread is made of. */
-export interface ThreadParts {
+export interface EngineParts {
   readonly options: Options
   readonly store: Store
   readonly clock: Clock
   /** The same, where the command `debugtime` may move it. */
   readonly debugClock: MovableClock | undefined
-  readonly live: Live
-  readonly places: Places
+  readonly settings: Settings
+  readonly slots: Slots
   /** They may be open already. */
   readonly listeners: Listeners
   readonly prefixes: Prefixes
@@ -91,7 +91,7 @@ const REQUESTS_PER_TURN = 20
 /** What memcached calls a listener with -vv. */
 const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
 
-export class Thread implements Host {
+export class Engine implements Host {
   readonly store: Store
   readonly input: Input
   readonly output: Output
@@ -101,8 +101,8 @@ export class Thread implements Host {
   readonly credentials: Credentials | undefined
   private readonly options: Options
   private readonly clock: Clock
-  private readonly live: Live
-  private readonly places: Places
+  private readonly live: Settings
+  private readonly places: Slots
   private readonly tls: Tls | undefined
   private readonly listeners: Listeners
   private readonly udp: Udp
@@ -110,8 +110,8 @@ export class Thread implements Host {
   private readonly connections: Connections
   private readonly timers: (() => void)[] = []
 
-  constructor(private readonly parts: ThreadParts) {
-    const { options, store, clock, live, places, listeners, prefixes, users, outside } = parts
+  constructor(private readonly parts: EngineParts) {
+    const { options, store, clock, settings: live, slots: places, listeners, prefixes, users, outside } = parts
     this.options = options
     this.store = store
     this.clock = clock
@@ -138,7 +138,7 @@ export class Thread implements Host {
   }
 
   private makeTls(): Tls | undefined {
-    const { certificates, options, clock, live, store, outside } = this.parts
+    const { certificates, options, clock, settings: live, store, outside } = this.parts
     if (certificates === undefined) return undefined
     return new Tls(options, certificates, clock, live, store.counters, line => { if (this.verbosity > 0) this.log(line) },
       read => outside.certificatesRead(read))

@@ -7,19 +7,19 @@ import { Background } from './background.js'
 import { GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Clock } from '../clock.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
-import { Live } from './settings.js'
+import { Settings } from './settings.js'
 import { type Certificates } from '../net/certificates.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/handle.js'
 import { Listeners, type ServerAddress } from '../net/listeners.js'
-import { Places } from '../net/slots.js'
+import { Slots } from '../net/slots.js'
 import { proveQuickWay } from '../net/proof.js'
 import { checkOptions, completeOptions, embeddingProblems, type Options } from '../options/options.js'
 import { type Host } from '../protocol/host.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { readSecrets, type SecretFiles } from '../process/secrets.js'
-import { IO_BYTES, Thread } from './engine.js'
+import { IO_BYTES, Engine } from './engine.js'
 import { type SharedParts } from './messages.js'
 import { Pool } from './pool.js'
 import { startFirstThreads, type FirstThreads } from './start.js'
@@ -68,8 +68,8 @@ export class Server {
   /** The time that is handed in, and what threads go by, which tests may have moved. */
   private readonly machineClock: Clock
   private readonly clock: Clock
-  private readonly live: Live
-  private readonly thread: Thread
+  private readonly live: Settings
+  private readonly thread: Engine
   private readonly background: Background
   private readonly epitaph: Epitaph
   /** What workers start from; undefined with -t 1. */
@@ -102,7 +102,7 @@ export class Server {
     this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: isShared ? threads + 1 : 1 }, this.clock)
     this.background = new Background(this.store, this.clock)
     const memory = {
-      live: allocate(Live.BYTES), places: allocate(Places.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
+      live: allocate(Settings.BYTES), places: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
       epitaph: allocate(Epitaph.BYTES),
     }
     this.epitaph = new Epitaph(memory.epitaph)
@@ -111,15 +111,15 @@ export class Server {
       startedAt: this.clock.milliseconds(),
       ...prepared.files ?? readSecrets(this.options),
     }
-    this.live = new Live(memory.live)
+    this.live = new Settings(memory.live)
     this.live.verbosity = verbosity
     this.live.certificatesReadAt = facts.startedAt
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter)
     prefixes.isOn = detailEnabled
-    this.thread = new Thread({
+    this.thread = new Engine({
       ...facts, prefixes, debugClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
-      store: this.store, clock: this.clock, live: this.live, places: new Places(memory.places, maxconns),
+      store: this.store, clock: this.clock, settings: this.live, slots: new Slots(memory.places, maxconns),
       outside: {
         log: line => this.log(line),
         shutdown: isGraceful => this.onShutdown?.(isGraceful),

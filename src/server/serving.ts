@@ -5,21 +5,21 @@ import { type MessagePort } from 'node:worker_threads'
 import { clockOf, GuardedClock, MovableClock } from '../clock.js'
 import { Epitaph } from './epitaph.js'
 import { InvariantError, MemslabError } from '../errors.js'
-import { Live } from './settings.js'
+import { Settings } from './settings.js'
 import { Beginners, sharesPorts } from '../net/descriptor.js'
 import { useQuickWay } from '../net/handle.js'
 import { Listeners } from '../net/listeners.js'
-import { Places } from '../net/slots.js'
-import { Shares } from '../net/balance.js'
+import { Slots } from '../net/slots.js'
+import { Balance } from '../net/balance.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
-import { Thread, type Outside } from './engine.js'
+import { Engine, type Outside } from './engine.js'
 import { type Done, type News, type Notice, type NumberedTask, type Task, type WorkerParts } from './messages.js'
 
 type Tell = (news: News | Done) => void
 
 /** What a worker goes by from the moment that it knows what it is to serve. */
-interface Serving { readonly thread: Thread; readonly beginners: Beginners }
+interface Serving { readonly thread: Engine; readonly beginners: Beginners }
 
 /** @param listeners those that are open already, in the worker that was told to */
 export function beginServing(port: MessagePort, listeners: Listeners | undefined): void {
@@ -43,9 +43,9 @@ function serve(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell)
   return { thread, beginners }
 }
 
-function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, tell: Tell): Thread {
+function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, tell: Tell): Engine {
   const { options, store, places, shares, prefixes, time } = parts
-  const live = new Live(parts.live)
+  const live = new Settings(parts.live)
   const epitaph = new Epitaph(parts.epitaph)
   // at once, and before anybody can notice
   process.on('uncaughtExceptionMonitor', error => epitaph.write(parts.thread, error))
@@ -72,12 +72,12 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     attached.fail()
     beginners.die()
   })
-  return new Thread({
+  return new Engine({
     ...parts, clock, debugClock, outside,
     store: attached,
-    live,
-    places: new Places(places, options.maxconns),
-    listeners: listeners ?? new Listeners(options, new Shares(shares, parts.thread, sharesPorts(options))),
+    settings: live,
+    slots: new Slots(places, options.maxconns),
+    listeners: listeners ?? new Listeners(options, new Balance(shares, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter),
   })
 }
@@ -123,7 +123,7 @@ async function untilPolled(): Promise<void> {
   await turn()
 }
 
-function take(thread: Thread, notice: Notice): void {
+function take(thread: Engine, notice: Notice): void {
   switch (notice.do) {
     case 'admit': return thread.admitWaiting()
     case 'make room': return thread.makeRoom()

@@ -15,7 +15,7 @@ export const EXTERNAL_NAMES: readonly string[] = [
 /** How many lines of workers may wait to be written; the main thread may be slower than all of them together. */
 const LINES_MAX = 1000
 
-export class Live {
+export class Settings {
   /** The bytes of memory that this needs. */
   static readonly BYTES = Word.Count * 4 + (1 + External.Count) * 8
 

@@ -3,7 +3,7 @@
 // wait until they are told what they are to serve.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { Shares } from '../net/balance.js'
+import { Balance } from '../net/balance.js'
 import { type Options } from '../options/options.js'
 import { type Done, type News, type Order } from './messages.js'
 
@@ -66,7 +66,7 @@ export function startWorker(thread: number, order: Order | null = null): Started
  */
 export function startFirstThreads(options: Options, mayStartLater: boolean): FirstThreads {
   const { threads } = options
-  const shares = new SharedArrayBuffer(Shares.bytesFor(threads))
+  const shares = new SharedArrayBuffer(Balance.bytesFor(threads))
   const count = mayStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
   const workers = Array.from({ length: count }, (_, index) => startWorker(index + 1, index === 0 ? { options, shares } : null))
   return { workers, shares }

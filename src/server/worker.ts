@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert, MemslabError } from '../errors.js'
 import { sharesPorts } from '../net/descriptor.js'
 import { Listeners } from '../net/listeners.js'
-import { Shares } from '../net/balance.js'
+import { Balance } from '../net/balance.js'
 import { type News, type Order } from './messages.js'
 
 assert(parentPort !== null, 'a worker has somebody to work for')
@@ -16,7 +16,7 @@ const { beginServing } = await import('./serving.js')
 beginServing(port, await listening)
 
 async function listen({ options, shares }: Order): Promise<Listeners> {
-  const opened = new Listeners(options, new Shares(shares, 1, sharesPorts(options)), () => tell({ tell: 'crowd' }))
+  const opened = new Listeners(options, new Balance(shares, 1, sharesPorts(options)), () => tell({ tell: 'crowd' }))
   try {
     await opened.open()
     tell({ tell: 'listening', listening: opened.listening })

@@ -225,7 +225,7 @@ const LOG_ROWS: readonly (readonly [name: string, value: (store: Store) => numbe
 export function* itemsReport(store: Store, facts: ServerFacts): Iterable<Row> {
   const now = store.context.now
   for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
-    const number = sumShards(store, shard => shard.space.classItems(slabClass))
+    const number = sumShards(store, shard => shard.allocator.classItems(slabClass))
     if (number === 0) continue
     const listed = (segment: Segment) => sumShards(store, shard => shard.lru.get(slabClass, segment, ListWord.Count))
     const age = (segment: Segment) => ageOfTail(store, slabClass, segment, now)

@@ -2,7 +2,7 @@
 // stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
 import { StoreWord } from '../memory/layout.js'
 import { type Instructions } from '../memory/wasm.js'
-import { Sequence } from '../memory/counter64.js'
+import { Counter64 } from '../memory/counter64.js'
 import { type Log } from '../log/log.js'
 import { type Counters } from '../stats/counters.js'
 import { nominalOverhead } from './slabs/classes.js'
@@ -30,7 +30,7 @@ export class StoreContext {
   watched = 0
   /** What of an item's nominal size is not key, flags or value. */
   readonly overhead: number
-  private readonly cas: Sequence
+  private readonly cas: Counter64
 
   /**
    * @param words where the StoreWords lie, at `at`
@@ -40,7 +40,7 @@ export class StoreContext {
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
     readonly sizes: Sizes | undefined, readonly log: Log, instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)
-    this.cas = new Sequence(words, at + StoreWord.Cas, shared, instructions)
+    this.cas = new Counter64(words, at + StoreWord.Cas, shared, instructions)
   }
 
   /** From 1 to GENERATIONS_MAX. To set it makes every item stored so far a flushed one and needs all stripes: see generations.ts. */

@@ -5,7 +5,7 @@ import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items/items.js'
 import { Outcome } from './outcome.js'
 import { Extra, type Request } from './request.js'
-import { type Space } from './slabs/allocator.js'
+import { type Allocator } from './slabs/allocator.js'
 
 /** What the log calls an outcome of storing. */
 const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
@@ -18,7 +18,7 @@ const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
 }
 
 export class Reporter {
-  constructor(private readonly items: Items, private readonly space: Space, private readonly context: StoreContext) {}
+  constructor(private readonly items: Items, private readonly space: Allocator, private readonly context: StoreContext) {}
 
   /** A key was looked up; `item` is what the table has of it, dead or alive. */
   getLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {

@@ -16,7 +16,7 @@ import { Outcome } from './outcome.js'
 import { Reporter } from './reporter.js'
 import { Extra, Mode, type Request } from './request.js'
 import { type Slabs } from './slabs/slabs.js'
-import { type Space } from './slabs/allocator.js'
+import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
 
 export class Shard {
@@ -26,12 +26,12 @@ export class Shard {
   private readonly reporter: Reporter
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly space: Space, readonly generations: Generations, readonly marks: Marks, private readonly context: StoreContext,
+    readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks, private readonly context: StoreContext,
     readonly moves: Moves) {
-    this.reporter = new Reporter(items, space, context)
+    this.reporter = new Reporter(items, allocator, context)
   }
 
-  get itemCount(): number { return this.space.itemCount }
+  get itemCount(): number { return this.allocator.itemCount }
 
   // Reading
 
@@ -55,7 +55,7 @@ export class Shard {
   }
 
   private countHit(item: ItemId): void {
-    this.context.counters.addClass(this.space.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
+    this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
   }
 
   /**
@@ -66,7 +66,7 @@ export class Shard {
     const { counters } = this.context
     if (isTouch && item !== NO_ITEM) {
       counters.add(Counter.CmdTouch)
-      counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
+      counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
       return
     }
     counters.add(Counter.CmdGet)
@@ -105,16 +105,16 @@ export class Shard {
 
   unpin(item: ItemId): void {
     const { context } = this
-    const hash = this.space.hashOf(item)
+    const hash = this.allocator.hashOf(item)
     context.stripes.take(hash)
-    try { this.space.dropRefLocked(item) } finally { context.stripes.release(hash) }
+    try { this.allocator.dropRefLocked(item) } finally { context.stripes.release(hash) }
   }
 
   // Storing
 
   /** An item to fill with the request's value, then to `commit` or `abandon`; NO_ITEM if there is no memory for it. */
   reserve(request: Request): ItemId {
-    const item = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
+    const item = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       request.flags, request.expiresAt, request.valueBytes)
     if ((request.extras & Extra.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
     return item
@@ -169,7 +169,7 @@ export class Shard {
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
     this.items.writeValue(item, 0, request.bytes, valueAt, request.valueBytes)
-    context.counters.addClass(this.space.classOf(item), ClassCounter.CmdSet)
+    context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet)
     return this.commit(request, item)
   }
 
@@ -178,7 +178,7 @@ export class Shard {
     const { items, slabs } = this
     const isOther = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
     const state = items.state(item)
-    if ((state & isOther) !== 0 || this.space.isDead(item)) return false
+    if ((state & isOther) !== 0 || this.allocator.isDead(item)) return false
     if (((state & State.HasFlags) !== 0) !== (request.flags !== 0)) return false
     const bytes = this.context.nominalBytes(items.keyBytes(item), request.flags, request.valueBytes)
     return slabs.classes.classFor(bytes) === slabs.classAt(item) &&
@@ -208,7 +208,7 @@ export class Shard {
   /** As an allocation does, which is saved here. It comes before the item may be given an end that lies in the past. */
   private reclaimFlat(slabClass: number): void {
     this.slabs.lock(slabClass)
-    this.space.reclaimFlatLocked(slabClass)
+    this.allocator.reclaimFlatLocked(slabClass)
     this.slabs.unlock(slabClass)
   }
 
@@ -243,31 +243,31 @@ export class Shard {
           break
         }
         if (this.isRefusedByCas(request, old)) {
-          this.space.abandon(item)
+          this.allocator.abandon(item)
           return Outcome.Exists
         }
         return this.concatenateLocked(request, old, item)
       case Mode.Cas: {
         if (old === NO_ITEM) {
           context.counters.add(Counter.CasMisses)
-          this.space.abandon(item)
+          this.allocator.abandon(item)
           return Outcome.NotFound
         }
         const isSame = this.hasCas(old, request.cas)
         const isStale = !isSame && (request.extras & Extra.MayBeStale) !== 0 && this.isNewerThan(old, request.cas)
-        context.counters.addClass(this.space.classOf(old), isSame || isStale ? ClassCounter.CasHits : ClassCounter.CasBadval)
+        context.counters.addClass(this.allocator.classOf(old), isSame || isStale ? ClassCounter.CasHits : ClassCounter.CasBadval)
         if (isStale) this.makeStale(item, old)
         if (isSame || isStale) return this.replaceLocked(request, old, item)
-        this.space.abandon(item)
+        this.allocator.abandon(item)
         return Outcome.Exists
       }
     }
-    this.space.abandon(item)
+    this.allocator.abandon(item)
     return Outcome.NotStored
   }
 
   private replaceLocked(request: Request, old: ItemId, item: ItemId): Outcome {
-    this.space.linkLocked(request.hash, old, item)
+    this.allocator.linkLocked(request.hash, old, item)
     if (request.extras !== Extra.None) this.settleCas(request, item)
     return Outcome.Stored
   }
@@ -312,14 +312,14 @@ export class Shard {
     const joined = isTooLarge ? NO_ITEM
       : this.allocateBesideLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
     if (joined === NO_ITEM) {
-      this.space.abandon(addition)
+      this.allocator.abandon(addition)
       return Outcome.NotStored
     }
     request.valueBytes = oldBytes + addedBytes
     const isAppend = request.mode === Mode.Append
     items.copyValue(old, joined, isAppend ? 0 : addedBytes, oldBytes)
     items.copyValue(addition, joined, isAppend ? oldBytes : 0, addedBytes)
-    this.space.abandon(addition)
+    this.allocator.abandon(addition)
     return this.replaceLocked(request, old, joined)
   }
 
@@ -338,7 +338,7 @@ export class Shard {
     context.stripes.take(request.hash)
     try {
       const old = this.findLiveLocked(request)
-      if (old !== NO_ITEM) this.space.unlinkLocked(request.hash, old)
+      if (old !== NO_ITEM) this.allocator.unlinkLocked(request.hash, old)
     } finally { context.stripes.release(request.hash) }
   }
 
@@ -356,9 +356,9 @@ export class Shard {
       if (this.isRefusedByCas(request, item)) return Outcome.Exists
       if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
       if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
-      context.counters.addClass(this.space.classOf(item), ClassCounter.DeleteHits)
+      context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
       if (context.watched !== 0) this.reporter.deletedLocked(request, item)
-      this.space.unlinkLocked(request.hash, item)
+      this.allocator.unlinkLocked(request.hash, item)
       return Outcome.Deleted
     } finally { context.stripes.release(request.hash) }
   }
@@ -370,11 +370,11 @@ export class Shard {
     const low = items.casLow(item)
     const heir = this.allocateBesideLocked(request, item, request.flags, request.expiresAt, 0)
     if (heir === NO_ITEM) return Outcome.NoMemory
-    this.space.linkLocked(request.hash, item, heir)
+    this.allocator.linkLocked(request.hash, item, heir)
     items.setCas(heir, high, low)
     this.settleCas(request, heir)
     if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, heir)
-    this.context.counters.addClass(this.space.classOf(heir), ClassCounter.DeleteHits)
+    this.context.counters.addClass(this.allocator.classOf(heir), ClassCounter.DeleteHits)
     return Outcome.Deleted
   }
 
@@ -393,7 +393,7 @@ export class Shard {
   private allocateBesideLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
     const { items } = this
     if (!this.tryRefLocked(item)) return NO_ITEM
-    const heir = this.space.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
+    const heir = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
     items.dropRef(item)
     if (heir !== NO_ITEM) items.mark(heir, items.state(item) & State.BinaryKey)
     return heir
@@ -415,7 +415,7 @@ export class Shard {
       counters.add(Counter.TouchMisses)
       return NO_ITEM
     }
-    counters.addClass(this.space.classOf(item), ClassCounter.TouchHits)
+    counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
     this.items.setExpiresAt(item, request.expiresAt)
     this.bumpLocked(item)
     return item
@@ -442,7 +442,7 @@ export class Shard {
     if (this.isRefusedByCas(request, item)) return Outcome.Exists
     const number = this.number
     if (!readNumber(items, item, number)) return Outcome.NonNumeric
-    context.counters.addClass(this.space.classOf(item), request.isDecrement ? ClassCounter.DecrHits : ClassCounter.IncrHits)
+    context.counters.addClass(this.allocator.classOf(item), request.isDecrement ? ClassCounter.DecrHits : ClassCounter.IncrHits)
     if (request.isDecrement) number.subtract(request.number.high, request.number.low)
     else number.add(request.number.high, request.number.low)
     request.number.set(number.high, number.low)
@@ -495,10 +495,10 @@ export class Shard {
     const context = this.context
     if (context.watched !== 0) this.reporter.getLocked(request, item)
     if (item === NO_ITEM) return NO_ITEM
-    if (this.space.isFlushed(item)) context.counters.add(Counter.GetFlushed)
-    else if (this.space.isExpired(item)) context.counters.add(Counter.GetExpired)
+    if (this.allocator.isFlushed(item)) context.counters.add(Counter.GetFlushed)
+    else if (this.allocator.isExpired(item)) context.counters.add(Counter.GetExpired)
     else return item
-    this.space.unlinkLocked(request.hash, item)
+    this.allocator.unlinkLocked(request.hash, item)
     return NO_ITEM
   }
 
@@ -513,7 +513,7 @@ export class Shard {
   }
 
   private moveToHeadLocked(item: ItemId): void {
-    const slabClass = this.space.classOf(item)
+    const slabClass = this.allocator.classOf(item)
     this.slabs.lock(slabClass)
     this.lru.move(slabClass, item, Segment.Cold)
     this.slabs.unlock(slabClass)
@@ -522,7 +522,7 @@ export class Shard {
   /** As `commitLocked`, and tells those who watch. */
   private commitWatchedLocked(request: Request, item: ItemId): Outcome {
     // the item may be gone afterwards, and the key be its own
-    const slabClass = this.space.classOf(item)
+    const slabClass = this.allocator.classOf(item)
     const { bytes, keyStart, keyEnd } = request
     const keyBytes = keyEnd - keyStart
     request.bytes = bytes.slice(keyStart, keyEnd)

@@ -3,7 +3,7 @@
 import { type Clock } from '../clock.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, CrawlerWord, ShardWord, Size, StoreWord } from '../memory/layout.js'
-import { type LinearMemory } from '../memory/wasm.js'
+import { type WasmMemory } from '../memory/wasm.js'
 import { Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { Log } from '../log/log.js'
@@ -27,7 +27,7 @@ import { type Request } from './request.js'
 import { Shard } from './shard.js'
 import { Sizes } from './items/sizes.js'
 import { Slabs } from './slabs/slabs.js'
-import { Space } from './slabs/allocator.js'
+import { Allocator } from './slabs/allocator.js'
 import { Sweep } from './walks/sweep.js'
 import { Table } from './index/table.js'
 import { Stripes } from './index/stripes.js'
@@ -62,7 +62,7 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
 /** What another thread needs to work on the same store. It can be posted. */
 export interface SharedStore {
   readonly options: StoreOptions
-  readonly memories: readonly LinearMemory[]
+  readonly memories: readonly WasmMemory[]
   readonly log: ArrayBuffer | SharedArrayBuffer
   readonly epoch: number
 }
@@ -147,7 +147,7 @@ export class Store {
   private readonly locks: Locks
   private readonly lock: number
   private readonly lives: Lives
-  private readonly memories: readonly LinearMemory[]
+  private readonly memories: readonly WasmMemory[]
 
   /**
    * Makes a store; this thread is its thread 0.
@@ -184,11 +184,11 @@ export class Store {
       const hashHere = arena === first ? hash : new Hash(hashKey, arena)
       return makeShard(arena, hashHere, bucketCount, options, this.classes, this.context, this.tuning, this.lives)
     })
-    this.growths = this.shards.map(({ table, slabs, space }) => new Growth(table, slabs, space, this.context))
+    this.growths = this.shards.map(({ table, slabs, allocator: space }) => new Growth(table, slabs, space, this.context))
     this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
       this.context)
     this.first = this.shards[0]!
-    this.maintainers = this.shards.map(({ items, slabs, lru, space }) => new Maintainer(items, slabs, lru, space, this.context))
+    this.maintainers = this.shards.map(({ items, slabs, lru, allocator: space }) => new Maintainer(items, slabs, lru, space, this.context))
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
     this.clearing = new Sweep(this.shards, this.context)
@@ -551,7 +551,7 @@ function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
 }
 
-function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly LinearMemory[] = []): Arena[] {
+function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly WasmMemory[] = []): Arena[] {
   const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
   return Array.from({ length: count }, (_, index) => {
     const fixedBytes = (buckets: number): number => (index === 0 ? storeBytes : 0) + shardBytes(buckets, classes)
@@ -579,12 +579,12 @@ function makeShard(arena: Arena, hash: Hash, bucketCount: number, options: Store
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, tableAt, bucketsMax, shardWords)
   const generations = new Generations(items, slabs, context)
-  const space = new Space(arena, items, hash, table, slabs, lru, generations, marks, context)
+  const space = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
   return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))
 }
 
 /** What moves the pages of a shard. */
-function movingParts({ items, table, slabs, lru, space, generations, marks, moves }: Shard, context: StoreContext,
+function movingParts({ items, table, slabs, lru, allocator: space, generations, marks, moves }: Shard, context: StoreContext,
   settings: AutomoveSettings): ArenaParts {
   const mover = new Mover(items, table, slabs, lru, space, generations, marks, moves, context)
   return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }

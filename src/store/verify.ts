@@ -57,7 +57,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
       if (items.has(chunk, State.Linked)) {
         assert(shard.generations.isSound(chunk), `item ${chunk} is of a generation that its page does not know`)
         linked.add(chunk)
-        tallies[shard.space.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
+        tallies[shard.allocator.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
       } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
     }
     const used = tally.used - usedBefore
@@ -136,7 +136,7 @@ function checkTable(shard: Shard, linked: Set<ItemId>): number {
       const key = Buffer.from(items.bytes.subarray(start, start + items.keyBytes(item))).toString('latin1')
       assert(!keys.has(key), `key ${key} is in the table twice`)
       keys.add(key)
-      const found = table.find(shard.space.hashOf(item), items.bytes, start, items.keyBytes(item))
+      const found = table.find(shard.allocator.hashOf(item), items.bytes, start, items.keyBytes(item))
       assert(found === item, `item ${item} is in the wrong bucket`)
     }
     longest = Math.max(longest, keys.size - before)
@@ -156,7 +156,7 @@ function checkLists(shard: Shard, slabClass: number, linked: Set<ItemId>, reques
     let last = NO_ITEM
     for (let item = lru.get(slabClass, segment, ListWord.Head) as ItemId; item !== NO_ITEM; item = items.next(item)) {
       assert(linked.delete(item), `item ${item} is in two lists or not linked`)
-      assert(items.segment(item) === segment && shard.space.classOf(item) === slabClass, `item ${item} is in a wrong list`)
+      assert(items.segment(item) === segment && shard.allocator.classOf(item) === slabClass, `item ${item} is in a wrong list`)
       assert(items.prev(item) === last, `item ${item} has a wrong predecessor`)
       last = item
       count++

@@ -1,13 +1,13 @@
 import t from 'tap'
 import { SequenceWord } from '../../src/memory/layout.js'
-import { Sequence } from '../../src/memory/counter64.js'
+import { Counter64 } from '../../src/memory/counter64.js'
 
 /** @param low, crossings what the words are at the start */
-function begin(low: number, crossings: number, shared = true): { words: Int32Array, sequence: Sequence, next: () => bigint } {
+function begin(low: number, crossings: number, shared = true): { words: Int32Array, sequence: Counter64, next: () => bigint } {
   const words = new Int32Array(new SharedArrayBuffer(4 * SequenceWord.End))
   words[SequenceWord.Low] = low
   words[SequenceWord.Crossings] = crossings
-  const sequence = new Sequence(words, 0, shared)
+  const sequence = new Counter64(words, 0, shared)
   const next = () => {
     sequence.advance()
     return BigInt(sequence.high) * 2n ** 32n + BigInt(sequence.low)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { allocateLinear, bufferOf, instructionsOf } from '../../src/memory/wasm.js'
+import { allocateWasm, bufferOf, instructionsOf } from '../../src/memory/wasm.js'
 import { InvariantError } from '../../src/errors.js'
 import { Lives } from '../../src/memory/lives.js'
 import { Locks } from '../../src/memory/lock.js'
@@ -12,7 +12,7 @@ const SLOW_MS = 11_000
 const LOOKS_MS = 1200
 
 /** Shared memory of WebAssembly, and of JavaScript alone. */
-const LINEARS = { 'an arena': allocateLinear(64 * 1024, true), 'a table': new SharedArrayBuffer(64) }
+const LINEARS = { 'an arena': allocateWasm(64 * 1024, true), 'a table': new SharedArrayBuffer(64) }
 
 for (const [name, linear] of Object.entries(LINEARS)) {
   t.test(`in ${name} a held lock cannot be taken, a released one can`, async t => {

@@ -1,13 +1,13 @@
 import t from 'tap'
 import { Memory } from '../../src/memory/bytes.js'
-import { allocateLinear, bufferOf, instructionsOf } from '../../src/memory/wasm.js'
+import { allocateWasm, bufferOf, instructionsOf } from '../../src/memory/wasm.js'
 import { bytesOf } from '../support/store.js'
 
 const BYTES = 4 * 64 * 1024
 
 for (const shared of [false, true]) {
   t.test(`bytes are copied inside ${shared ? 'shared' : 'own'} memory, whatever their place and count`, async t => {
-    const linear = allocateLinear(BYTES, shared)
+    const linear = allocateWasm(BYTES, shared)
     const buffer = bufferOf(linear)
     t.equal(buffer.byteLength, BYTES)
     t.equal(buffer instanceof SharedArrayBuffer, shared)
@@ -34,7 +34,7 @@ for (const shared of [false, true]) {
 
 for (const shared of [false, true]) {
   t.test(`words of ${shared ? 'shared' : 'own'} memory are changed as Atomics does it`, async t => {
-    const linear = allocateLinear(BYTES, shared)
+    const linear = allocateWasm(BYTES, shared)
     const words = new Int32Array(bufferOf(linear))
     const instructions = instructionsOf(linear)!
     const last = words.length - 1

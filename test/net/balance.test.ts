@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { Listeners } from '../../src/net/listeners.js'
-import { Shares } from '../../src/net/balance.js'
+import { Balance } from '../../src/net/balance.js'
 import { completeOptions } from '../../src/options/options.js'
 import { until } from '../support/patience.js'
 
@@ -17,8 +17,8 @@ function pauses(): number {
 }
 
 t.test('who is not ahead waits for nobody', t => {
-  const memory = new SharedArrayBuffer(Shares.bytesFor(3))
-  const [first, second, third] = [1, 2, 3].map(thread => new Shares(memory, thread))
+  const memory = new SharedArrayBuffer(Balance.bytesFor(3))
+  const [first, second, third] = [1, 2, 3].map(thread => new Balance(memory, thread))
   for (const [shares, count] of [[first, 40], [second, 42], [third, 47]] as const) {
     shares?.join()
     shares?.add(count)
@@ -34,10 +34,10 @@ t.test('who is not ahead waits for nobody', t => {
 })
 
 t.test('who is ahead goes on when nobody comes, and when somebody has', async t => {
-  const memory = new SharedArrayBuffer(Shares.bytesFor(2))
-  const shares = new Shares(memory, 1)
+  const memory = new SharedArrayBuffer(Balance.bytesFor(2))
+  const shares = new Balance(memory, 1)
   shares.join()
-  new Shares(memory, 2).join()
+  new Balance(memory, 2).join()
   shares.add(10)
   shares.leaveSome()
   // the other thread accepts as many, as fast as it can
@@ -59,8 +59,8 @@ t.test('who is ahead goes on when nobody comes, and when somebody has', async t 
 })
 
 t.test('nobody waits for threads that still start, however many have come', t => {
-  const memory = new SharedArrayBuffer(Shares.bytesFor(3))
-  const [first, second] = [1, 2].map(thread => new Shares(memory, thread))
+  const memory = new SharedArrayBuffer(Balance.bytesFor(3))
+  const [first, second] = [1, 2].map(thread => new Balance(memory, thread))
   first!.join()
   first!.add(1000)
   const before = pauses()
@@ -74,8 +74,8 @@ t.test('nobody waits for threads that still start, however many have come', t =>
 })
 
 t.test('where the kernel shares out whoever comes nobody waits, once all listen', t => {
-  const memory = new SharedArrayBuffer(Shares.bytesFor(2))
-  const [first, second] = [1, 2].map(thread => new Shares(memory, thread, true))
+  const memory = new SharedArrayBuffer(Balance.bytesFor(2))
+  const [first, second] = [1, 2].map(thread => new Balance(memory, thread, true))
   first!.join()
   second!.join()
   first!.add(1000)
@@ -89,8 +89,8 @@ t.test('a thread keeps the eight who come first while it starts, and leaves some
   const folder = mkdtempSync(join(tmpdir(), 'memslab-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const socketPath = join(folder, 'socket')
-  const memory = new SharedArrayBuffer(Shares.bytesFor(2))
-  const shares = new Shares(memory, 1)
+  const memory = new SharedArrayBuffer(Balance.bytesFor(2))
+  const shares = new Balance(memory, 1)
   const told = { leaves: 0, crowded: 0 }
   shares.leaveSome = () => { told.leaves++ }
   const listeners = new Listeners(completeOptions({ threads: 2, socketPath }), shares, () => { told.crowded++ })

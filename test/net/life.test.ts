@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { createServer, MemslabError } from '../../src/index.js'
 import { Connections } from '../../src/net/connections.js'
-import { Places } from '../../src/net/slots.js'
+import { Slots } from '../../src/net/slots.js'
 import { completeOptions } from '../../src/options/options.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
@@ -36,7 +36,7 @@ t.test('a closed server serves no stream that is handed to it', async t => {
 t.test('nor one that a listener still brings', async t => {
   const server = createServer()
   const fail = (): never => { throw new Error('it is served') }
-  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const options = completeOptions({})
   const connections = new Connections(server.host, options, new ManualClock(), places, undefined, undefined, fail, fail)
   await connections.close()

@@ -1,16 +1,16 @@
 import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
-import { Places, PlaceState, PLACE_STATES } from '../../src/net/slots.js'
+import { Slots, SlotState, PLACE_STATES } from '../../src/net/slots.js'
 import { runThreads } from '../support/threads.js'
 import { type TakerData } from './taker.js'
 
 const KINDS = [['memory of its own', ArrayBuffer], ['shared memory', SharedArrayBuffer]] as const
 
 /** All that `stats conns` would show. */
-const factsOf = (places: Places, now: number) => [...places.facts(() => now)].flat()
+const factsOf = (places: Slots, now: number) => [...places.facts(() => now)].flat()
 
 for (const [kind, MemoryKind] of KINDS) {
-  const makePlaces = (count: number) => new Places(new MemoryKind(Places.bytesFor(count)), count)
+  const makePlaces = (count: number) => new Slots(new MemoryKind(Slots.bytesFor(count)), count)
 
   t.test(`places are taken lowest first, until there is none, in ${kind}`, async t => {
     const places = makePlaces(3)
@@ -37,7 +37,7 @@ for (const [kind, MemoryKind] of KINDS) {
     const places = makePlaces(5)
     for (const id of [30, 10, 20]) {
       const place = places.take()
-      places.note(place, PlaceState.Read, 95)
+      places.note(place, SlotState.Read, 95)
       places.describe(place, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
     }
     t.same(factsOf(places, 100), [10, 20, 30].map(id => ({
@@ -49,7 +49,7 @@ for (const [kind, MemoryKind] of KINDS) {
     const places = makePlaces(2)
     const place = places.take()
     t.same(factsOf(places, 0), [])
-    places.note(place, PlaceState.Read, 0)
+    places.note(place, SlotState.Read, 0)
     t.same(factsOf(places, 0), [])
     places.describe(place, 7, 'unix:/tmp/s', 'unix:/tmp/s')
     t.equal(factsOf(places, 0).length, 1)
@@ -89,7 +89,7 @@ for (const [kind, MemoryKind] of KINDS) {
 
 t.test('many who have places are told of a few at a time, in order, whoever comes and goes meanwhile', async t => {
   const count = 5000
-  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  const places = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
   const ids = Array.from({ length: count }, (_, index) => index * 7 % count)
   for (const id of ids) places.describe(places.take(), id, `tcp:127.0.0.1:${id}`, '')
   const told: number[] = []
@@ -107,7 +107,7 @@ t.test('many who have places are told of a few at a time, in order, whoever come
 
 t.test('each of many is told of once, though others have gone', t => {
   const count = 5000
-  const places = new Places(new ArrayBuffer(Places.bytesFor(count)), count)
+  const places = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
   for (let id = 0; id < count; id++) places.describe(places.take(), id, '', '')
   const gone = [10, 2500]
   for (const place of gone) places.release(place)
@@ -116,39 +116,39 @@ t.test('each of many is told of once, though others have gone', t => {
 })
 
 t.test('states have the names that memcached gives them', async t => {
-  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const place = places.take()
   places.describe(place, 1, '', '')
-  const stateOf = (state: PlaceState) => {
+  const stateOf = (state: SlotState) => {
     places.note(place, state, 0)
     return factsOf(places, 0)[0]!.state
   }
-  t.equal(stateOf(PlaceState.Read), 'conn_read')
-  t.equal(stateOf(PlaceState.Nread), 'conn_nread')
-  t.equal(stateOf(PlaceState.Swallow), 'conn_swallow')
-  t.equal(stateOf(PlaceState.Mwrite), 'conn_mwrite')
-  t.equal(stateOf(PlaceState.Closing), 'conn_closing')
-  t.equal(stateOf(PlaceState.ParseCmd), 'conn_parse_cmd')
-  t.equal(stateOf(PlaceState.Watch), 'conn_watch')
+  t.equal(stateOf(SlotState.Read), 'conn_read')
+  t.equal(stateOf(SlotState.Nread), 'conn_nread')
+  t.equal(stateOf(SlotState.Swallow), 'conn_swallow')
+  t.equal(stateOf(SlotState.Mwrite), 'conn_mwrite')
+  t.equal(stateOf(SlotState.Closing), 'conn_closing')
+  t.equal(stateOf(SlotState.ParseCmd), 'conn_parse_cmd')
+  t.equal(stateOf(SlotState.Watch), 'conn_watch')
   t.equal(PLACE_STATES.length, 7)
 })
 
 t.test('nobody is idle for less than no time', async t => {
-  const places = new Places(new ArrayBuffer(Places.bytesFor(1)), 1)
+  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const place = places.take()
   places.describe(place, 1, '', '')
-  places.note(place, PlaceState.Read, 11)
+  places.note(place, SlotState.Read, 11)
   t.equal(factsOf(places, 10)[0]!.idleSeconds, 0)
 })
 
 t.test('the largest -c asks for no more memory than there can be descriptors', async t => {
-  t.equal(Places.bytesFor(2 ** 31 - 1), Places.bytesFor(2 ** 20))
+  t.equal(Slots.bytesFor(2 ** 31 - 1), Slots.bytesFor(2 ** 20))
 })
 
 t.test('over one memory all see the same places', async t => {
-  const memory = new SharedArrayBuffer(Places.bytesFor(3))
-  const one = new Places(memory, 3)
-  const other = new Places(memory, 3)
+  const memory = new SharedArrayBuffer(Slots.bytesFor(3))
+  const one = new Slots(memory, 3)
+  const other = new Slots(memory, 3)
   t.same([one.take(), other.take(), one.take(), other.take()], [0, 1, 2, -1])
   other.describe(1, 5, 'here', 'there')
   one.release(0)
@@ -162,11 +162,11 @@ t.test('threads that take and release at once never hold the same place', async 
   const threads = 3
   const rounds = 20_000
   const kept = 4
-  const memory = new SharedArrayBuffer(Places.bytesFor(count))
+  const memory = new SharedArrayBuffer(Slots.bytesFor(count))
   const holders = new Int32Array(new SharedArrayBuffer(count * 4))
   const clashes = new Int32Array(new SharedArrayBuffer(4))
   const gate = new Int32Array(new SharedArrayBuffer(4))
-  const places = new Places(memory, count)
+  const places = new Slots(memory, count)
   const data = Array.from({ length: threads }, (_, index): TakerData => ({
     memory, count, holders, clashes, gate, threads, thread: index + 1, rounds, heldMax: 10, kept,
   }))

@@ -1,6 +1,6 @@
 // One of several threads that take and release places at once, see places.test.ts.
 import { workerData } from 'node:worker_threads'
-import { PlaceState, Places } from '../../src/net/slots.js'
+import { SlotState, Slots } from '../../src/net/slots.js'
 import { Prng } from '../support/prng.js'
 import { meet } from '../support/threads.js'
 
@@ -23,7 +23,7 @@ export interface TakerData {
 }
 
 const { memory, count, holders, clashes, gate, threads, thread, rounds, heldMax, kept } = workerData as TakerData
-const places = new Places(memory, count)
+const places = new Slots(memory, count)
 const prng = new Prng(thread)
 const held: number[] = []
 
@@ -31,7 +31,7 @@ function take(): void {
   const place = places.take()
   if (place === -1) return
   if (Atomics.compareExchange(holders, place, 0, thread) !== 0) Atomics.add(clashes, 0, 1)
-  places.note(place, PlaceState.Read, 0)
+  places.note(place, SlotState.Read, 0)
   places.describe(place, thread, `address of ${thread}`, 'x'.repeat(thread))
   held.push(place)
 }

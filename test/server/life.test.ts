@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Server } from '../../dist/server/server.js'
 import { startWorker } from '../../dist/server/start.js'
-import { Shares } from '../../src/net/balance.js'
+import { Balance } from '../../src/net/balance.js'
 import { completeOptions, type Options } from '../../src/options/options.js'
 import { type Locks } from '../../src/memory/lock.js'
 import { Counter } from '../../src/stats/counters.js'
@@ -96,7 +96,7 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
 /** A server of which one thread listens before the others start. */
 function startsLate(options: Partial<Options>): Server {
   const all = completeOptions(options)
-  const shares = new SharedArrayBuffer(Shares.bytesFor(all.threads))
+  const shares = new SharedArrayBuffer(Balance.bytesFor(all.threads))
   return new Server(options, {}, { first: { workers: [startWorker(1, { options: all, shares })], shares } })
 }
 

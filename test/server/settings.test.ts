@@ -1,10 +1,10 @@
 import t from 'tap'
-import { Live } from '../../src/server/settings.js'
+import { Settings } from '../../src/server/settings.js'
 
 t.test('so many lines of workers may wait, more are lost and counted', async t => {
-  const memory = new SharedArrayBuffer(Live.BYTES)
-  const worker = new Live(memory)
-  const main = new Live(memory)
+  const memory = new SharedArrayBuffer(Settings.BYTES)
+  const worker = new Settings(memory)
+  const main = new Settings(memory)
   let told = 0
   while (worker.mayTellLine()) told++
   t.equal(told, 1000)
@@ -15,9 +15,9 @@ t.test('so many lines of workers may wait, more are lost and counted', async t =
 })
 
 t.test('what one thread sets another sees', async t => {
-  const memory = new SharedArrayBuffer(Live.BYTES)
-  const one = new Live(memory)
-  const other = new Live(memory)
+  const memory = new SharedArrayBuffer(Settings.BYTES)
+  const one = new Settings(memory)
+  const other = new Settings(memory)
   one.verbosity = 2
   one.certificatesReadAt = 1.5e12 + 1
   t.equal(other.verbosity, 2)

@@ -260,7 +260,7 @@ export function stateOf(subject: StoreUnderTest, key: string): string {
   const request = subject.for(key)
   const shard = subject.store.shardFor(request)
   const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-  if (item === NO_ITEM || shard.space.isDead(item)) return 'absent'
+  if (item === NO_ITEM || shard.allocator.isDead(item)) return 'absent'
   const { items } = shard
   const found = subject.get(key)
   const marks = (items.state(item) >>> 29).toString(2)

@@ -8,7 +8,7 @@
 
 import { InvariantError } from '../../src/errors.js'
 import { Locks } from '../../src/memory/lock.js'
-import { Space } from '../../src/store/slabs/allocator.js'
+import { Allocator } from '../../src/store/slabs/allocator.js'
 
 /** At point `at`, counted over all threads, the thread `to` goes on, if it can. */
 export interface Preemption { readonly at: number, readonly to: number }
@@ -237,8 +237,8 @@ export function hook(turns: Turns): void {
   hookLocks(turns)
   hookAtomics(turns)
   // a chunk that a walk without locks has found is looked at here
-  const { hashOf } = Space.prototype
-  Space.prototype.hashOf = function (this: Space, item) {
+  const { hashOf } = Allocator.prototype
+  Allocator.prototype.hashOf = function (this: Allocator, item) {
     turns.point()
     return hashOf.call(this, item)
   }

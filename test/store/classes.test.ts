@@ -108,7 +108,7 @@ function sizesAround(classSizes: readonly number[], overhead: number): Set<numbe
 
 function classOf(subject: StoreUnderTest, key: string): number {
   const { item } = subject.find(key)
-  return subject.store.shards[0]!.space.classOf(item)
+  return subject.store.shards[0]!.allocator.classOf(item)
 }
 
 t.test('items of all sizes fit classes of one\'s own', async t => {

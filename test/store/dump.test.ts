@@ -4,7 +4,7 @@ import t from 'tap'
 import { Mode } from '../../src/store/request.js'
 import { ClassSet } from '../../src/store/walks/crawler.js'
 import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump } from '../../src/store/walks/dump.js'
-import type { Taker } from '../../src/store/walks/dump.js'
+import type { Visitor } from '../../src/store/walks/dump.js'
 import type { ItemId } from '../../src/store/items/items.js'
 import type { Shard } from '../../src/store/shard.js'
 import { Counter } from '../../src/stats/counters.js'
@@ -18,11 +18,11 @@ const MIB = 1024 * 1024
 const VALUE = Buffer.from('v')
 
 /** Takes keys, and has room for so many in a step. */
-class Keys implements Taker {
+class Keys implements Visitor {
   readonly all: string[] = []
   room = Infinity
 
-  take({ items }: Shard, item: ItemId): boolean {
+  visit({ items }: Shard, item: ItemId): boolean {
     if (this.room-- <= 0) return false
     const start = items.keyStart(item)
     this.all.push(Buffer.from(items.bytes.subarray(start, start + items.keyBytes(item))).toString('latin1'))
@@ -78,7 +78,7 @@ t.test('a dump takes only the classes that it is for, and nothing that is dead',
   }
   const { items, item } = subject.find('larger')
   t.ok(items.valueBytes(item) === 300)
-  const larger = store.shards[0]!.space.classOf(item)
+  const larger = store.shards[0]!.allocator.classOf(item)
   t.same(dumped(ClassSet.all), ['larger', 'small'])
   t.same(dumped(ClassSet.of([larger])), ['larger'])
   t.same(dumped(ClassSet.of([1, 2])), ['small'])
@@ -164,7 +164,7 @@ t.test('a key whose memory moves during a dump is taken once', async t => {
     subject.put(Mode.Set, `${key}-gone`, value)
   }
   for (const key of lasting) subject.delete(`${key}-gone`)
-  const slabClass = store.shards[0]!.space.classOf(subject.find(lasting[0]!).item)
+  const slabClass = store.shards[0]!.allocator.classOf(subject.find(lasting[0]!).item)
   const keys = new Keys()
   const dump = new Dump(store.shards, store.context, ClassSet.all)
   for (let isDone = false; !isDone;) {

@@ -67,7 +67,7 @@ t.test('it has no more buckets than the limit asks for, nor fewer than it had', 
 
 t.test('a step moves so many items and no more, however many more have come than there are buckets', async t => {
   const subject = new StoreUnderTest({ maxbytes: MIB })
-  const { space } = subject.store.shards[0]!
+  const { allocator: space } = subject.store.shards[0]!
   subject.store.setMemoryLimit(64 * MIB)
   fill(subject, 0, 8 * BUCKETS)
   const hashOf = space.hashOf.bind(space)

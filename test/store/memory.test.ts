@@ -129,7 +129,7 @@ t.test('a page is taken from another class without waiting where nobody is in th
 t.test('an empty page stays with its class if another thread stores in it just before it is taken', async t => {
   const subject = new StoreUnderTest({ maxbytes: 3 * MIB, shared: true, threads: 2 })
   const other = StoreUnderTest.attach(subject.store.share(), 1)
-  const { space, slabs } = subject.store.shards[0]!
+  const { allocator: space, slabs } = subject.store.shards[0]!
   const [small, large] = [bytesOf(1, 900), bytesOf(2, 9000)]
   subject.put(Mode.Set, 'large', large)
   subject.put(Mode.Set, 'k0', small)
@@ -204,7 +204,7 @@ t.test('a limit that is raised takes no page that the first of a class may need'
   const pages = arena.pageEnd - arena.firstPage
   const request = Buffer.from('k')
   let taken = 0
-  for (; subject.store.shards[0]!.space.allocate(request, 0, 1, 0, 0, MIB - 100) !== 0; taken++);
+  for (; subject.store.shards[0]!.allocator.allocate(request, 0, 1, 0, 0, MIB - 100) !== 0; taken++);
   t.equal(taken, pages - largest)
   for (const bytes of [1, 100, 1000, 10_000, 100_000]) t.equal(subject.put(Mode.Set, 'k', bytesOf(1, bytes)), Outcome.Stored, `${bytes} bytes`)
 })

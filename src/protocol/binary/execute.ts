@@ -309,7 +309,7 @@ export class BinaryProtocol implements Protocol {
 
   /** Stores a filled item, whose key the request names. */
   private commit(session: Session, shard: Shard, item: ItemId): void {
-    this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
+    this.cache.counters.addClass(shard.allocator.classOf(item), ClassCounter.CmdSet)
     this.answerStored(session, shard.commit(session.request, item))
   }
 

@@ -278,7 +278,7 @@ export class MetaCommands implements Sender {
     reply.line(line)
   }
 
-  private describe({ items, space }: Shard, item: ItemId): Uint8Array {
+  private describe({ items, allocator: space }: Shard, item: ItemId): Uint8Array {
     const { context } = this.cache
     const keyStart = items.keyStart(item)
     const key = Buffer.from(items.bytes.subarray(keyStart, keyStart + items.keyBytes(item)))

@@ -118,9 +118,9 @@ export class MetaSet {
   }
 
   private store(request: Request, shard: Shard, item: ItemId, hasLineEnd: boolean, returns: Returns): void {
-    this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
+    this.cache.counters.addClass(shard.allocator.classOf(item), ClassCounter.CmdSet)
     if (!hasLineEnd) {
-      shard.space.abandon(item)
+      shard.allocator.abandon(item)
       return this.reply.line(META.badDataChunk)
     }
     // the answer may show the key when the item is gone

@@ -5,7 +5,7 @@ import { Size, State } from '../../memory/layout.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { ClassSet } from '../../store/walks/crawler.js'
-import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Taker } from '../../store/walks/dump.js'
+import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Visitor } from '../../store/walks/dump.js'
 import { type ItemId, type Items } from '../../store/items/items.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
@@ -157,7 +157,7 @@ function classesOf(word: string): ClassSet | 'hash' | Uint8Array {
 }
 
 /** The lines of a dump, while it has the crawler. */
-class KeyListing implements Listing, Taker {
+class KeyListing implements Listing, Visitor {
   readonly hasCrawler = true
   private readonly dump: Dump
 
@@ -171,7 +171,7 @@ class KeyListing implements Listing, Taker {
     return true
   }
 
-  take(shard: Shard, item: ItemId): boolean {
+  visit(shard: Shard, item: ItemId): boolean {
     const { kind, output } = this
     if (!output.hasRoom(kind.lineBytes + shard.items.keyBytes(item) * kind.keyFactor)) return false
     output.at = kind.write(output.bytes, output.at, this.store, shard, item)
@@ -211,7 +211,7 @@ function writeMetadumpLine(to: Uint8Array, at: number, store: Store, shard: Shar
   at = writeBytes(to, at, LABELS.cas)
   at = writeUint64(to, at, items.casHigh(item), items.casLow(item))
   at = writeBytes(to, at, items.has(item, State.Fetched) ? LABELS.fetched : LABELS.unfetched)
-  at = writeNumber(to, at, shard.space.classOf(item))
+  at = writeNumber(to, at, shard.allocator.classOf(item))
   at = writeBytes(to, at, LABELS.size)
   at = writeNumber(to, at, store.context.nominalBytes(items.keyBytes(item), flags, items.valueBytes(item)))
   at = writeBytes(to, at, LABELS.flags)
@@ -307,7 +307,7 @@ class ClassListing implements Listing {
   }
 
   /** A key in base64 is left out, as in memcached, and whatever else there is no way to write here. */
-  take({ items }: Shard, item: ItemId): boolean {
+  visit({ items }: Shard, item: ItemId): boolean {
     const { output } = this
     if (!isPlainKey(items, item)) return true
     if (this.itemsLeft === 0) return false

@@ -462,9 +462,9 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
   received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.cache.counters.addClass(shard.space.classOf(item), ClassCounter.CmdSet)
+    this.cache.counters.addClass(shard.allocator.classOf(item), ClassCounter.CmdSet)
     if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
-    shard.space.abandon(item)
+    shard.allocator.abandon(item)
     this.answer(session, TEXT.badDataChunk)
   }
 

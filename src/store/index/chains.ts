@@ -51,7 +51,7 @@ export class Chains {
     return 0
   }
 
-  private lookAt({ items, slabs, space, table }: Shard, page: number): number {
+  private lookAt({ items, slabs, allocator: space, table }: Shard, page: number): number {
     const slabClass = slabs.classOfPage(page)
     if (slabClass <= 0) return 0
     const chunk = slabs.chunkAt(page, Math.floor(slabs.carvedChunks(page) * this.place), slabClass)

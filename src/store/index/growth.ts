@@ -4,13 +4,13 @@ import { Size } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { type ItemId } from '../items/items.js'
 import { type Slabs } from '../slabs/slabs.js'
-import { type Space } from '../slabs/allocator.js'
+import { type Allocator } from '../slabs/allocator.js'
 import { Table } from './table.js'
 
 export class Growth {
   private readonly hashOf: (item: ItemId) => number
 
-  constructor(private readonly table: Table, private readonly slabs: Slabs, space: Space, private readonly context: StoreContext) {
+  constructor(private readonly table: Table, private readonly slabs: Slabs, space: Allocator, private readonly context: StoreContext) {
     this.hashOf = item => space.hashOf(item)
   }
 

@@ -14,11 +14,11 @@ import { type StoreContext } from '../context.js'
 import { NO_ITEM, Segment, type Items } from './items.js'
 import { type Lru } from './lru.js'
 import { type Slabs } from '../slabs/slabs.js'
-import { type Space } from '../slabs/allocator.js'
+import { type Allocator } from '../slabs/allocator.js'
 
 export class Maintainer {
   constructor(private readonly items: Items, private readonly slabs: Slabs, private readonly lru: Lru,
-    private readonly space: Space, private readonly context: StoreContext) {}
+    private readonly space: Allocator, private readonly context: StoreContext) {}
 
   /** Puts the lists of a class in order, in at most `stepsMax` steps of one item. Returns the steps made. */
   pass(slabClass: number, stepsMax: number): number {

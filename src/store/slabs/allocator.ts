@@ -36,7 +36,7 @@ export const enum Dropped { Nothing, Dead, Live }
 /** What became of an attempt to take a page from a class. */
 const enum Theft { Done, Impossible, HeldUp }
 
-export class Space {
+export class Allocator {
   /** What this thread waits on while others go on. */
   private readonly pause = new Int32Array(new SharedArrayBuffer(4))
   /** Whether the last attempt to make room failed only because others hold locks that it needs. */

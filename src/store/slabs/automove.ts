@@ -12,7 +12,7 @@ import { ClassWord, PageOwner } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { NO_ITEM, type Items } from '../items/items.js'
 import { type Slabs } from './slabs.js'
-import { type Space } from './allocator.js'
+import { type Allocator } from './allocator.js'
 
 /** How pages move by themselves: see the options of the same names. Words that commands of any thread write. */
 export class AutomoveSettings {
@@ -73,7 +73,7 @@ export class Automove {
   /** Those with a page that would do, for `pickSource`. */
   private readonly isLeavable: Uint8Array
 
-  constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly space: Space,
+  constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly space: Allocator,
     private readonly context: StoreContext, private readonly settings: AutomoveSettings) {
     const count = slabs.classes.largest + 1
     this.trends = Array.from({ length: count }, () =>

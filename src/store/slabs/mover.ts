@@ -15,7 +15,7 @@ import { type Lru } from '../items/lru.js'
 import { type Marks } from '../walks/marks.js'
 import { type Moves } from './moves.js'
 import { type Slabs } from './slabs.js'
-import { Dropped, type Space } from './allocator.js'
+import { Dropped, type Allocator } from './allocator.js'
 import { type Table } from '../index/table.js'
 
 /**
@@ -49,7 +49,7 @@ export class Mover {
   private cost = 0
 
   constructor(private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Space,
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Allocator,
     private readonly generations: Generations, private readonly marks: Marks, private readonly moves: Moves,
     private readonly context: StoreContext) {}
 

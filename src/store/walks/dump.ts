@@ -30,9 +30,9 @@ const PIN_TRIES = 8
 export const CLASS_STEP_ITEMS_MAX = ITEMS_PER_STEP + PIN_TRIES
 
 /** Who is given the items of a dump. While it is, an item is locked: it copies, and waits for nothing. */
-export interface Taker {
+export interface Visitor {
   /** False: there is no room for it; then it comes again. */
-  take(shard: Shard, item: ItemId): boolean
+  visit(shard: Shard, item: ItemId): boolean
 }
 
 /** What a dump does in its steps, in this order. */
@@ -58,23 +58,23 @@ export class Dump {
 
   /**
    * Takes some items; true if that was the end. `close` follows, or comes before.
-   * @param taker it must have room for any single item when a step begins
+   * @param visitor it must have room for any single item when a step begins
    */
-  step(taker: Taker): boolean {
+  step(visitor: Visitor): boolean {
     this.left = STEP_COST
     this.taken = 0
-    while (this.left > 0 && this.stage !== Stage.Done && this.advance(taker));
+    while (this.left > 0 && this.stage !== Stage.Done && this.advance(visitor));
     return this.stage === Stage.Done
   }
 
   /** Does the next thing; false if the step ends here. */
-  private advance(taker: Taker): boolean {
+  private advance(visitor: Visitor): boolean {
     switch (this.stage) {
       case Stage.Settle: return this.settle()
       case Stage.Clear: return this.prepare((shard, page) => shard.marks.clear(page))
       case Stage.Begin: return this.begin()
       case Stage.Ask: return this.prepare((shard, page) => shard.marks.ask(page))
-      case Stage.Walk: return this.walk(taker)
+      case Stage.Walk: return this.walk(visitor)
       case Stage.Done: return false
     }
   }
@@ -120,14 +120,14 @@ export class Dump {
   }
 
   /** Goes on with the page at work, or to the next that is to be walked. */
-  private walk(taker: Taker): boolean {
+  private walk(visitor: Visitor): boolean {
     const shard = this.shards[this.shardAt]
     if (shard === undefined) {
       this.enter(this.hasWalked ? Stage.Walk : Stage.Done)
       this.hasWalked = false
       return true
     }
-    if (this.isInPage) return this.walkPage(shard, taker)
+    if (this.isInPage) return this.walkPage(shard, visitor)
     this.left--
     this.page = Math.max(this.page, shard.arena.firstPage)
     if (this.page >= shard.slabs.pageEnd) this.nextShard()
@@ -144,13 +144,13 @@ export class Dump {
   }
 
   /** Walks what is left of the page at work; false if the step ends before. */
-  private walkPage(shard: Shard, taker: Taker): boolean {
+  private walkPage(shard: Shard, visitor: Visitor): boolean {
     const { slabs } = shard
     const { page, slabClass } = this
     // in one that has gone to another class nothing is left of what was there; what came since has asked for another walk
     const count = this.isWanted(slabClass, slabs.classes.largest) && slabs.classOfPage(page) === slabClass ? slabs.carvedChunks(page) : 0
     for (; this.index < count; this.index++) {
-      if (this.left-- <= 0 || !this.look(shard, slabs.chunkAt(page, this.index, slabClass), taker)) return false
+      if (this.left-- <= 0 || !this.look(shard, slabs.chunkAt(page, this.index, slabClass), visitor)) return false
     }
     this.isInPage = false
     this.page++
@@ -163,23 +163,23 @@ export class Dump {
   }
 
   /** Takes what is in a chunk if it is an item that is wanted; false if there was no room for it. */
-  private look(shard: Shard, chunk: ItemId, taker: Taker): boolean {
-    const { items, marks, space, table } = shard
+  private look(shard: Shard, chunk: ItemId, visitor: Visitor): boolean {
+    const { items, marks, allocator: space, table } = shard
     if (!items.has(chunk, State.Linked) || marks.isDone(chunk)) return true
     const { stripes } = this.context
     // rubbish, perhaps, if the chunk has become something else in this moment; then the table does not hold it
     const hash = space.hashOf(chunk)
     stripes.take(hash)
-    const hasRoom = !table.holds(hash, chunk) || marks.isDone(chunk) || this.takeLocked(shard, chunk, taker)
+    const hasRoom = !table.holds(hash, chunk) || marks.isDone(chunk) || this.takeLocked(shard, chunk, visitor)
     stripes.release(hash)
     this.left -= ITEM_COST
     return hasRoom
   }
 
-  private takeLocked(shard: Shard, item: ItemId, taker: Taker): boolean {
-    const { marks, space } = shard
+  private takeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
+    const { marks, allocator: space } = shard
     if (!space.isDead(item) && this.classes.has(space.classOf(item))) {
-      if (!taker.take(shard, item)) {
+      if (!visitor.visit(shard, item)) {
         assert(this.taken > 0, 'an item is more than can be taken at once')
         return false
       }
@@ -209,12 +209,12 @@ export class ClassDump {
     private readonly slabClass: number) {}
 
   /** Takes some items; true if that was the end, or there was no room for one of them. `close` follows, or comes before. */
-  step(taker: Taker): boolean {
+  step(visitor: Visitor): boolean {
     this.left = ITEMS_PER_STEP
     while (this.left > 0) {
       const shard = this.shards[this.shardAt]
       if (shard === undefined) return true
-      if (!this.takeFrom(shard, SEGMENTS[this.segmentAt]!, taker)) return true
+      if (!this.takeFrom(shard, SEGMENTS[this.segmentAt]!, visitor)) return true
       if (this.pinned !== NO_ITEM) return false
       this.segmentAt = (this.segmentAt + 1) % SEGMENTS.length
       if (this.segmentAt === 0) this.shardAt++
@@ -223,22 +223,22 @@ export class ClassDump {
   }
 
   /** Takes the next items of a list, and pins the last of them if there may be more; false if one was refused. */
-  private takeFrom(shard: Shard, segment: Segment, taker: Taker): boolean {
+  private takeFrom(shard: Shard, segment: Segment, visitor: Visitor): boolean {
     const { pinned } = this
     shard.slabs.lock(this.slabClass)
-    const hasRoom = this.takeLocked(shard, segment, taker)
+    const hasRoom = this.takeLocked(shard, segment, visitor)
     shard.slabs.unlock(this.slabClass)
     if (pinned !== NO_ITEM) shard.unpin(pinned)
     return hasRoom
   }
 
-  private takeLocked(shard: Shard, segment: Segment, taker: Taker): boolean {
-    const { items, lru, space } = shard
+  private takeLocked(shard: Shard, segment: Segment, visitor: Visitor): boolean {
+    const { items, lru, allocator: space } = shard
     let item = this.pinned === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId : this.behindPinned(shard, segment)
     this.pinned = NO_ITEM
     for (; item !== NO_ITEM; item = items.next(item)) {
       this.left--
-      if (!space.isDead(item) && !taker.take(shard, item)) return false
+      if (!space.isDead(item) && !visitor.visit(shard, item)) return false
       if (this.left > 0) continue
       if (this.tryPin(shard, item)) this.pinned = item
       if (this.pinned !== NO_ITEM || this.left === -PIN_TRIES) return true
@@ -254,7 +254,7 @@ export class ClassDump {
 
   /** Pins an item of the list, whose class is locked. Whoever waits for that may have the stripe: then another item will do. */
   private tryPin(shard: Shard, item: ItemId): boolean {
-    const hash = shard.space.hashOf(item)
+    const hash = shard.allocator.hashOf(item)
     if (!this.context.stripes.tryTake(hash)) return false
     const isPinned = shard.tryPinLocked(item)
     this.context.stripes.releaseTried(hash)

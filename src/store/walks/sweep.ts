@@ -16,7 +16,7 @@ export class Sweep {
   private at = 0
   /**
    * Whether this walk is one of the crawler: then what it looks at and reclaims counts as the crawler's, and what has just
-   * ended is left for a second, see Space.isLongDead.
+   * ended is left for a second, see Allocator.isLongDead.
    */
   isCrawl = true
 
@@ -132,7 +132,7 @@ class ShardSweep {
   }
 
   private look(chunk: ItemId): void {
-    const { items, space } = this.shard
+    const { items, allocator: space } = this.shard
     if (!items.has(chunk, State.Linked)) return
     const slabClass = space.classOf(chunk)
     if (!this.classes.has(slabClass)) return
