@@ -107,7 +107,8 @@ export class Shard {
     const { context } = this
     const hash = this.allocator.hashOf(item)
     context.stripes.take(hash)
-    try { this.allocator.dropRefLocked(item) } finally { context.stripes.release(hash) }
+    this.allocator.dropRefLocked(item)
+    context.stripes.release(hash)
   }
 
   // Storing
@@ -142,9 +143,9 @@ export class Shard {
   commit(request: Request, item: ItemId): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    try {
-      return context.watched === 0 ? this.commitLocked(request, item) : this.commitWatchedLocked(request, item)
-    } finally { context.stripes.release(request.hash) }
+    const outcome = context.watched === 0 ? this.commitLocked(request, item) : this.commitWatchedLocked(request, item)
+    context.stripes.release(request.hash)
+    return outcome
   }
 
   /**
@@ -156,21 +157,25 @@ export class Shard {
     const { context } = this
     if (request.mode === Mode.Set && (request.extras & ~(Extra.TellCas | Extra.NewCas)) === 0) {
       context.stripes.take(request.hash)
-      try {
-        const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-        if (old !== NO_ITEM && this.isWritable(old, request)) {
-          if (context.watched !== 0) this.reporter.getLocked(request, old)
-          this.overwriteLocked(old, request, valueAt)
-          if (context.watched !== 0) this.reporter.storedLocked(request, old)
-          return Outcome.Stored
-        }
-      } finally { context.stripes.release(request.hash) }
+      const isOverwritten = this.tryOverwriteLocked(request, valueAt)
+      context.stripes.release(request.hash)
+      if (isOverwritten) return Outcome.Stored
     }
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
     this.items.writeValue(item, 0, request.bytes, valueAt, request.valueBytes)
     context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet)
     return this.commit(request, item)
+  }
+
+  private tryOverwriteLocked(request: Request, valueAt: number): boolean {
+    const isWatched = this.context.watched !== 0
+    const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
+    if (old === NO_ITEM || !this.isWritable(old, request)) return false
+    if (isWatched) this.reporter.getLocked(request, old)
+    this.overwriteLocked(old, request, valueAt)
+    if (isWatched) this.reporter.storedLocked(request, old)
+    return true
   }
 
   /** Whether an item can take a new value where it is. */
@@ -336,10 +341,9 @@ export class Shard {
     if (context.watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
     if (!dropsOld) return
     context.stripes.take(request.hash)
-    try {
-      const old = this.findLiveLocked(request)
-      if (old !== NO_ITEM) this.allocator.unlinkLocked(request.hash, old)
-    } finally { context.stripes.release(request.hash) }
+    const old = this.findLiveLocked(request)
+    if (old !== NO_ITEM) this.allocator.unlinkLocked(request.hash, old)
+    context.stripes.release(request.hash)
   }
 
   // Changing
@@ -347,20 +351,25 @@ export class Shard {
   delete(request: Request): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    try {
-      const item = this.findLiveLocked(request)
-      if (item === NO_ITEM) {
-        context.counters.add(Counter.DeleteMisses)
-        return Outcome.NotFound
-      }
-      if (this.isRefusedByCas(request, item)) return Outcome.Exists
-      if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
-      if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
-      context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
-      if (context.watched !== 0) this.reporter.deletedLocked(request, item)
-      this.allocator.unlinkLocked(request.hash, item)
-      return Outcome.Deleted
-    } finally { context.stripes.release(request.hash) }
+    const outcome = this.deleteLocked(request)
+    context.stripes.release(request.hash)
+    return outcome
+  }
+
+  private deleteLocked(request: Request): Outcome {
+    const { context } = this
+    const item = this.findLiveLocked(request)
+    if (item === NO_ITEM) {
+      context.counters.add(Counter.DeleteMisses)
+      return Outcome.NotFound
+    }
+    if (this.isRefusedByCas(request, item)) return Outcome.Exists
+    if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
+    if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
+    context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
+    if (context.watched !== 0) this.reporter.deletedLocked(request, item)
+    this.allocator.unlinkLocked(request.hash, item)
+    return Outcome.Deleted
   }
 
   /** Puts an item without a value in place of another, of which it keeps the cas number unless the request has one. */
@@ -402,9 +411,9 @@ export class Shard {
   touch(request: Request): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    try {
-      return this.touchLocked(request) === NO_ITEM ? Outcome.NotFound : Outcome.Touched
-    } finally { context.stripes.release(request.hash) }
+    const item = this.touchLocked(request)
+    context.stripes.release(request.hash)
+    return item === NO_ITEM ? Outcome.NotFound : Outcome.Touched
   }
 
   private touchLocked(request: Request): ItemId {
@@ -425,7 +434,9 @@ export class Shard {
   arithmetic(request: Request): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    try { return this.arithmeticLocked(request) } finally { context.stripes.release(request.hash) }
+    const outcome = this.arithmeticLocked(request)
+    context.stripes.release(request.hash)
+    return outcome
   }
 
   /** As `arithmetic`; the result is in `request.item`. */

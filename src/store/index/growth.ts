@@ -32,7 +32,8 @@ export class Growth {
     for (let left = cost; left > 0 && table.bucketCount < wanted; left--) {
       const bucket = table.nextToSplit
       stripes.take(bucket)
-      try { left -= table.split(this.hashOf) } finally { stripes.release(bucket) }
+      left -= table.split(this.hashOf)
+      stripes.release(bucket)
     }
   }
 }
