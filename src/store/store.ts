@@ -1,75 +1,35 @@
 // The store: one or more shards over their arenas, and what concerns all of them: time, flush_all, the memory limit and
 // the background steps. It has never heard of a protocol.
 import { type Clock } from '../clock.js'
-import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
-import { ClassWord, CrawlerWord, ShardWord, Size, StoreWord } from '../memory/layout.js'
-import { type WasmMemory } from '../memory/wasm.js'
-import { Lives } from '../memory/lives.js'
-import { Locks } from '../memory/lock.js'
-import { Log } from '../log/log.js'
-import { Counter, Counters } from '../stats/counters.js'
-import { Automove, AutomoveSettings } from './slabs/automove.js'
-import { Chains } from './index/chains.js'
-import { SlabClasses, type ClassSettings } from './slabs/classes.js'
-import { StoreContext, type StoreSettings } from './context.js'
-import { ClassSet, Crawler, type CrawlerSettings } from './walks/crawler.js'
-import { Generations, GENERATIONS_MAX } from './items/generations.js'
-import { Growth } from './index/growth.js'
-import { Hash } from './index/hash.js'
-import { Items, type ItemId } from './items/items.js'
-import { Lru, type LruSettings } from './items/lru.js'
-import { Maintainer } from './items/maintainer.js'
-import { Marks } from './walks/marks.js'
-import { Mover } from './slabs/mover.js'
-import { Moves } from './slabs/moves.js'
-import { Rebalance, type ArenaParts } from './slabs/rebalance.js'
-import { type Request } from './request.js'
-import { Shard } from './shard.js'
-import { Sizes } from './items/sizes.js'
-import { Slabs } from './slabs/slabs.js'
-import { Allocator } from './slabs/allocator.js'
-import { Sweep } from './walks/sweep.js'
-import { Table } from './index/table.js'
-import { Stripes } from './index/stripes.js'
-import { LruTuning } from './items/tuning.js'
 import { assert } from '../errors.js'
+import { type Log } from '../log/log.js'
+import { ARENA_PAGES_MAX } from '../memory/arena.js'
+import { ClassWord, Size } from '../memory/layout.js'
+import { type Lives } from '../memory/lives.js'
+import { type Locks } from '../memory/lock.js'
+import { type WasmMemory } from '../memory/wasm.js'
+import { Counter, type Counters } from '../stats/counters.js'
+import { assembleStore, type SharedStore, type StoreOptions } from './assemble.js'
+import { type StoreContext } from './context.js'
+import { Chains } from './index/chains.js'
+import { type Growth } from './index/growth.js'
+import { GENERATIONS_MAX } from './items/generations.js'
+import { type ItemId } from './items/items.js'
+import { type Maintainer } from './items/maintainer.js'
+import { type LruTuning } from './items/tuning.js'
+import { type Request } from './request.js'
+import { type Shard } from './shard.js'
+import { type AutomoveSettings } from './slabs/automove.js'
+import { type SlabClasses } from './slabs/classes.js'
+import { type Rebalance } from './slabs/rebalance.js'
 import { verifyShard } from './verify.js'
+import { ClassSet, type Crawler } from './walks/crawler.js'
+import { Sweep } from './walks/sweep.js'
 
-/** How a store is made. */
-export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSettings, ClassSettings {
-  /** Memory for items, in bytes; at least one page of 1 MiB. */
-  maxbytes: number
-  trackSizes: boolean
-  /** Whether `balanceStep` puts the lists in order. */
-  lruMaintainer: boolean
-  /** How pages move by themselves at the start, see automove.ts. With mode 0 only when a class has nothing to evict. */
-  slabAutomove: number
-  slabAutomoveRatio: number
-  slabAutomoveWindow: number
-  slabAutomoveFreeratio: number
-  /** Bytes that each thread wants beside the items in the first arena, so that copies between the two stay inside one buffer. */
-  ioBytes: number
-  /** Whether other threads will work on the store. */
-  shared: boolean
-  /** How many do, this one included. */
-  threads: number
-  /** Bytes of each thread's part of the log that `watch` shows. */
-  workerLogbufSize: number
-  /** Locks of the hash table; a power of two, for tests. */
-  stripes?: number
-}
-
-/** What another thread needs to work on the same store. It can be posted. */
-export interface SharedStore {
-  readonly options: StoreOptions
-  readonly memories: readonly WasmMemory[]
-  readonly log: ArrayBuffer | SharedArrayBuffer
-  readonly epoch: number
-}
+export { type SharedStore, type StoreOptions } from './assemble.js'
 
 /** How many keys can be warmed at once: about as many cache lines as a core asks memory for at the same time. */
 export const WARMED_MAX = 16
-const STRIPES = 1024
 /** memcached takes exptimes up to this as seconds from now, larger ones as dates. */
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 /** Store time has 31 bits. */
@@ -85,8 +45,6 @@ const SWEEP_SECONDS = 65
 const SWEEP_SECONDS_MIN = 5
 const SWEEP_FOUND_SHARE = 100
 const SWEEP_CHUNKS_MIN = 2000
-/** What the regions of a shard may lose by beginning on cache lines. */
-const REGION_SLACK = 8 * 64
 /** What a walk of the background looks at in 100 ms at most. */
 const SWEEP_CHUNKS_MAX = 20_000
 /**
@@ -154,55 +112,30 @@ export class Store {
    * @param attached the store that another thread has made, and the number of this one: see `attach`
    */
   constructor(readonly options: StoreOptions, private readonly clock: Clock, attached?: SharedStore, readonly thread = 0) {
-    // time begins at 2, so that 0 can mean "never" and 1 "long ago"
-    this.epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
-    this.classes = new SlabClasses(options)
-    const arenas = makeArenas(options, this.classes, attached?.memories)
-    this.memories = arenas.map(({ linear }) => linear)
-    const first = arenas[0]!
-    this.counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
-    this.log = makeLog(options, clock, this.counters, thread, attached?.log)
-    const hashKey = new Int32Array(first.buffer, first.cut(Hash.KEY_WORDS * 4), Hash.KEY_WORDS)
-    if (attached === undefined) Hash.fillKey(hashKey)
-    const hash = new Hash(hashKey, first)
-    const stripeCount = options.stripes ?? STRIPES
-    const stripesAt = first.cut(stripeCount * 4) >> 2
-    const stateAt = first.cut(StoreWord.End * 4) >> 2
-    const livesBytes = Lives.bytesFor(options.threads)
-    this.lives = new Lives(new Int32Array(first.buffer, first.cut(livesBytes), livesBytes >> 2))
-    this.locks = new Locks(first.words, options.shared, this.lives, first.instructions)
-    this.lock = stateAt + StoreWord.Lock
-    this.crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
-    const sizes = options.trackSizes ? new Sizes(first.buffer, first.cut(sizesBytes(options)), options.itemSizeMax) : undefined
-    this.context = new StoreContext(options, hash, new Stripes(this.locks, stripesAt, stripeCount), this.counters,
-      first.words, stateAt, options.shared, sizes, this.log, first.instructions)
-    this.tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
-    this.automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
-    this.ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
-    const { bucketCount } = planArenas(options, this.classes)
-    this.shards = arenas.map(arena => {
-      const hashHere = arena === first ? hash : new Hash(hashKey, arena)
-      return makeShard(arena, hashHere, bucketCount, options, this.classes, this.context, this.tuning, this.lives)
-    })
-    this.growths = this.shards.map(({ table, slabs, allocator: space }) => new Growth(table, slabs, space, this.context))
-    this.rebalance = new Rebalance(this.shards.map(shard => movingParts(shard, this.context, this.automove)), this.classes,
-      this.context)
-    this.first = this.shards[0]!
-    this.maintainers = this.shards.map(({ items, slabs, lru, allocator: space }) => new Maintainer(items, slabs, lru, space, this.context))
+    const parts = assembleStore(options, clock, thread, attached)
+    this.epoch = parts.epoch
+    this.classes = parts.classes
+    this.memories = parts.memories
+    this.counters = parts.counters
+    this.log = parts.log
+    this.lives = parts.lives
+    this.locks = parts.locks
+    this.lock = parts.lock
+    this.crawler = parts.crawler
+    this.context = parts.context
+    this.tuning = parts.tuning
+    this.automove = parts.automove
+    this.ioStart = parts.ioStart
+    this.shards = parts.shards
+    this.first = parts.shards[0]!
+    this.growths = parts.growths
+    this.maintainers = parts.maintainers
+    this.rebalance = parts.rebalance
     this.sweep = new Sweep(this.shards, this.context)
     this.crawl = new Sweep(this.shards, this.context)
     this.clearing = new Sweep(this.shards, this.context)
     this.chains = new Chains(this.shards, this.context)
-    if (attached !== undefined) return
-    for (const { table } of this.shards) table.begin(bucketCount)
-    this.context.generation = this.context.sweptGeneration = this.context.sweepGeneration = 1
-    this.tuning.begin(options)
-    this.crawler.set(options)
-    this.automove.mode = options.slabAutomove
-    this.automove.ratio = options.slabAutomoveRatio
-    this.automove.window = options.slabAutomoveWindow
-    this.automove.freeRatio = options.slabAutomoveFreeratio
-    this.limitBytes(options.maxbytes)
+    if (attached === undefined) this.limitBytes(options.maxbytes)
   }
 
   /** Works on a store that another thread has made, as its thread number `thread`, from 1 on. */
@@ -522,70 +455,4 @@ export class Store {
     this.log.verify()
     return Math.max(...found.map(({ longestChain }) => longestChain))
   }
-}
-
-function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, thread: number,
-  memory = Log.allocate(threads, workerLogbufSize, shared)): Log {
-  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
-}
-
-function sizesBytes({ trackSizes, itemSizeMax }: StoreOptions): number { return trackSizes ? Sizes.bytesFor(itemSizeMax) : 0 }
-
-/** The buckets that an arena has addresses for if it has all it can have. */
-const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
-
-/** What arenas a store needs: how many, with how many pages at least, and the bytes of their fixed parts. */
-interface ArenaPlan { readonly count: number; readonly pages: number; readonly storeBytes: number; readonly bucketCount: number }
-
-/**
- * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
- * reserved for the smallest pages there may be; memory is only taken as it is touched.
- */
-function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
-  const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
-  const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.KEY_WORDS * 4 +
-    (options.stripes ?? STRIPES) * 4 + sizesBytes(options) + options.ioBytes * options.threads + Size.Page
-  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
-  const count = Math.ceil(pages / room)
-  const own = Math.ceil(pages / count)
-  return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
-}
-
-function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly WasmMemory[] = []): Arena[] {
-  const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
-  return Array.from({ length: count }, (_, index) => {
-    const fixedBytes = (buckets: number): number => (index === 0 ? storeBytes : 0) + shardBytes(buckets, classes)
-    return new Arena({ whole: fixedBytes(BUCKETS_OF_WHOLE), least: fixedBytes(bucketCount) }, pages, options.shared, memories[index])
-  })
-}
-
-/** The fixed regions of a shard with so many buckets. */
-function shardBytes(bucketCount: number, { chunkBytesMin }: SlabClasses): number {
-  const pages = ARENA_PAGES_MAX + 1
-  const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + bucketCount * 4 + pages * Slabs.PAGE_BYTES + Marks.bytesFor(pages, chunkBytesMin) + REGION_SLACK
-}
-
-function makeShard(arena: Arena, hash: Hash, bucketCount: number, options: StoreOptions, classes: SlabClasses,
-  context: StoreContext, tuning: LruTuning, lives: Lives): Shard {
-  const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
-  const shardWords = arena.cut(ShardWord.End * 4) >> 2
-  const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : bucketCount
-  const tableAt = arena.cut(bucketsMax * 4)
-  const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
-  const marks = new Marks(arena, shardWords, arena.cut(Marks.bytesFor(arena.pageEnd, classes.chunkBytesMin)), classes.chunkBytesMin)
-  const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, lives, arena.instructions))
-  const lru = new Lru(arena, items, slabs, tuning, context.counters)
-  const table = new Table(arena, items, tableAt, bucketsMax, shardWords)
-  const generations = new Generations(items, slabs, context)
-  const space = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
-  return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))
-}
-
-/** What moves the pages of a shard. */
-function movingParts({ items, table, slabs, lru, allocator: space, generations, marks, moves }: Shard, context: StoreContext,
-  settings: AutomoveSettings): ArenaParts {
-  const mover = new Mover(items, table, slabs, lru, space, generations, marks, moves, context)
-  return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
 }
