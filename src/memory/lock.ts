@@ -11,7 +11,12 @@
 // in their order; and who holds the class of the large items waits for the classes of their pieces (there is one holder of
 // it, and whoever holds one of the others only tries it).
 //
-// A thread that throws with a lock in its hands ends the server, so a lock need not be given back then.
+// A method whose name ends in `Locked` needs a lock held, and its name says which: `…StoreLocked`, `…StripeLocked` that of the
+// key or item at hand, `…ClassLocked`, `…ClassesLocked` two of them, `…BothLocked` a stripe and a class. What has a single lock
+// (5) says `…Locked` alone.
+//
+// An operation takes a lock, works and releases it, without `finally`. If it throws, the lock stays held: what it guards may be
+// half written. The server ends then, and a thread that waits for the lock gets an InvariantError.
 //
 // A word is 0 when free, 1 when held, 2 when held and waited for. A store of one thread has no locks to take: `shared` is
 // false and every call returns at once.

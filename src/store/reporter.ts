@@ -21,7 +21,7 @@ export class Reporter {
   constructor(private readonly items: Items, private readonly space: Allocator, private readonly context: StoreContext) {}
 
   /** A key was looked up; `item` is what the table has of it, dead or alive. */
-  getLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {
+  getStripeLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {
     const status = this.getStatus(item)
     const isFound = status === GetStatus.Found
     this.context.log.itemGet(client, bytes, keyStart, keyEnd, status, isFound ? this.space.classOf(item) : 0,
@@ -35,7 +35,7 @@ export class Reporter {
   }
 
   /** An item was stored. */
-  storedLocked(request: Request, item: ItemId): void {
+  storedStripeLocked(request: Request, item: ItemId): void {
     const { items } = this
     this.store(request, Outcome.Stored, items.expiresAt(item), this.space.classOf(item), items.valueBytes(item))
   }
@@ -45,11 +45,12 @@ export class Reporter {
     valueBytes: number): void {
     const { log, now } = this.context
     const ttl = expiresAt === 0 ? 0 : Math.max(expiresAt - now, -1)
-    log.itemStore(client, bytes, keyStart, keyEnd, STORE_STATUSES[outcome] ?? StoreStatus.NotStored, mode, ttl, slabClass, valueBytes)
+    const status = STORE_STATUSES[outcome] ?? StoreStatus.NotStored
+    log.itemStore(client, bytes, keyStart, keyEnd, status, mode, ttl, slabClass, valueBytes)
   }
 
   /** An item is about to be deleted. */
-  deletedLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
+  deletedStripeLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
     const command = (extras & Extra.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
     this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.space.classOf(item), this.items.valueBytes(item))
   }

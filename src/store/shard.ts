@@ -107,7 +107,7 @@ export class Shard {
     const { context } = this
     const hash = this.allocator.hashOf(item)
     context.stripes.take(hash)
-    this.allocator.dropRefLocked(item)
+    this.allocator.dropRefStripeLocked(item)
     context.stripes.release(hash)
   }
 
@@ -172,9 +172,9 @@ export class Shard {
     const isWatched = this.context.watched !== 0
     const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
     if (old === NO_ITEM || !this.isWritable(old, request)) return false
-    if (isWatched) this.reporter.getLocked(request, old)
+    if (isWatched) this.reporter.getStripeLocked(request, old)
     this.overwriteLocked(old, request, valueAt)
-    if (isWatched) this.reporter.storedLocked(request, old)
+    if (isWatched) this.reporter.storedStripeLocked(request, old)
     return true
   }
 
@@ -213,7 +213,7 @@ export class Shard {
   /** As an allocation does, which is saved here. It comes before the item may be given an end that lies in the past. */
   private reclaimFlat(slabClass: number): void {
     this.slabs.lock(slabClass)
-    this.allocator.reclaimFlatLocked(slabClass)
+    this.allocator.reclaimFlatClassLocked(slabClass)
     this.slabs.unlock(slabClass)
   }
 
@@ -272,7 +272,7 @@ export class Shard {
   }
 
   private replaceLocked(request: Request, old: ItemId, item: ItemId): Outcome {
-    this.allocator.linkLocked(request.hash, old, item)
+    this.allocator.linkStripeLocked(request.hash, old, item)
     if (request.extras !== Extra.None) this.settleCas(request, item)
     return Outcome.Stored
   }
@@ -342,7 +342,7 @@ export class Shard {
     if (!dropsOld) return
     context.stripes.take(request.hash)
     const old = this.findLiveLocked(request)
-    if (old !== NO_ITEM) this.allocator.unlinkLocked(request.hash, old)
+    if (old !== NO_ITEM) this.allocator.unlinkStripeLocked(request.hash, old)
     context.stripes.release(request.hash)
   }
 
@@ -367,8 +367,8 @@ export class Shard {
     if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
     if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
     context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
-    if (context.watched !== 0) this.reporter.deletedLocked(request, item)
-    this.allocator.unlinkLocked(request.hash, item)
+    if (context.watched !== 0) this.reporter.deletedStripeLocked(request, item)
+    this.allocator.unlinkStripeLocked(request.hash, item)
     return Outcome.Deleted
   }
 
@@ -379,7 +379,7 @@ export class Shard {
     const low = items.casLow(item)
     const heir = this.allocateBesideLocked(request, item, request.flags, request.expiresAt, 0)
     if (heir === NO_ITEM) return Outcome.NoMemory
-    this.allocator.linkLocked(request.hash, item, heir)
+    this.allocator.linkStripeLocked(request.hash, item, heir)
     items.setCas(heir, high, low)
     this.settleCas(request, heir)
     if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, heir)
@@ -479,7 +479,7 @@ export class Shard {
     if (item === NO_ITEM) return Outcome.NoMemory
     writeDigits(this.items, item, this.digits, request.valueBytes)
     this.replaceLocked(request, NO_ITEM, item)
-    if (this.context.watched !== 0) this.reporter.storedLocked(request, item)
+    if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
     number.set(initial.high, initial.low)
     request.item = item
     request.isBegun = true
@@ -504,12 +504,12 @@ export class Shard {
   findLiveLocked(request: Request): ItemId {
     const item = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
     const context = this.context
-    if (context.watched !== 0) this.reporter.getLocked(request, item)
+    if (context.watched !== 0) this.reporter.getStripeLocked(request, item)
     if (item === NO_ITEM) return NO_ITEM
     if (this.allocator.isFlushed(item)) context.counters.add(Counter.GetFlushed)
     else if (this.allocator.isExpired(item)) context.counters.add(Counter.GetExpired)
     else return item
-    this.allocator.unlinkLocked(request.hash, item)
+    this.allocator.unlinkStripeLocked(request.hash, item)
     return NO_ITEM
   }
 
@@ -541,7 +541,7 @@ export class Shard {
     request.keyEnd = keyBytes
     const outcome = this.commitLocked(request, item)
     if (outcome !== Outcome.Stored) this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
-    else this.reporter.storedLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
+    else this.reporter.storedStripeLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
     request.bytes = bytes
     request.keyStart = keyStart
     request.keyEnd = keyEnd

@@ -199,7 +199,7 @@ export class Store {
     this.locks.take(this.lock)
     // another thread may have been quicker
     const isDue = this.context.flushAt !== 0 && this.context.now >= this.context.flushAt
-    if (isDue) this.flushLocked()
+    if (isDue) this.flushStoreLocked()
     this.locks.release(this.lock)
     if (isDue) this.clearIfSmall()
   }
@@ -219,14 +219,14 @@ export class Store {
     this.locks.take(this.lock)
     context.flushAt = 0
     const at = exptime > 0 ? this.expiryFor(exptime) : 0
-    if (exptime <= 0) this.flushLocked()
+    if (exptime <= 0) this.flushStoreLocked()
     else if (at > context.now) context.flushAt = at
     this.locks.release(this.lock)
     if (exptime <= 0) this.clearIfSmall()
   }
 
   /** The items of an older generation are dead; they are dropped when they are met. */
-  private flushLocked(): void {
+  private flushStoreLocked(): void {
     const { context } = this
     context.flushAt = 0
     context.stripes.takeAll()

@@ -341,10 +341,10 @@ t.test('an empty page that cannot be taken is not sought again and again', async
   const { slabs } = subject.store.shards[0]!
   t.equal(slabs.emptyPages, 1)
   const slabClass = 1
-  t.equal(slabs.findEmptyPageLocked(slabClass), 0)
+  t.equal(slabs.findEmptyPageClassLocked(slabClass), 0)
   for (let count = 0; count < 4; count++) subject.put(Mode.Set, `k${count}`, bytesOf(1, 400_000))
   for (let count = 0; count < 4; count++) subject.delete(`k${count}`)
-  t.ok(slabs.findEmptyPageLocked(slabClass) > 0, 'one that can be is found')
+  t.ok(slabs.findEmptyPageClassLocked(slabClass) > 0, 'one that can be is found')
 })
 
 t.test('pages stay where they are when they may not move', async t => {

@@ -24,14 +24,14 @@ export class Maintainer {
   pass(slabClass: number, stepsMax: number): number {
     const { lru, slabs } = this
     if (!slabs.tryLock(slabClass)) return 0
-    let steps = this.space.reclaimTailLocked(slabClass, Segment.Temp, stepsMax)
-    if (lru.settings.lruSegmented) steps += this.passSegmentsLocked(slabClass, stepsMax - steps)
+    let steps = this.space.reclaimTailClassLocked(slabClass, Segment.Temp, stepsMax)
+    if (lru.settings.lruSegmented) steps += this.passSegmentsClassLocked(slabClass, stepsMax - steps)
     else steps += lru.flatten(slabClass, stepsMax - steps)
     slabs.unlock(slabClass)
     return steps
   }
 
-  private passSegmentsLocked(slabClass: number, stepsMax: number): number {
+  private passSegmentsClassLocked(slabClass: number, stepsMax: number): number {
     const { lru } = this
     const { hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor } = lru.settings
     const bytes = lru.bytesOf(slabClass)
@@ -39,18 +39,18 @@ export class Maintainer {
     const coldAge = cold === NO_ITEM ? 0 : this.items.age(cold, this.context.now)
     let steps = 0
     while (steps < stepsMax && (
-      this.pullLocked(slabClass, Segment.Hot, bytes * hotLruPct / 100, coldAge * hotMaxFactor) ||
-      this.pullLocked(slabClass, Segment.Warm, bytes * warmLruPct / 100, coldAge * warmMaxFactor) ||
-      this.pullLocked(slabClass, Segment.Cold, Infinity, Infinity))) steps++
+      this.pullClassLocked(slabClass, Segment.Hot, bytes * hotLruPct / 100, coldAge * hotMaxFactor) ||
+      this.pullClassLocked(slabClass, Segment.Warm, bytes * warmLruPct / 100, coldAge * warmMaxFactor) ||
+      this.pullClassLocked(slabClass, Segment.Cold, Infinity, Infinity))) steps++
     return steps
   }
 
   /** Takes the tail of a list away, if it should not stay there. */
-  private pullLocked(slabClass: number, from: Segment, bytesMax: number, ageMax: number): boolean {
+  private pullClassLocked(slabClass: number, from: Segment, bytesMax: number, ageMax: number): boolean {
     const { items, lru } = this
     const item = lru.tail(slabClass, from)
     if (item === NO_ITEM) return false
-    if (this.space.isLongDead(item)) return this.space.reclaimTailLocked(slabClass, from, 1) > 0
+    if (this.space.isLongDead(item)) return this.space.reclaimTailClassLocked(slabClass, from, 1) > 0
     const isActive = items.has(item, State.Active)
     const mustLeave = lru.get(slabClass, from, ListWord.Bytes) > bytesMax || items.age(item, this.context.now) > ageMax
     if (isActive && (mustLeave || from !== Segment.Warm)) lru.keep(slabClass, item)

@@ -85,7 +85,7 @@ export class Allocator {
   }
 
   /** Makes a reserved item the one of its key, in place of `old` if there is one. */
-  linkLocked(hash: number, old: ItemId, item: ItemId): void {
+  linkStripeLocked(hash: number, old: ItemId, item: ItemId): void {
     const { context, items } = this
     const slabClass = this.classOf(item)
     items.link(item, this.generations.numberFor(item))
@@ -98,7 +98,7 @@ export class Allocator {
     } else {
       this.table.replace(hash, old, item)
       if (this.marks.isOn) this.marks.inherit(old, item)
-      this.unlist(old)
+      this.unlistStripeLocked(old)
     }
     this.slabs.lock(slabClass)
     this.lru.link(slabClass, item, this.lru.segmentFor(item, context.now))
@@ -108,21 +108,21 @@ export class Allocator {
   }
 
   /** Takes an item out of the table and the lists. */
-  unlinkLocked(hash: number, item: ItemId): void {
+  unlinkStripeLocked(hash: number, item: ItemId): void {
     this.table.remove(hash, item)
-    this.unlist(item)
+    this.unlistStripeLocked(item)
   }
 
-  private unlist(item: ItemId): void {
+  private unlistStripeLocked(item: ItemId): void {
     const slabClass = this.classOf(item)
     this.slabs.lock(slabClass)
-    this.unlistLocked(item)
+    this.unlistBothLocked(item)
     this.slabs.unlock(slabClass)
     if (this.items.refs(item) === 0) this.free(item)
   }
 
   /** Needs the lock of the lists' class too. */
-  private unlistLocked(item: ItemId): void {
+  private unlistBothLocked(item: ItemId): void {
     const slabClass = this.classOf(item)
     this.lru.unlink(slabClass, item)
     this.slabs.add(slabClass, ClassWord.RequestedBytes, -this.items.bytesOf(item))
@@ -130,7 +130,7 @@ export class Allocator {
     this.context.countSize(this.items, item, -1)
   }
 
-  dropRefLocked(item: ItemId): void {
+  dropRefStripeLocked(item: ItemId): void {
     this.items.dropRef(item)
     if (this.items.refs(item) === 0 && !this.items.has(item, State.Linked)) this.free(item)
   }
@@ -148,7 +148,7 @@ export class Allocator {
   giveBack(chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
     this.slabs.lock(slabClass)
-    this.slabs.giveBackLocked(slabClass, chunk)
+    this.slabs.giveBackClassLocked(slabClass, chunk)
     this.slabs.unlock(slabClass)
   }
 
@@ -216,43 +216,44 @@ export class Allocator {
     const { slabs } = this
     this.isHeldUp = false
     slabs.lock(slabClass)
-    if (!this.lru.settings.lruSegmented) this.reclaimFlatLocked(slabClass)
-    let chunk = slabs.takeLocked(slabClass)
-    for (let tries = 1; chunk === NO_ITEM && this.makeRoomLocked(slabClass); tries++) {
-      chunk = slabs.takeLocked(slabClass)
+    if (!this.lru.settings.lruSegmented) this.reclaimFlatClassLocked(slabClass)
+    let chunk = slabs.takeClassLocked(slabClass)
+    for (let tries = 1; chunk === NO_ITEM && this.makeRoomClassLocked(slabClass); tries++) {
+      chunk = slabs.takeClassLocked(slabClass)
       // the oldest items may all be in the page that is leaving: a request does not wait until they are gone
-      if (chunk === NO_ITEM && tries >= RETIRED_MAX && slabs.tryTakeRetiredLocked(slabClass, this.evicted)) chunk = this.evicted
+      if (chunk !== NO_ITEM || tries < RETIRED_MAX) continue
+      if (slabs.tryTakeRetiredClassLocked(slabClass, this.evicted)) chunk = this.evicted
     }
     slabs.unlock(slabClass)
     return chunk
   }
 
   /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
-  private makeRoomLocked(slabClass: number): boolean {
+  private makeRoomClassLocked(slabClass: number): boolean {
     const { context } = this
     const { evictions, slabReassign } = context.settings
-    if (slabReassign && this.takeEmptyPageLocked(slabClass)) return true
-    const dropped = this.evictLocked(slabClass)
+    if (slabReassign && this.takeEmptyPageClassLocked(slabClass)) return true
+    const dropped = this.evictClassLocked(slabClass)
     if (dropped === Dropped.Live) this.slabs.add(slabClass, ClassWord.EvictedRecently, 1)
     if (dropped !== Dropped.Nothing) {
       context.counters.addClass(slabClass, ClassCounter.DirectReclaims)
       return true
     }
     if (!evictions || !slabReassign) return false
-    const theft = this.stealPageLocked(this.richestClass(slabClass), slabClass)
+    const theft = this.stealPageClassLocked(this.richestClass(slabClass), slabClass)
     this.isHeldUp = theft === Theft.HeldUp
     return theft === Theft.Done
   }
 
   /** Drops the item of a class that can best be spared; one that is read or written is put out of the way. */
-  evictLocked(slabClass: number): Dropped {
+  evictClassLocked(slabClass: number): Dropped {
     const { context, items, lru } = this
     lru.balance(slabClass, context.now, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       const item = this.nextToGo(slabClass)
       if (item === NO_ITEM) break
       if (tries < RESCUES_MAX && this.isKept(item)) continue
-      const dropped = this.tryEvictLocked(slabClass, item)
+      const dropped = this.tryEvictClassLocked(slabClass, item)
       if (dropped !== Dropped.Nothing) return dropped
       if (!context.settings.evictions && !this.isDead(item)) break
       // it is being read or written: out of the way
@@ -282,7 +283,7 @@ export class Allocator {
   }
 
   /** Drops an item of a class whose lock is held, if nobody uses it. */
-  private tryEvictLocked(slabClass: number, item: ItemId): Dropped {
+  private tryEvictClassLocked(slabClass: number, item: ItemId): Dropped {
     const { context, items } = this
     const hash = this.hashOf(item)
     if (!context.stripes.tryTake(hash)) return Dropped.Nothing
@@ -290,8 +291,8 @@ export class Allocator {
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
       if (isDead) this.countReclaimed(slabClass, item)
-      else this.countEvicted(slabClass, item)
-      this.dropListedLocked(slabClass, slabClass, hash, item)
+      else this.countEvictedClassLocked(slabClass, item)
+      this.dropListedBothLocked(slabClass, slabClass, hash, item)
       this.evicted = item
     }
     context.stripes.releaseTried(hash)
@@ -303,20 +304,20 @@ export class Allocator {
    * Drops what is dead at the tail of a list of a class whose lock is held, up to the first item that is not or that
    * somebody is at. Returns how many went, at most `itemsMax`.
    */
-  reclaimTailLocked(slabClass: number, segment: Segment, itemsMax: number): number {
+  reclaimTailClassLocked(slabClass: number, segment: Segment, itemsMax: number): number {
     let reclaimed = 0
     while (reclaimed < itemsMax) {
       const item = this.lru.tail(slabClass, segment)
-      if (item === NO_ITEM || !this.isLongDead(item) || !this.tryReclaimLocked(slabClass, item)) break
+      if (item === NO_ITEM || !this.isLongDead(item) || !this.tryReclaimClassLocked(slabClass, item)) break
       reclaimed++
     }
     return reclaimed
   }
 
   /** Where there is one list, whoever stores in a class, whose lock is held, reclaims some of what is dead at its tail. */
-  reclaimFlatLocked(slabClass: number): void { this.reclaimTailLocked(slabClass, Segment.Cold, FLAT_RECLAIMS) }
+  reclaimFlatClassLocked(slabClass: number): void { this.reclaimTailClassLocked(slabClass, Segment.Cold, FLAT_RECLAIMS) }
 
-  private tryReclaimLocked(slabClass: number, item: ItemId): boolean {
+  private tryReclaimClassLocked(slabClass: number, item: ItemId): boolean {
     const { context, items } = this
     const hash = this.hashOf(item)
     if (!context.stripes.tryTake(hash)) return false
@@ -324,11 +325,11 @@ export class Allocator {
     const isLongDead = this.isLongDead(item)
     if (isLongDead) {
       this.countReclaimed(slabClass, item)
-      if (items.refs(item) === 0) this.dropListedLocked(slabClass, slabClass, hash, item)
+      if (items.refs(item) === 0) this.dropListedBothLocked(slabClass, slabClass, hash, item)
       else {
         // whoever reads it last frees it
         this.table.remove(hash, item)
-        this.unlistLocked(item)
+        this.unlistBothLocked(item)
       }
     }
     context.stripes.releaseTried(hash)
@@ -342,7 +343,7 @@ export class Allocator {
   }
 
   /** Needs the lock of the class. */
-  countEvicted(slabClass: number, item: ItemId): void {
+  countEvictedClassLocked(slabClass: number, item: ItemId): void {
     const { counters, now } = this.context
     const items = this.items
     counters.addClass(slabClass, ClassCounter.Evicted)
@@ -363,10 +364,10 @@ export class Allocator {
   }
 
   /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
-  private dropListedLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
+  private dropListedBothLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
     const { items } = this
     this.table.remove(hash, item)
-    this.unlistLocked(item)
+    this.unlistBothLocked(item)
     if (items.has(item, State.Large)) {
       const count = items.pieceCount(item)
       for (let i = 0; i < count; i++) this.giveBackBeside(listClass, alsoHeld, items.piece(item, i))
@@ -377,22 +378,22 @@ export class Allocator {
   /** As `giveBack`, by a holder of two class locks. Only a holder of the largest class's waits for others here. */
   private giveBackBeside(held: number, alsoHeld: number, chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
-    if (slabClass === held || slabClass === alsoHeld) this.slabs.giveBackLocked(slabClass, chunk)
+    if (slabClass === held || slabClass === alsoHeld) this.slabs.giveBackClassLocked(slabClass, chunk)
     else this.giveBack(chunk)
   }
 
   // Pages
 
   /** Gives a class, whose lock is held, a page of another class in which nothing is stored. */
-  private takeEmptyPageLocked(slabClass: number): boolean {
+  private takeEmptyPageClassLocked(slabClass: number): boolean {
     const { slabs } = this
-    const page = slabs.findEmptyPageLocked(slabClass)
+    const page = slabs.findEmptyPageClassLocked(slabClass)
     if (page === 0) return false
     const owner = slabs.classOfPage(page)
     if (!slabs.tryLock(owner)) return false
     // it may have another owner by now
     const isEmpty = slabs.classOfPage(page) === owner && slabs.isEmptyPage(page) && slabs.canSpare(owner)
-    if (isEmpty) this.movePageLocked(page, slabClass)
+    if (isEmpty) this.movePageClassesLocked(page, slabClass)
     slabs.unlock(owner)
     return isEmpty
   }
@@ -401,22 +402,22 @@ export class Allocator {
    * Empties a page of class `victim`, by dropping what is in it, and gives it to `slabClass`, whose lock is held and which
    * has no chunk left. If others hold it up, it has dropped what it could, and goes on with the same page next time.
    */
-  private stealPageLocked(victim: number, slabClass: number): Theft {
+  private stealPageClassLocked(victim: number, slabClass: number): Theft {
     const { slabs } = this
     if (victim === 0) return Theft.Impossible
     if (!slabs.tryLock(victim)) return Theft.HeldUp
-    const theft = slabs.canSpare(victim) ? this.stealFromLocked(victim, slabClass) : Theft.Impossible
+    const theft = slabs.canSpare(victim) ? this.stealFromClassesLocked(victim, slabClass) : Theft.Impossible
     slabs.unlock(victim)
     return theft
   }
 
-  private stealFromLocked(victim: number, slabClass: number): Theft {
+  private stealFromClassesLocked(victim: number, slabClass: number): Theft {
     const { slabs } = this
     const page = this.pageToEmpty(victim, slabClass)
     if (page === 0) return Theft.Impossible
     slabs.emptyingPage = page
-    if (!this.tryEmptyPageLocked(page, victim, slabClass)) return Theft.HeldUp
-    this.movePageLocked(page, slabClass)
+    if (!this.tryEmptyPageClassesLocked(page, victim, slabClass)) return Theft.HeldUp
+    this.movePageClassesLocked(page, slabClass)
     return Theft.Done
   }
 
@@ -436,9 +437,9 @@ export class Allocator {
   }
 
   /** Gives an empty page to a class or a PageOwner, counts it and tells those who watch, for whom all that is no class is 0. */
-  movePageLocked(page: number, owner: number): void {
+  movePageClassesLocked(page: number, owner: number): void {
     if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), Math.max(owner, 0))
-    this.slabs.movePageLocked(page, owner)
+    this.slabs.movePageClassesLocked(page, owner)
     this.context.counters.add(Counter.SlabsMoved)
   }
 
@@ -487,7 +488,7 @@ export class Allocator {
   }
 
   /** Drops every item of an emptiable page of class `victim` that nobody holds; true if that was all of them. */
-  private tryEmptyPageLocked(page: number, victim: number, alsoHeld: number): boolean {
+  private tryEmptyPageClassesLocked(page: number, victim: number, alsoHeld: number): boolean {
     const { context, items } = this
     let isEmpty = true
     for (const chunk of this.usedChunks(page, victim)) {
@@ -499,8 +500,8 @@ export class Allocator {
       }
       const isIdle = this.table.holds(hash, item) && items.refs(item) === 0
       if (isIdle) {
-        this.countEvicted(victim, item)
-        this.dropListedLocked(victim, alsoHeld, hash, item)
+        this.countEvictedClassLocked(victim, item)
+        this.dropListedBothLocked(victim, alsoHeld, hash, item)
       }
       context.stripes.releaseTried(hash)
       if (items.state(chunk) !== 0) isEmpty = false
@@ -533,7 +534,7 @@ export class Allocator {
     context.stripes.take(hash)
     if (this.table.holds(hash, item) && this.isDead(item)) {
       this.countReclaimed(this.classOf(item), item, counter)
-      this.unlinkLocked(hash, item)
+      this.unlinkStripeLocked(hash, item)
     }
     context.stripes.release(hash)
   }

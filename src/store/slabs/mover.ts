@@ -58,7 +58,7 @@ export class Mover {
     const { slabs } = this
     slabs.lock(from)
     const page = slabs.canSpare(from) ? slabs.leastUsedPage(from, to) : 0
-    if (page !== 0) slabs.beginLeavingLocked(page)
+    if (page !== 0) slabs.beginLeavingClassLocked(page)
     slabs.unlock(from)
     if (page === 0) return false
     this.moves.begin(page, to)
@@ -92,7 +92,9 @@ export class Mover {
     const end = Math.min(this.index + RETIRE_MAX, count)
     let retired = 0
     slabs.lock(slabClass)
-    for (; this.index < end; this.index++) if (slabs.retireLocked(slabClass, slabs.chunkAt(page, this.index, slabClass))) retired++
+    for (; this.index < end; this.index++) {
+      if (slabs.retireClassLocked(slabClass, slabs.chunkAt(page, this.index, slabClass))) retired++
+    }
     slabs.unlock(slabClass)
     this.cost += RETIRE_MAX
     this.context.counters.add(Counter.InlineReclaims, retired)
@@ -107,9 +109,10 @@ export class Mover {
     const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
     const hash = this.space.hashOf(item)
     context.stripes.take(hash)
-    if (!this.table.holds(hash, item) || !this.isPartOf(item, chunk) || items.refs(item) > 0) this.wait(hash, item, chunk)
-    else if (this.space.isDead(item)) this.space.unlinkLocked(hash, item)
-    else this.moveLocked(hash, item, chunk, slabClass)
+    const isFree = this.table.holds(hash, item) && this.isPartOf(item, chunk) && items.refs(item) === 0
+    if (!isFree) this.waitStripeLocked(hash, item, chunk)
+    else if (this.space.isDead(item)) this.space.unlinkStripeLocked(hash, item)
+    else this.moveStripeLocked(hash, item, chunk, slabClass)
     context.stripes.release(hash)
     this.cost += ITEM_COST
   }
@@ -125,26 +128,26 @@ export class Mover {
   }
 
   /** An item is being read, or written; after some time it is deleted, and then gone as soon as it is let go. */
-  private wait(hash: number, item: ItemId, chunk: ItemId): void {
+  private waitStripeLocked(hash: number, item: ItemId, chunk: ItemId): void {
     const { context, items } = this
     if (items.state(chunk) === 0) return
     context.counters.add(Counter.BusyItems)
     this.moves.busyStatus = BusyStatus.InUse
     if (context.now - this.begunAt < DELETE_SECONDS || !this.table.holds(hash, item) || !this.isPartOf(item, chunk)) return
     context.counters.add(Counter.BusyDeletes)
-    this.space.unlinkLocked(hash, item)
+    this.space.unlinkStripeLocked(hash, item)
   }
 
   /** Moves an item, or its piece `chunk`, to another chunk; if there is none, it is dropped. */
-  private moveLocked(hash: number, item: ItemId, chunk: ItemId, slabClass: number): void {
+  private moveStripeLocked(hash: number, item: ItemId, chunk: ItemId, slabClass: number): void {
     const copy = this.takeChunk(hash, item, slabClass)
     // it may have been the one that was to make room
     const isThere = this.table.holds(hash, item)
     if (copy === NO_ITEM) {
-      if (isThere && !this.isRoomMade) this.dropLocked(hash, item)
+      if (isThere && !this.isRoomMade) this.dropStripeLocked(hash, item)
     } else if (!isThere) this.space.giveBack(copy)
-    else if (item === chunk) this.moveItemLocked(hash, item, copy, slabClass)
-    else this.movePieceLocked(item, chunk, copy, slabClass)
+    else if (item === chunk) this.moveItemStripeLocked(hash, item, copy, slabClass)
+    else this.movePieceStripeLocked(item, chunk, copy, slabClass)
   }
 
   /**
@@ -155,18 +158,18 @@ export class Mover {
     const { slabs, space } = this
     this.isRoomMade = true
     slabs.lock(slabClass)
-    let chunk = slabs.takeLocked(slabClass)
+    let chunk = slabs.takeClassLocked(slabClass)
     for (let tries = 0; chunk === NO_ITEM && this.isRoomMade && tries < ROOM_TRIES && this.table.holds(hash, item); tries++) {
-      this.isRoomMade = space.evictLocked(slabClass) !== Dropped.Nothing
+      this.isRoomMade = space.evictClassLocked(slabClass) !== Dropped.Nothing
       this.cost += ITEM_COST
-      chunk = slabs.takeLocked(slabClass)
+      chunk = slabs.takeClassLocked(slabClass)
     }
     slabs.unlock(slabClass)
     return chunk
   }
 
   /** There is no room for an item; where nothing may be evicted it stays. */
-  private dropLocked(hash: number, item: ItemId): void {
+  private dropStripeLocked(hash: number, item: ItemId): void {
     const { context, slabs, space } = this
     context.counters.add(Counter.BusyNoMemory)
     this.moves.busyStatus = BusyStatus.NoMemory
@@ -176,12 +179,12 @@ export class Mover {
     }
     const listClass = space.classOf(item)
     slabs.lock(listClass)
-    space.countEvicted(listClass, item)
+    space.countEvictedClassLocked(listClass, item)
     slabs.unlock(listClass)
-    space.unlinkLocked(hash, item)
+    space.unlinkStripeLocked(hash, item)
   }
 
-  private moveItemLocked(hash: number, item: ItemId, copy: ItemId, slabClass: number): void {
+  private moveItemStripeLocked(hash: number, item: ItemId, copy: ItemId, slabClass: number): void {
     const { items, slabs } = this
     const byteCount = items.ownBytes(item)
     items.copyTo(item, copy, byteCount)
@@ -198,12 +201,12 @@ export class Mover {
       for (let index = items.pieceCount(copy) - 1; index >= 0; index--) items.reservePiece(items.piece(copy, index), copy)
     }
     slabs.lock(slabClass)
-    slabs.giveBackLocked(slabClass, item)
+    slabs.giveBackClassLocked(slabClass, item)
     slabs.unlock(slabClass)
     this.context.counters.add(Counter.Rescues)
   }
 
-  private movePieceLocked(item: ItemId, piece: ItemId, copy: ItemId, slabClass: number): void {
+  private movePieceStripeLocked(item: ItemId, piece: ItemId, copy: ItemId, slabClass: number): void {
     const { items, slabs } = this
     const byteCount = slabs.classes.chunkBytes[slabClass]!
     items.copyTo(piece, copy, byteCount)
@@ -221,7 +224,7 @@ export class Mover {
     slabs.lock(slabClass)
     // an allocation may have taken one of its chunks in this moment
     if (slabs.usedChunks(page) === 0 && (to <= 0 || slabs.tryLock(to))) {
-      this.space.movePageLocked(page, to)
+      this.space.movePageClassesLocked(page, to)
       if (to > 0) slabs.unlock(to)
       moves.end()
     }
@@ -233,7 +236,7 @@ export class Mover {
     const seconds = this.context.now - this.begunAt
     if (seconds < (this.isOutOfRoom ? NO_ROOM_SECONDS : GIVE_UP_SECONDS)) return
     this.slabs.lock(slabClass)
-    this.slabs.undoLeavingLocked(page)
+    this.slabs.undoLeavingClassLocked(page)
     this.slabs.unlock(slabClass)
     this.moves.end()
   }

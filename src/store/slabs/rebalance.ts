@@ -76,7 +76,7 @@ export class Rebalance {
   private reassignFromPool(to: number): Reassigned {
     for (const { slabs } of this.arenas) {
       slabs.lock(to)
-      const isTaken = slabs.takeFromPoolLocked(to)
+      const isTaken = slabs.takeFromPoolClassLocked(to)
       slabs.unlock(to)
       if (isTaken) return Reassigned.Ok
     }

@@ -98,7 +98,8 @@ export class Slabs {
 
   /** All chunks of a class, used, free or not carved yet, but those that are retired. */
   chunkCount(slabClass: number): number {
-    return this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount) + this.get(slabClass, ClassWord.CarveLeft)
+    return this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount) +
+      this.get(slabClass, ClassWord.CarveLeft)
   }
 
   /** Whether a class has a chunk to hand out without another page. */
@@ -110,23 +111,23 @@ export class Slabs {
    * A chunk that is free or can be carved from a page, marked as reserved; NO_ITEM if the class has none and may have no
    * further page.
    */
-  takeLocked(slabClass: number): ItemId {
+  takeClassLocked(slabClass: number): ItemId {
     const head = this.word(slabClass, ClassWord.FreeHead)
     let chunk = this.words[head]! as ItemId
     if (chunk !== NO_ITEM) this.unhookFree(slabClass, chunk)
-    else chunk = this.carveLocked(slabClass)
-    if (chunk !== NO_ITEM) this.useLocked(slabClass, chunk)
+    else chunk = this.carveClassLocked(slabClass)
+    if (chunk !== NO_ITEM) this.useClassLocked(slabClass, chunk)
     return chunk
   }
 
-  private useLocked(slabClass: number, chunk: ItemId): void {
+  private useClassLocked(slabClass: number, chunk: ItemId): void {
     this.words[chunk + ItemWord.State] = 1
     const use = this.pageUse + (chunk >>> Size.PageShift)
     if (this.words[use]!++ === 0) this.countEmptyPages(-1)
     this.add(slabClass, ClassWord.UsedCount, 1)
   }
 
-  private carveLocked(slabClass: number): ItemId {
+  private carveClassLocked(slabClass: number): ItemId {
     if (this.get(slabClass, ClassWord.CarveLeft) === 0 && !this.takePage(slabClass)) return NO_ITEM
     const next = this.word(slabClass, ClassWord.CarveNext)
     const chunk = this.words[next]! as ItemId
@@ -135,7 +136,7 @@ export class Slabs {
     return chunk
   }
 
-  giveBackLocked(slabClass: number, chunk: ItemId): void {
+  giveBackClassLocked(slabClass: number, chunk: ItemId): void {
     const { words } = this
     words[chunk + ItemWord.State] = 0
     const used = --words[this.pageUse + (chunk >>> Size.PageShift)]!
@@ -264,7 +265,7 @@ export class Slabs {
   }
 
   /** Gives a class, whose lock is held, a page of the pool; false if there is none that can hold its chunks. */
-  takeFromPoolLocked(slabClass: number): boolean {
+  takeFromPoolClassLocked(slabClass: number): boolean {
     this.lockPages()
     const page = this.findOwned(PageOwner.Pool, slabClass, Infinity)
     if (page !== 0) this.assignPage(page, slabClass)
@@ -294,7 +295,7 @@ export class Slabs {
   }
 
   /** Gives a page, whose chunks must all be free, to a class or to an owner of no class. Needs the locks of both classes. */
-  movePageLocked(page: number, owner: number): void {
+  movePageClassesLocked(page: number, owner: number): void {
     this.lockPages()
     this.takeFromClass(page)
     if (owner > 0) this.assignPage(page, owner)
@@ -333,7 +334,7 @@ export class Slabs {
   }
 
   /** From now on what comes free in a page is retired. The page must not be one that is being carved. */
-  beginLeavingLocked(page: number): void {
+  beginLeavingClassLocked(page: number): void {
     if (this.isEmptyPage(page)) this.countEmptyPages(-1)
     this.countLeaving(page, 1)
   }
@@ -344,7 +345,7 @@ export class Slabs {
   }
 
   /** Retires a free chunk of a page that is leaving; false if it is in use, or is retired already. */
-  retireLocked(slabClass: number, chunk: ItemId): boolean {
+  retireClassLocked(slabClass: number, chunk: ItemId): boolean {
     const { words } = this
     if (words[chunk + ItemWord.State] !== 0 || this.isRetired(chunk)) return false
     this.unhookFree(slabClass, chunk)
@@ -352,10 +353,10 @@ export class Slabs {
     return true
   }
 
-  /** Hands out a chunk that is retired, as `takeLocked` does others; false if it is something else. */
-  tryTakeRetiredLocked(slabClass: number, chunk: ItemId): boolean {
+  /** Hands out a chunk that is retired, as `takeClassLocked` does others; false if it is something else. */
+  tryTakeRetiredClassLocked(slabClass: number, chunk: ItemId): boolean {
     if (this.classAt(chunk) !== slabClass || this.words[chunk + ItemWord.State] !== 0 || !this.isRetired(chunk)) return false
-    this.useLocked(slabClass, chunk)
+    this.useClassLocked(slabClass, chunk)
     return true
   }
 
@@ -363,7 +364,7 @@ export class Slabs {
   isRetired(chunk: ItemId): boolean { return this.words[chunk + ItemWord.Next] === Free.Retired }
 
   /** A page stays with its class after all. */
-  undoLeavingLocked(page: number): void {
+  undoLeavingClassLocked(page: number): void {
     const { words } = this
     const slabClass = this.classOfPage(page)
     this.countLeaving(page, -1)
@@ -384,7 +385,7 @@ export class Slabs {
    * A page of another class in which no chunk is in use and that can hold one of this class, but not the only one of its
    * class, which would be given a new one beyond the limit; 0 if there is none. Needs the lock of `slabClass`.
    */
-  findEmptyPageLocked(slabClass: number): number {
+  findEmptyPageClassLocked(slabClass: number): number {
     const changes = this.words[this.shardWords + ShardWord.EmptyChanges]!
     const sought = this.word(slabClass, ClassWord.EmptySought)
     if (this.emptyPages === 0 || this.words[sought] === changes) return 0

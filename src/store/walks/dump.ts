@@ -148,7 +148,8 @@ export class Dump {
     const { slabs } = shard
     const { page, slabClass } = this
     // in one that has gone to another class nothing is left of what was there; what came since has asked for another walk
-    const count = this.isWanted(slabClass, slabs.classes.largest) && slabs.classOfPage(page) === slabClass ? slabs.carvedChunks(page) : 0
+    const isToWalk = this.isWanted(slabClass, slabs.classes.largest) && slabs.classOfPage(page) === slabClass
+    const count = isToWalk ? slabs.carvedChunks(page) : 0
     for (; this.index < count; this.index++) {
       if (this.left-- <= 0 || !this.look(shard, slabs.chunkAt(page, this.index, slabClass), visitor)) return false
     }
@@ -170,13 +171,13 @@ export class Dump {
     // rubbish, perhaps, if the chunk has become something else in this moment; then the table does not hold it
     const hash = space.hashOf(chunk)
     stripes.take(hash)
-    const hasRoom = !table.holds(hash, chunk) || marks.isDone(chunk) || this.takeLocked(shard, chunk, visitor)
+    const hasRoom = !table.holds(hash, chunk) || marks.isDone(chunk) || this.takeStripeLocked(shard, chunk, visitor)
     stripes.release(hash)
     this.left -= ITEM_COST
     return hasRoom
   }
 
-  private takeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
+  private takeStripeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
     const { marks, allocator: space } = shard
     if (!space.isDead(item) && this.classes.has(space.classOf(item))) {
       if (!visitor.visit(shard, item)) {
@@ -226,21 +227,22 @@ export class ClassDump {
   private takeFrom(shard: Shard, segment: Segment, visitor: Visitor): boolean {
     const { pinned } = this
     shard.slabs.lock(this.slabClass)
-    const hasRoom = this.takeLocked(shard, segment, visitor)
+    const hasRoom = this.takeClassLocked(shard, segment, visitor)
     shard.slabs.unlock(this.slabClass)
     if (pinned !== NO_ITEM) shard.unpin(pinned)
     return hasRoom
   }
 
-  private takeLocked(shard: Shard, segment: Segment, visitor: Visitor): boolean {
+  private takeClassLocked(shard: Shard, segment: Segment, visitor: Visitor): boolean {
     const { items, lru, allocator: space } = shard
-    let item = this.pinned === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId : this.behindPinned(shard, segment)
+    let item = this.pinned === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId
+      : this.behindPinned(shard, segment)
     this.pinned = NO_ITEM
     for (; item !== NO_ITEM; item = items.next(item)) {
       this.left--
       if (!space.isDead(item) && !visitor.visit(shard, item)) return false
       if (this.left > 0) continue
-      if (this.tryPin(shard, item)) this.pinned = item
+      if (this.tryPinClassLocked(shard, item)) this.pinned = item
       if (this.pinned !== NO_ITEM || this.left === -PIN_TRIES) return true
     }
     return true
@@ -253,7 +255,7 @@ export class ClassDump {
   }
 
   /** Pins an item of the list, whose class is locked. Whoever waits for that may have the stripe: then another item will do. */
-  private tryPin(shard: Shard, item: ItemId): boolean {
+  private tryPinClassLocked(shard: Shard, item: ItemId): boolean {
     const hash = shard.allocator.hashOf(item)
     if (!this.context.stripes.tryTake(hash)) return false
     const isPinned = shard.tryPinLocked(item)
