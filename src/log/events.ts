@@ -18,10 +18,10 @@ export const enum Kind {
 }
 
 /**
- * The words of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There is nothing
+ * The arguments of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There is nothing
  * to tell of commands as they come, which memcached tells nobody either, nor of a proxy, as there is none.
  */
-export const KIND_WORDS: readonly (readonly [word: string, kind: Kind])[] = [
+export const KIND_NAMES: readonly (readonly [name: string, kind: Kind])[] = [
   ['rawcmds', Kind.RawCmds],
   ['evictions', Kind.Evictions],
   ['fetchers', Kind.Fetchers],

@@ -45,7 +45,7 @@ export function open(options: AllListenOptions, backlog: number): Promise<Listen
   })
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'Address already in use',
   EACCES: 'Permission denied',
   EADDRNOTAVAIL: 'Cannot assign requested address',
@@ -60,5 +60,5 @@ export function failure(cause: unknown, what: string): MemslabError {
   if (cause instanceof MemslabError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
   const code = isCoded ? String(cause.code) : 'EIO'
-  return new MemslabError(code, `failed to listen on ${what}: ${WORDS[code] ?? (cause instanceof Error ? cause.message : code)}`)
+  return new MemslabError(code, `failed to listen on ${what}: ${REASONS[code] ?? (cause instanceof Error ? cause.message : code)}`)
 }

@@ -40,8 +40,8 @@ export function checkOptions(options: Options, nameOf: (row: OptionRow) => strin
 export function problemsOf(contradictions: readonly Contradiction[], options: Options,
   nameOf: (row: OptionRow) => string): string[] {
   return contradictions.flatMap(({ fields: [first], problem }) => {
-    const words = problem(options, field => nameOf(rowOf(field)))
-    return words === false ? [] : [`${nameOf(rowOf(first))}: ${words}`]
+    const message = problem(options, field => nameOf(rowOf(field)))
+    return message === false ? [] : [`${nameOf(rowOf(first))}: ${message}`]
   })
 }
 

@@ -67,9 +67,9 @@ export const DOUBTS: readonly Contradiction[] = [
     authenticatesText(options) && hasListenerBesides('ascii', options) &&
     'clients of the binary protocol are not asked who they are' },
   { fields: ['listen', 'protocol'], problem: options => {
-    const words = listenersOf(options).flatMap(({ unknownProtocol }) => unknownProtocol ?? [])
-    const word = words.find(word => word !== options.protocol)
-    return word !== undefined && `proto[${word}] is no protocol, so it is ${options.protocol} there`
+    const names = listenersOf(options).flatMap(({ unknownProtocol }) => unknownProtocol ?? [])
+    const name = names.find(name => name !== options.protocol)
+    return name !== undefined && `proto[${name}] is no protocol, so it is ${options.protocol} there`
   } },
   { fields: ['udpport', 'sslEnabled', 'socketPath'], problem: ({ udpport, sslEnabled, socketPath }, nameOf) =>
     udpport !== 0 && sslEnabled && socketPath === undefined && `UDP is not encrypted by ${nameOf('sslEnabled')}` },

@@ -11,7 +11,7 @@ import { Counter } from '../stats/counters.js'
 import { type Authenticator, type Host } from './host.js'
 import { UNFINISHED_LINE_MAX } from './line.js'
 import { Phase, UNFINISHED, type Protocol, type Session } from './session.js'
-import { line } from './words.js'
+import { line } from './answers.js'
 
 /** A line that is shorter, its \r included and its \n not, ends the conversation: `quit` is one. */
 const LINE_BYTES_MIN = 6

@@ -14,7 +14,7 @@ import { Copy } from '../output.js'
 import { Phase, UNFINISHED, type Protocol, type Receiver, type Session } from '../session.js'
 import { addAdminCommands } from './admin.js'
 import { BinaryParser, FORM, HEADER_BYTES, Opcode, OPCODE_NAMES, type Form } from './parse.js'
-import { BinaryReply, Status, statusOf, wordsOf } from './reply.js'
+import { BinaryReply, Status, statusOf, textOf } from './reply.js'
 import { Sasl } from './sasl.js'
 
 /** The largest body, in memcached the upper limit of -I. */
@@ -185,7 +185,7 @@ export class BinaryProtocol implements Protocol {
   }
 
   private logError(session: Session, status: Status): void {
-    this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(wordsOf(status)).toString('latin1')}`)
+    this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(textOf(status)).toString('latin1')}`)
   }
 
   more(): number { throw new InvariantError('a packet asks for one key') }

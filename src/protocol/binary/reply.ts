@@ -1,4 +1,4 @@
-// The packets a server sends: one table from Outcome to status, the errors with their words, and the answers that carry
+// The packets a server sends: one table from Outcome to status, the errors with their texts, and the answers that carry
 // something. A packet is an answer to the opcode and the opaque that were last given to `answerTo`.
 import { Memory } from '../../memory/bytes.js'
 import { type ItemId } from '../../store/items/items.js'
@@ -22,7 +22,7 @@ export const enum Status {
   NoMemory = 0x82,
 }
 
-const WORDS: Readonly<Partial<Record<Status, string>>> = {
+const TEXTS: Readonly<Partial<Record<Status, string>>> = {
   [Status.NotFound]: 'Not found',
   [Status.Exists]: 'Data exists for key.',
   [Status.TooLarge]: 'Too large.',
@@ -47,10 +47,10 @@ const STATUSES: Record<Outcome, Status> = {
   [Outcome.NoMemory]: Status.NoMemory,
 }
 
-const BYTES = Array.from({ length: Status.NoMemory + 1 }, (_, status) => Buffer.from(WORDS[status as Status] ?? '', 'latin1'))
+const BYTES = Array.from({ length: Status.NoMemory + 1 }, (_, status) => Buffer.from(TEXTS[status as Status] ?? '', 'latin1'))
 
-/** The words of a status that is an error. */
-export function wordsOf(status: Status): Uint8Array { return BYTES[status]! }
+/** The text of a status that is an error. */
+export function textOf(status: Status): Uint8Array { return BYTES[status]! }
 
 /** What is answered when a request came to this; add and replace, by their mode, tell why nothing was stored. */
 export function statusOf(outcome: Outcome, mode = Mode.Set): Status {
@@ -81,14 +81,14 @@ export class BinaryReply {
     this.header(Status.Success, 0, 0, 0, casHigh, casLow)
   }
 
-  error(status: Status): void { this.body(status, wordsOf(status)) }
+  error(status: Status): void { this.body(status, textOf(status)) }
 
   /** An error to be sent later. */
   errorPacket(status: Status): Uint8Array {
-    const words = wordsOf(status)
-    const packet = Buffer.alloc(HEADER_BYTES + words.length)
-    writeHeader(new Memory(packet), 0, this.opcode, status, 0, 0, words.length, this.opaque, 0, 0)
-    packet.set(words, HEADER_BYTES)
+    const text = textOf(status)
+    const packet = Buffer.alloc(HEADER_BYTES + text.length)
+    writeHeader(new Memory(packet), 0, this.opcode, status, 0, 0, text.length, this.opaque, 0, 0)
+    packet.set(text, HEADER_BYTES)
     return packet
   }
 

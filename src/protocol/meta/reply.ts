@@ -5,12 +5,12 @@ import { type ItemId, type Items } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'
-import { line, WORDS } from '../words.js'
+import { line, ANSWERS } from '../answers.js'
 import { encodeBase64 } from './base64.js'
 import { Flag, type Returns } from './parse.js'
 
 export const META = {
-  ...WORDS,
+  ...ANSWERS,
   end: line('MN'),
   miss: line('EN'),
   badToken: line('CLIENT_ERROR bad token in command line format'),

@@ -1,5 +1,5 @@
 // The commands of the text protocol that are not about one item.
-import { KIND_WORDS, Kind } from '../../log/events.js'
+import { KIND_NAMES, Kind } from '../../log/events.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
 import { type Session } from '../session.js'
@@ -121,7 +121,7 @@ function kindsOf(parser: LineParser): number {
   if (parser.tokenCount === 1) return Kind.Fetchers
   let kinds = 0
   for (let index = 1; index < parser.tokenCount; index++) {
-    const [, kind] = KIND_WORDS.find(([word]) => isCutFrom(word, parser, index)) ?? []
+    const [, kind] = KIND_NAMES.find(([name]) => isCutFrom(name, parser, index)) ?? []
     if (kind === undefined) return 0
     kinds |= kind
   }
@@ -130,8 +130,8 @@ function kindsOf(parser: LineParser): number {
 
 // stats
 
-/** These words may be cut short, and the first that fits counts, as memcached compares them. */
-const STATS_WORDS: readonly (readonly [word: string, handler: LineHandler])[] = [
+/** The arguments of `stats` that may be cut short. The first that fits counts, as memcached compares them. */
+const STATS_ARGUMENTS: readonly (readonly [name: string, handler: LineHandler])[] = [
   ['reset', statsReset],
   ['detail', statsDetail],
   ['settings', text => report(text, text.host.report('settings'))],
@@ -145,7 +145,7 @@ function stats(text: TextProtocol, session: Session): void {
   session.isQuiet = false
   const word = parser.token(1)
   if (word === '') return report(text, host.report(''))
-  for (const [name, handler] of STATS_WORDS) {
+  for (const [name, handler] of STATS_ARGUMENTS) {
     if (name.startsWith(word)) return handler(text, session)
   }
   if (word === 'sizes') return session.beginListing(new LinesListing(host.output, linesOf(host.reportSizes())))

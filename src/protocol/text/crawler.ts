@@ -11,7 +11,7 @@ import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
 import { type Output } from '../output.js'
 import { type Listing, type Session } from '../session.js'
-import { line } from '../words.js'
+import { line } from '../answers.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
@@ -21,7 +21,7 @@ const SLEEP_US_MAX = 1_000_000
 const CACHEDUMP_BYTES_MAX = 2 * 1024 * 1024
 const CLASSES_LAST = Size.Classes - 1
 
-const WORDS = {
+const ANSWERS = {
   sleepTooLong: line('CLIENT_ERROR sleep must be one second or less'),
   isOnAlready: line('ERROR failed to start lru crawler thread'),
   isOff: line('CLIENT_ERROR lru crawler disabled'),
@@ -83,7 +83,7 @@ export function lruCrawler(text: TextProtocol, session: Session): void {
 
 function enable(text: TextProtocol, session: Session): void {
   const { crawler } = text.host.store
-  if (crawler.isOn) return text.answer(session, WORDS.isOnAlready)
+  if (crawler.isOn) return text.answer(session, ANSWERS.isOnAlready)
   crawler.isOn = true
   text.answer(session, TEXT.ok)
 }
@@ -97,7 +97,7 @@ function disable(text: TextProtocol, session: Session): void {
 function sleep(text: TextProtocol, session: Session): void {
   const microseconds = uint32Of(text.parser, 2)
   if (microseconds < 0) return text.answer(session, TEXT.badFormat)
-  if (microseconds > SLEEP_US_MAX) return text.answer(session, WORDS.sleepTooLong)
+  if (microseconds > SLEEP_US_MAX) return text.answer(session, ANSWERS.sleepTooLong)
   text.host.store.crawler.sleepUs = microseconds
   text.answer(session, TEXT.ok)
 }
@@ -111,11 +111,11 @@ function tocrawl(text: TextProtocol, session: Session): void {
 
 function crawl(text: TextProtocol, session: Session): void {
   const { host } = text
-  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
+  if (!host.store.crawler.isOn) return text.answer(session, ANSWERS.isOff)
   const classes = classesOf(text.parser.token(2))
-  if (classes === 'hash') return text.answer(session, WORDS.noHashCrawl)
+  if (classes === 'hash') return text.answer(session, ANSWERS.noHashCrawl)
   if (!(classes instanceof ClassSet)) return text.answer(session, classes)
-  if (!tryBegin(host.store, classes)) return text.answer(session, WORDS.isBusy)
+  if (!tryBegin(host.store, classes)) return text.answer(session, ANSWERS.isBusy)
   host.carryOutCrawl()
   text.answer(session, TEXT.ok)
 }
@@ -127,7 +127,7 @@ function crawl(text: TextProtocol, session: Session): void {
  */
 function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   const { host } = text
-  if (!host.store.crawler.isOn) return text.answer(session, WORDS.isOff)
+  if (!host.store.crawler.isOn) return text.answer(session, ANSWERS.isOff)
   if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
   if (!host.output.isEmpty) return text.answer(session, kind.notPipelined)
   // a datagram's answer is over before such a list is
@@ -135,7 +135,7 @@ function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   const classes = classesOf(text.parser.token(2))
   if (classes instanceof Uint8Array) return text.answer(session, classes)
   const wanted = classes === 'hash' ? ClassSet.all : classes
-  if (!tryBegin(host.store, wanted)) return text.answer(session, WORDS.isBusy)
+  if (!tryBegin(host.store, wanted)) return text.answer(session, ANSWERS.isBusy)
   text.answer(session, TEXT.ok)
   session.beginListing(new KeyListing(host.store, host.output, kind, wanted))
 }
@@ -151,9 +151,9 @@ function classesOf(word: string): ClassSet | 'hash' | Uint8Array {
   if (word === 'all') return ClassSet.all
   if (word === 'hash') return word
   const numbers = word.split(',').filter(part => part !== '')
-  if (numbers.length === 0) return WORDS.noClass
+  if (numbers.length === 0) return ANSWERS.noClass
   const classes = numbers.map(part => /^\+?\d+$/.test(part) ? Number(part) : 0)
-  return classes.every(slabClass => slabClass >= 1 && slabClass <= CLASSES_LAST) ? ClassSet.of(classes) : WORDS.badClass
+  return classes.every(slabClass => slabClass >= 1 && slabClass <= CLASSES_LAST) ? ClassSet.of(classes) : ANSWERS.badClass
 }
 
 /** The lines of a dump, while it has the crawler. */
@@ -279,7 +279,7 @@ export function cachedump(text: TextProtocol, session: Session): void {
   const slabClass = uint32Of(parser, 2)
   const limit = uint32Of(parser, 3)
   if (slabClass < 0 || limit < 0) return text.answer(session, TEXT.badFormat)
-  if (slabClass > CLASSES_LAST) return text.answer(session, WORDS.badSlab)
+  if (slabClass > CLASSES_LAST) return text.answer(session, ANSWERS.badSlab)
   session.beginListing(new ClassListing(host.store, host.output, slabClass, limit === 0 ? Infinity : limit))
 }
 

@@ -6,7 +6,7 @@ import { type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'
-import { line, WORDS } from '../words.js'
+import { line, ANSWERS } from '../answers.js'
 
 const OUTCOMES: Record<Outcome, Uint8Array> = {
   [Outcome.Stored]: line('STORED'),
@@ -16,14 +16,14 @@ const OUTCOMES: Record<Outcome, Uint8Array> = {
   [Outcome.Deleted]: line('DELETED'),
   [Outcome.Touched]: line('TOUCHED'),
   [Outcome.Number]: line(''),
-  [Outcome.NonNumeric]: WORDS.nonNumeric,
-  [Outcome.TooLarge]: WORDS.tooLarge,
-  [Outcome.NoMemory]: WORDS.noMemoryStoring,
+  [Outcome.NonNumeric]: ANSWERS.nonNumeric,
+  [Outcome.TooLarge]: ANSWERS.tooLarge,
+  [Outcome.NoMemory]: ANSWERS.noMemoryStoring,
 }
 const BY_OUTCOME = Object.values(OUTCOMES)
 
 export const TEXT = {
-  ...WORDS,
+  ...ANSWERS,
   ok: line('OK'),
   end: line('END'),
   error: line('ERROR'),

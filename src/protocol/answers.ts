@@ -1,9 +1,11 @@
-// The lines that more than one of the protocols of lines answers.
+// Reply lines that both the text commands and the meta commands answer. The tables of text/reply.ts and meta/reply.ts include
+// them.
 
 /** A reply line, ready to be copied. */
 export function line(text: string): Uint8Array { return Buffer.from(`${text}\r\n`, 'latin1') }
 
-export const WORDS = {
+/** Reply lines, by what they say. */
+export const ANSWERS = {
   badFormat: line('CLIENT_ERROR bad command line format'),
   badDataChunk: line('CLIENT_ERROR bad data chunk'),
   nonNumeric: line('CLIENT_ERROR cannot increment or decrement non-numeric value'),
