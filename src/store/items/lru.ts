@@ -19,21 +19,6 @@ import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Slabs } from '../slabs/slabs.js'
 import { type LruTuning } from './tuning.js'
 
-/** What of the lists can be set, at the start and at run time: see LruTuning. */
-export interface LruSettings {
-  /** False: one list, every hit moves its item to the head (at most once a minute), as memcached 1.4 did. */
-  lruSegmented: boolean
-  /** The shares of HOT and WARM in percent of a class's bytes. */
-  hotLruPct: number
-  warmLruPct: number
-  /** The age, as a multiple of that of COLD's tail, from which an item leaves HOT or WARM. */
-  hotMaxFactor: number
-  warmMaxFactor: number
-  /** Items that live no longer than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
-  tempLru: boolean
-  temporaryTtl: number
-}
-
 /** How long a hit in the flat list leaves its item where it is, in seconds. */
 const FLAT_UPDATE_SECONDS = 60
 

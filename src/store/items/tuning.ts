@@ -1,7 +1,21 @@
 // How the lists of all classes are kept, as far as commands change it while the store is in use. It lies in memory that all
 // threads of a store share, and each reads it there whenever it needs it, so a change counts in all of them at once. A value
 // may be a moment old when it is used; nothing needs two of them to fit each other.
-import { type LruSettings } from './lru.js'
+
+/** The settings of the lists, at the start and at run time. */
+export interface LruSettings {
+  /** False: one list, every hit moves its item to the head (at most once a minute), as memcached 1.4 did. */
+  lruSegmented: boolean
+  /** The shares of HOT and WARM in percent of a class's bytes. */
+  hotLruPct: number
+  warmLruPct: number
+  /** The age, as a multiple of that of COLD's tail, from which an item leaves HOT or WARM. */
+  hotMaxFactor: number
+  warmMaxFactor: number
+  /** Items that live no longer than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
+  tempLru: boolean
+  temporaryTtl: number
+}
 
 /** Words; then doubles. Changes grows with every change. */
 const enum Word { IsSegmented, HasTemp, Changes, Count = 4 }
