@@ -6,63 +6,119 @@ import { inProject } from './support/places.js'
 
 const SRC = inProject('src')
 
-/** Each part may import from those listed; leaves may be imported by anyone. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  memory: [],
-  log: ['memory', 'stats/counters'],
-  'store/index': ['memory', 'log', 'stats/counters', 'store', 'store/items', 'store/slabs', 'store/walks'],
-  'store/items': ['memory', 'log', 'stats/counters', 'store', 'store/index', 'store/slabs', 'store/walks'],
-  'store/slabs': ['memory', 'log', 'stats/counters', 'store', 'store/index', 'store/items', 'store/walks'],
-  'store/walks': ['memory', 'log', 'stats/counters', 'store', 'store/index', 'store/items', 'store/slabs'],
-  store: ['memory', 'log', 'stats/counters', 'store/index', 'store/items', 'store/slabs', 'store/walks'],
-  'stats/counters': [],
-  'stats/prefixes': ['memory'],
-  'stats/report': ['memory', 'store', 'store/items', 'stats/counters'],
-  protocol: ['memory', 'store', 'store/index', 'store/items', 'stats/counters', 'stats/prefixes', 'stats/report', 'protocol/text', 'protocol/meta',
-    'protocol/binary', 'server/settings'],
-  'protocol/text': ['memory', 'log', 'store', 'store/items', 'store/slabs', 'store/walks', 'stats/counters', 'protocol', 'server/settings'],
-  'protocol/meta': ['memory', 'store', 'store/index', 'store/items', 'stats/counters', 'protocol'],
-  'protocol/binary': ['memory', 'store', 'store/index', 'store/items', 'stats/counters', 'protocol'],
-  net: ['memory', 'log', 'protocol', 'stats/counters', 'stats/report', 'server/settings'],
-  server: ['memory', 'log', 'net', 'server/settings', 'store', 'store/items', 'stats/prefixes', 'stats/report', 'stats/counters', 'protocol', 'process'],
-  options: [],
-}
-const LEAVES = ['clock', 'errors', 'version', 'process/limits']
-/** These put the parts together. */
-const TOP = ['cli', 'index', 'process']
+/**
+ * The parts from top to bottom, and those below it that each may import; itself and the leaves it always may. A part is a folder
+ * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `http`, `testing`,
+ * `embed` and `adapters` stand between `server` and `net`.
+ */
+const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
+  ['index', ['server']],
+  ['cli', ['process']],
+  ['process', ['server', 'net']],
+  ['server', ['net', 'protocol/negotiate', 'protocol', 'stats', 'store', 'log', 'memory']],
+  ['net', ['protocol', 'stats', 'log', 'memory']],
+  // it chooses among the three protocols, which share through the rest of protocol/ and never with each other
+  ['protocol/negotiate', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],
+  ['protocol/text', ['protocol', 'stats', 'store', 'log', 'memory']],
+  ['protocol/meta', ['protocol', 'stats', 'store', 'log', 'memory']],
+  ['protocol/binary', ['protocol', 'stats', 'store', 'log', 'memory']],
+  ['protocol', ['stats', 'store', 'log', 'memory']],
+  ['stats', ['store', 'memory']],
+  ['store', ['log', 'memory']],
+  ['log', ['memory']],
+  ['memory', []],
+]
 
-t.test('every file imports only from the parts below it', async t => {
-  const wrong: string[] = []
-  for (const file of sourceFiles()) {
-    const from = partOf(file)
-    if (TOP.includes(from)) continue
-    for (const to of importsOf(file)) {
-      const isAllowed = to === from || LEAVES.includes(to) || to === 'options' || (MAY_IMPORT[from] ?? []).includes(to)
-      if (!isAllowed) wrong.push(`${file} imports ${to}`)
-    }
-  }
+/** What any part may import; a leaf itself imports other leaves alone. */
+const LEAVES = [
+  'clock', 'errors', 'version', 'options',
+  'stats/counters',    // each part counts what it does
+  'server/settings',   // shared memory for what commands of the protocols change and net/ reads
+  'process/limits',    // what the system allows, which bounds what net/ listens with
+]
+
+/** Circles that are there: the files of each. A file of one may not take part in another. */
+const CIRCLES: readonly (readonly string[])[] = [
+  ['protocol/session.ts', 'protocol/host.ts'],
+  ['protocol/binary/execute.ts', 'protocol/binary/admin.ts', 'protocol/binary/sasl.ts'],
+  ['protocol/meta/parse.ts', 'protocol/meta/reply.ts'],
+  ['protocol/text/execute.ts', 'protocol/text/admin.ts', 'protocol/text/crawler.ts', 'protocol/text/extstore.ts',
+    'protocol/text/lru.ts', 'protocol/text/slabs.ts'],
+]
+
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).sort()
+const IMPORTS = new Map(FILES.map(file => [file, importsOf(file)]))
+
+t.test('every file imports only from the parts below its own', async t => {
+  const wrong = FILES.flatMap(file => IMPORTS.get(file)!.filter(to => !mayImport(file, to)).map(to => `${file} imports ${to}`))
   t.same(wrong, [])
 })
 
+t.test('the parts are in order, each above those that it may import', async t => {
+  const names = PARTS.map(([part]) => part)
+  for (const [index, [part, below]] of PARTS.entries()) {
+    t.same(below.filter(name => names.indexOf(name) <= index), [], `${part} imports nothing above it, and nothing that is not there`)
+    t.ok(FILES.some(file => partOf(file) === part), `${part} is there`)
+  }
+})
+
+t.test('no circle of imports', async t => {
+  const isKnown = (circle: readonly string[]) => CIRCLES.some(known => circle.every(file => known.includes(file)))
+  const circles = FILES.map(circleThrough).filter(circle => circle !== undefined && !isKnown(circle))
+  t.same(circles.map(circle => circle!.join(' -> ')), [], 'types count too: what needs each other belongs into one file, or apart')
+})
+
+t.test('what is imported is part of Node.js, or of src', async t => {
+  const wrong = FILES.flatMap(file => targetsOf(file).filter(target => !/^(node:|\.\.?\/)/.test(target)).map(target => `${file}: ${target}`))
+  t.same(wrong, [])
+  t.same([...IMPORTS].flatMap(([file, imports]) => imports.filter(to => !FILES.includes(to)).map(to => `${file}: ${to}`)), [])
+})
+
 t.test('clock.ts alone reads the time of day and the monotonic clock', async t => {
-  const readers = sourceFiles().filter(file => /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/.test(codeOf(file)))
+  const readers = FILES.filter(file => /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/.test(codeOf(file)))
   t.same(readers, ['clock.ts'])
 })
 
-function sourceFiles(): string[] { return readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')) }
+function mayImport(file: string, to: string): boolean {
+  if (isLeaf(to)) return true
+  if (isLeaf(file)) return false
+  const from = partOf(file)
+  return from !== undefined && (partOf(to) === from || PARTS.find(([part]) => part === from)![1].includes(partOf(to) ?? ''))
+}
+
+/** The part that a file belongs to, the narrowest that there is. */
+function partOf(file: string): string | undefined {
+  const names = PARTS.map(([part]) => part).filter(part => isWithin(file, part))
+  return names.sort((a, b) => b.length - a.length)[0]
+}
+
+function isLeaf(file: string): boolean { return LEAVES.some(leaf => isWithin(file, leaf)) }
+
+function isWithin(file: string, part: string): boolean { return file === `${part}.ts` || file.startsWith(`${part}/`) }
+
+/** The shortest way from a file along imports back to it. */
+function circleThrough(start: string): string[] | undefined {
+  const ways: string[][] = [[start]]
+  const seen = new Set<string>()
+  for (const way of ways) {
+    for (const to of IMPORTS.get(way.at(-1)!) ?? []) {
+      if (to === start) return [...way, start]
+      if (!seen.has(to)) ways.push([...way, to])
+      seen.add(to)
+    }
+  }
+  return undefined
+}
+
+/** The files of src that a file imports: for what they do or for their types, at its start or when it needs them. */
+function importsOf(file: string): string[] {
+  const targets = targetsOf(file).filter(target => target.startsWith('.'))
+  return [...new Set(targets.map(target => relative(SRC, resolve(SRC, dirname(file), target)).replace(/\.js$/, '.ts')))]
+}
+
+function targetsOf(file: string): string[] {
+  return [...codeOf(file).matchAll(/(?:\bfrom |\bimport |\bimport\()'([^']+)'/g)].map(match => match[1]!)
+}
 
 /** Without its comments, which have lines of their own. */
 function codeOf(file: string): string { return readFileSync(join(SRC, file), 'utf8').replace(/^ *(\/\*\*|\*|\/\/).*$/gm, '') }
-
-/** The part a source file belongs to: its folder, but each file of stats and of the top, and what anyone may import, is one of its own. */
-function partOf(file: string): string {
-  const folder = dirname(file)
-  if (folder === '.') return file.replace(/\.ts$/, '')
-  return folder === 'stats' || LEAVES.includes(file.replace(/\.ts$/, '')) || file === 'server/settings.ts' ? file.replace(/\.ts$/, '') : folder
-}
-
-function importsOf(file: string): string[] {
-  const text = readFileSync(join(SRC, file), 'utf8')
-  const targets = [...text.matchAll(/from '(\.[^']*)\.js'/g)].map(match => match[1]!)
-  return targets.map(target => partOf(relative(SRC, resolve(SRC, dirname(file), target)) + '.ts'))
-}
