@@ -18,8 +18,11 @@ import { Extra, Mode, type Request } from './request.js'
 import { type Slabs } from './slabs/slabs.js'
 import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
+import { ItemView, type Pins } from './view.js'
 
-export class Shard {
+export class Shard implements Pins {
+  /** Shows one item at a time to those outside the store. */
+  readonly view: ItemView
   /** Where incr and decr write their digits before they are copied. */
   private readonly digits = new Uint8Array(20)
   private readonly number = new Uint64()
@@ -29,6 +32,7 @@ export class Shard {
     readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks, private readonly context: StoreContext,
     readonly moves: Moves) {
     this.reporter = new Reporter(items, allocator, context)
+    this.view = new ItemView(this, items, allocator, context)
   }
 
   get itemCount(): number { return this.allocator.itemCount }
@@ -91,7 +95,7 @@ export class Shard {
    * Keeps an item's memory in place, even when its key is replaced or deleted, until `unpin`; false if it has more readers
    * than can be counted.
    */
-  tryPinLocked(item: ItemId): boolean {
+  tryPinStripeLocked(item: ItemId): boolean {
     const isPinned = this.tryRefLocked(item)
     if (!isPinned) this.context.counters.add(Counter.ResponseOom)
     return isPinned

@@ -24,6 +24,7 @@ import { type SlabClasses } from './slabs/classes.js'
 import { type Rebalance } from './slabs/rebalance.js'
 import { verifyShard } from './verify.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
+import { ClassDump, Dump } from './walks/dump.js'
 import { Sweep } from './walks/sweep.js'
 
 export { type SharedStore, type StoreOptions } from './assemble.js'
@@ -162,6 +163,17 @@ export class Store {
 
   /** The memory limit in bytes; see `setMemoryLimit`. */
   get maxbytes(): number { return this.context.maxbytes }
+
+  // Walks
+
+  /** Begins a dump of the items of some classes, of which a store has one at a time: see Dump. */
+  dump(classes: ClassSet): Dump { return new Dump(this.shards, this.context, classes) }
+
+  /** Begins a dump of the items of one class, newest first; class 0 and those that the settings have no room for are empty. */
+  dumpClass(slabClass: number): ClassDump {
+    const shards = slabClass >= 1 && slabClass <= this.classes.largest ? this.shards : []
+    return new ClassDump(shards, this.context, slabClass)
+  }
 
   /** The shard of a key. */
   shardFor(request: Request): Shard { return this.shardOf(request.hash) }

@@ -3,10 +3,9 @@ import t from 'tap'
 
 import { Mode } from '../../src/store/request.js'
 import { ClassSet } from '../../src/store/walks/crawler.js'
-import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump } from '../../src/store/walks/dump.js'
+import { CLASS_STEP_ITEMS_MAX } from '../../src/store/walks/dump.js'
 import type { Visitor } from '../../src/store/walks/dump.js'
-import type { ItemId } from '../../src/store/items/items.js'
-import type { Shard } from '../../src/store/shard.js'
+import type { ItemView } from '../../src/store/view.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Prng } from '../support/prng.js'
 import { StoreUnderTest } from '../support/store.js'
@@ -22,10 +21,9 @@ class Keys implements Visitor {
   readonly all: string[] = []
   room = Infinity
 
-  visit({ items }: Shard, item: ItemId): boolean {
+  visit(view: ItemView): boolean {
     if (this.room-- <= 0) return false
-    const start = items.keyStart(item)
-    this.all.push(Buffer.from(items.bytes.subarray(start, start + items.keyBytes(item))).toString('latin1'))
+    this.all.push(Buffer.from(view.bytes.subarray(view.keyStart, view.keyStart + view.keyBytes)).toString('latin1'))
     return true
   }
 }
@@ -44,7 +42,7 @@ t.test('what is there from the beginning of a dump to its end is taken once, wha
     put(subject, `passing-${index}`)
   }
   const keys = new Keys()
-  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  const dump = store.dump(ClassSet.all)
   for (let isDone = false; !isDone;) {
     keys.room = random.between(20, 300)
     isDone = dump.step(keys)
@@ -72,7 +70,7 @@ t.test('a dump takes only the classes that it is for, and nothing that is dead',
   store.refreshTime()
   const dumped = (classes: ClassSet): string[] => {
     const keys = new Keys()
-    const dump = new Dump(store.shards, store.context, classes)
+    const dump = store.dump(classes)
     while (!dump.step(keys));
     return keys.all.sort()
   }
@@ -90,7 +88,7 @@ t.test('what there is no room for comes again in the next step', async t => {
   const { store } = subject
   for (let index = 0; index < 5000; index++) put(subject, `k${index}`)
   const keys = new Keys()
-  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  const dump = store.dump(ClassSet.all)
   for (let isDone = false; !isDone;) {
     keys.room = 12
     isDone = dump.step(keys)
@@ -98,14 +96,14 @@ t.test('what there is no room for comes again in the next step', async t => {
   t.equal(keys.all.length, 5000)
   t.equal(new Set(keys.all).size, 5000)
   keys.room = 0
-  const other = new Dump(store.shards, store.context, ClassSet.all)
+  const other = store.dump(ClassSet.all)
   t.throws(() => { while (!other.step(keys)); }, /more than can be taken/)
 })
 
 /** All keys of a store, as a dump lists them; and how many steps it took. */
 function dumpAll({ store }: StoreUnderTest): { keys: string[], steps: number } {
   const keys = new Keys()
-  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  const dump = store.dump(ClassSet.all)
   let steps = 1
   while (!dump.step(keys)) steps++
   dump.close()
@@ -140,7 +138,7 @@ t.test('a dump ends though more keys come, and are stored anew, than it can list
   const subject = new StoreUnderTest({ maxbytes: 64 * MIB })
   for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
   const keys = new Keys()
-  const dump = new Dump(subject.store.shards, subject.store.context, ClassSet.all)
+  const dump = subject.store.dump(ClassSet.all)
   let steps = 0
   for (let isDone = false; !isDone && steps < 1000; steps++) {
     keys.room = 20
@@ -166,7 +164,7 @@ t.test('a key whose memory moves during a dump is taken once', async t => {
   for (const key of lasting) subject.delete(`${key}-gone`)
   const slabClass = store.shards[0]!.allocator.classOf(subject.find(lasting[0]!).item)
   const keys = new Keys()
-  const dump = new Dump(store.shards, store.context, ClassSet.all)
+  const dump = store.dump(ClassSet.all)
   for (let isDone = false; !isDone;) {
     keys.room = 200
     isDone = dump.step(keys)
@@ -193,7 +191,7 @@ t.test('each key is taken once while other threads store it anew all the time, a
     ({ shared: store.share(), gate, threads, thread: index + 1, seed: SEED, keys: lasting.length }))
   const done: string[][] = []
   let keys = new Keys()
-  let dump = new Dump(store.shards, store.context, ClassSet.all)
+  let dump = store.dump(ClassSet.all)
   let moveFrom = 1
   await runThreads(new URL('overwriter.js', import.meta.url), data, () => {
     store.refreshTime()
@@ -209,7 +207,7 @@ t.test('each key is taken once while other threads store it anew all the time, a
       done.push(keys.all.filter(key => key.startsWith('lasting-')))
       if (done.length === dumps) Atomics.store(gate, 1, 1)
       keys = new Keys()
-      dump = new Dump(store.shards, store.context, ClassSet.all)
+      dump = store.dump(ClassSet.all)
     }
   })
   t.ok(done.length >= dumps)
@@ -223,7 +221,7 @@ t.test('the list of a class is taken newest first, in steps', async t => {
   const { store } = subject
   for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
   const keys = new Keys()
-  const dump = new ClassDump(store.shards, store.context, 1)
+  const dump = store.dumpClass(1)
   for (let before = 0; !dump.step(keys); before = keys.all.length) {
     t.ok(keys.all.length - before <= CLASS_STEP_ITEMS_MAX)
     t.equal(store.refCount, 1, 'one item is held')
@@ -239,14 +237,14 @@ t.test('a list whose place is dropped ends there; its memory is given back', asy
   const { store } = subject
   for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
   const keys = new Keys()
-  const dump = new ClassDump(store.shards, store.context, 1)
+  const dump = store.dumpClass(1)
   t.notOk(dump.step(keys))
   subject.delete(keys.all.at(-1)!)
   const before = keys.all.length
   t.ok(dump.step(keys))
   t.equal(keys.all.length, before)
   t.equal(store.refCount, 0)
-  const other = new ClassDump(store.shards, store.context, 1)
+  const other = store.dumpClass(1)
   t.notOk(other.step(keys))
   other.close()
   t.equal(store.refCount, 0)
@@ -258,7 +256,7 @@ t.test('a list in which nothing can be held ends after some more tries', async t
   const other = StoreUnderTest.attach(subject.store.share(), 1)
   for (let index = 0; index < 1000; index++) put(subject, `k${index}`)
   const keys = new Keys()
-  const dump = new ClassDump(subject.store.shards, subject.store.context, 1)
+  const dump = subject.store.dumpClass(1)
   other.store.context.stripes.takeAll()
   while (!dump.step(keys));
   other.store.context.stripes.releaseAll()

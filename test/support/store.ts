@@ -116,7 +116,7 @@ export class StoreUnderTest {
     const request = this.for(key)
     const shard = this.store.shardFor(request)
     const item = shard.acquire(request)
-    const isPinned = item !== NO_ITEM && shard.tryPinLocked(item)
+    const isPinned = item !== NO_ITEM && shard.tryPinStripeLocked(item)
     shard.release(request)
     if (!isPinned) return undefined
     const read = () => {

@@ -217,7 +217,7 @@ export class BinaryProtocol implements Protocol {
   /** Answers with a value that is not copied; releases the key's stripe. */
   private lendValue(session: Session, shard: Shard, item: ItemId, withKey: boolean): void {
     const { request } = session
-    const isPinned = shard.tryPinLocked(item)
+    const isPinned = shard.tryPinStripeLocked(item)
     if (isPinned) this.reply.beforeValue(shard, item, request, withKey, shard.items.valueBytes(item))
     shard.release(request)
     if (isPinned) session.beginSending(shard, item, this)

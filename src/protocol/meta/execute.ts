@@ -9,6 +9,7 @@ import { Outcome } from '../../store/outcome.js'
 import { Extra, type Request } from '../../store/request.js'
 import { type Shard } from '../../store/shard.js'
 import { type Store } from '../../store/store.js'
+import { type ItemView } from '../../store/view.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { Copy, type Output } from '../output.js'
@@ -122,7 +123,7 @@ export class MetaCommands implements Sender {
     if (hasValue) reply.value(valueBytes)
     else reply.hit()
     this.showLocked(shard, item, isVivified)
-    const error = flags.opaqueError ?? (isLent && !shard.tryPinLocked(item) ? META.tooManyReaders : undefined)
+    const error = flags.opaqueError ?? (isLent && !shard.tryPinStripeLocked(item) ? META.tooManyReaders : undefined)
     if (error !== undefined) {
       output.at = start
       shard.release(request)
@@ -273,24 +274,22 @@ export class MetaCommands implements Sender {
     const shard = this.cache.shardFor(request)
     shard.take(request)
     const item = shard.findLiveLocked(request)
-    const line = item === NO_ITEM ? META.miss : this.describe(shard, item)
+    const line = item === NO_ITEM ? META.miss : this.describe(shard.view.of(item))
     shard.release(request)
     reply.line(line)
   }
 
-  private describe({ items, allocator: space }: Shard, item: ItemId): Uint8Array {
-    const { context } = this.cache
-    const keyStart = items.keyStart(item)
-    const key = Buffer.from(items.bytes.subarray(keyStart, keyStart + items.keyBytes(item)))
-    const name = key.toString(items.has(item, State.BinaryKey) ? 'base64' : 'latin1')
-    const expiresAt = items.expiresAt(item)
+  private describe(view: ItemView): Uint8Array {
+    const { expiresAt, keyStart, keyBytes } = view
+    const key = Buffer.from(view.bytes.subarray(keyStart, keyStart + keyBytes))
+    const name = key.toString(view.isBinaryKey ? 'base64' : 'latin1')
     const facts = {
-      exp: expiresAt === 0 ? -1 : expiresAt - context.now,
-      la: items.age(item, context.now),
-      cas: toBigInt(items.casHigh(item), items.casLow(item)),
-      fetch: items.has(item, State.Fetched) ? 'yes' : 'no',
-      cls: space.classOf(item),
-      size: context.nominalBytes(items.keyBytes(item), items.flags(item), items.valueBytes(item)),
+      exp: expiresAt === 0 ? -1 : expiresAt - this.cache.context.now,
+      la: view.age,
+      cas: toBigInt(view.casHigh, view.casLow),
+      fetch: view.isFetched ? 'yes' : 'no',
+      cls: view.slabClass,
+      size: view.itemBytes,
     }
     const words = Object.entries(facts).map(([word, value]) => `${word}=${value}`)
     return Buffer.from(`ME ${name} ${words.join(' ')}\r\n`, 'latin1')

@@ -1,14 +1,13 @@
 // `lru_crawler` with what follows it, and `stats cachedump`: settings of the crawler, crawls, and the commands that list
 // keys. A list goes out in parts, of which the session asks for one at a time.
 import { Ascii } from '../../memory/ascii.js'
-import { Size, State } from '../../memory/layout.js'
+import { Size } from '../../memory/layout.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { ClassSet } from '../../store/walks/crawler.js'
-import { CLASS_STEP_ITEMS_MAX, ClassDump, Dump, type Visitor } from '../../store/walks/dump.js'
-import { type ItemId, type Items } from '../../store/items/items.js'
-import { type Shard } from '../../store/shard.js'
+import { CLASS_STEP_ITEMS_MAX, type ClassDump, type Dump, type Visitor } from '../../store/walks/dump.js'
 import { type Store } from '../../store/store.js'
+import { type ItemView } from '../../store/view.js'
 import { type Output } from '../output.js'
 import { type Listing, type Session } from '../session.js'
 import { line } from '../answers.js'
@@ -44,7 +43,7 @@ interface DumpKind {
   readonly lineBytes: number
   readonly keyFactor: number
   /** Writes the line of an item at `at`, where there is room for it; returns the index behind it. */
-  write(to: Uint8Array, at: number, store: Store, shard: Shard, item: ItemId): number
+  write(to: Uint8Array, at: number, store: Store, view: ItemView): number
 }
 
 const METADUMP: DumpKind = {
@@ -162,7 +161,7 @@ class KeyListing implements Listing, Visitor {
   private readonly dump: Dump
 
   constructor(private readonly store: Store, private readonly output: Output, private readonly kind: DumpKind, classes: ClassSet) {
-    this.dump = new Dump(store.shards, store.context, classes)
+    this.dump = store.dump(classes)
   }
 
   next(): boolean {
@@ -171,10 +170,10 @@ class KeyListing implements Listing, Visitor {
     return true
   }
 
-  visit(shard: Shard, item: ItemId): boolean {
+  visit(view: ItemView): boolean {
     const { kind, output } = this
-    if (!output.hasRoom(kind.lineBytes + shard.items.keyBytes(item) * kind.keyFactor)) return false
-    output.at = kind.write(output.bytes, output.at, this.store, shard, item)
+    if (!output.hasRoom(kind.lineBytes + view.keyBytes * kind.keyFactor)) return false
+    output.at = kind.write(output.bytes, output.at, this.store, view)
     return true
   }
 
@@ -198,36 +197,34 @@ const LABELS = {
 }
 
 /** `key=KEY exp=SECOND la=SECOND cas=NUMBER fetch=yes|no cls=CLASS size=BYTES flags=NUMBER `, and a bare \n. */
-function writeMetadumpLine(to: Uint8Array, at: number, store: Store, shard: Shard, item: ItemId): number {
-  const { items } = shard
-  const expiresAt = items.expiresAt(item)
-  const flags = items.flags(item)
+function writeMetadumpLine(to: Uint8Array, at: number, store: Store, view: ItemView): number {
+  const { expiresAt } = view
   at = writeBytes(to, at, LABELS.key)
-  at = writeEscapedKey(to, at, shard, item)
+  at = writeEscapedKey(to, at, view)
   at = writeBytes(to, at, LABELS.exp)
   at = expiresAt === 0 ? writeBytes(to, at, LABELS.never) : writeNumber(to, at, expiresAt + store.epoch)
   at = writeBytes(to, at, LABELS.la)
-  at = writeNumber(to, at, items.usedAt(item) + store.epoch)
+  at = writeNumber(to, at, view.usedAt + store.epoch)
   at = writeBytes(to, at, LABELS.cas)
-  at = writeUint64(to, at, items.casHigh(item), items.casLow(item))
-  at = writeBytes(to, at, items.has(item, State.Fetched) ? LABELS.fetched : LABELS.unfetched)
-  at = writeNumber(to, at, shard.allocator.classOf(item))
+  at = writeUint64(to, at, view.casHigh, view.casLow)
+  at = writeBytes(to, at, view.isFetched ? LABELS.fetched : LABELS.unfetched)
+  at = writeNumber(to, at, view.slabClass)
   at = writeBytes(to, at, LABELS.size)
-  at = writeNumber(to, at, store.context.nominalBytes(items.keyBytes(item), flags, items.valueBytes(item)))
+  at = writeNumber(to, at, view.itemBytes)
   at = writeBytes(to, at, LABELS.flags)
-  at = writeNumber(to, at, flags)
+  at = writeNumber(to, at, view.flags)
   return writeBytes(to, at, LABELS.end)
 }
 
 /** `mg KEY`, or with a key that came in base64, or is better not written as it is, `mg KEY b`: what a client sends to get it. */
-function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, { items }: Shard, item: ItemId): number {
-  const start = items.keyStart(item)
-  const end = start + items.keyBytes(item)
+function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, view: ItemView): number {
+  const { bytes, keyStart, keyBytes } = view
   at = writeBytes(to, at, LABELS.mg)
-  if (!isPlainKey(items, item)) {
-    at = writeBytes(to, at, Buffer.from(Buffer.from(items.bytes.subarray(start, end)).toString('base64')))
+  if (isPlainKey(view)) at = writePart(to, at, bytes, keyStart, keyBytes)
+  else {
+    at = writeBytes(to, at, Buffer.from(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes)).toString('base64')))
     at = writeBytes(to, at, LABELS.base64)
-  } else for (let from = start; from < end; from++) to[at++] = items.bytes[from]!
+  }
   return writeBytes(to, at, LINE_END)
 }
 
@@ -237,22 +234,22 @@ const LINE_END = line('')
  * Whether a key can be written in a line as it is. One that came in base64 is not. Nor is one with a control byte or a space,
  * which the binary protocol takes: whoever sends the lines of a dump again would send more commands than lines.
  */
-function isPlainKey(items: Items, item: ItemId): boolean {
-  if (items.has(item, State.BinaryKey)) return false
-  const start = items.keyStart(item)
-  const end = start + items.keyBytes(item)
-  for (let at = start; at < end; at++) {
-    const byte = items.bytes[at]!
+function isPlainKey(view: ItemView): boolean {
+  if (view.isBinaryKey) return false
+  const { bytes, keyStart } = view
+  const end = keyStart + view.keyBytes
+  for (let at = keyStart; at < end; at++) {
+    const byte = bytes[at]!
     if (byte <= Ascii.Space || byte === Ascii.Delete) return false
   }
   return true
 }
 
-function writeEscapedKey(to: Uint8Array, at: number, { items }: Shard, item: ItemId): number {
-  const start = items.keyStart(item)
-  const end = start + items.keyBytes(item)
-  for (let from = start; from < end; from++) {
-    const byte = items.bytes[from]!
+function writeEscapedKey(to: Uint8Array, at: number, view: ItemView): number {
+  const { bytes, keyStart } = view
+  const end = keyStart + view.keyBytes
+  for (let from = keyStart; from < end; from++) {
+    const byte = bytes[from]!
     if (UNRESERVED[byte] === 1) {
       to[at++] = byte
       continue
@@ -264,9 +261,11 @@ function writeEscapedKey(to: Uint8Array, at: number, { items }: Shard, item: Ite
   return at
 }
 
-function writeBytes(to: Uint8Array, at: number, from: Uint8Array): number {
-  for (let i = 0; i < from.length; i++) to[at + i] = from[i]!
-  return at + from.length
+function writeBytes(to: Uint8Array, at: number, from: Uint8Array): number { return writePart(to, at, from, 0, from.length) }
+
+function writePart(to: Uint8Array, at: number, from: Uint8Array, start: number, count: number): number {
+  for (let i = 0; i < count; i++) to[at + i] = from[start + i]!
+  return at + count
 }
 
 // stats cachedump
@@ -294,9 +293,7 @@ class ClassListing implements Listing {
 
   /** @param itemsLeft how many items may be listed */
   constructor(private readonly store: Store, private readonly output: Output, slabClass: number, private itemsLeft: number) {
-    // class 0 and those that the settings have no room for are empty
-    const shards = slabClass >= 1 && slabClass <= store.classes.largest ? store.shards : []
-    this.dump = new ClassDump(shards, store.context, slabClass)
+    this.dump = store.dumpClass(slabClass)
   }
 
   next(): boolean {
@@ -307,11 +304,11 @@ class ClassListing implements Listing {
   }
 
   /** A key in base64 is left out, as in memcached, and whatever else there is no way to write here. */
-  visit({ items }: Shard, item: ItemId): boolean {
+  visit(view: ItemView): boolean {
     const { output } = this
-    if (!isPlainKey(items, item)) return true
+    if (!isPlainKey(view)) return true
     if (this.itemsLeft === 0) return false
-    const at = this.write(output.bytes, output.at, items, item)
+    const at = this.write(output.bytes, output.at, view)
     this.bytesLeft -= at - output.at
     if (this.bytesLeft < 0) return false
     this.itemsLeft--
@@ -319,13 +316,12 @@ class ClassListing implements Listing {
     return true
   }
 
-  private write(to: Uint8Array, at: number, items: Items, item: ItemId): number {
-    const expiresAt = items.expiresAt(item)
-    const start = items.keyStart(item)
+  private write(to: Uint8Array, at: number, view: ItemView): number {
+    const { expiresAt } = view
     at = writeBytes(to, at, ITEM.begin)
-    for (let i = 0; i < items.keyBytes(item); i++) to[at++] = items.bytes[start + i]!
+    at = writePart(to, at, view.bytes, view.keyStart, view.keyBytes)
     at = writeBytes(to, at, ITEM.bytes)
-    at = writeNumber(to, at, items.valueBytes(item))
+    at = writeNumber(to, at, view.valueBytes)
     at = writeBytes(to, at, ITEM.expiry)
     at = writeNumber(to, at, expiresAt === 0 ? 0 : expiresAt + this.store.epoch)
     return writeBytes(to, at, ITEM.end)

@@ -329,7 +329,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   private lendValue(session: Session, shard: Shard, item: ItemId): Uint8Array | undefined {
     const { request } = session
     const isRefused = !this.checkKeys()
-    const isPinned = !isRefused && shard.tryPinLocked(item)
+    const isPinned = !isRefused && shard.tryPinStripeLocked(item)
     if (isPinned) this.reply.header(shard, item, request, session.withCas)
     shard.release(request)
     if (isPinned) {

@@ -14,6 +14,7 @@ import { type StoreContext } from '../context.js'
 import { type ClassSet } from './crawler.js'
 import { NO_ITEM, Segment, type ItemId } from '../items/items.js'
 import { type Shard } from '../shard.js'
+import { type ItemView } from '../view.js'
 
 /**
  * What a step of a dump may cost: to look at a page or a chunk is one, to take an item so many, to make a page ready for the
@@ -29,10 +30,10 @@ const PIN_TRIES = 8
 /** What the step of a class takes at most. */
 export const CLASS_STEP_ITEMS_MAX = ITEMS_PER_STEP + PIN_TRIES
 
-/** Who is given the items of a dump. While it is, an item is locked: it copies, and waits for nothing. */
+/** Takes the items of a dump, each of which is locked meanwhile: it copies, and waits for nothing. */
 export interface Visitor {
-  /** False: there is no room for it; then it comes again. */
-  visit(shard: Shard, item: ItemId): boolean
+  /** Takes an item; false if it has no room for it: then the item comes again. */
+  visit(view: ItemView): boolean
 }
 
 /** What a dump does in its steps, in this order. */
@@ -180,7 +181,7 @@ export class Dump {
   private takeStripeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
     const { marks, allocator: space } = shard
     if (!space.isDead(item) && this.classes.has(space.classOf(item))) {
-      if (!visitor.visit(shard, item)) {
+      if (!visitor.visit(shard.view.of(item))) {
         assert(this.taken > 0, 'an item is more than can be taken at once')
         return false
       }
@@ -240,7 +241,7 @@ export class ClassDump {
     this.pinned = NO_ITEM
     for (; item !== NO_ITEM; item = items.next(item)) {
       this.left--
-      if (!space.isDead(item) && !visitor.visit(shard, item)) return false
+      if (!space.isDead(item) && !visitor.visit(shard.view.of(item))) return false
       if (this.left > 0) continue
       if (this.tryPinClassLocked(shard, item)) this.pinned = item
       if (this.pinned !== NO_ITEM || this.left === -PIN_TRIES) return true
@@ -258,7 +259,7 @@ export class ClassDump {
   private tryPinClassLocked(shard: Shard, item: ItemId): boolean {
     const hash = shard.allocator.hashOf(item)
     if (!this.context.stripes.tryTake(hash)) return false
-    const isPinned = shard.tryPinLocked(item)
+    const isPinned = shard.tryPinStripeLocked(item)
     this.context.stripes.releaseTried(hash)
     return isPinned
   }
