@@ -1,4 +1,4 @@
-// The speed rows of a run with the servers side by side, for people to read, in Markdown for the README: requests a
+// The speed rows of a run with the servers side by side, for people to read, in Markdown for README.md: requests a
 // second and CPU time a request, each with the ratio of the first server to the second. Above it stands what was
 // measured, when, with what and on which cores.
 

@@ -1,4 +1,4 @@
-// What a full server takes besides the memory of its items (-m) and its hash table, as the README says it.
+// What a full server takes besides the memory of its items (-m) and its hash table, as src/process/README.md says.
 import t from 'tap'
 import { memoryMiB, readStats, skipOffLinux } from './abuse/endures.js'
 import { isForeign, spawnServer } from './clients/server.js'
@@ -9,7 +9,7 @@ const CLIENTS = 20
 const SETS = 500
 const MIB = 1024 * 1024
 
-/** By the threads; the README's figures, and a tenth more. Newer versions of Node.js take more for each thread. */
+/** By the threads; the figures there, and a tenth more. Newer versions of Node.js take more for each thread. */
 const MOST_MIB = process.version.startsWith('v20.') ? { 1: 78, 4: 132 } : { 1: 110, 4: 210 }
 
 /** Small items from many clients, until many have been evicted. */

@@ -507,8 +507,8 @@ t.test('memcached\'s own help names nothing that is unknown here', {
   for (const [text, name] of names) t.ok(optionRows.some(row => row.name === name), text)
 })
 
-t.test('the table in the README is made of the rows', async t => {
-  t.ok(read('README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
+t.test('the table of options is made of the rows', async t => {
+  t.ok(read('src/options/README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
 })
 
 /** The lines of `stats settings` in a recorded conversation: a pattern for each. */

@@ -1,7 +1,7 @@
 // The examples of the README, typed and run as they stand there.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { PROTOCOL_VERSION } from '../src/version.js'
 import { Client } from './support/client.js'
@@ -62,3 +62,40 @@ t.test('the embedding example of the README', async t => {
     { cwd: ROOT, encoding: 'utf8' })
   t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
+
+const PAGES = ['README.md', 'CHANGELOG.md', ...['src', 'test', 'bench'].flatMap(pagesIn)]
+
+function pagesIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+  return names.filter(name => /(^|[\\/])README\.md$/.test(name)).map(name => join(folder, name))
+}
+
+t.test('every link of every page leads to a file, and to a heading or an anchor in it', async t => {
+  const broken = PAGES.flatMap(page => linksOf(page).filter(({ path, anchor }) => !leadsSomewhere(path, anchor))
+    .map(({ path, anchor }) => `${page}: ${path}#${anchor}`))
+  t.same(broken, [])
+  t.ok(PAGES.includes(join('src', 'options', 'README.md')), 'all pages were looked at')
+})
+
+t.test('what the README links to comes with the package', async t => {
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] }
+  t.same(linksOf('README.md').map(({ path }) => path).filter(path => path !== 'README.md' && !files.includes(path)), [])
+})
+
+/** The links of a page to other files of the project. */
+function linksOf(page: string): { path: string, anchor: string }[] {
+  const text = readFileSync(join(ROOT, page), 'utf8').replace(/^```[^]*?^```/gm, '')
+  const targets = [...text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)]
+  return targets.map(([, path = '', anchor = '']) => ({ path: path === '' ? page : join(dirname(page), path), anchor }))
+}
+
+function leadsSomewhere(path: string, anchor: string): boolean {
+  if (!existsSync(join(ROOT, path))) return false
+  return anchor === '' || anchorsOf(readFileSync(join(ROOT, path), 'utf8')).includes(anchor)
+}
+
+/** As GitHub makes them of headings, and those that are set by hand. */
+function anchorsOf(text: string): string[] {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(match => match[1]!.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+  return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(match => match[1]!)]
+}

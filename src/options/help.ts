@@ -1,4 +1,4 @@
-// `--help` and the table of options in the README, both out of the rows, section by section.
+// `--help` and the table of options in README.md, both out of the rows, section by section.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
 import { printSize, type OptionRow } from './rows.js'
 import { optionSections } from './sections.js'
@@ -8,7 +8,7 @@ import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js
 const COLUMN = 30
 const WIDTH = 100
 
-const REMARK = 'memcached\'s other options are ignored with a warning, or refused, as README.md says of each.'
+const REMARK = 'memcached\'s other options are ignored with a warning, or refused: see src/options/README.md.'
 
 /** What `-h` prints: what works. Scripts look here for what a server can do. */
 export function helpText(): string {
@@ -42,7 +42,7 @@ export function versionText(): string {
   return `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION})`
 }
 
-/** The table of options in the README; a test compares it. */
+/** The table of options in README.md of this folder; a test compares it. */
 export function optionTable(): string {
   const rows = optionSections().flatMap(({ title, rows }) =>
     [`| **${title}** | |`, ...rows.map(row => `| ${usage(row)} | ${cell(describe(row).join(' '))} |`)])
