@@ -7,10 +7,12 @@ import { CloseReason, Transport } from '../log/events.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Held } from '../protocol/output.js'
-import { Phase, Session, type Peer, type Protocol } from '../protocol/session.js'
+import { type Peer } from '../protocol/peer.js'
+import { Session, type Protocol } from '../protocol/session.js'
+import { ConnectionState } from '../protocol/work/state.js'
 import { formatAddress } from './addresses.js'
 import { descriptorOf, takeQuickly, type Reader } from './handle.js'
-import { SlotState, type Slots } from './slots.js'
+import { type Slots } from './slots.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
 /** Where a connection comes from. */
@@ -23,20 +25,6 @@ export interface Entry {
   readonly place: number
   /** Store time at which it got that. */
   readonly since: number
-}
-
-/** By the phase of a session. */
-const PLACE_STATES: Readonly<Record<Phase, SlotState>> = {
-  [Phase.Request]: SlotState.Read,
-  [Phase.Value]: SlotState.Nread,
-  [Phase.Swallow]: SlotState.Swallow,
-  [Phase.Line]: SlotState.Read,
-  [Phase.Keys]: SlotState.Mwrite,
-  [Phase.Pieces]: SlotState.Mwrite,
-  [Phase.Sending]: SlotState.Mwrite,
-  [Phase.Listing]: SlotState.Watch,
-  [Phase.Watch]: SlotState.Watch,
-  [Phase.Closed]: SlotState.Closing,
 }
 
 export class Connection implements Peer, Reader {
@@ -270,10 +258,9 @@ export class Connection implements Peer, Reader {
   /** Whether it waits for a request and has nothing more to send. */
   get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
 
-  private get state(): SlotState {
-    if (this.isOver) return SlotState.Closing
-    if (this.pending.length > 0) return SlotState.Mwrite
-    return this.session.isWorking || this.session.isCommandListed ? SlotState.ParseCmd : PLACE_STATES[this.session.phase]
+  private get state(): ConnectionState {
+    if (this.isOver) return ConnectionState.Closing
+    return this.pending.length > 0 ? ConnectionState.Mwrite : this.session.state
   }
 }
 

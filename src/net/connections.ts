@@ -10,11 +10,12 @@ import { queueOf } from '../process/limits.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Host } from '../protocol/host.js'
 import { type Protocol } from '../protocol/session.js'
+import { ConnectionState } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
 import { Connection, remoteAddress } from './connection.js'
 import { descriptorOf } from './handle.js'
 import { type Listening } from './listeners.js'
-import { SlotState, type Slots } from './slots.js'
+import { type Slots } from './slots.js'
 import { type Balance } from './balance.js'
 import { type Tls } from './tls.js'
 
@@ -120,7 +121,7 @@ export class Connections {
     const { now } = this
     if (verify === undefined) return this.open(socket, name, protocol, true, place, now)
     assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
-    this.places.note(place, SlotState.Read, now)
+    this.places.note(place, ConnectionState.Read, now)
     this.places.describe(place, descriptorOf(socket), remoteAddress(socket, name), name)
     this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place, now), () => this.release(place, true))
   }

@@ -7,7 +7,7 @@
 // cut into as many datagrams as it needs, numbered from 0. It is gathered whole, since each of them says how many there are;
 // so there is a bound to all the answers of a datagram together.
 import { type Held } from '../protocol/output.js'
-import { type Peer } from '../protocol/session.js'
+import { type Peer } from '../protocol/peer.js'
 
 export const HEADER_BYTES = 8
 /** The longest datagram that is sent, its header included: it fits an Ethernet frame. */

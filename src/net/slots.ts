@@ -10,14 +10,8 @@
 // whoever holds it takes no other. `state` and `second`, which change with every request, are stored without it.
 import { assert } from '../errors.js'
 import { Locks } from '../memory/lock.js'
+import { STATE_NAMES, type ConnectionState } from '../protocol/work/state.js'
 import { type ConnectionFacts } from '../stats/report.js'
-
-/** What a connection is doing. */
-export const enum SlotState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
-
-/** What memcached calls it, in logs and in `stats conns`. */
-export const PLACE_STATES: readonly string[] =
-  ['conn_read', 'conn_nread', 'conn_swallow', 'conn_mwrite', 'conn_closing', 'conn_parse_cmd', 'conn_watch']
 
 /** More cannot be taken, whatever -c says: a process on Linux may open 2^20 files. */
 const PLACES_MAX = 1 << 20
@@ -120,7 +114,7 @@ export class Slots {
   }
 
   /** What a connection does, and the second of its last request. */
-  note(place: number, state: SlotState, second: number): void {
+  note(place: number, state: ConnectionState, second: number): void {
     const row = rowOf(place)
     this.words[row + Row.State] = state
     this.words[row + Row.Second] = second
@@ -171,7 +165,7 @@ export class Slots {
         id: words[row + Row.Id]!,
         address: this.text(textAt(row), words[row + Row.AddressBytes]!),
         listenAddress: this.text(textAt(row) + TEXT_BYTES, words[row + Row.ListenBytes]!),
-        state: PLACE_STATES[words[row + Row.State]!]!,
+        state: STATE_NAMES[words[row + Row.State]! as ConnectionState],
         // the clock of the thread that asks may be behind that of the one that serves
         idleSeconds: Math.max(0, now - words[row + Row.Second]!),
       }

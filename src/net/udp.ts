@@ -22,7 +22,8 @@ import { isIPv6 } from 'node:net'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address } from '../options/address.js'
 import { type Host } from '../protocol/host.js'
-import { Phase, Session, type Protocol } from '../protocol/session.js'
+import { Session, type Protocol } from '../protocol/session.js'
+import { ConnectionState, STATE_NAMES } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress, openAddresses } from './addresses.js'
@@ -193,13 +194,13 @@ class UdpSocket {
     input.bytes.set(datagram.subarray(HEADER_BYTES), input.batchStart)
     session.receive(datagram.length - HEADER_BYTES)
     for (let parts = 0; answer.takeYield();) {
-      if (session.phase !== Phase.Listing) answer.endMessage()
+      if (!session.isListing) answer.endMessage()
       // a listing of many parts takes more turns than one datagram is worth
       else if (++parts > LISTING_PARTS_MAX) break
       session.resume()
     }
     this.usedAt = session.usedAt
-    if (answer.isTooLong || session.phase === Phase.Listing) answer.replace(session.protocol.name === 'ascii' ? TOO_LONG : NOTHING)
+    if (answer.isTooLong || session.isListing) answer.replace(session.protocol.name === 'ascii' ? TOO_LONG : NOTHING)
     session.close()
     return answer
   }
@@ -209,7 +210,7 @@ class UdpSocket {
       id: this.id,
       address: this.client === undefined ? this.name : formatUdpAddress(this.client),
       listenAddress: this.name,
-      state: this.client === undefined ? 'conn_read' : 'conn_parse_cmd',
+      state: STATE_NAMES[this.client === undefined ? ConnectionState.Read : ConnectionState.ParseCmd],
       idleSeconds: now - this.usedAt,
     }
   }

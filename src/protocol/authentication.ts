@@ -5,12 +5,12 @@
 //
 // As there, all that a batch is answered before its client is known shares one place, in which the last answer stays. A
 // line that ends the conversation takes along what is in it.
-import { assert, InvariantError } from '../errors.js'
+import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
 import { type Authenticator, type Host } from './host.js'
 import { UNFINISHED_LINE_MAX } from './line.js'
-import { Phase, UNFINISHED, type Protocol, type Session } from './session.js'
+import { UNFINISHED, type Protocol, type Session } from './session.js'
 import { line } from './answers.js'
 
 /** A line that is shorter, its \r included and its \n not, ends the conversation: `quit` is one. */
@@ -45,7 +45,7 @@ export class AsciiAuthentication implements Protocol {
   request(session: Session, at: number, end: number): number {
     const { bytes } = this.host.input
     const lineEnd = bytes.indexOf(Ascii.LineEnd, at)
-    if (lineEnd >= end) return UNFINISHED
+    if (lineEnd >= end) return end - at > UNFINISHED_LINE_MAX ? this.end(session, end) : UNFINISHED
     const tokenStart = lineEnd + 1
     if (lineEnd - at > BUFFER_BYTES) return this.answer(UNAUTHENTICATED, tokenStart)
     if (lineEnd - at < LINE_BYTES_MIN) return this.end(session, tokenStart)
@@ -67,7 +67,7 @@ export class AsciiAuthentication implements Protocol {
 
   /** Says at once what is wrong, and nothing tells where the next command would begin. */
   private refuseToken(session: Session, next: number): number {
-    session.phase = Phase.Closed
+    session.end()
     return this.answer(TOO_LONG, next)
   }
 
@@ -96,14 +96,8 @@ export class AsciiAuthentication implements Protocol {
 
   private end(session: Session, next: number): number {
     this.host.output.discard()
-    session.phase = Phase.Closed
+    session.end()
     return next
   }
 
-  more(): number { throw new InvariantError('nothing is sent in parts to a client that is not known') }
-
-  checkUnfinished(session: Session, at: number, end: number): void {
-    const isLine = this.host.input.bytes.indexOf(Ascii.LineEnd, at) >= end
-    if (isLine && end - at > UNFINISHED_LINE_MAX) this.end(session, end)
-  }
 }

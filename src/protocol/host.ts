@@ -6,7 +6,7 @@ import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
 import { type Output } from './output.js'
-import { type Peer, type Watching } from './session.js'
+import { type Peer, type Watching } from './peer.js'
 import { type Unfinished } from './unfinished.js'
 
 /** The rows of a statistics report, in order. */

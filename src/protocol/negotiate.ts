@@ -8,7 +8,6 @@ import { LineParser } from './line.js'
 import { MetaCommands } from './meta/execute.js'
 import { type Protocol, type Session } from './session.js'
 import { TextProtocol } from './text/execute.js'
-import { InvariantError } from '../errors.js'
 import { type ProtocolName } from '../options/options.js'
 
 export class Protocols {
@@ -48,8 +47,4 @@ class Negotiation implements Protocol {
     if (this.host.verbosity > 1) this.host.log(`${session.peer.id}: Client using the ${session.protocol.name} protocol`)
     return session.protocol.request(session, at, end)
   }
-
-  more(): number { throw new InvariantError('a conversation that has not begun goes on') }
-
-  checkUnfinished(): void { throw new InvariantError('a first byte is never unfinished') }
 }

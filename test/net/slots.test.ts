@@ -1,6 +1,7 @@
 import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
-import { Slots, SlotState, PLACE_STATES } from '../../src/net/slots.js'
+import { Slots } from '../../src/net/slots.js'
+import { ConnectionState, STATE_NAMES } from '../../src/protocol/work/state.js'
 import { runThreads } from '../support/threads.js'
 import { type TakerData } from './taker.js'
 
@@ -37,7 +38,7 @@ for (const [kind, MemoryKind] of KINDS) {
     const places = makePlaces(5)
     for (const id of [30, 10, 20]) {
       const place = places.take()
-      places.note(place, SlotState.Read, 95)
+      places.note(place, ConnectionState.Read, 95)
       places.describe(place, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
     }
     t.same(factsOf(places, 100), [10, 20, 30].map(id => ({
@@ -49,7 +50,7 @@ for (const [kind, MemoryKind] of KINDS) {
     const places = makePlaces(2)
     const place = places.take()
     t.same(factsOf(places, 0), [])
-    places.note(place, SlotState.Read, 0)
+    places.note(place, ConnectionState.Read, 0)
     t.same(factsOf(places, 0), [])
     places.describe(place, 7, 'unix:/tmp/s', 'unix:/tmp/s')
     t.equal(factsOf(places, 0).length, 1)
@@ -119,25 +120,25 @@ t.test('states have the names that memcached gives them', async t => {
   const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const place = places.take()
   places.describe(place, 1, '', '')
-  const stateOf = (state: SlotState) => {
+  const stateOf = (state: ConnectionState) => {
     places.note(place, state, 0)
     return factsOf(places, 0)[0]!.state
   }
-  t.equal(stateOf(SlotState.Read), 'conn_read')
-  t.equal(stateOf(SlotState.Nread), 'conn_nread')
-  t.equal(stateOf(SlotState.Swallow), 'conn_swallow')
-  t.equal(stateOf(SlotState.Mwrite), 'conn_mwrite')
-  t.equal(stateOf(SlotState.Closing), 'conn_closing')
-  t.equal(stateOf(SlotState.ParseCmd), 'conn_parse_cmd')
-  t.equal(stateOf(SlotState.Watch), 'conn_watch')
-  t.equal(PLACE_STATES.length, 7)
+  t.equal(stateOf(ConnectionState.Read), 'conn_read')
+  t.equal(stateOf(ConnectionState.Nread), 'conn_nread')
+  t.equal(stateOf(ConnectionState.Swallow), 'conn_swallow')
+  t.equal(stateOf(ConnectionState.Mwrite), 'conn_mwrite')
+  t.equal(stateOf(ConnectionState.Closing), 'conn_closing')
+  t.equal(stateOf(ConnectionState.ParseCmd), 'conn_parse_cmd')
+  t.equal(stateOf(ConnectionState.Watch), 'conn_watch')
+  t.equal(Object.keys(STATE_NAMES).length, 7)
 })
 
 t.test('nobody is idle for less than no time', async t => {
   const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const place = places.take()
   places.describe(place, 1, '', '')
-  places.note(place, SlotState.Read, 11)
+  places.note(place, ConnectionState.Read, 11)
   t.equal(factsOf(places, 10)[0]!.idleSeconds, 0)
 })
 

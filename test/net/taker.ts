@@ -1,6 +1,7 @@
 // One of several threads that take and release places at once, see places.test.ts.
 import { workerData } from 'node:worker_threads'
-import { SlotState, Slots } from '../../src/net/slots.js'
+import { Slots } from '../../src/net/slots.js'
+import { ConnectionState } from '../../src/protocol/work/state.js'
 import { Prng } from '../support/prng.js'
 import { meet } from '../support/threads.js'
 
@@ -31,7 +32,7 @@ function take(): void {
   const place = places.take()
   if (place === -1) return
   if (Atomics.compareExchange(holders, place, 0, thread) !== 0) Atomics.add(clashes, 0, 1)
-  places.note(place, SlotState.Read, 0)
+  places.note(place, ConnectionState.Read, 0)
   places.describe(place, thread, `address of ${thread}`, 'x'.repeat(thread))
   held.push(place)
 }

@@ -2,7 +2,8 @@
 // the keys of one call in one line.
 import t, { type Test } from 'tap'
 import { OUTPUT_BYTES } from '../../src/protocol/output.js'
-import { Session, type Peer } from '../../src/protocol/session.js'
+import { type Peer } from '../../src/protocol/peer.js'
+import { Session } from '../../src/protocol/session.js'
 import { Protocols } from '../../src/protocol/negotiate.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Prng } from '../support/prng.js'

@@ -2,7 +2,8 @@
 import { Counter } from '../../stats/counters.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { type Rows } from '../host.js'
-import { type Listing, type Session } from '../session.js'
+import { type Session } from '../session.js'
+import { type Listing } from '../work/listing.js'
 import { type BinaryProtocol } from './execute.js'
 import { FORM, Opcode } from './parse.js'
 import { Status, type BinaryReply } from './reply.js'
@@ -42,8 +43,8 @@ const BEGINNINGS: readonly (readonly [word: string, rows: (binary: BinaryProtoco
 
 function stat(binary: BinaryProtocol, session: Session): void {
   const { host, parser } = binary
-  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.beginListing(new DetailListing(binary))
-  if (parser.keyText === 'sizes') return session.beginListing(new RowsListing(binary, host.reportSizes()))
+  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(binary))
+  if (parser.keyText === 'sizes') return session.list(new RowsListing(binary, host.reportSizes()))
   const rows = rowsFor(binary, binary.parser.keyText)
   if (rows === undefined) return binary.error(session, Status.NotFound)
   for (const [name, value] of rows) binary.reply.stat(name, String(value))

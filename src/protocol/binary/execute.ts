@@ -1,6 +1,5 @@
 // The binary protocol: finds out what a packet asks for and carries it out. One of these serves all the sessions of a
 // thread. A failure is always answered, even to a quiet opcode; only a success is not, and a miss of a quiet get.
-import { InvariantError } from '../../errors.js'
 import { Size } from '../../memory/layout.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { NO_ITEM, type ItemId } from '../../store/items/items.js'
@@ -11,7 +10,8 @@ import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { printable } from '../log.js'
 import { Copy } from '../output.js'
-import { Phase, UNFINISHED, type Protocol, type Receiver, type Session } from '../session.js'
+import { UNFINISHED, type Protocol, type Session } from '../session.js'
+import { type Receiver } from '../work/value.js'
 import { addAdminCommands } from './admin.js'
 import { BinaryParser, FORM, HEADER_BYTES, Opcode, OPCODE_NAMES, type Form } from './parse.js'
 import { BinaryReply, Status, statusOf, textOf } from './reply.js'
@@ -131,7 +131,7 @@ export class BinaryProtocol implements Protocol {
   private endConversation(session: Session, end: number, why: string): number {
     const { host, parser } = this
     if (host.verbosity > 0) host.log(`${why} (opcode ${hex(parser.opcode)}), close connection ${session.peer.id}`)
-    session.phase = Phase.Closed
+    session.end()
     return end
   }
 
@@ -141,7 +141,7 @@ export class BinaryProtocol implements Protocol {
   /** A value that is not wanted is still received, and only then answered. */
   refuseValue(session: Session, status: Status): number {
     const packet = this.reply.errorPacket(status)
-    session.beginSwallow(this.parser.valueBytes, packet)
+    session.swallow(this.parser.valueBytes, packet)
     if (this.host.verbosity > 1) {
       this.logError(session, status)
       this.logHeader(session, packet)
@@ -188,11 +188,6 @@ export class BinaryProtocol implements Protocol {
     this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(textOf(status)).toString('latin1')}`)
   }
 
-  more(): number { throw new InvariantError('a packet asks for one key') }
-
-  /** What waits for its end is short, see `request`. */
-  checkUnfinished(): void {}
-
   // GET, GETK, GAT, GATK, TOUCH, and their quiet forms
 
   private get(session: Session, withKey: boolean, withTouch: boolean): void {
@@ -220,12 +215,9 @@ export class BinaryProtocol implements Protocol {
     const isPinned = shard.tryPinStripeLocked(item)
     if (isPinned) this.reply.beforeValue(shard, item, request, withKey, shard.items.valueBytes(item))
     shard.release(request)
-    if (isPinned) session.beginSending(shard, item, this)
+    if (isPinned) session.send(shard, item, false)
     else this.error(session, Status.NoMemory)
   }
-
-  /** Nothing follows a value. */
-  sent(session: Session): void { session.phase = Phase.Request }
 
   private miss(session: Session, withKey: boolean): void {
     if (session.isQuiet) return
@@ -277,7 +269,7 @@ export class BinaryProtocol implements Protocol {
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseStorage(session, shard, mode, Outcome.NoMemory)
-    session.beginValue(shard, item, new PendingStore(this, parser.opcode, parser.opaque), 0)
+    session.beginValue(shard, item, new PendingStore(this, session, parser.opcode, parser.opaque), 0)
     return parser.keyEnd
   }
 
@@ -352,11 +344,12 @@ export class BinaryProtocol implements Protocol {
 
 /** A store whose value comes in parts: what its answer must repeat. */
 class PendingStore implements Receiver {
-  constructor(private readonly binary: BinaryProtocol, private readonly opcode: number, private readonly opaque: number) {}
+  constructor(private readonly binary: BinaryProtocol, private readonly session: Session, private readonly opcode: number,
+    private readonly opaque: number) {}
 
-  received(session: Session, shard: Shard, item: ItemId): void {
+  received(shard: Shard, item: ItemId): void {
     this.binary.reply.answerTo(this.opcode, this.opaque)
-    this.binary.received(session, shard, item)
+    this.binary.received(this.session, shard, item)
   }
 }
 

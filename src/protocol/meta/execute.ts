@@ -13,7 +13,7 @@ import { type ItemView } from '../../store/view.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { Copy, type Output } from '../output.js'
-import { Phase, UNFINISHED, type Sender, type Session } from '../session.js'
+import { UNFINISHED, type Session } from '../session.js'
 import { Flag, MetaParser, storeExtras } from './parse.js'
 import { META, MetaReply } from './reply.js'
 import { MetaSet } from './set.js'
@@ -23,7 +23,7 @@ const TOKENS = 2
 const INCREMENTS = Buffer.from('I+')
 const DECREMENTS = Buffer.from('D-')
 
-export class MetaCommands implements Sender {
+export class MetaCommands {
   private readonly cache: Store
   private readonly output: Output
   private readonly flags: MetaParser
@@ -139,7 +139,7 @@ export class MetaCommands implements Sender {
     // what was shown is from before this use of it
     if (!flags.has(Flag.u)) shard.bumpLocked(item)
     shard.release(request)
-    if (isLent) session.beginSending(shard, item, this)
+    if (isLent) session.send(shard, item, true)
   }
 
   /**
@@ -173,13 +173,6 @@ export class MetaCommands implements Sender {
 
   /** Whether an item ends so soon that R wants it renewed. */
   private isDue(expiresAt: number): boolean { return expiresAt !== 0 && expiresAt < this.flags.recacheBefore }
-
-  /** The line end behind a value that was sent apart from its first line. */
-  sent(session: Session): void {
-    session.phase = Phase.Request
-    this.output.ensure(2)
-    this.output.lineEnd()
-  }
 
   // md
 

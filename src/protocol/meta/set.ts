@@ -8,7 +8,8 @@ import { type Store } from '../../store/store.js'
 import { type Host } from '../host.js'
 import { logAnswer, logReply } from '../log.js'
 import { VALUE_BYTES_MAX, type LineParser } from '../line.js'
-import { UNFINISHED, type Receiver, type Session } from '../session.js'
+import { UNFINISHED, type Session } from '../session.js'
+import { type Receiver } from '../work/value.js'
 import { Flag, storeExtras, type MetaParser, type Returns } from './parse.js'
 import { META, type MetaReply } from './reply.js'
 
@@ -93,7 +94,7 @@ export class MetaSet {
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)
-    session.beginValue(shard, item, new PendingSet(this, this.flags.returns.copy()), 2)
+    session.beginValue(shard, item, new PendingSet(this, session, this.flags.returns.copy()), 2)
     return at
   }
 
@@ -106,7 +107,7 @@ export class MetaSet {
 
   /** Answers what is refused once it is here. */
   private answerAfter(session: Session, count: number, line: Uint8Array): void {
-    session.beginSwallow(count, line)
+    session.swallow(count, line)
     if (this.host.verbosity > 1) logReply(this.host, session, line)
   }
 
@@ -140,9 +141,9 @@ export class MetaSet {
 
 /** What is left to do when the value is complete. */
 class PendingSet implements Receiver {
-  constructor(private readonly set: MetaSet, private readonly returns: Returns) {}
+  constructor(private readonly set: MetaSet, private readonly session: Session, private readonly returns: Returns) {}
 
-  received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.set.received(session, shard, item, hasLineEnd, this.returns)
+  received(shard: Shard, item: ItemId, hasLineEnd: boolean): void {
+    this.set.received(this.session, shard, item, hasLineEnd, this.returns)
   }
 }

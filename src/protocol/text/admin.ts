@@ -136,7 +136,7 @@ const STATS_ARGUMENTS: readonly (readonly [name: string, handler: LineHandler])[
   ['detail', statsDetail],
   ['settings', text => report(text, text.host.report('settings'))],
   ['cachedump', cachedump],
-  ['conns', ({ host }, session) => session.beginListing(new LinesListing(host.output, linesOf(host.reportConnections())))],
+  ['conns', ({ host }, session) => session.list(new LinesListing(host.output, linesOf(host.reportConnections())))],
   ['extstore', text => report(text, [])],
 ]
 
@@ -148,7 +148,7 @@ function stats(text: TextProtocol, session: Session): void {
   for (const [name, handler] of STATS_ARGUMENTS) {
     if (name.startsWith(word)) return handler(text, session)
   }
-  if (word === 'sizes') return session.beginListing(new LinesListing(host.output, linesOf(host.reportSizes())))
+  if (word === 'sizes') return session.list(new LinesListing(host.output, linesOf(host.reportSizes())))
   if (word === 'items' || word === 'slabs' || word === 'hash') return report(text, host.report(word))
   text.answer(session, TEXT.error)
 }
@@ -173,5 +173,5 @@ function statsDetail(text: TextProtocol, session: Session): void {
     return text.answer(session, TEXT.ok)
   }
   if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
-  session.beginListing(new LinesListing(host.output, host.prefixes.dump()))
+  session.list(new LinesListing(host.output, host.prefixes.dump()))
 }

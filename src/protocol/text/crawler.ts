@@ -9,7 +9,8 @@ import { CLASS_STEP_ITEMS_MAX, type ClassDump, type Dump, type Visitor } from '.
 import { type Store } from '../../store/store.js'
 import { type ItemView } from '../../store/view.js'
 import { type Output } from '../output.js'
-import { type Listing, type Session } from '../session.js'
+import { type Session } from '../session.js'
+import { type Listing } from '../work/listing.js'
 import { line } from '../answers.js'
 import { type LineHandler, type TextProtocol } from './execute.js'
 import { isCutFrom, uint32Of } from './parse.js'
@@ -136,7 +137,7 @@ function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
   const wanted = classes === 'hash' ? ClassSet.all : classes
   if (!tryBegin(host.store, wanted)) return text.answer(session, ANSWERS.isBusy)
   text.answer(session, TEXT.ok)
-  session.beginListing(new KeyListing(host.store, host.output, kind, wanted))
+  session.list(new KeyListing(host.store, host.output, kind, wanted))
 }
 
 function tryBegin({ crawler, counters }: Store, classes: ClassSet): boolean {
@@ -279,7 +280,7 @@ export function cachedump(text: TextProtocol, session: Session): void {
   const limit = uint32Of(parser, 3)
   if (slabClass < 0 || limit < 0) return text.answer(session, TEXT.badFormat)
   if (slabClass > CLASSES_LAST) return text.answer(session, ANSWERS.badSlab)
-  session.beginListing(new ClassListing(host.store, host.output, slabClass, limit === 0 ? Infinity : limit))
+  session.list(new ClassListing(host.store, host.output, slabClass, limit === 0 ? Infinity : limit))
 }
 
 /** `ITEM`, a key, two numbers and what is around them. */

@@ -13,7 +13,9 @@ import { type Host } from '../host.js'
 import { Copy, type Output } from '../output.js'
 import { KEPT_BYTES_MAX } from '../input.js'
 import { logAnswer, logReply, printable } from '../log.js'
-import { Phase, UNFINISHED, type Protocol, type Receiver, type Sender, type Session } from '../session.js'
+import { UNFINISHED, type Protocol, type Session } from '../session.js'
+import { type LongGet, type LongLine } from '../work/keys.js'
+import { type Receiver } from '../work/value.js'
 import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { countKeys, endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
@@ -44,7 +46,7 @@ interface Command {
   readonly line?: LineHandler
 }
 
-export class TextProtocol implements Protocol, Receiver, Sender {
+export class TextProtocol implements Protocol {
   readonly name = 'ascii'
   readonly asksWho = false
   readonly reply: TextReply
@@ -53,8 +55,15 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   private readonly output: Output
   private readonly commands = new Map<number, Command>()
   private readonly answersMax: number
-  /** Whether the keys of the line at work are known to be short enough. Only needed once a part of the answer must go. */
+  // the get at work
+  private withCas = false
+  private withTouch = false
+  /** Whether the keys of its line are known to be short enough. Only needed once a part of the answer must go. */
   private areKeysChecked = false
+  /** Whether the value answered last is still being sent. */
+  private isSending = false
+  /** What it goes on with, if it had to wait or its line is a long one. */
+  private pending: PendingGet | undefined
 
   constructor(readonly host: Host, readonly parser: LineParser, private readonly meta: MetaLines) {
     this.bytes = host.input.bytes
@@ -108,8 +117,14 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   // Lines
 
-  /** Carries out the command line at `at`; answers where the next bytes begin, or UNFINISHED if the line is. */
   request(session: Session, at: number, end: number): number {
+    const next = this.run(session, at, end)
+    if (next === UNFINISHED) this.checkUnfinished(session, at, end)
+    return next
+  }
+
+  /** Carries out the command line at `at`; returns where the next bytes begin, or UNFINISHED if the line is. */
+  private run(session: Session, at: number, end: number): number {
     const { bytes } = this
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
@@ -159,7 +174,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   /** Ends a conversation that is none. As in memcached, answers that have not gone out are lost with it. */
   private end(session: Session): void {
     this.output.discard()
-    session.phase = Phase.Closed
+    session.end()
   }
 
   /** Answers a line, unless the command asked for none. */
@@ -182,10 +197,10 @@ export class TextProtocol implements Protocol, Receiver, Sender {
   }
 
   /** Only a get may be longer than UNFINISHED_LINE_MAX before its end is there. */
-  checkUnfinished(session: Session, at: number, end: number): void {
+  private checkUnfinished(session: Session, at: number, end: number): void {
     if (end - at <= UNFINISHED_LINE_MAX) return
     if (!this.isLongGet(at, end)) this.end(session)
-    else if (end - at >= KEPT_BYTES_MAX) session.beginLine(at, end)
+    else if (end - at >= KEPT_BYTES_MAX) session.beginLongLine(new PendingGet(this, session))
   }
 
   /** Whether an unfinished line may be a long get: see memcached's try_read_command_ascii. */
@@ -200,8 +215,8 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   private get(session: Session, at: number, end: number, withCas: boolean): number {
     const { bytes, parser } = this
-    session.withCas = withCas
-    session.withTouch = false
+    this.withCas = withCas
+    this.withTouch = false
     const isKey = parser.scanKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
     if (bytes[parser.stop] !== Ascii.LineEnd && !parser.isLineWhole(parser.stop, end)) return UNFINISHED
@@ -215,8 +230,8 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   private gat(session: Session, start: number, at: number, end: number, withCas: boolean): number {
     const { parser } = this
-    session.withCas = withCas
-    session.withTouch = true
+    this.withCas = withCas
+    this.withTouch = true
     const lineEnd = parser.findLineEnd(at)
     if (lineEnd >= end) return UNFINISHED
     parser.split(start, lineEnd)
@@ -234,12 +249,34 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     return lineEnd + 1
   }
 
-  /** Goes on with a get that waited for its output to be taken; `at` is behind its last key. */
-  more(session: Session, at: number): number {
-    session.phase = Phase.Request
+  /** Goes on with a get that had to wait; `at` is behind its last key, or where a long line begins. */
+  resumeGet(get: PendingGet, session: Session, at: number, end: number): number {
+    this.pending = get
+    const next = get.hasBegun ? this.more(get, session, at) : this.beginLong(session, at, end)
+    this.pending = undefined
+    return next
+  }
+
+  private beginLong(session: Session, at: number, end: number): number {
+    session.usedAt = this.cache.context.now
+    return this.run(session, at, end)
+  }
+
+  private more(get: PendingGet, session: Session, at: number): number {
+    this.withCas = get.withCas
+    this.withTouch = get.withTouch
+    session.request.expiresAt = get.expiresAt
     this.output.begin()
     if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
     return this.serveKeys(session)
+  }
+
+  /** Has the get at work go on behind the last key, when its output is taken or the next piece of its line has its turn. */
+  private wait(session: Session): number {
+    const get = this.pending ?? new PendingGet(this, session)
+    get.wait(this.withCas, this.withTouch, session.request.expiresAt)
+    if (this.pending === undefined) session.beginKeys(get)
+    return this.parser.stop
   }
 
   /**
@@ -248,7 +285,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
    */
   private serveSomeKeys(session: Session): number {
     const { parser, output } = this
-    const keyCount = session.lineKeys > 0 ? session.lineKeys : countKeys(parser)
+    const keyCount = this.pending?.line?.keyCount ?? countKeys(parser)
     // the line itself is counted already, unless it has come in pieces
     session.answers = Math.max(session.answers, 1) + keyCount - 1
     if (session.answers <= this.answersMax) return this.serveKeys(session)
@@ -264,25 +301,19 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     const { bytes, parser, output } = this
     output.begin()
     this.areKeysChecked = false
+    this.isSending = false
     parser.forgetAhead()
     while (parser.keyEnd > parser.keyStart) {
       if (parser.isAtLastAhead && bytes[parser.stop] !== Ascii.LineEnd) this.cache.warm(parser.aheadHashes, parser.scanAhead())
       const refusal = this.serveKey(session)
       // the error is the whole answer
       if (refusal !== undefined) return this.refuseKeys(session, refusal)
-      const at = parser.stop
-      if (session.phase !== Phase.Request) return at
-      if (bytes[at] === Ascii.LineEnd) break
-      if (output.isBlocked) {
-        session.phase = Phase.Keys
-        return at
-      }
+      if (this.isSending) return this.wait(session)
+      if (bytes[parser.stop] === Ascii.LineEnd) break
+      if (output.isBlocked) return this.wait(session)
       if (!parser.nextKey()) return this.refuseKeys(session, TEXT.badFormat)
     }
-    if (session.hasMoreKeys) {
-      session.phase = Phase.Keys
-      return parser.stop
-    }
+    if (this.pending?.hasMoreKeys === true) return this.wait(session)
     this.answer(session, TEXT.end)
     return parser.stop + 1
   }
@@ -308,7 +339,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
       if (!this.checkKeys()) return TEXT.badFormat
       this.reply.ensureValue()
     }
-    const item = session.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
+    const item = this.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
     if (this.host.prefixes.isOn) {
       this.host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
     }
@@ -318,7 +349,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     }
     if (this.host.verbosity > 1) this.logSending(session)
     if (shard.items.valueBytes(item) <= Copy.BytesMax) {
-      this.reply.value(shard, item, request, session.withCas)
+      this.reply.value(shard, item, request, this.withCas)
       shard.release(request)
       return undefined
     }
@@ -330,25 +361,17 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     const { request } = session
     const isRefused = !this.checkKeys()
     const isPinned = !isRefused && shard.tryPinStripeLocked(item)
-    if (isPinned) this.reply.header(shard, item, request, session.withCas)
+    if (isPinned) this.reply.header(shard, item, request, this.withCas)
     shard.release(request)
-    if (isPinned) {
-      session.beginSending(shard, item, this)
-      return undefined
-    }
-    return isRefused ? TEXT.badFormat : TEXT.noMemoryWriting
+    if (!isPinned) return isRefused ? TEXT.badFormat : TEXT.noMemoryWriting
+    this.isSending = !session.send(shard, item, true)
+    this.output.begin()
+    return undefined
   }
 
   private logSending(session: Session): void {
     const { keyStart, keyEnd } = session.request
     this.host.log(`>${session.peer.id} sending key ${printable(this.bytes.subarray(keyStart, keyEnd))}`)
-  }
-
-  /** The line end behind a value that was sent apart from its header; then the get goes on. */
-  sent(session: Session): void {
-    session.phase = Phase.Keys
-    this.output.ensure(2)
-    this.output.lineEnd()
   }
 
   private takeKey(request: Request): void {
@@ -443,7 +466,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     }
     const item = shard.reserve(request)
     if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)
-    session.beginValue(shard, item, this, 2)
+    session.beginValue(shard, item, new PendingStorage(this, session), 2)
     return at
   }
 
@@ -456,7 +479,7 @@ export class TextProtocol implements Protocol, Receiver, Sender {
 
   /** Answers what is refused once it is here. */
   private answerAfter(session: Session, count: number, line: Uint8Array): void {
-    session.beginSwallow(count, session.isQuiet ? undefined : line)
+    session.swallow(count, session.isQuiet ? undefined : line)
     if (this.host.verbosity > 1) logReply(this.host, session, line, session.isQuiet)
   }
 
@@ -514,6 +537,42 @@ export class TextProtocol implements Protocol, Receiver, Sender {
     request.expiresAt = this.cache.expiryFor(exptime)
     this.answerOutcome(session, this.cache.shardFor(request).touch(request))
   }
+}
+
+/** A storage command whose value comes in parts. */
+class PendingStorage implements Receiver {
+  constructor(private readonly text: TextProtocol, private readonly session: Session) {}
+
+  received(shard: Shard, item: ItemId, hasLineEnd: boolean): void { this.text.received(this.session, shard, item, hasLineEnd) }
+}
+
+/** A get that has to wait between keys, or whose line is a long one. */
+class PendingGet implements LongGet {
+  line: LongLine | undefined
+  isDone = true
+  hasBegun = false
+  withCas = false
+  withTouch = false
+  expiresAt = 0
+
+  constructor(private readonly text: TextProtocol, private readonly session: Session) {}
+
+  resume(at: number, end: number): number {
+    this.isDone = true
+    return this.text.resumeGet(this, this.session, at, end)
+  }
+
+  /** Other keys are to be answered, with these. */
+  wait(withCas: boolean, withTouch: boolean, expiresAt: number): void {
+    this.isDone = false
+    this.hasBegun = true
+    this.withCas = withCas
+    this.withTouch = withTouch
+    this.expiresAt = expiresAt
+  }
+
+  /** Whether keys follow in the next piece of a long line. */
+  get hasMoreKeys(): boolean { return this.line?.isAtLast === false }
 }
 
 /** Tells the names of commands apart by their length and three of their bytes. */

@@ -1,0 +1,28 @@
+// A value that was refused: the session throws its bytes away as they come, and then answers.
+import { type Output } from '../output.js'
+import { ConnectionState } from './state.js'
+import { Wait, type Work } from './work.js'
+
+export class Swallow implements Work {
+  readonly wait = Wait.Input
+  readonly state = ConnectionState.Swallow
+  readonly next = undefined
+  isDone = false
+
+  /** @param reply undefined if the client wants no answer */
+  constructor(private readonly output: Output, private leftBytes: number, private readonly reply: Uint8Array | undefined) {}
+
+  resume(at: number, end: number): number {
+    const count = Math.min(end - at, this.leftBytes)
+    this.leftBytes -= count
+    if (this.leftBytes === 0) this.finish()
+    return at + count
+  }
+
+  private finish(): void {
+    this.isDone = true
+    if (this.reply !== undefined) this.output.text(this.reply)
+  }
+
+  abandon(): void {}
+}

@@ -1,0 +1,17 @@
+// A client that watches: the server's log writes events to it, see log/. What it sends is thrown away until it ends.
+import { type Watching } from '../peer.js'
+import { ConnectionState } from './state.js'
+import { Wait, type Work } from './work.js'
+
+export class Watch implements Work {
+  readonly wait = Wait.Input
+  readonly state = ConnectionState.Watch
+  readonly next = undefined
+  readonly isDone = false
+
+  constructor(private readonly watching: Watching) {}
+
+  resume(_at: number, end: number): number { return end }
+
+  abandon(): void { this.watching.end() }
+}
