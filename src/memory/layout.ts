@@ -136,6 +136,8 @@ export const enum StoreWord {
   Lock, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
   /** The items of the longest chain that was met in this period, and in the one before. */
   LongestChain, LongestChainBefore,
+  /** The second in which the store was last flushed as a whole. */
+  FlushedAt,
   End = 16,
 }
 

@@ -9,6 +9,7 @@ import { Locks } from '../memory/lock.js'
 import { type WasmMemory } from '../memory/wasm.js'
 import { Counters } from '../stats/counters.js'
 import { StoreContext, type StoreSettings } from './context.js'
+import { Departures } from './departures.js'
 import { Growth } from './index/growth.js'
 import { Hash } from './index/hash.js'
 import { Stripes } from './index/stripes.js'
@@ -112,8 +113,10 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const lock = stateAt + StoreWord.Lock
   const crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
   const sizes = options.trackSizes ? new Sizes(first.buffer, first.cut(sizesBytes(options)), options.itemSizeMax) : undefined
+  const departuresAt = first.cut(Departures.bytesFor(options.maxbytes, options.threads)) >> 2
+  const departures = new Departures(first.words, departuresAt, options.maxbytes, options.threads, thread)
   const context = new StoreContext(options, hash, new Stripes(locks, stripesAt, stripeCount), counters,
-    first.words, stateAt, options.shared, sizes, log, first.instructions)
+    first.words, stateAt, options.shared, sizes, departures, log, first.instructions)
   const tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
   const automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
   const ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
@@ -163,7 +166,8 @@ interface ArenaPlan { readonly count: number; readonly pages: number; readonly s
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
   const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.KEY_WORDS * 4 +
-    (options.stripes ?? STRIPES) * 4 + sizesBytes(options) + options.ioBytes * options.threads + Size.Page
+    (options.stripes ?? STRIPES) * 4 + sizesBytes(options) +
+    Departures.bytesFor(options.maxbytes, options.threads) + options.ioBytes * options.threads + Size.Page
   const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)

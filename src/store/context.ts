@@ -5,6 +5,7 @@ import { type Instructions } from '../memory/wasm.js'
 import { Counter64 } from '../memory/counter64.js'
 import { type Log } from '../log/log.js'
 import { type Counters } from '../stats/counters.js'
+import { type Departures } from './departures.js'
 import { nominalOverhead } from './slabs/classes.js'
 import { type Hash } from './index/hash.js'
 import { type ItemId, type Items } from './items/items.js'
@@ -35,10 +36,11 @@ export class StoreContext {
   /**
    * @param words where the StoreWords lie, at `at`
    * @param sizes only with -o track_sizes
+   * @param departures of which this thread writes its ring
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Sizes | undefined, readonly log: Log, instructions: Instructions | undefined) {
+    readonly sizes: Sizes | undefined, readonly departures: Departures, readonly log: Log, instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)
     this.cas = new Counter64(words, at + StoreWord.Cas, shared, instructions)
   }
@@ -50,6 +52,10 @@ export class StoreContext {
   /** The second at which a delayed flush_all falls due; 0 for none. */
   get flushAt(): number { return this.words[this.at + StoreWord.FlushAt]! }
   set flushAt(second: number) { this.words[this.at + StoreWord.FlushAt] = second }
+
+  /** The second of the last flush of everything; 0 for none. */
+  get flushedAt(): number { return this.words[this.at + StoreWord.FlushedAt]! }
+  set flushedAt(second: number) { this.words[this.at + StoreWord.FlushedAt] = second }
 
   /** The generation since which no item of an older one is left; 0 while that is none. */
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }

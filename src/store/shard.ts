@@ -6,6 +6,7 @@ import { ClassWord, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
+import { Departure } from './departures.js'
 import { readNumber, writeDigits } from './items/digits.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items/items.js'
 import { type Generations } from './items/generations.js'
@@ -346,7 +347,8 @@ export class Shard implements Pins {
     if (!dropsOld) return
     context.stripes.take(request.hash)
     const old = this.findLiveLocked(request)
-    if (old !== NO_ITEM) this.allocator.unlinkStripeLocked(request.hash, old)
+    const reason = outcome === Outcome.TooLarge ? Departure.TooLarge : Departure.NoMemory
+    if (old !== NO_ITEM) this.allocator.unlinkStripeLocked(request.hash, old, reason)
     context.stripes.release(request.hash)
   }
 
@@ -372,7 +374,7 @@ export class Shard implements Pins {
     if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
     context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
     if (context.watched !== 0) this.reporter.deletedStripeLocked(request, item)
-    this.allocator.unlinkStripeLocked(request.hash, item)
+    this.allocator.unlinkStripeLocked(request.hash, item, Departure.Deleted)
     return Outcome.Deleted
   }
 

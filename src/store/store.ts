@@ -241,6 +241,7 @@ export class Store {
   private flushStoreLocked(): void {
     const { context } = this
     context.flushAt = 0
+    context.flushedAt = context.now
     context.stripes.takeAll()
     if (context.generation < GENERATIONS_MAX) context.generation++
     else this.restartGenerations()
@@ -465,6 +466,7 @@ export class Store {
     const refs = found.reduce((sum, shard) => sum + shard.refs, 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
     this.log.verify()
+    this.context.departures.verify(this.classes.largest)
     return Math.max(...found.map(({ longestChain }) => longestChain))
   }
 }

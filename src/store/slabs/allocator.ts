@@ -4,6 +4,7 @@ import { type Arena } from '../../memory/arena.js'
 import { ClassWord, ListWord, Size, State } from '../../memory/layout.js'
 import { ClassCounter, Counter } from '../../stats/counters.js'
 import { type StoreContext } from '../context.js'
+import { Departure } from '../departures.js'
 import { type Generations } from '../items/generations.js'
 import { type Hash } from '../index/hash.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from '../items/items.js'
@@ -107,10 +108,25 @@ export class Allocator {
     context.countSize(items, item, 1)
   }
 
-  /** Takes an item out of the table and the lists. */
-  unlinkStripeLocked(hash: number, item: ItemId): void {
-    this.table.remove(hash, item)
+  /** Takes an item out of the table and the lists. @param reason why, if a client wanted it so */
+  unlinkStripeLocked(hash: number, item: ItemId, reason = this.reasonToDrop(item)): void {
+    this.removeStripeLocked(hash, item, reason)
     this.unlistStripeLocked(item)
+  }
+
+  /** Why an item goes that no client wanted to go. */
+  private reasonToDrop(item: ItemId): Departure {
+    if (this.isFlushed(item)) return Departure.Flushed
+    return this.isExpired(item) ? Departure.Expired : Departure.Evicted
+  }
+
+  /** Takes an item out of the table and records why. Every key that leaves the store leaves it here. */
+  private removeStripeLocked(hash: number, item: ItemId, reason: Departure): void {
+    const { context, items } = this
+    this.table.remove(hash, item)
+    if (reason === Departure.Flushed) return
+    const since = reason === Departure.Expired ? items.expiresAt(item) : items.usedAt(item)
+    context.departures.record(hash, reason, this.classOf(item), context.now, since)
   }
 
   private unlistStripeLocked(item: ItemId): void {
@@ -328,7 +344,7 @@ export class Allocator {
       if (items.refs(item) === 0) this.dropListedBothLocked(slabClass, slabClass, hash, item)
       else {
         // whoever reads it last frees it
-        this.table.remove(hash, item)
+        this.removeStripeLocked(hash, item, this.reasonToDrop(item))
         this.unlistBothLocked(item)
       }
     }
@@ -366,7 +382,7 @@ export class Allocator {
   /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
   private dropListedBothLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
     const { items } = this
-    this.table.remove(hash, item)
+    this.removeStripeLocked(hash, item, this.reasonToDrop(item))
     this.unlistBothLocked(item)
     if (items.has(item, State.Large)) {
       const count = items.pieceCount(item)
