@@ -58,10 +58,16 @@ function exchanges(session: string): [typed: string, answers: string][] {
 }
 
 t.test('the embedding example of the README', async t => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', example('a test runs this')],
-    { cwd: ROOT, encoding: 'utf8' })
-  t.match({ status, stdout, stderr }, { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
+  t.match(run(example('a test runs this')), { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
+
+t.test('the example of the README with a clock', async t => {
+  t.match(run(example('a test runs this as well')), { status: 0, stdout: 'STORED\r\n\nEND\r\n\n', stderr: '' })
+})
+
+function run(program: string): { status: number | null, stdout: string, stderr: string } {
+  return spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd: ROOT, encoding: 'utf8' })
+}
 
 const PAGES = ['README.md', 'CHANGELOG.md', ...['src', 'test', 'bench'].flatMap(pagesIn)]
 

@@ -468,7 +468,7 @@ export const optionRows: readonly OptionRow[] = [
   { name: 'proxy_arg', argument: 'text', support: 'later', why: NO_PROXY,
     help: ['string to pass to proxy_config'] },
   { name: 'debug_commands', sets: { debugCommands: true },
-    help: ['for tests alone: the command \'debugtime\' moves the time that', 'expiry goes by, for everybody (default: {default})'] },
+    help: ['for tests alone: the command \'debugtime\' moves the time by which', 'items expire, for all clients (default: {default})'] },
 
   { flag: 'N', long: 'napi-ids', argument: 'num', support: 'ignored', why: NO_CALL,
     value: { kind: 'shown', min: 1 },

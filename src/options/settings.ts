@@ -1,5 +1,5 @@
-// `stats settings`: what the server is set to, in memcached's names, order and formats. What memcached has no setting for
-// comes last, and only if it is not as by default, so that the lines of a server nobody has told anything are memcached's.
+// `stats settings`: what the server is set to, in memcached's names, order and formats. Settings that memcached does not have
+// come last, and only those that differ from their defaults, so that the lines of a server without options are memcached's.
 import { fieldsOf, optionRows, type OptionRow } from './rows.js'
 import { completeOptions, LOOPBACK, type Options } from './values.js'
 
@@ -23,9 +23,6 @@ export function settingsReport(options: Options, live: RunningSettings): readonl
   const given = OWN.filter(name => valueOf(name) !== settingOf(ROWS.get(name), untold))
   return [...ORDER, ...given].map(name => [name, valueOf(name)] as const)
 }
-
-/** Settings that memcached does not have. */
-const OWN = ['auth_timeout', 'request_mem_limit'] as const
 
 /** memcached's order. */
 const ORDER = `
@@ -71,7 +68,10 @@ const EXTRAS: Readonly<Record<string, (current: Options & RunningSettings) => st
 /** The modes of `ssl_verify_mode` as OpenSSL's flags, which is how memcached prints them: peer 1, required 2, once 4. */
 const OPENSSL_VERIFY = [0, 1, 1 | 2, 1 | 2 | 4]
 
-const ROWS = new Map(optionRows.filter(row => row.setting !== undefined).map(row => [row.setting, row]))
+const ROWS = new Map(optionRows.flatMap(row => row.setting === undefined ? [] : [[row.setting, row] as const]))
+
+/** Settings that memcached does not have. */
+const OWN = [...ROWS.keys()].filter(name => !ORDER.includes(name))
 
 function settingOf(row: OptionRow | undefined, options: Options): string {
   if (row?.settingValue !== undefined) return row.settingValue
