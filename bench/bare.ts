@@ -11,6 +11,7 @@ import { Session } from '../dist/protocol/session.js'
 import { Unfinished } from '../dist/protocol/unfinished.js'
 import { Protocols } from '../dist/protocol/negotiate.js'
 import { Prefixes } from '../dist/stats/prefixes.js'
+import { postedSignals, type Signals } from '../dist/server/signals.js'
 import { Store } from '../dist/store/store.js'
 import { adoptCas, KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.js'
 import type { SpeedWorkload } from './workloads.js'
@@ -33,6 +34,8 @@ export class BareHost implements Host {
   readonly isWatchEnabled = false
   readonly requestsPerTurn = 1000
   readonly answersMax = 0
+  readonly signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }
+  readonly log = this.signals.log
 
   constructor(shared: boolean) {
     const options = completeOptions({ maxbytes: 64 * 2 ** 20 })
@@ -50,12 +53,7 @@ export class BareHost implements Host {
   reportSizes(): Rows[] { return [] }
   reportConnections(): Rows[] { return [] }
   watch(): undefined { return undefined }
-  log(): void {}
   refreshCertificates(): string | undefined { return undefined }
-  failed(error: unknown): void { throw error }
-  shutdown(): void {}
-  carryOutCrawl(): void {}
-  carryOutMove(): void {}
   setExternal(): void {}
 }
 

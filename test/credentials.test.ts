@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Credentials } from '../src/protocol/credentials.js'
+import { Credentials } from '../src/secrets/credentials.js'
 import { MemslabError } from '../src/errors.js'
 
 function fileOf(t: Test, content: string | Uint8Array): string {

@@ -33,6 +33,8 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
 const LEAVES = [
   'clock', 'errors', 'version', 'options',
   'stats/counters',    // each part counts what it does
+  'secrets',           // the users and certificates that net/ and server/ hand from thread to thread
+  'server/signals',    // what any part raises for the others
   'server/settings',   // shared memory for what commands of the protocols change and net/ reads
   'process/limits',    // what the system allows, which bounds what net/ listens with
 ]

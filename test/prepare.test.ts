@@ -92,7 +92,7 @@ t.test('a crowd that comes before there is a server is served', async t => {
   t.teardown(() => server.close())
   await server.listen()
   for (const client of clients) await client.expect(VERSION)
-  const counts = new Int32Array(made.first!.shares).subarray(1, 4)
+  const counts = new Int32Array(made.first!.balance).subarray(1, 4)
   // who only looked whether somebody listens has been taken in as well, and is gone when that has been noticed
   await until('all 30 are served, and nobody else', () => counts.reduce((sum, count) => sum + count) === 30)
   t.ok(counts[0]! > 0, `the first thread has not left them waiting: ${counts.join(', ')}`)

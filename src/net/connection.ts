@@ -21,8 +21,8 @@ export interface Entry {
   readonly listenAddress: string
   /** Whether it comes from a listener: only such a one, that nobody has touched, is used without its stream. */
   readonly isAccepted: boolean
-  /** The place it has among those of all threads. */
-  readonly place: number
+  /** The slot it has among those of all threads. */
+  readonly slot: number
   /** Store time at which it got that. */
   readonly since: number
 }
@@ -50,7 +50,7 @@ export class Connection implements Peer, Reader {
    * @param onClose called once, when the connection is gone
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,
-    private readonly places: Slots, private readonly onClose: (connection: Connection) => void) {
+    private readonly slots: Slots, private readonly onClose: (connection: Connection) => void) {
     this.id = descriptorOf(stream)
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = entry.since
@@ -79,18 +79,18 @@ export class Connection implements Peer, Reader {
     try {
       action()
       this.note()
-    } catch (error) { this.host.failed(error) }
+    } catch (error) { this.host.signals.failed(error) }
   }
 
   /** Says who it is, for `stats conns`. */
   describe(): void {
-    const { place, listenAddress } = this.entry
+    const { slot, listenAddress } = this.entry
     this.note()
-    this.places.describe(place, this.id, remoteAddress(this.stream, listenAddress), listenAddress)
+    this.slots.describe(slot, this.id, remoteAddress(this.stream, listenAddress), listenAddress)
   }
 
   /** Notes what the connection does, for `stats conns` of any thread. */
-  note(): void { this.places.note(this.entry.place, this.state, this.session.usedAt) }
+  note(): void { this.slots.note(this.entry.slot, this.state, this.session.usedAt) }
 
   get lentBytesMax(): number { return this.writer.lentBytesMax }
 
@@ -100,7 +100,7 @@ export class Connection implements Peer, Reader {
     try {
       return this.nextTarget()
     } catch (error) {
-      this.host.failed(error)
+      this.host.signals.failed(error)
       return undefined
     }
   }
@@ -122,7 +122,7 @@ export class Connection implements Peer, Reader {
       if (this.isReadingDirect) this.session.receivedDirect(count)
       else this.session.receive(count)
       this.note()
-    } catch (error) { this.host.failed(error) }
+    } catch (error) { this.host.signals.failed(error) }
   }
 
   private readChunk(chunk: Buffer): void {

@@ -1,4 +1,4 @@
-// The connections of one thread: those its listeners accept, and the streams it is handed. Each has a place, of which all
+// The connections of one thread: those its listeners accept, and the streams it is handed. Each has a slot, of which all
 // threads together have as many as -c allows. Who finds none is told so and closed, or waits (-o no_maxconns_fast) until
 // a connection ends, in whichever thread that is.
 import { type Socket } from 'node:net'
@@ -15,7 +15,7 @@ import { Counter } from '../stats/counters.js'
 import { Connection, remoteAddress } from './connection.js'
 import { descriptorOf } from './handle.js'
 import { type Listening } from './listeners.js'
-import { type Slots } from './slots.js'
+import { NO_SLOT, type Slots } from './slots.js'
 import { type Balance } from './balance.js'
 import { type Tls } from './tls.js'
 
@@ -23,8 +23,6 @@ import { type Tls } from './tls.js'
 const DESCRIBED_PER_STEP = 32
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
-/** What `Places.take` answers when there is none. */
-const NO_PLACE = -1
 
 /** What memcached says with -vv of who came. */
 const NEW_TEXT = {
@@ -33,7 +31,7 @@ const NEW_TEXT = {
 
 export class Connections {
   private readonly all = new Set<Connection>()
-  /** Accepted sockets without a place; only with -o no_maxconns_fast. */
+  /** Accepted sockets without a slot; only with -o no_maxconns_fast. */
   private readonly waiting: { socket: Socket; listening: Listening }[] = []
   private waitingSince = 0
   /** Who waits for the last connection to be gone. */
@@ -42,13 +40,12 @@ export class Connections {
   private readonly waitingMax: number
 
   /**
-   * @param shares where several threads accept whoever comes
+   * @param balance where several threads accept whoever comes
    * @param protocolFor what a conversation begins with
-   * @param roomMade called when a place is free that a socket in another thread waits for
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
-    private readonly places: Slots, private readonly shares: Balance | undefined, private readonly tls: Tls | undefined,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly roomMade: () => void) {
+    private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
+    private readonly protocolFor: (name: ProtocolName) => Protocol) {
     this.waitingMax = queueOf(options.backlog)
   }
 
@@ -56,10 +53,10 @@ export class Connections {
   handle(stream: Duplex): void {
     if (this.isClosed) stream.destroy()
     if (stream.destroyed) return
-    const place = this.places.take()
-    if (place === NO_PLACE) return this.refuse(stream)
+    const slot = this.slots.take()
+    if (slot === NO_SLOT) return this.refuse(stream)
     this.host.store.counters.add(Counter.TotalConnections)
-    this.open(stream, 'stream', this.options.protocol, false, place, this.now)
+    this.open(stream, 'stream', this.options.protocol, false, slot, this.now)
   }
 
   /** Takes a socket from a listener, that nobody reads yet; whether it stays, and then in its share. */
@@ -68,9 +65,9 @@ export class Connections {
       socket.destroy()
       return false
     }
-    const place = this.places.take()
-    if (place !== NO_PLACE) {
-      this.admit(socket, listening, place)
+    const slot = this.slots.take()
+    if (slot !== NO_SLOT) {
+      this.admit(socket, listening, slot)
       return true
     }
     if (!this.options.maxconnsFast) return this.wait(socket, listening)
@@ -85,50 +82,50 @@ export class Connections {
   }
 
   private wait(socket: Socket, listening: Listening): boolean {
-    const { places, waiting } = this
-    if (places.waiting >= this.waitingMax) {
+    const { slots, waiting } = this
+    if (slots.waiting >= this.waitingMax) {
       socket.destroy()
       return false
     }
-    if (places.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
+    if (slots.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
     if (waiting.length === 0) this.waitingSince = this.clock.milliseconds()
     socket.on('error', () => {})
     waiting.push({ socket, listening })
-    places.addWaiting(1)
-    // a thread that has given back a place before it could know that somebody waits tells nobody
+    slots.addWaiting(1)
+    // a thread that has given back a slot before it could know that somebody waits tells nobody
     this.admitWaiting()
     return true
   }
 
-  /** Lets those in who wait, as far as there are places. */
+  /** Lets those in who wait, as far as there are slots. */
   admitWaiting(): void {
-    const { places, waiting } = this
+    const { slots, waiting } = this
     if (waiting.length === 0) return
     while (waiting.length > 0) {
       const isGone = waiting[0]!.socket.destroyed
-      const place = isGone ? NO_PLACE : places.take()
-      if (!isGone && place === NO_PLACE) return
+      const slot = isGone ? NO_SLOT : slots.take()
+      if (!isGone && slot === NO_SLOT) return
       const { socket, listening } = waiting.shift()!
-      places.addWaiting(-1)
-      if (isGone) this.shares?.add(-1)
-      else this.admit(socket, listening, place)
+      slots.addWaiting(-1)
+      if (isGone) this.balance?.add(-1)
+      else this.admit(socket, listening, slot)
     }
     this.host.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
   }
 
-  private admit(socket: Socket, { name, protocol, verify }: Listening, place: number): void {
+  private admit(socket: Socket, { name, protocol, verify }: Listening, slot: number): void {
     this.host.store.counters.add(Counter.TotalConnections)
     const { now } = this
-    if (verify === undefined) return this.open(socket, name, protocol, true, place, now)
+    if (verify === undefined) return this.open(socket, name, protocol, true, slot, now)
     assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
-    this.places.note(place, ConnectionState.Read, now)
-    this.places.describe(place, descriptorOf(socket), remoteAddress(socket, name), name)
-    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, place, now), () => this.release(place, true))
+    this.slots.note(slot, ConnectionState.Read, now)
+    this.slots.describe(slot, descriptorOf(socket), remoteAddress(socket, name), name)
+    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, slot, now), () => this.release(slot, true))
   }
 
-  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, place: number, since: number): void {
-    const entry = { listenAddress, isAccepted, place, since }
-    const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.places, gone => this.closed(gone))
+  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, slot: number, since: number): void {
+    const entry = { listenAddress, isAccepted, slot, since }
+    const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.slots, gone => this.closed(gone))
     this.all.add(connection)
     // a single thread has the time to do so when it is asked
     if (this.options.threads > 1) connection.describe()
@@ -140,15 +137,15 @@ export class Connections {
     this.all.delete(connection)
     if (this.isWatched) connection.logClose()
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
-    this.release(connection.entry.place, connection.entry.isAccepted)
+    this.release(connection.entry.slot, connection.entry.isAccepted)
     if (this.all.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
   }
 
-  private release(place: number, isAccepted: boolean): void {
-    this.places.release(place)
-    if (isAccepted) this.shares?.add(-1)
+  private release(slot: number, isAccepted: boolean): void {
+    this.slots.release(slot)
+    if (isAccepted) this.balance?.add(-1)
     this.admitWaiting()
-    if (this.waiting.length === 0 && this.places.waiting > 0) this.roomMade()
+    if (this.waiting.length === 0 && this.slots.waiting > 0) this.host.signals.slotFreed()
   }
 
   /** Whether somebody wants to know who comes and goes. */
@@ -201,8 +198,8 @@ export class Connections {
   /** Ends those that listeners have accepted. */
   closeAccepted(): void {
     const waiting = this.waiting.splice(0)
-    this.places.addWaiting(-waiting.length)
-    this.shares?.add(-waiting.length)
+    this.slots.addWaiting(-waiting.length)
+    this.balance?.add(-waiting.length)
     for (const { socket } of waiting) socket.destroy()
     for (const connection of this.all) if (connection.entry.isAccepted) connection.destroy()
   }

@@ -15,7 +15,7 @@ import { listenAlong, listenTcp } from './listen.js'
 import { isTaken } from './ports.js'
 import { type Balance } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
-import { verifyOf, type Verify } from './verify.js'
+import { verifyOf, type Verify } from '../secrets/verify.js'
 
 /** Where a server listens. */
 export type ServerAddress =
@@ -70,10 +70,10 @@ export class Listeners {
   hasLeftovers = false
 
   /**
-   * @param shares where several threads accept whoever comes
+   * @param balance where several threads accept whoever comes
    * @param crowded called when others should see to those who come, as this thread cannot serve yet
    */
-  constructor(private readonly options: Options, readonly shares: Balance | undefined, private readonly crowded: () => void = () => {}) {
+  constructor(private readonly options: Options, readonly balance: Balance | undefined, private readonly crowded: () => void = () => {}) {
     this.isShared = options.threads > 1
     this.sharesPorts = sharesPorts(options)
   }
@@ -88,7 +88,7 @@ export class Listeners {
       throw cause
     }
     this.isOpen = true
-    this.shares?.join()
+    this.balance?.join()
   }
 
   private async openAll(): Promise<void> {
@@ -188,7 +188,7 @@ export class Listeners {
 
   /** Whether he stays. */
   private arrived(socket: Socket, listening: Listening): boolean {
-    this.shares?.add(1)
+    this.balance?.add(1)
     if (this.accept !== undefined) return this.pass(this.accept, socket, listening)
     this.early.push({ socket, listening })
     return true
@@ -196,7 +196,7 @@ export class Listeners {
 
   private pass(accept: Accept, socket: Socket, listening: Listening): boolean {
     const stays = accept(socket, listening)
-    if (!stays) this.shares?.add(-1)
+    if (!stays) this.balance?.add(-1)
     return stays
   }
 
@@ -206,7 +206,7 @@ export class Listeners {
       if (this.early.length <= EARLY_MAX) return
       this.crowded()
     }
-    this.shares?.leaveSome()
+    this.balance?.leaveSome()
   }
 
   /** From now on whoever comes is taken by this, first of all those who have come. */
@@ -242,7 +242,7 @@ export class Listeners {
     }
     this.unixSocket?.discard()
     this.unixSocket = undefined
-    this.shares?.add(-this.early.length)
+    this.balance?.add(-this.early.length)
     for (const { socket } of this.early.splice(0)) socket.destroy()
   }
 

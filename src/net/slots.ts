@@ -1,11 +1,11 @@
-// The places that connections take, those of all threads: as many as -c allows, and what `stats conns` shows of each. They
+// The slots that connections take, those of all threads: as many as -c allows, and what `stats conns` shows of each. They
 // lie in memory that may be shared; zeroed, it is an empty table. A connection belongs to one thread, which alone takes,
-// describes, notes and releases its place.
+// describes, notes and releases its slot.
 //
-//   | control | place 0 | place 1 ...        place   next  id  state  second  described  lengths  address  listenAddress
+//   | control | slot 0 | slot 1 ...        slot   next  id  state  second  described  lengths  address  listenAddress
 //    16 words                                        a word each ...                              112 bytes each
 //
-// Free places are a list through `next`, whose links are a place's number + 1; those never used come behind it, lowest
+// Free slots are a list through `next`, whose links are a slot's number + 1; those never used come behind it, lowest
 // first, so that no more memory is touched than was ever needed at once. One lock guards the list and the texts, and
 // whoever holds it takes no other. `state` and `second`, which change with every request, are stored without it.
 import { assert } from '../errors.js'
@@ -13,22 +13,25 @@ import { Locks } from '../memory/lock.js'
 import { STATE_NAMES, type ConnectionState } from '../protocol/work/state.js'
 import { type ConnectionFacts } from '../stats/report.js'
 
+/** The answer of `take` where all slots are taken. */
+export const NO_SLOT = -1
+
 /** More cannot be taken, whatever -c says: a process on Linux may open 2^20 files. */
-const PLACES_MAX = 1 << 20
-const PLACE_MASK = PLACES_MAX - 1
-/** How many places are looked at in one part of `facts`, and how many are told of. */
-const PLACES_PER_RUN = 2048
+const SLOTS_MAX = 1 << 20
+const SLOT_MASK = SLOTS_MAX - 1
+/** How many slots are looked at in one part of `facts`, and how many are told of. */
+const SLOTS_PER_RUN = 2048
 const FACTS_PER_PART = 32
 
-/** Words at the start. `Used` is how many places were ever taken at once. */
+/** Words at the start. `Used` is how many slots were ever taken at once. */
 const enum Word { Lock, FreeHead, Used, Taken, Waiting, Rows = 16 }
 
-/** Words of a place, each place on cache lines of its own. */
+/** Words of a slot, each slot on cache lines of its own. */
 const enum Row { Next, Id, State, Second, IsDescribed, AddressBytes, ListenBytes, Texts = 8, Stride = 64 }
 
 /** The longest is a Unix socket's: 107 bytes behind 'unix:'. */
 const TEXT_BYTES = 112
-/** The `next` of a place that is not free. */
+/** The `next` of a slot that is not free. */
 const TAKEN = -1
 
 export class Slots {
@@ -37,47 +40,44 @@ export class Slots {
   private readonly locks: Locks
   private readonly count: number
 
-  /** How much memory `count` places need. */
-  static bytesFor(count: number): number { return (Word.Rows + Math.min(count, PLACES_MAX) * Row.Stride) * 4 }
+  /** How much memory `count` slots need. */
+  static bytesFor(count: number): number { return (Word.Rows + Math.min(count, SLOTS_MAX) * Row.Stride) * 4 }
 
   /** @param memory `bytesFor(count)` of it; @param count how many may be taken, see -c */
   constructor(memory: ArrayBuffer | SharedArrayBuffer, count: number) {
     this.words = new Int32Array(memory)
     this.bytes = Buffer.from(memory)
     this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer)
-    this.count = Math.min(count, PLACES_MAX)
+    this.count = Math.min(count, SLOTS_MAX)
   }
 
-  /** Takes a free place; -1 if there is none. */
+  /** Takes a free slot; NO_SLOT if there is none. */
   take(): number {
     this.locks.take(Word.Lock)
-    try {
-      const place = this.unlinkLocked()
-      if (place === -1) return -1
-      const row = rowOf(place)
+    const slot = this.unlinkLocked()
+    if (slot !== NO_SLOT) {
+      const row = rowOf(slot)
       this.words[row + Row.Next] = TAKEN
       this.words[row + Row.IsDescribed] = 0
       this.words[Word.Taken]!++
-      return place
-    } finally {
-      this.locks.release(Word.Lock)
     }
+    this.locks.release(Word.Lock)
+    return slot
   }
 
-  /** Gives back a place that was taken. */
-  release(place: number): void {
+  /** Gives back a slot that was taken. */
+  release(slot: number): void {
+    const row = rowOf(slot)
+    // without the lock: while a slot is taken, its connection's thread alone changes this word
+    assert(this.words[row + Row.Next] === TAKEN, 'a slot is given back once')
     this.locks.take(Word.Lock)
-    try {
-      const row = rowOf(place)
-      assert(this.words[row + Row.Next] === TAKEN, 'a place is given back once')
-      this.words[row + Row.Next] = this.words[Word.FreeHead]!
-      this.words[Word.FreeHead] = place + 1
-      this.words[Word.Taken]!--
-    } finally {
-      this.locks.release(Word.Lock)
-    }
+    this.words[row + Row.Next] = this.words[Word.FreeHead]!
+    this.words[Word.FreeHead] = slot + 1
+    this.words[Word.Taken]!--
+    this.locks.release(Word.Lock)
   }
 
+  /** Takes a slot out of the free ones; NO_SLOT if there is none. */
   private unlinkLocked(): number {
     const { words } = this
     const head = words[Word.FreeHead]!
@@ -86,7 +86,7 @@ export class Slots {
       return head - 1
     }
     const used = words[Word.Used]!
-    if (used === this.count) return -1
+    if (used === this.count) return NO_SLOT
     words[Word.Used] = used + 1
     return used
   }
@@ -94,28 +94,25 @@ export class Slots {
   /** How many are taken. */
   get taken(): number { return Atomics.load(this.words, Word.Taken) }
 
-  /** How many accepted sockets wait for a place, see -o no_maxconns_fast. */
+  /** How many accepted sockets wait for a slot, see -o no_maxconns_fast. */
   get waiting(): number { return Atomics.load(this.words, Word.Waiting) }
 
   addWaiting(change: number): void { Atomics.add(this.words, Word.Waiting, change) }
 
-  /** Says who has a place; `note` has said what it does. From now on `facts` tells of it. */
-  describe(place: number, id: number, address: string, listenAddress: string): void {
-    const row = rowOf(place)
+  /** Says who has a slot; `note` has said what it does. From now on `facts` tells of it. */
+  describe(slot: number, id: number, address: string, listenAddress: string): void {
+    const row = rowOf(slot)
     this.locks.take(Word.Lock)
-    try {
-      this.words[row + Row.Id] = id
-      this.words[row + Row.AddressBytes] = this.write(address, textAt(row))
-      this.words[row + Row.ListenBytes] = this.write(listenAddress, textAt(row) + TEXT_BYTES)
-      this.words[row + Row.IsDescribed] = 1
-    } finally {
-      this.locks.release(Word.Lock)
-    }
+    this.words[row + Row.Id] = id
+    this.words[row + Row.AddressBytes] = this.write(address, textAt(row))
+    this.words[row + Row.ListenBytes] = this.write(listenAddress, textAt(row) + TEXT_BYTES)
+    this.words[row + Row.IsDescribed] = 1
+    this.locks.release(Word.Lock)
   }
 
   /** What a connection does, and the second of its last request. */
-  note(place: number, state: ConnectionState, second: number): void {
-    const row = rowOf(place)
+  note(slot: number, state: ConnectionState, second: number): void {
+    const row = rowOf(slot)
     this.words[row + Row.State] = state
     this.words[row + Row.Second] = second
   }
@@ -128,15 +125,15 @@ export class Slots {
   *facts(now: () => number): Iterable<ConnectionFacts[]> {
     const used = Atomics.load(this.words, Word.Used)
     const runs: Float64Array[] = []
-    for (let first = 0; first < used; first += PLACES_PER_RUN) {
+    for (let first = 0; first < used; first += SLOTS_PER_RUN) {
       if (first > 0) yield []
-      runs.push(this.sortedRun(first, Math.min(first + PLACES_PER_RUN, used)))
+      runs.push(this.sortedRun(first, Math.min(first + SLOTS_PER_RUN, used)))
     }
     let part: ConnectionFacts[] = []
     for (const key of merged(runs)) {
-      const facts = this.factsOf(rowOf(key & PLACE_MASK), now())
-      // who has the place by now would be out of order
-      if (facts?.id !== Math.floor(key / PLACES_MAX)) continue
+      const facts = this.factsOf(rowOf(key & SLOT_MASK), now())
+      // who has the slot by now would be out of order
+      if (facts?.id !== Math.floor(key / SLOTS_MAX)) continue
       if (part.push(facts) < FACTS_PER_PART) continue
       yield part
       part = []
@@ -144,14 +141,14 @@ export class Slots {
     yield part
   }
 
-  /** Of some places those with somebody to tell of, in order of id: each as `id * PLACES_MAX + place`. */
+  /** Of some slots those with somebody to tell of, in order of id: each as `id * SLOTS_MAX + slot`. */
   private sortedRun(first: number, end: number): Float64Array {
     const { words } = this
     const run = new Float64Array(end - first)
     let count = 0
-    for (let place = first; place < end; place++) {
-      const row = rowOf(place)
-      if (words[row + Row.Next] === TAKEN && words[row + Row.IsDescribed] !== 0) run[count++] = words[row + Row.Id]! * PLACES_MAX + place
+    for (let slot = first; slot < end; slot++) {
+      const row = rowOf(slot)
+      if (words[row + Row.Next] === TAKEN && words[row + Row.IsDescribed] !== 0) run[count++] = words[row + Row.Id]! * SLOTS_MAX + slot
     }
     return run.subarray(0, count).sort()
   }
@@ -180,13 +177,13 @@ export class Slots {
   private text(at: number, length: number): string { return this.bytes.toString('latin1', at, at + length) }
 }
 
-/** The first word of a place. */
-function rowOf(place: number): number { return Word.Rows + place * Row.Stride }
+/** The first word of a slot. */
+function rowOf(slot: number): number { return Word.Rows + slot * Row.Stride }
 
-/** The first byte of a place's texts. */
+/** The first byte of a slot's texts. */
 function textAt(row: number): number { return (row + Row.Texts) * 4 }
 
-/** All numbers of some sorted runs, in order. There are few runs: 512 for as many places as there may be. */
+/** All numbers of some sorted runs, in order. There are few runs: 512 for as many slots as there may be. */
 function* merged(runs: readonly Float64Array[]): Iterable<number> {
   const at = new Int32Array(runs.length)
   for (;;) {

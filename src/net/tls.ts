@@ -9,10 +9,11 @@ import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions
 import { type Clock } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { type Settings } from '../server/settings.js'
+import { type Signals } from '../server/signals.js'
 import { type Options } from '../options/options.js'
 import { Counter, type Counters } from '../stats/counters.js'
-import { readCertificates, stampOf, type Certificates } from './certificates.js'
-import { type Verify } from './verify.js'
+import { readCertificates, stampOf, type Certificates } from '../secrets/certificates.js'
+import { type Verify } from '../secrets/verify.js'
 
 /** A socket that has no agreement yet. */
 interface Handshake {
@@ -31,13 +32,9 @@ export class Tls {
   /** What the files were like then. */
   private stamp: string
 
-  /**
-   * @param complain takes a line for each client that failed
-   * @param onRead told of certificates that `refresh` has read
-   */
+  /** @param signals a line for each client that failed (-v), and certificates that `refresh` has read */
   constructor(private readonly options: Options, public certificates: Certificates, private readonly clock: Clock,
-    private readonly live: Settings, private readonly counters: Counters, private readonly complain: (line: string) => void,
-    private readonly onRead: (certificates: Certificates) => void) {
+    private readonly settings: Settings, private readonly counters: Counters, private readonly signals: Signals) {
     this.stamp = certificates.stamp
   }
 
@@ -49,7 +46,7 @@ export class Tls {
     const stamp = stampOf(this.options)
     if (stamp !== this.stamp) this.problem = this.read()
     this.stamp = stamp
-    if (this.problem === undefined) this.live.certificatesReadAt = this.clock.milliseconds()
+    if (this.problem === undefined) this.settings.certificatesReadAt = this.clock.milliseconds()
     return this.problem
   }
 
@@ -57,7 +54,7 @@ export class Tls {
     try {
       const certificates = readCertificates(this.options)
       this.use(certificates)
-      this.onRead(certificates)
+      this.signals.certificatesRead(certificates)
       return undefined
     } catch (error) {
       if (error instanceof MemslabError) return error.message
@@ -73,7 +70,7 @@ export class Tls {
     for (const [verify, server] of this.servers) server.setSecureContext(this.contextFor(verify))
   }
 
-  get secondsSinceRefresh(): number { return Math.floor((this.clock.milliseconds() - this.live.certificatesReadAt) / 1000) }
+  get secondsSinceRefresh(): number { return Math.floor((this.clock.milliseconds() - this.settings.certificatesReadAt) / 1000) }
 
   /**
    * Takes an accepted socket that nobody has read.
@@ -141,7 +138,8 @@ export class Tls {
 
   private count(socket: Socket, reason: string): void {
     this.counters.add(Counter.SslHandshakeErrors)
-    this.complain(`TLS handshake with ${socket.remoteAddress ?? 'a client'} failed: ${reason}`)
+    if (this.settings.verbosity === 0) return
+    this.signals.log(`TLS handshake with ${socket.remoteAddress ?? 'a client'} failed: ${reason}`)
   }
 
   /** An error of a stream that was agreed on; what else it brings about, 'close' tells. */

@@ -164,7 +164,7 @@ class UdpSocket {
     socket.on('message', (datagram, client) => {
       try {
         this.received(datagram, client)
-      } catch (error) { host.failed(error) }
+      } catch (error) { host.signals.failed(error) }
     })
   }
 

@@ -6,7 +6,7 @@ import { canStartBesideClients } from './limits.js'
 import { type Listeners } from '../net/listeners.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
-import { type SecretFiles } from '../server/secrets.js'
+import { type SecretFiles } from '../secrets/secrets.js'
 import { type FirstThreads } from '../server/start.js'
 
 export interface Preparations {
@@ -43,7 +43,7 @@ export async function prepare(given: Options, complain: (line: string) => void):
 
 async function readFiles(options: Options): Promise<SecretFiles> {
   if (!options.sslEnabled && usersFileOf(options) === undefined) return { users: undefined, certificates: undefined }
-  const { readSecrets } = await import('../server/secrets.js')
+  const { readSecrets } = await import('../secrets/secrets.js')
   return readSecrets(options)
 }
 

@@ -2,6 +2,7 @@
 // a bare store.
 import { type MovableClock } from '../clock.js'
 import { type External } from '../server/settings.js'
+import { type Signals } from '../server/signals.js'
 import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Input } from './input.js'
@@ -20,6 +21,10 @@ export interface Authenticator {
 
 export interface Host {
   readonly store: Store
+  /** How a conversation lets the rest of the server know. */
+  readonly signals: Signals
+  /** The signal of that name, at hand as it is raised in many places: a line for the person who started the server. */
+  readonly log: Signals['log']
   readonly input: Input
   readonly output: Output
   /** Where what is not finished is kept. */
@@ -52,16 +57,6 @@ export interface Host {
   setExternal(setting: External, value: number): void
   /** Tells a peer of events of these kinds, bits of Kind, until that is ended; undefined if too many are told already. */
   watch(kinds: number, peer: Peer): Watching | undefined
-  /** One line for the person who started the server. */
-  log(line: string): void
   /** Reads the TLS certificates anew, for new connections; answers what went wrong, if anything did. */
   refreshCertificates(): string | undefined
-  /** `lru_crawler crawl` has begun a run, see Crawler: somebody is to carry it out. */
-  carryOutCrawl(): void
-  /** `slabs reassign` has asked for a move, see Rebalance: somebody is to carry it out. */
-  carryOutMove(): void
-  /** Something has thrown what nobody expects, and may have left memory half written. Only a bug can cause it. */
-  failed(error: unknown): void
-  /** The `shutdown` command. */
-  shutdown(isGraceful: boolean): void
 }

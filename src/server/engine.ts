@@ -1,14 +1,13 @@
 // What serves in one thread: input, output and protocols, where it listens, its connections. A server has one in the
 // thread that made it and, with -t 2 or more, one in each of its workers; then the first serves only the streams that it
-// is handed. What they share is memory; whatever else one wants of the others goes through its Outside.
+// is handed. What they share is memory; whatever else one wants of the others is a signal.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from '../clock.js'
-import { Credentials, type Users } from '../protocol/credentials.js'
-import { type External, type Settings } from './settings.js'
+import { Credentials, type Users } from '../secrets/credentials.js'
 import { Kind } from '../log/events.js'
 import { Watchers, type Watcher } from '../log/watchers.js'
-import { type Certificates } from '../net/certificates.js'
+import { type Certificates } from '../secrets/certificates.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { Listeners, type Listening } from '../net/listeners.js'
@@ -16,7 +15,6 @@ import { type Slots } from '../net/slots.js'
 import { Tls } from '../net/tls.js'
 import { Udp, type UdpBound } from '../net/udp.js'
 import { type Options } from '../options/options.js'
-import { settingsReport } from '../options/settings.js'
 import { usersFileOf } from '../options/users.js'
 import { type Host, type Rows } from '../protocol/host.js'
 import { Input, INPUT_BYTES } from '../protocol/input.js'
@@ -25,30 +23,10 @@ import { type Peer } from '../protocol/peer.js'
 import { Unfinished } from '../protocol/unfinished.js'
 import { Protocols } from '../protocol/negotiate.js'
 import { type Prefixes } from '../stats/prefixes.js'
-import { ageOfTail, connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
-  type ServerFacts } from '../stats/report.js'
-import { Segment } from '../store/items/items.js'
 import { type Store } from '../store/store.js'
-
-/** What a thread wants of the rest of the server. */
-export interface Outside {
-  /** One line for the person who started the server. */
-  log(line: string): void
-  /** The `shutdown` command. */
-  shutdown(isGraceful: boolean): void
-  /** The certificates have been read anew. */
-  certificatesRead(certificates: Certificates): void
-  /** There is a place that a socket in another thread waits for. */
-  roomMade(): void
-  /** All threads are to see to it that not too much is held, see Unfinished. */
-  memoryShort(): void
-  /** A crawl is to be carried out, see Crawler. */
-  crawlBegun(): void
-  /** A page is to move, see Rebalance. */
-  moveAsked(): void
-  /** Memory may be half written: nobody may go on. */
-  failed(error: unknown): void
-}
+import { Reports } from './reports.js'
+import { type External, type Settings } from './settings.js'
+import { type Signals, type ThreadSignals } from './signals.js'
 
 /** What a thread is made of. */
 export interface EngineParts {
@@ -68,7 +46,7 @@ export interface EngineParts {
   readonly certificates: Certificates | undefined
   /** Unix time in milliseconds at which the server was made. */
   readonly startedAt: number
-  readonly outside: Outside
+  readonly signals: Signals
 }
 
 /** Where a thread listens. It may be posted to another. */
@@ -101,23 +79,28 @@ export class Engine implements Host {
   readonly credentials: Credentials | undefined
   private readonly options: Options
   private readonly clock: Clock
-  private readonly live: Settings
-  private readonly places: Slots
+  private readonly settings: Settings
+  readonly signals: Signals
+  readonly log: Signals['log']
   private readonly tls: Tls | undefined
   private readonly listeners: Listeners
   private readonly udp: Udp
   private readonly watchers: Watchers
   private readonly connections: Connections
+  private readonly reports: Reports
+  /** What this thread does when another one raises a signal. */
+  readonly reactions: ThreadSignals
   private readonly timers: (() => void)[] = []
 
   constructor(private readonly parts: EngineParts) {
-    const { options, store, clock, settings: live, slots: places, listeners, prefixes, users, outside } = parts
+    const { options, store, clock, settings, slots, listeners, prefixes, users, signals } = parts
     this.options = options
     this.store = store
     this.clock = clock
     this.debugClock = parts.debugClock
-    this.live = live
-    this.places = places
+    this.settings = settings
+    this.signals = signals
+    this.log = signals.log
     this.prefixes = prefixes
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
@@ -125,23 +108,28 @@ export class Engine implements Host {
     const { threads, requestMemLimit } = options
     // with several threads the main one serves too, if only streams that it is handed
     this.unfinished = new Unfinished(store.counters, requestMemLimit, requestMemLimit / (threads === 1 ? 1 : threads + 1),
-      () => outside.memoryShort())
+      signals.memoryShort)
     const usersFile = usersFileOf(options)
     this.credentials = usersFile === undefined ? undefined : new Credentials(usersFile, users)
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
     this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
-    this.connections = new Connections(this, options, clock, places, listeners.shares, this.tls, name => protocols.for(name),
-      () => outside.roomMade())
+    this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name))
     this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
+    const { connections, udp, tls } = this
+    this.reports = new Reports({ ...parts, connections, udp, tls, hasUsers: this.credentials !== undefined })
+    this.reactions = {
+      slotFreed: () => connections.admitWaiting(),
+      memoryShort: () => this.unfinished.makeRoom(),
+      certificatesRead: certificates => tls?.use(certificates),
+      usersRead: users => this.credentials?.use(users),
+    }
   }
 
   private makeTls(): Tls | undefined {
-    const { certificates, options, clock, settings: live, store, outside } = this.parts
-    if (certificates === undefined) return undefined
-    return new Tls(options, certificates, clock, live, store.counters, line => { if (this.verbosity > 0) this.log(line) },
-      read => outside.certificatesRead(read))
+    const { certificates, options, clock, settings, store, signals } = this.parts
+    return certificates && new Tls(options, certificates, clock, settings, store.counters, signals)
   }
 
   // Its life
@@ -177,7 +165,7 @@ export class Engine implements Host {
   }
 
   /** From now on it waits for other threads, and they for this one, so that each gets its share of connections. */
-  joinOthers(): void { this.listeners.shares?.join() }
+  joinOthers(): void { this.listeners.balance?.join() }
 
   /** Takes note of where other threads listen. */
   know({ listening, udp }: Opened): void {
@@ -243,33 +231,22 @@ export class Engine implements Host {
     } catch (error) {
       // it is none of the connections that are closed now
       socket.destroy()
-      this.failed(error)
+      this.signals.failed(error)
       return false
     }
   }
-
-  /** More is held than may be, by this thread or others. */
-  makeRoom(): void { this.unfinished.makeRoom() }
-
-  /** Another thread has made room for those who wait here. */
-  admitWaiting(): void { this.connections.admitWaiting() }
 
   // What is read again while it serves
 
   refreshCertificates(): string | undefined { return this.tls === undefined ? 'Error TLS not enabled' : this.tls.refresh() }
 
-  /** Goes by what another thread has read. */
-  useCertificates(certificates: Certificates): void { this.tls?.use(certificates) }
-
   /** Those it uses now. */
   get certificates(): Certificates | undefined { return this.tls?.certificates }
 
-  useUsers(users: Users): void { this.credentials?.use(users) }
-
   // Host
 
-  get verbosity(): number { return this.live.verbosity }
-  set verbosity(level: number) { this.live.verbosity = level }
+  get verbosity(): number { return this.settings.verbosity }
+  set verbosity(level: number) { this.settings.verbosity = level }
   get isSaslEnabled(): boolean { return this.options.sasl }
   get asksText(): boolean { return this.options.authFile !== undefined }
   get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
@@ -289,7 +266,7 @@ export class Engine implements Host {
     return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
   }
 
-  setExternal(setting: External, value: number): void { this.live.setExternal(setting, value) }
+  setExternal(setting: External, value: number): void { this.settings.setExternal(setting, value) }
 
   watch(kinds: number, peer: Peer): Watcher | undefined {
     const watcher = this.watchers.add(kinds, peer)
@@ -298,89 +275,7 @@ export class Engine implements Host {
     return watcher
   }
 
-  log(line: string): void { this.parts.outside.log(line) }
-
-  shutdown(isGraceful: boolean): void { this.parts.outside.shutdown(isGraceful) }
-
-  carryOutCrawl(): void { this.parts.outside.crawlBegun() }
-
-  carryOutMove(): void { this.parts.outside.moveAsked() }
-
-  failed(error: unknown): void { this.parts.outside.failed(error) }
-
-  report(name: Parameters<Host['report']>[0]): Rows {
-    switch (name) {
-      case '': return generalReport(this.store, this.facts)
-      case 'settings': return this.settings()
-      case 'items': return itemsReport(this.store, this.facts)
-      case 'slabs': return slabsReport(this.store)
-      case 'hash': return hashReport(this.store)
-    }
-  }
-
-  private settings(): Rows {
-    const { automove, tuning, context: { now } } = this.store
-    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = tuning
-    let oldest = 0
-    for (let slabClass = 1; slabClass <= this.store.classes.largest; slabClass++) {
-      oldest = Math.max(oldest, ageOfTail(this.store, slabClass, Segment.Cold, now))
-    }
-    return settingsReport(this.options, {
-      tcpPort: this.port,
-      udpPort: this.udpPort,
-      oldest,
-      maxbytes: this.store.maxbytes,
-      slabAutomove: automove.mode,
-      slabAutomoveRatio: automove.ratio,
-      slabAutomoveWindow: automove.window,
-      slabAutomoveFreeratio: automove.freeRatio,
-      verbosity: this.verbosity,
-      detailEnabled: this.prefixes.isOn,
-      lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,
-      lruCrawler: this.store.crawler.isOn,
-      lruCrawlerSleep: this.store.crawler.sleepUs,
-      lruCrawlerTocrawl: this.store.crawler.tocrawl,
-      external: this.live.external,
-    })
-  }
-
-  private get facts(): ServerFacts {
-    const { options, places } = this
-    const milliseconds = this.clock.milliseconds()
-    return {
-      pid: process.pid,
-      time: Math.floor(milliseconds / 1000),
-      uptime: Math.floor((milliseconds - this.parts.startedAt) / 1000),
-      connectionsMax: options.maxconns,
-      connections: places.taken + this.udp.count,
-      reservedFds: this.listeners.listening.length,
-      isAccepting: places.waiting === 0,
-      threads: options.threads,
-      inputBytes: INPUT_BYTES,
-      outputBytes: OUTPUT_BYTES,
-      outputsPerThread: OUTPUT_BUFFERS,
-      slabReassign: options.slabReassign,
-      lruMaintainer: options.lruMaintainer,
-      tempLru: this.store.tuning.tempLru,
-      hasIdleTimeout: options.idleTimeout > 0,
-      hasAuthTimeout: options.authTimeout > 0 && (this.credentials !== undefined || this.tls !== undefined),
-      tls: this.tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: this.tls.secondsSinceRefresh },
-    }
-  }
-
-  reportSizes(): Iterable<Rows> { return sizesReport(this.store) }
-
-  *reportConnections(): Iterable<Rows> {
-    for (const _step of this.connections.describe()) yield []
-    const now = () => this.store.context.now
-    yield connsReport(this.listenerFacts(now()))
-    for (const part of this.places.facts(now)) yield connsReport(part)
-  }
-
-  private *listenerFacts(now: number): Iterable<ConnectionFacts> {
-    for (const { id, name } of this.listeners.listening) {
-      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
-    }
-    yield* this.udp.facts(now)
-  }
+  report(name: Parameters<Host['report']>[0]): Rows { return this.reports.report(name) }
+  reportSizes(): Iterable<Rows> { return this.reports.sizes() }
+  reportConnections(): Iterable<Rows> { return this.reports.connections() }
 }

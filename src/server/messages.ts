@@ -1,22 +1,22 @@
 // What the main thread and its workers tell each other, and what a worker starts from. Everything else that they have in
 // common lies in memory that they share.
 import { type SharedTime } from '../clock.js'
-import { type Users } from '../protocol/credentials.js'
-import { type Certificates } from '../net/certificates.js'
+import { type Users } from '../secrets/credentials.js'
+import { type Certificates } from '../secrets/certificates.js'
 import { type WriteWay } from '../net/handle.js'
 import { type Listening } from '../net/listeners.js'
 import { type Options } from '../options/options.js'
 import { type SharedStore } from '../store/store.js'
 import { type Opened } from './engine.js'
+import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 
 /** What all workers start from. */
 export interface SharedParts {
   readonly options: Options
   readonly store: SharedStore
-  readonly live: SharedArrayBuffer
-  readonly places: SharedArrayBuffer
-  /** See Shares. */
-  readonly shares: SharedArrayBuffer
+  readonly settings: SharedArrayBuffer
+  readonly slots: SharedArrayBuffer
+  readonly balance: SharedArrayBuffer
   readonly prefixes: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
   readonly beginners: SharedArrayBuffer
@@ -27,14 +27,12 @@ export interface SharedParts {
   readonly startedAt: number
   readonly users: Users | undefined
   readonly certificates: Certificates | undefined
-  /** How sockets are written to, see proof.ts; undefined: as streams, as far as is known. */
-  readonly quickWay: WriteWay | undefined
 }
 
 /** What a worker starts with that is to listen before anything else. */
 export interface Order {
   readonly options: Options
-  readonly shares: SharedArrayBuffer
+  readonly balance: SharedArrayBuffer
 }
 
 /** What went wrong: a MemslabError. */
@@ -45,10 +43,10 @@ export interface WorkerParts extends SharedParts { readonly thread: number }
 
 /** What the main thread asks of a worker; each is answered, with its number. */
 export type Task =
-  /** Serve what has been opened, and open what still is not. */
-  | { readonly do: 'open' }
+  /** Serve what has been opened, and open what still is not. `quickWay`: how sockets are written to, see proof.ts. */
+  | { readonly do: 'open'; readonly quickWay: WriteWay | undefined }
   /** Listen where another worker does. */
-  | { readonly do: 'follow'; readonly opened: Opened }
+  | { readonly do: 'follow'; readonly opened: Opened; readonly quickWay: WriteWay | undefined }
   /** Take nobody in any more. */
   | { readonly do: 'drop' }
   /** Close all connections. */
@@ -56,19 +54,8 @@ export type Task =
 
 export type NumberedTask = Task & { readonly task: number }
 
-/** What the main thread lets a worker know. */
-export type Notice =
-  /** There is room for a connection that waits. */
-  | { readonly do: 'admit' }
-  /** Unfinished requests take more memory than they may, see Unfinished. */
-  | { readonly do: 'make room' }
-  | { readonly do: 'use certificates'; readonly certificates: Certificates }
-  | { readonly do: 'use users'; readonly users: Users }
-  | { readonly do: 'use quick way'; readonly quickWay: WriteWay | undefined }
-
 /** The answer to a task. */
 export interface Done {
-  readonly tell: 'done'
   readonly task: number
   /** open: where it listens now. */
   readonly opened?: Opened
@@ -78,23 +65,18 @@ export interface Done {
   readonly problem?: Problem
 }
 
-/** What a worker tells the main thread of its own accord. */
-export type News =
+/** How far a worker has come, as it tells the main thread of its own accord. */
+export type Life =
   /** It listens, and cannot serve yet. */
-  | { readonly tell: 'listening'; readonly listening: readonly Listening[] }
-  | { readonly tell: 'not listening'; readonly problem: Problem }
-  /** So many have come by now that others should see to them. */
-  | { readonly tell: 'crowd' }
+  | { readonly life: 'listening'; readonly listening: readonly Listening[] }
+  | { readonly life: 'not listening'; readonly problem: Problem }
+  /** So many clients have come by now that other threads should take some. */
+  | { readonly life: 'crowded' }
   /** It can serve. */
-  | { readonly tell: 'ready' }
-  | { readonly tell: 'line'; readonly line: string }
-  | { readonly tell: 'shutdown'; readonly isGraceful: boolean }
-  | { readonly tell: 'certificates'; readonly certificates: Certificates }
-  /** It has given back a place that somebody in another thread waits for. */
-  | { readonly tell: 'room' }
-  /** Unfinished requests take more memory than they may, and this thread has its share at most. */
-  | { readonly tell: 'memory short' }
-  /** A crawl was asked for. */
-  | { readonly tell: 'crawl' }
-  /** A page is to move. */
-  | { readonly tell: 'move' }
+  | { readonly life: 'ready' }
+
+/** Everything that a worker is posted after its parts. */
+export type ToWorker = NumberedTask | ThreadSignalMessage
+
+/** Everything that a worker posts. */
+export type FromWorker = Done | Life | SignalMessage

@@ -2,13 +2,12 @@
 // others and has them listen there too, passes on what concerns all of them, and notices when one of them dies. They end
 // together.
 import { type Worker } from 'node:worker_threads'
-import { type Users } from '../protocol/credentials.js'
 import { MemslabError } from '../errors.js'
-import { type Certificates } from '../net/certificates.js'
 import { type WriteWay } from '../net/handle.js'
 import { type Listening } from '../net/listeners.js'
 import { type Opened } from './engine.js'
-import { type Done, type News, type Notice, type SharedParts, type Task, type WorkerParts } from './messages.js'
+import { type Done, type Life, type SharedParts, type Task, type WorkerParts } from './messages.js'
+import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 import { startWorker, type StartedWorker } from './start.js'
 
 /** How long a worker may take to take nobody in any more, and then to close its connections. Whoever does not is ended. */
@@ -16,19 +15,11 @@ const PATIENCE_MS = 3000
 /** The same where another one has died: it may be waiting for what that one has locked. */
 const SHORT_PATIENCE_MS = 200
 
-/** What a pool tells the server. */
-export interface Above {
-  log(line: string): void
-  shutdown(isGraceful: boolean): void
-  /** A thread has read certificates, for all of them. */
-  certificatesRead(certificates: Certificates): void
-  /** Unfinished requests take more memory than they may; the threads of the pool know. */
-  memoryShort(): void
-  /** A client has asked for a crawl, see Crawler. */
-  crawlBegun(): void
-  /** A client has asked for a page to move, see Rebalance. */
-  moveAsked(): void
-  /** A thread has died; the others must not go on. */
+/** Takes what a pool hears of its threads. */
+export interface PoolEvents {
+  /** One of them has raised a signal. */
+  hear(message: SignalMessage, from: ServingThread): void
+  /** One of them has died; the others must not go on. */
   died(thread: number, error: unknown): void
 }
 
@@ -47,9 +38,10 @@ export class Pool {
   /** Those that listen where the first one does, or are about to. */
   private readonly followers: Promise<void>[] = []
   private ended: Promise<void> | undefined
+  private quickWay: WriteWay | undefined
 
   /** @param started workers that wait already, taken out here, the first of which listens */
-  constructor(private parts: SharedParts, private readonly above: Above, private readonly started: StartedWorker[]) {
+  constructor(private parts: SharedParts, private readonly started: StartedWorker[], private readonly events: PoolEvents) {
     this.listening = new Promise((resolve, reject) => {
       this.tellListening = resolve
       this.refuseListening = reject
@@ -65,12 +57,12 @@ export class Pool {
     while (workers.length < count) {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
-      const serving: ServingThread = new ServingThread(worker, parts, thread, news => this.hear(serving, news), (error, hasThrown) => {
+      const serving: ServingThread = new ServingThread(worker, parts, thread, message => this.hear(message, serving), (error, hasThrown) => {
         // whoever is told to end may do so
         if (this.whyEnd !== undefined && !hasThrown) return
         this.whyEnd ??= loss(thread)
         this.refuseListening(loss(thread))
-        this.above.died(thread, error)
+        this.events.died(thread, error)
       })
       workers.push(serving)
       if (thread === 1) continue
@@ -84,26 +76,19 @@ export class Pool {
   /** All that there are to be. */
   private startAll(): void { if (this.whyEnd === undefined) this.startUpTo(this.parts.options.threads) }
 
-  private hear(from: ServingThread, news: News): void {
-    switch (news.tell) {
+  private hear(message: Life | SignalMessage, from: ServingThread): void {
+    if ('signal' in message) return this.events.hear(message, from)
+    switch (message.life) {
       case 'ready': return
-      case 'listening': return this.tellListening(news.listening)
-      case 'not listening': return this.refuseListening(new MemslabError(news.problem.code, news.problem.message))
-      case 'crowd': return this.startAll()
-      case 'line': return this.above.log(news.line)
-      case 'shutdown': return this.above.shutdown(news.isGraceful)
-      case 'certificates': return this.above.certificatesRead(news.certificates)
-      case 'room': return this.admitWaiting(from)
-      case 'memory short':
-        this.makeRoom(from)
-        return this.above.memoryShort()
-      case 'crawl': return this.above.crawlBegun()
-      case 'move': return this.above.moveAsked()
+      case 'listening': return this.tellListening(message.listening)
+      case 'not listening': return this.refuseListening(new MemslabError(message.problem.code, message.problem.message))
+      case 'crowded': return this.startAll()
     }
   }
 
-  /** Has the first one serve. Rejects with a MemslabError whose message is one clear line. */
-  async open(): Promise<Opened> {
+  /** Has the first one serve. @param quickWay how sockets are written to. Rejects with a MemslabError whose message is one clear line. */
+  async open(quickWay: WriteWay | undefined): Promise<Opened> {
+    this.quickWay = quickWay
     this.begin()
     const opening = this.openFirst()
     this.opening = opening
@@ -113,7 +98,7 @@ export class Pool {
   private async openFirst(): Promise<Opened> {
     await this.listening
     this.checkGoesOn()
-    const { opened } = await this.workers[0]!.ask({ do: 'open' })
+    const { opened } = await this.workers[0]!.ask({ do: 'open', quickWay: this.quickWay })
     this.checkGoesOn()
     return opened!
   }
@@ -129,7 +114,7 @@ export class Pool {
     const followed = await Promise.allSettled(this.followers)
     for (const outcome of followed) if (outcome.status === 'rejected') throw outcome.reason
     const [, ...others] = this.workers
-    if (udp.length > 0) await Promise.all(others.map(worker => worker.ask({ do: 'follow', opened: { listening: [], udp } })))
+    if (udp.length > 0) await Promise.all(others.map(worker => this.askToFollow(worker, { listening: [], udp })))
   }
 
   /** As soon as both can. */
@@ -137,37 +122,21 @@ export class Pool {
     const [listening] = await Promise.all([this.listening, worker.ready, this.begun])
     // what it would listen to is being closed
     this.checkGoesOn()
-    await worker.ask({ do: 'follow', opened: { listening, udp: [] } })
+    await this.askToFollow(worker, { listening, udp: [] })
+  }
+
+  private async askToFollow(worker: ServingThread, opened: Opened): Promise<void> {
+    await worker.ask({ do: 'follow', opened, quickWay: this.quickWay })
   }
 
   private checkGoesOn(): void { if (this.whyEnd !== undefined) throw this.whyEnd }
 
-  // Notices
+  // Signals
 
-  /** There is a place for somebody who waits, in any thread but `from`. */
-  admitWaiting(from?: unknown): void { this.notify({ do: 'admit' }, from) }
-
-  /** Too much is held of unfinished requests, as `from` has found. */
-  makeRoom(from?: unknown): void { this.notify({ do: 'make room' }, from) }
-
-  useCertificates(certificates: Certificates): void {
-    this.parts = { ...this.parts, certificates }
-    this.notify({ do: 'use certificates', certificates })
-  }
-
-  useUsers(users: Users): void {
-    this.parts = { ...this.parts, users }
-    this.notify({ do: 'use users', users })
-  }
-
-  /** What has been proven in this thread goes for all. */
-  useQuickWay(quickWay: WriteWay | undefined): void {
-    this.parts = { ...this.parts, quickWay }
-    this.notify({ do: 'use quick way', quickWay })
-  }
-
-  private notify(notice: Notice, except?: unknown): void {
-    for (const worker of this.workers) if (worker !== except) worker.notify(notice)
+  /** Passes a signal to all of them but one. */
+  pass(message: ThreadSignalMessage, except?: ServingThread): void {
+    this.parts = { ...this.parts, ...keptOf(message) }
+    for (const worker of this.workers) if (worker !== except) worker.post(message)
   }
 
   // Their end
@@ -193,6 +162,15 @@ export class Pool {
   }
 }
 
+/** What threads that start later are to begin with, as the others have been told. */
+function keptOf(message: ThreadSignalMessage): Partial<SharedParts> {
+  switch (message.signal) {
+    case 'certificatesRead': return { certificates: message.value }
+    case 'usersRead': return { users: message.value }
+    case 'slotFreed': case 'memoryShort': return {}
+  }
+}
+
 /** What comes of something; undefined if it fails, or takes longer than this. */
 async function inTime<Result>(result: Promise<Result>, patienceMs: number): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined
@@ -205,7 +183,7 @@ async function inTime<Result>(result: Promise<Result>, patienceMs: number): Prom
 function loss(thread: number): MemslabError { return new MemslabError('EDIED', `thread ${thread} has died`) }
 
 /** One worker. */
-class ServingThread {
+export class ServingThread {
   /** Resolves when it has started, or has ended before. */
   readonly ready: Promise<void>
   private readonly worker: Worker
@@ -215,7 +193,7 @@ class ServingThread {
   private isDead = false
 
   /** @param died called once, when it has ended, of an error that nobody has caught or otherwise */
-  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number, hear: (news: News) => void,
+  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number, hear: (message: Life | SignalMessage) => void,
     private readonly died: (error: unknown, hasThrown: boolean) => void) {
     const { worker } = started
     this.worker = worker
@@ -225,8 +203,8 @@ class ServingThread {
       // in a turn of its own: it may have told something already, and who makes this does not have it yet
       setImmediate(() => started.tellTo({
         message: message => {
-          if (message.tell === 'done') return this.answered(message)
-          if (message.tell === 'ready') resolve()
+          if ('task' in message) return this.answered(message)
+          if ('life' in message && message.life === 'ready') resolve()
           hear(message)
         },
         error: error => this.hasDied(error, true),
@@ -264,7 +242,7 @@ class ServingThread {
   /** The same; undefined if it cannot, or has not by then. */
   askInTime(task: Task, patienceMs: number): Promise<Done | undefined> { return inTime(this.ask(task), patienceMs) }
 
-  notify(notice: Notice): void { this.worker.postMessage(notice) }
+  post(message: ThreadSignalMessage): void { this.worker.postMessage(message) }
 
   /** It does nothing any more and keeps nobody from ending. */
   leaveAlone(): void { this.worker.unref() }

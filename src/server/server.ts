@@ -8,7 +8,6 @@ import { GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Cl
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Settings } from './settings.js'
-import { type Certificates } from '../net/certificates.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/handle.js'
 import { Listeners, type ServerAddress } from '../net/listeners.js'
@@ -18,10 +17,11 @@ import { checkOptions, completeOptions, embeddingProblems, type Options } from '
 import { type Host } from '../protocol/host.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
-import { readSecrets, type SecretFiles } from './secrets.js'
+import { readSecrets, type SecretFiles } from '../secrets/secrets.js'
 import { IO_BYTES, Engine } from './engine.js'
 import { type SharedParts } from './messages.js'
-import { Pool } from './pool.js'
+import { Pool, type ServingThread } from './pool.js'
+import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
 import { startFirstThreads, type FirstThreads } from './start.js'
 
 /** What an embedder or a test may bring along. */
@@ -57,7 +57,7 @@ export interface Prepared {
 export { type ServerAddress } from '../net/listeners.js'
 
 /** Of what workers start from, what stays the same however often they do. */
-type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'shares' | 'quickWay'>
+type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'balance'>
 
 export class Server {
   readonly options: Options
@@ -68,7 +68,7 @@ export class Server {
   /** The time that is handed in, and what threads go by, which tests may have moved. */
   private readonly machineClock: Clock
   private readonly clock: Clock
-  private readonly live: Settings
+  private readonly settings: Settings
   private readonly thread: Engine
   private readonly background: Background
   private readonly epitaph: Epitaph
@@ -77,6 +77,15 @@ export class Server {
   /** Those that have been started already, until they are used. */
   private first: FirstThreads | undefined
   private pool: Pool | undefined
+  /** Those of this thread: the workers get what each thread acts on, the server acts on the others. */
+  private readonly signals: Signals = {
+    ...postedSignals(message => { if (isForEachThread(message)) this.pool?.pass(message) }),
+    log: line => this.parts.log?.(line),
+    shutdown: isGraceful => this.onShutdown?.(isGraceful),
+    crawlBegun: () => { if (!this.isClosed) this.background.crawl() },
+    moveAsked: () => this.background.move(),
+    failed: error => this.failed(error),
+  }
   private readonly timers: (() => void)[] = []
   private state: 'new' | 'listening' | 'closed' = 'new'
   private hasFailed = false
@@ -102,7 +111,7 @@ export class Server {
     this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: isShared ? threads + 1 : 1 }, this.clock)
     this.background = new Background(this.store, this.clock)
     const memory = {
-      live: allocate(Settings.BYTES), places: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
+      settings: allocate(Settings.BYTES), slots: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
       epitaph: allocate(Epitaph.BYTES),
     }
     this.epitaph = new Epitaph(memory.epitaph)
@@ -111,43 +120,44 @@ export class Server {
       startedAt: this.clock.milliseconds(),
       ...prepared.files ?? readSecrets(this.options),
     }
-    this.live = new Settings(memory.live)
-    this.live.verbosity = verbosity
-    this.live.certificatesReadAt = facts.startedAt
+    this.settings = new Settings(memory.settings)
+    this.settings.verbosity = verbosity
+    this.settings.certificatesReadAt = facts.startedAt
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
       ...facts, prefixes, debugClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
-      store: this.store, clock: this.clock, settings: this.live, slots: new Slots(memory.places, maxconns),
-      outside: {
-        log: line => this.log(line),
-        shutdown: isGraceful => this.onShutdown?.(isGraceful),
-        certificatesRead: certificates => this.pool?.useCertificates(certificates),
-        roomMade: () => this.pool?.admitWaiting(),
-        memoryShort: () => this.pool?.makeRoom(),
-        crawlBegun: () => this.crawl(),
-        moveAsked: () => this.background.move(),
-        failed: error => this.failed(error),
-      },
+      store: this.store, clock: this.clock, settings: this.settings, slots: new Slots(memory.slots, maxconns),
+      signals: this.signals,
     })
     if (!isShared) return
     this.shared = {
       options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
-      live: shared(memory.live), places: shared(memory.places), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
+      settings: shared(memory.settings), slots: shared(memory.slots), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
       debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
     }
   }
 
-  private log(line: string): void { this.parts.log?.(line) }
+  private log(line: string): void { this.signals.log(line) }
 
-  /** A line of a worker. */
-  private logOf(line: string): void {
-    this.log(line)
-    const lost = this.live.lineTold()
+  /** A worker has raised a signal. */
+  private hear(message: SignalMessage, from: ServingThread): void {
+    if (!isForEachThread(message)) raise(message, this.signals)
+    else {
+      raise(message, this.thread.reactions)
+      // the last certificates that this thread has heard of are the last for all, the one that has read them too
+      this.pool?.pass(message, message.signal === 'certificatesRead' ? undefined : from)
+    }
+    if (message.signal === 'log') this.logLost()
+  }
+
+  /** A line of a worker has been written. */
+  private logLost(): void {
+    const lost = this.settings.lineTold()
     if (lost > 0) this.log(`${lost} lines were lost, as more came than can be written`)
   }
 
@@ -157,7 +167,7 @@ export class Server {
   async listen(): Promise<void> {
     if (this.state !== 'new') throw new MemslabError('EALREADY', `the server is already ${this.state}`)
     this.state = 'listening'
-    if (this.live.verbosity > 1) this.logClasses()
+    if (this.settings.verbosity > 1) this.logClasses()
     try {
       const quickWay = this.proveQuickWay()
       if (this.shared === undefined) {
@@ -176,7 +186,7 @@ export class Server {
 
   private async proveQuickWay(): Promise<WriteWay | undefined> {
     const { way, problem } = await proveQuickWay()
-    if (way === undefined && this.live.verbosity > 0) this.log(`clients are served through streams, which is slower: ${problem}`)
+    if (way === undefined && this.settings.verbosity > 0) this.log(`clients are served through streams, which is slower: ${problem}`)
     return way
   }
 
@@ -201,22 +211,16 @@ export class Server {
   private async openWorkers(shared: LastingParts, quickWay: Promise<WriteWay | undefined>): Promise<void> {
     if (shared.time instanceof SharedArrayBuffer) this.timers.push(mirror(this.machineClock, shared.time))
     const { credentials, certificates } = this.thread
-    const { workers, shares } = this.first ?? startFirstThreads(this.options, false)
+    const { workers, balance } = this.first ?? startFirstThreads(this.options, false)
     this.first = undefined
     // users and certificates may have been read again since the server was made
-    const parts: SharedParts = { ...shared, users: credentials?.users, certificates, shares, quickWay: undefined }
-    const pool = this.pool = new Pool(parts, {
-      log: line => this.logOf(line),
-      shutdown: isGraceful => this.onShutdown?.(isGraceful),
-      certificatesRead: certificates => this.useCertificates(certificates),
-      memoryShort: () => this.thread.makeRoom(),
-      crawlBegun: () => this.crawl(),
-      moveAsked: () => this.background.move(),
+    const parts: SharedParts = { ...shared, users: credentials?.users, certificates, balance }
+    const pool = this.pool = new Pool(parts, workers, {
+      hear: (message, from) => this.hear(message, from),
       died: (thread, error) => this.failed(error, thread),
-    }, workers)
+    })
     // they load while it is proven
-    pool.useQuickWay(await quickWay)
-    const opened = await pool.open()
+    const opened = await pool.open(await quickWay)
     this.thread.know(opened)
     this.hasOpened()
     await pool.openOthers(opened)
@@ -260,9 +264,6 @@ export class Server {
     // whoever calls `close` now need not wait for it, or has called it already
     this.pool = undefined
   }
-
-  /** `lru_crawler crawl`, in any thread. */
-  private crawl(): void { if (!this.isClosed) this.background.crawl() }
 
   /** A bug has shown itself. Nobody may be served from memory that is half written, so the server ends. */
   private failed(error: unknown, heardFrom = 0): void {
@@ -309,7 +310,7 @@ export class Server {
     note(this.reloadUsers())
     if (hasTls) note(this.thread.refreshCertificates())
     const hasFiles = this.thread.credentials !== undefined || hasTls
-    if (hasFiles && problems.length === 0 && this.live.verbosity > 0) this.log('read users and certificates again')
+    if (hasFiles && problems.length === 0 && this.settings.verbosity > 0) this.log('read users and certificates again')
     return problems
   }
 
@@ -322,14 +323,8 @@ export class Server {
       if (error instanceof MemslabError) return error.message
       throw error
     }
-    this.pool?.useUsers(credentials.users)
+    this.signals.usersRead(credentials.users)
     return undefined
-  }
-
-  /** What one thread has read is for all of them, and last for itself: they all end with what came last. */
-  private useCertificates(certificates: Certificates): void {
-    this.thread.useCertificates(certificates)
-    this.pool?.useCertificates(certificates)
   }
 
   /** What conversations in this thread are served by; for tests. */

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type MessagePort } from 'node:worker_threads'
 import { clockOf, GuardedClock, MovableClock } from '../clock.js'
 import { Epitaph } from './epitaph.js'
-import { InvariantError, MemslabError } from '../errors.js'
+import { MemslabError } from '../errors.js'
 import { Settings } from './settings.js'
 import { Beginners, sharesPorts } from '../net/descriptor.js'
 import { useQuickWay } from '../net/handle.js'
@@ -13,30 +13,30 @@ import { Slots } from '../net/slots.js'
 import { Balance } from '../net/balance.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
-import { Engine, type Outside } from './engine.js'
-import { type Done, type News, type Notice, type NumberedTask, type Task, type WorkerParts } from './messages.js'
+import { Engine } from './engine.js'
+import { type Done, type FromWorker, type NumberedTask, type Task, type ToWorker, type WorkerParts } from './messages.js'
+import { postedSignals, raise, type Signals } from './signals.js'
 
-type Tell = (news: News | Done) => void
+type Tell = (message: FromWorker) => void
 
 /** What a worker goes by from the moment that it knows what it is to serve. */
 interface Serving { readonly thread: Engine; readonly beginners: Beginners }
 
 /** @param listeners those that are open already, in the worker that was told to */
 export function beginServing(port: MessagePort, listeners: Listeners | undefined): void {
-  const tell: Tell = news => port.postMessage(news)
+  const tell: Tell = message => port.postMessage(message)
   let serving: Serving | undefined
-  port.on('message', (message: WorkerParts | NumberedTask | Notice) => {
+  port.on('message', (message: WorkerParts | ToWorker) => {
     // the first thing it hears is what it is to serve
     if (serving === undefined) {
       serving = serve(message as WorkerParts, listeners, tell)
-      tell({ tell: 'ready' })
-    } else if ('task' in message) void perform(serving, message, tell)
-    else take(serving.thread, message as Notice)
+      tell({ life: 'ready' })
+    } else if ('signal' in message) raise(message, serving.thread.reactions)
+    else void perform(serving, message as NumberedTask, tell)
   })
 }
 
 function serve(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell): Serving {
-  useQuickWay(parts.quickWay)
   const beginners = new Beginners(parts.beginners)
   const thread = makeThread(parts, listeners, beginners, tell)
   thread.startTimers()
@@ -44,25 +44,20 @@ function serve(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell)
 }
 
 function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, tell: Tell): Engine {
-  const { options, store, places, shares, prefixes, time } = parts
-  const live = new Settings(parts.live)
+  const { options, store, prefixes, time } = parts
+  const settings = new Settings(parts.settings)
   const epitaph = new Epitaph(parts.epitaph)
   // at once, and before anybody can notice
   process.on('uncaughtExceptionMonitor', error => epitaph.write(parts.thread, error))
-  const outside: Outside = {
-    log: line => { if (live.mayTellLine()) tell({ tell: 'line', line }) },
-    shutdown: isGraceful => tell({ tell: 'shutdown', isGraceful }),
-    certificatesRead: certificates => tell({ tell: 'certificates', certificates }),
-    roomMade: () => tell({ tell: 'room' }),
-    memoryShort: () => tell({ tell: 'memory short' }),
-    crawlBegun: () => tell({ tell: 'crawl' }),
-    moveAsked: () => tell({ tell: 'move' }),
+  const signals: Signals = {
+    ...postedSignals(tell),
+    log: value => { if (settings.mayTellLine()) tell({ signal: 'log', value }) },
     failed: error => {
       epitaph.write(parts.thread, error)
       throw error
     },
   }
-  const machineClock = new GuardedClock(clockOf(time), outside.failed)
+  const machineClock = new GuardedClock(clockOf(time), signals.failed)
   const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
   const clock = debugClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
@@ -73,11 +68,10 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     beginners.die()
   })
   return new Engine({
-    ...parts, clock, debugClock, outside,
+    ...parts, clock, debugClock, signals, settings,
     store: attached,
-    settings: live,
-    slots: new Slots(places, options.maxconns),
-    listeners: listeners ?? new Listeners(options, new Balance(shares, parts.thread, sharesPorts(options))),
+    slots: new Slots(parts.slots, options.maxconns),
+    listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter),
   })
 }
@@ -85,20 +79,22 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
 async function perform(serving: Serving, message: NumberedTask, tell: Tell): Promise<void> {
   const { task } = message
   try {
-    tell({ tell: 'done', task, ...await carryOut(serving, message) })
+    tell({ task, ...await carryOut(serving, message) })
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error
-    tell({ tell: 'done', task, problem: { code: error.code, message: error.message } })
+    tell({ task, problem: { code: error.code, message: error.message } })
   }
 }
 
 async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Partial<Done>> {
   switch (task.do) {
     case 'open':
+      useQuickWay(task.quickWay)
       await thread.open()
       await untilPolled()
       return { opened: thread.opened }
     case 'follow':
+      useQuickWay(task.quickWay)
       await beginners.begin(async () => {
         await thread.follow(task.opened)
         await untilPolled()
@@ -121,15 +117,4 @@ async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Par
 async function untilPolled(): Promise<void> {
   await turn()
   await turn()
-}
-
-function take(thread: Engine, notice: Notice): void {
-  switch (notice.do) {
-    case 'admit': return thread.admitWaiting()
-    case 'make room': return thread.makeRoom()
-    case 'use certificates': return thread.useCertificates(notice.certificates)
-    case 'use users': return thread.useUsers(notice.users)
-    case 'use quick way': return useQuickWay(notice.quickWay)
-    default: throw new InvariantError(`a worker is told what it does not know: ${JSON.stringify(notice)}`)
-  }
 }

@@ -5,11 +5,11 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Balance } from '../net/balance.js'
 import { type Options } from '../options/options.js'
-import { type Done, type News, type Order } from './messages.js'
+import { type FromWorker, type Order } from './messages.js'
 
 /** Who hears of a worker. */
 export interface Hears {
-  message(message: News | Done): void
+  message(message: FromWorker): void
   error(error: unknown): void
   exit(code: number): void
 }
@@ -20,27 +20,27 @@ export class StartedWorker {
   private hears: Hears | undefined
 
   constructor(readonly worker: Worker) {
-    worker.on('message', (message: News | Done) => this.tell(hears => hears.message(message)))
+    worker.on('message', (message: FromWorker) => this.tell(hears => hears.message(message)))
     worker.on('error', error => this.tell(hears => hears.error(error)))
     worker.on('exit', code => this.tell(hears => hears.exit(code)))
   }
 
-  private tell(news: (hears: Hears) => void): void {
-    if (this.hears === undefined) this.early.push(news)
-    else news(this.hears)
+  private tell(event: (hears: Hears) => void): void {
+    if (this.hears === undefined) this.early.push(event)
+    else event(this.hears)
   }
 
   /** From now on this hears of it, first of all what has been told. */
   tellTo(hears: Hears): void {
     this.hears = hears
-    for (const news of this.early.splice(0)) news(hears)
+    for (const event of this.early.splice(0)) event(hears)
   }
 }
 
 /** Threads that have been started, and what they go by while they accept by one descriptor. */
 export interface FirstThreads {
   readonly workers: StartedWorker[]
-  readonly shares: SharedArrayBuffer
+  readonly balance: SharedArrayBuffer
 }
 
 /**
@@ -61,13 +61,13 @@ export function startWorker(thread: number, order: Order | null = null): Started
 
 /**
  * Starts those that a server of several threads begins with, no more than start side by side, beside the main thread. The
- * others start while clients come, of whom they then get their share, see Shares.
+ * others start while clients come, of whom they then get their share, see Balance.
  * @param mayStartLater whether threads can start though clients are there; if not all start now
  */
 export function startFirstThreads(options: Options, mayStartLater: boolean): FirstThreads {
   const { threads } = options
-  const shares = new SharedArrayBuffer(Balance.bytesFor(threads))
+  const balance = new SharedArrayBuffer(Balance.bytesFor(threads))
   const count = mayStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
-  const workers = Array.from({ length: count }, (_, index) => startWorker(index + 1, index === 0 ? { options, shares } : null))
-  return { workers, shares }
+  const workers = Array.from({ length: count }, (_, index) => startWorker(index + 1, index === 0 ? { options, balance } : null))
+  return { workers, balance }
 }

@@ -4,25 +4,25 @@ import { assert, MemslabError } from '../errors.js'
 import { sharesPorts } from '../net/descriptor.js'
 import { Listeners } from '../net/listeners.js'
 import { Balance } from '../net/balance.js'
-import { type News, type Order } from './messages.js'
+import { type Life, type Order } from './messages.js'
 
 assert(parentPort !== null, 'a worker has somebody to work for')
 const port = parentPort
-const tell = (news: News): void => port.postMessage(news)
+const tell = (message: Life): void => port.postMessage(message)
 const order = workerData as Order | null
 const listening = order === null ? undefined : listen(order)
 // messages wait until somebody listens to them
 const { beginServing } = await import('./serving.js')
 beginServing(port, await listening)
 
-async function listen({ options, shares }: Order): Promise<Listeners> {
-  const opened = new Listeners(options, new Balance(shares, 1, sharesPorts(options)), () => tell({ tell: 'crowd' }))
+async function listen({ options, balance }: Order): Promise<Listeners> {
+  const opened = new Listeners(options, new Balance(balance, 1, sharesPorts(options)), () => tell({ life: 'crowded' }))
   try {
     await opened.open()
-    tell({ tell: 'listening', listening: opened.listening })
+    tell({ life: 'listening', listening: opened.listening })
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error
-    tell({ tell: 'not listening', problem: { code: error.code, message: error.message } })
+    tell({ life: 'not listening', problem: { code: error.code, message: error.message } })
   }
   return opened
 }

@@ -19,9 +19,9 @@ function pauses(): number {
 t.test('who is not ahead waits for nobody', t => {
   const memory = new SharedArrayBuffer(Balance.bytesFor(3))
   const [first, second, third] = [1, 2, 3].map(thread => new Balance(memory, thread))
-  for (const [shares, count] of [[first, 40], [second, 42], [third, 47]] as const) {
-    shares?.join()
-    shares?.add(count)
+  for (const [balance, count] of [[first, 40], [second, 42], [third, 47]] as const) {
+    balance?.join()
+    balance?.add(count)
   }
   const before = pauses()
   for (let count = 0; count < 10_000; count++) {
@@ -35,11 +35,11 @@ t.test('who is not ahead waits for nobody', t => {
 
 t.test('who is ahead goes on when nobody comes, and when somebody has', async t => {
   const memory = new SharedArrayBuffer(Balance.bytesFor(2))
-  const shares = new Balance(memory, 1)
-  shares.join()
+  const balance = new Balance(memory, 1)
+  balance.join()
   new Balance(memory, 2).join()
-  shares.add(10)
-  shares.leaveSome()
+  balance.add(10)
+  balance.leaveSome()
   // the other thread accepts as many, as fast as it can
   const other = new Worker(`
     const { workerData, parentPort } = require('node:worker_threads')
@@ -51,9 +51,9 @@ t.test('who is ahead goes on when nobody comes, and when somebody has', async t 
     }
     parentPort.postMessage('done')`, { eval: true, execArgv: [], workerData: memory })
   const done = once(other, 'message')
-  shares.leaveSome()
+  balance.leaveSome()
   await done
-  shares.leaveSome()
+  balance.leaveSome()
   t.equal(new Int32Array(memory)[2], 10)
   await other.terminate()
 })
@@ -90,10 +90,10 @@ t.test('a thread keeps the eight who come first while it starts, and leaves some
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const socketPath = join(folder, 'socket')
   const memory = new SharedArrayBuffer(Balance.bytesFor(2))
-  const shares = new Balance(memory, 1)
+  const balance = new Balance(memory, 1)
   const told = { leaves: 0, crowded: 0 }
-  shares.leaveSome = () => { told.leaves++ }
-  const listeners = new Listeners(completeOptions({ threads: 2, socketPath }), shares, () => { told.crowded++ })
+  balance.leaveSome = () => { told.leaves++ }
+  const listeners = new Listeners(completeOptions({ threads: 2, socketPath }), balance, () => { told.crowded++ })
   t.teardown(() => listeners.close())
   await listeners.open()
   await listeners.publish()

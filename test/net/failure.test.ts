@@ -91,7 +91,7 @@ function stderrOf(t: Test, options: Partial<Options>, parts: string): string {
     await server.listen()
     const socket = connect(server.port, '127.0.0.1').on('error', () => {}).resume()
     if (server.pool === undefined) server.store.refreshTime = () => { throw new Error('broken for a test') }
-    else server.pool.workers[1].notify({ do: 'what nobody knows' })
+    else server.pool.workers[1].post({ signal: 'what nobody knows' })
     socket.write('version\\r\\n')
     await new Promise(resolve => socket.once('close', resolve))
     await server.close()
@@ -108,5 +108,5 @@ t.test('whatever a program asks for, stderr is told, once', async t => {
     t.notMatch(told, /has died[^]*has died/)
   }
   t.match(stderrOf(t, { ...options, threads: 2 }, '{}'),
-    /^thread 2 has died: broken invariant: a worker is told what it does not know[^]*\nthe program goes on\n$/)
+    /^thread 2 has died: broken invariant: no such signal: what nobody knows[^]*\nthe program goes on\n$/)
 })

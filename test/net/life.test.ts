@@ -36,16 +36,16 @@ t.test('a closed server serves no stream that is handed to it', async t => {
 t.test('nor one that a listener still brings', async t => {
   const server = createServer()
   const fail = (): never => { throw new Error('it is served') }
-  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const options = completeOptions({})
-  const connections = new Connections(server.host, options, new ManualClock(), places, undefined, undefined, fail, fail)
+  const connections = new Connections(server.host, options, new ManualClock(), slots, undefined, undefined, fail)
   await connections.close()
   const socket = new Socket()
   const address = { family: 'Unix', path: '/socket' } as const
   const listening = { id: 1, address, host: '', name: 'unix:/socket', protocol: 'auto', verify: undefined, file: '' } as const
   t.equal(connections.accept(socket, listening), false)
   t.ok(socket.destroyed)
-  t.equal(places.taken, 0)
+  t.equal(slots.taken, 0)
   await server.close()
 })
 

@@ -8,121 +8,121 @@ import { type TakerData } from './taker.js'
 const KINDS = [['memory of its own', ArrayBuffer], ['shared memory', SharedArrayBuffer]] as const
 
 /** All that `stats conns` would show. */
-const factsOf = (places: Slots, now: number) => [...places.facts(() => now)].flat()
+const factsOf = (slots: Slots, now: number) => [...slots.facts(() => now)].flat()
 
 for (const [kind, MemoryKind] of KINDS) {
-  const makePlaces = (count: number) => new Slots(new MemoryKind(Slots.bytesFor(count)), count)
+  const makeSlots = (count: number) => new Slots(new MemoryKind(Slots.bytesFor(count)), count)
 
-  t.test(`places are taken lowest first, until there is none, in ${kind}`, async t => {
-    const places = makePlaces(3)
-    t.equal(places.taken, 0)
-    t.same([places.take(), places.take(), places.take()], [0, 1, 2])
-    t.equal(places.take(), -1)
-    t.equal(places.taken, 3)
-    places.release(1)
-    t.equal(places.taken, 2)
-    t.equal(places.take(), 1)
-    t.equal(places.take(), -1)
+  t.test(`slots are taken lowest first, until there is none, in ${kind}`, async t => {
+    const slots = makeSlots(3)
+    t.equal(slots.taken, 0)
+    t.same([slots.take(), slots.take(), slots.take()], [0, 1, 2])
+    t.equal(slots.take(), -1)
+    t.equal(slots.taken, 3)
+    slots.release(1)
+    t.equal(slots.taken, 2)
+    t.equal(slots.take(), 1)
+    t.equal(slots.take(), -1)
   })
 
-  t.test(`a place used before is taken before a new one, in ${kind}`, async t => {
-    const places = makePlaces(4)
-    places.take()
-    places.take()
-    places.release(0)
-    places.release(1)
-    t.same([places.take(), places.take(), places.take(), places.take(), places.take()], [1, 0, 2, 3, -1])
+  t.test(`a slot used before is taken before a new one, in ${kind}`, async t => {
+    const slots = makeSlots(4)
+    slots.take()
+    slots.take()
+    slots.release(0)
+    slots.release(1)
+    t.same([slots.take(), slots.take(), slots.take(), slots.take(), slots.take()], [1, 0, 2, 3, -1])
   })
 
-  t.test(`who has a place is told in order of id, in ${kind}`, async t => {
-    const places = makePlaces(5)
+  t.test(`who has a slot is told in order of id, in ${kind}`, async t => {
+    const slots = makeSlots(5)
     for (const id of [30, 10, 20]) {
-      const place = places.take()
-      places.note(place, ConnectionState.Read, 95)
-      places.describe(place, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
+      const slot = slots.take()
+      slots.note(slot, ConnectionState.Read, 95)
+      slots.describe(slot, id, `tcp:127.0.0.1:${id}`, 'tcp:127.0.0.1:11211')
     }
-    t.same(factsOf(places, 100), [10, 20, 30].map(id => ({
+    t.same(factsOf(slots, 100), [10, 20, 30].map(id => ({
       id, address: `tcp:127.0.0.1:${id}`, listenAddress: 'tcp:127.0.0.1:11211', state: 'conn_read', idleSeconds: 5,
     })))
   })
 
-  t.test(`a place is told of from when it is described until it is released, in ${kind}`, async t => {
-    const places = makePlaces(2)
-    const place = places.take()
-    t.same(factsOf(places, 0), [])
-    places.note(place, ConnectionState.Read, 0)
-    t.same(factsOf(places, 0), [])
-    places.describe(place, 7, 'unix:/tmp/s', 'unix:/tmp/s')
-    t.equal(factsOf(places, 0).length, 1)
-    places.release(place)
-    t.same(factsOf(places, 0), [])
-    t.equal(places.take(), place)
-    t.same(factsOf(places, 0), [], 'nor of who had it before')
+  t.test(`a slot is told of from when it is described until it is released, in ${kind}`, async t => {
+    const slots = makeSlots(2)
+    const slot = slots.take()
+    t.same(factsOf(slots, 0), [])
+    slots.note(slot, ConnectionState.Read, 0)
+    t.same(factsOf(slots, 0), [])
+    slots.describe(slot, 7, 'unix:/tmp/s', 'unix:/tmp/s')
+    t.equal(factsOf(slots, 0).length, 1)
+    slots.release(slot)
+    t.same(factsOf(slots, 0), [])
+    t.equal(slots.take(), slot)
+    t.same(factsOf(slots, 0), [], 'nor of who had it before')
   })
 
   t.test(`texts are kept whole as far as addresses go, in ${kind}`, async t => {
-    const places = makePlaces(2)
+    const slots = makeSlots(2)
     const path = `unix:${'ü'.repeat(107)}`
-    places.describe(places.take(), 1, path, path)
-    places.describe(places.take(), 2, `${path}, and more`, '')
-    t.same(factsOf(places, 0).map(({ address, listenAddress }) => [address, listenAddress]), [[path, path], [path, '']])
+    slots.describe(slots.take(), 1, path, path)
+    slots.describe(slots.take(), 2, `${path}, and more`, '')
+    t.same(factsOf(slots, 0).map(({ address, listenAddress }) => [address, listenAddress]), [[path, path], [path, '']])
   })
 
   t.test(`those who wait are counted, in ${kind}`, async t => {
-    const places = makePlaces(1)
-    t.equal(places.waiting, 0)
-    places.addWaiting(3)
-    places.addWaiting(-1)
-    t.equal(places.waiting, 2)
-    t.equal(places.taken, 0)
+    const slots = makeSlots(1)
+    t.equal(slots.waiting, 0)
+    slots.addWaiting(3)
+    slots.addWaiting(-1)
+    t.equal(slots.waiting, 2)
+    t.equal(slots.taken, 0)
   })
 
   t.test(`what is not taken cannot be given back, in ${kind}`, async t => {
-    const places = makePlaces(2)
-    t.throws(() => places.release(0), InvariantError)
-    const place = places.take()
-    places.release(place)
-    t.throws(() => places.release(place), InvariantError)
-    t.equal(places.take(), place, 'nor is the lock held')
-    t.throws(() => places.release(-1), InvariantError)
+    const slots = makeSlots(2)
+    t.throws(() => slots.release(0), InvariantError)
+    const slot = slots.take()
+    slots.release(slot)
+    t.throws(() => slots.release(slot), InvariantError)
+    t.equal(slots.take(), slot, 'nor is the lock held')
+    t.throws(() => slots.release(-1), InvariantError)
   })
 }
 
-t.test('many who have places are told of a few at a time, in order, whoever comes and goes meanwhile', async t => {
+t.test('many who have slots are told of a few at a time, in order, whoever comes and goes meanwhile', async t => {
   const count = 5000
-  const places = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
   const ids = Array.from({ length: count }, (_, index) => index * 7 % count)
-  for (const id of ids) places.describe(places.take(), id, `tcp:127.0.0.1:${id}`, '')
+  for (const id of ids) slots.describe(slots.take(), id, `tcp:127.0.0.1:${id}`, '')
   const told: number[] = []
   let parts = 0
-  for (const part of places.facts(() => 0)) {
+  for (const part of slots.facts(() => 0)) {
     t.ok(part.length <= 32)
     told.push(...part.map(({ id }) => id))
-    // one goes, and another comes to its place
+    // one goes, and another comes to its slot
     if (++parts !== 10) continue
-    places.release(ids.indexOf(count - 1))
-    places.describe(places.take(), 1, 'late', '')
+    slots.release(ids.indexOf(count - 1))
+    slots.describe(slots.take(), 1, 'late', '')
   }
   t.same(told, Array.from({ length: count - 1 }, (_, id) => id))
 })
 
 t.test('each of many is told of once, though others have gone', t => {
   const count = 5000
-  const places = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
-  for (let id = 0; id < count; id++) places.describe(places.take(), id, '', '')
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
+  for (let id = 0; id < count; id++) slots.describe(slots.take(), id, '', '')
   const gone = [10, 2500]
-  for (const place of gone) places.release(place)
-  t.same(factsOf(places, 0).map(({ id }) => id), Array.from({ length: count }, (_, id) => id).filter(id => !gone.includes(id)))
+  for (const slot of gone) slots.release(slot)
+  t.same(factsOf(slots, 0).map(({ id }) => id), Array.from({ length: count }, (_, id) => id).filter(id => !gone.includes(id)))
   t.end()
 })
 
 t.test('states have the names that memcached gives them', async t => {
-  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
-  const place = places.take()
-  places.describe(place, 1, '', '')
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
+  const slot = slots.take()
+  slots.describe(slot, 1, '', '')
   const stateOf = (state: ConnectionState) => {
-    places.note(place, state, 0)
-    return factsOf(places, 0)[0]!.state
+    slots.note(slot, state, 0)
+    return factsOf(slots, 0)[0]!.state
   }
   t.equal(stateOf(ConnectionState.Read), 'conn_read')
   t.equal(stateOf(ConnectionState.Nread), 'conn_nread')
@@ -135,18 +135,18 @@ t.test('states have the names that memcached gives them', async t => {
 })
 
 t.test('nobody is idle for less than no time', async t => {
-  const places = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
-  const place = places.take()
-  places.describe(place, 1, '', '')
-  places.note(place, ConnectionState.Read, 11)
-  t.equal(factsOf(places, 10)[0]!.idleSeconds, 0)
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
+  const slot = slots.take()
+  slots.describe(slot, 1, '', '')
+  slots.note(slot, ConnectionState.Read, 11)
+  t.equal(factsOf(slots, 10)[0]!.idleSeconds, 0)
 })
 
 t.test('the largest -c asks for no more memory than there can be descriptors', async t => {
   t.equal(Slots.bytesFor(2 ** 31 - 1), Slots.bytesFor(2 ** 20))
 })
 
-t.test('over one memory all see the same places', async t => {
+t.test('over one memory all see the same slots', async t => {
   const memory = new SharedArrayBuffer(Slots.bytesFor(3))
   const one = new Slots(memory, 3)
   const other = new Slots(memory, 3)
@@ -158,7 +158,7 @@ t.test('over one memory all see the same places', async t => {
   t.equal(other.take(), 0)
 })
 
-t.test('threads that take and release at once never hold the same place', async t => {
+t.test('threads that take and release at once never hold the same slot', async t => {
   const count = 20
   const threads = 3
   const rounds = 20_000
@@ -167,14 +167,14 @@ t.test('threads that take and release at once never hold the same place', async 
   const holders = new Int32Array(new SharedArrayBuffer(count * 4))
   const clashes = new Int32Array(new SharedArrayBuffer(4))
   const gate = new Int32Array(new SharedArrayBuffer(4))
-  const places = new Slots(memory, count)
+  const slots = new Slots(memory, count)
   const data = Array.from({ length: threads }, (_, index): TakerData => ({
     memory, count, holders, clashes, gate, threads, thread: index + 1, rounds, heldMax: 10, kept,
   }))
   let torn = 0
   const look = () => {
-    const all = factsOf(places, 0)
-    if (all.length > count || places.taken > count) torn++
+    const all = factsOf(slots, 0)
+    if (all.length > count || slots.taken > count) torn++
     for (const { id, address, listenAddress } of all) {
       if (address !== `address of ${id}` || listenAddress !== 'x'.repeat(id)) torn++
     }
@@ -182,10 +182,10 @@ t.test('threads that take and release at once never hold the same place', async 
   await runThreads(new URL('taker.js', import.meta.url), data, look)
   t.equal(clashes[0], 0)
   t.equal(torn, 0, 'what is told meanwhile is of one connection')
-  t.equal(places.taken, threads * kept)
-  t.equal(places.waiting, threads * rounds / 2)
-  t.same(factsOf(places, 0).map(({ id }) => id), data.flatMap(({ thread }) => Array<number>(kept).fill(thread)))
-  const free = [...holders.keys()].filter(place => holders[place] === 0)
-  t.same(free.map(() => places.take()).sort((one, other) => one - other), free)
-  t.equal(places.take(), -1)
+  t.equal(slots.taken, threads * kept)
+  t.equal(slots.waiting, threads * rounds / 2)
+  t.same(factsOf(slots, 0).map(({ id }) => id), data.flatMap(({ thread }) => Array<number>(kept).fill(thread)))
+  const free = [...holders.keys()].filter(slot => holders[slot] === 0)
+  t.same(free.map(() => slots.take()).sort((one, other) => one - other), free)
+  t.equal(slots.take(), -1)
 })

@@ -1,4 +1,4 @@
-// One of several threads that take and release places at once, see places.test.ts.
+// One of several threads that take and release slots at once, see slots.test.ts.
 import { workerData } from 'node:worker_threads'
 import { Slots } from '../../src/net/slots.js'
 import { ConnectionState } from '../../src/protocol/work/state.js'
@@ -9,9 +9,9 @@ import { meet } from '../support/threads.js'
 export interface TakerData {
   readonly memory: SharedArrayBuffer
   readonly count: number
-  /** A word for each place: who holds it, 0 for nobody. */
+  /** A word for each slot: who holds it, 0 for nobody. */
   readonly holders: Int32Array
-  /** How often a place was handed out that somebody held. */
+  /** How often a slot was handed out that somebody held. */
   readonly clashes: Int32Array
   readonly gate: Int32Array
   readonly threads: number
@@ -24,31 +24,31 @@ export interface TakerData {
 }
 
 const { memory, count, holders, clashes, gate, threads, thread, rounds, heldMax, kept } = workerData as TakerData
-const places = new Slots(memory, count)
+const slots = new Slots(memory, count)
 const prng = new Prng(thread)
 const held: number[] = []
 
 function take(): void {
-  const place = places.take()
-  if (place === -1) return
-  if (Atomics.compareExchange(holders, place, 0, thread) !== 0) Atomics.add(clashes, 0, 1)
-  places.note(place, ConnectionState.Read, 0)
-  places.describe(place, thread, `address of ${thread}`, 'x'.repeat(thread))
-  held.push(place)
+  const slot = slots.take()
+  if (slot === -1) return
+  if (Atomics.compareExchange(holders, slot, 0, thread) !== 0) Atomics.add(clashes, 0, 1)
+  slots.note(slot, ConnectionState.Read, 0)
+  slots.describe(slot, thread, `address of ${thread}`, 'x'.repeat(thread))
+  held.push(slot)
 }
 
 function release(): void {
-  const [place = -1] = held.splice(prng.below(held.length), 1)
-  Atomics.store(holders, place, 0)
-  places.release(place)
+  const [slot = -1] = held.splice(prng.below(held.length), 1)
+  Atomics.store(holders, slot, 0)
+  slots.release(slot)
 }
 
 meet(gate, threads)
 for (let round = 0; round < rounds; round++) {
   if (held.length === 0 || (held.length < heldMax && prng.below(2) === 0)) take()
   else release()
-  places.addWaiting(1)
-  if (round % 2 === 0) places.addWaiting(-1)
+  slots.addWaiting(1)
+  if (round % 2 === 0) slots.addWaiting(-1)
 }
 while (held.length > kept) release()
 while (held.length < kept) take()

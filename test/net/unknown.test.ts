@@ -66,7 +66,7 @@ t.test('with -v it is told whom that has ended', async t => {
   for (const verbosity of [0, 1]) {
     const host = await start(t, { protocol: 'ascii', verbosity })
     const lines: string[] = []
-    host.server.host.log = line => { lines.push(line.replace(/\d+/, 'N')) }
+    Object.assign(host.server.host, { log: (line: string) => { lines.push(line.replace(/\d+/, 'N')) } })
     const client = await host.connect()
     await host.pass(30_000)
     await client.expectClosed()

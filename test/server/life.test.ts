@@ -96,8 +96,8 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
 /** A server of which one thread listens before the others start. */
 function startsLate(options: Partial<Options>): Server {
   const all = completeOptions(options)
-  const shares = new SharedArrayBuffer(Balance.bytesFor(all.threads))
-  return new Server(options, {}, { first: { workers: [startWorker(1, { options: all, shares })], shares } })
+  const balance = new SharedArrayBuffer(Balance.bytesFor(all.threads))
+  return new Server(options, {}, { first: { workers: [startWorker(1, { options: all, balance })], balance } })
 }
 
 /** The words that locks lie in. */
@@ -148,8 +148,8 @@ t.test('the shutdown command ends it from any thread', async t => {
 /** Has one of the workers meet what it does not know. */
 function kill({ server }: ThreadedServer, index: number): void {
   const pool: unknown = Reflect.get(server, 'pool')
-  const workers = Reflect.get(pool as object, 'workers') as { notify(notice: unknown): void }[]
-  workers[index]!.notify({ do: 'what nobody knows' })
+  const workers = Reflect.get(pool as object, 'workers') as { post(message: unknown): void }[]
+  workers[index]!.post({ signal: 'what nobody knows' })
 }
 
 t.test('the death of a thread ends the server and nothing else', async t => {
@@ -163,10 +163,10 @@ t.test('the death of a thread ends the server and nothing else', async t => {
   kill(threaded, 1)
   for (const client of clients) t.equal(await client.closed(), true)
   t.ok(there.destroyed)
-  t.match(failures, [{ message: /^broken invariant: a worker is told what it does not know/ }])
+  t.match(failures, [{ message: /^broken invariant: no such signal: what nobody knows/ }])
   t.equal(failures.length, 1)
   t.match(lines[0], /^thread 2 has died: broken invariant: /)
-  t.match(lines[1], /^ +at take .*worker/)
+  t.match(lines[1], /^ +at raise .*signals/)
   await server.close()
   await t.rejects(server.listen(), { code: 'EALREADY' })
   const late = duplexPair()[0]
@@ -217,7 +217,7 @@ t.test('the command ends with exit code 70 when a thread dies', async t => {
     const { open } = Pool.prototype
     Pool.prototype.open = async function () {
       const opened = await open.call(this)
-      process.once('SIGWINCH', () => this.workers[1].notify({ do: 'what nobody knows' }))
+      process.once('SIGWINCH', () => this.workers[1].post({ signal: 'what nobody knows' }))
       return opened
     }
     process.argv.splice(1, Infinity, 'memslab', '-p', '-1', '-t', '2')

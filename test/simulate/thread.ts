@@ -7,6 +7,7 @@ import { Input, INPUT_BYTES } from '../../src/protocol/input.js'
 import { Output } from '../../src/protocol/output.js'
 import { Unfinished } from '../../src/protocol/unfinished.js'
 import { Protocols } from '../../src/protocol/negotiate.js'
+import { postedSignals, type Signals } from '../../src/server/signals.js'
 import { Prefixes } from '../../src/stats/prefixes.js'
 import { Store } from '../../src/store/store.js'
 import type { SharedStore } from '../../src/store/store.js'
@@ -55,9 +56,10 @@ export class SimulatedThread {
 
 /** A host that has nothing but its store. */
 function makeHost(store: Store): Host {
+  const signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }
   const { memory } = store.shards[0]!.items
   return {
-    store,
+    store, signals, log: signals.log,
     input: new Input(memory.bytes, store.ioStart),
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
     unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
@@ -70,11 +72,6 @@ function makeHost(store: Store): Host {
     reportConnections: () => [],
     setExternal: () => {},
     watch: () => undefined,
-    log: () => {},
     refreshCertificates: () => undefined,
-    carryOutCrawl: () => {},
-    carryOutMove: () => {},
-    failed: error => { throw error },
-    shutdown: () => {},
   }
 }

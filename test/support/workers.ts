@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { Server } from '../../dist/server/server.js'
+import type { WriteWay } from '../../src/net/handle.js'
 import type { Options } from '../../src/options/options.js'
 import type { Task } from '../../src/server/messages.js'
 import type { Bytes } from './bytes.js'
@@ -70,7 +71,9 @@ export async function startThreads(t: Ends, options: Partial<Options> = {}): Pro
 }
 
 /** What no user of a server sees of it. */
-interface Inside { readonly pool?: { readonly workers: readonly { ask(task: Task): Promise<unknown> }[] } }
+interface Inside {
+  readonly pool?: { readonly quickWay: WriteWay | undefined, readonly workers: readonly { ask(task: Task): Promise<unknown> }[] }
+}
 
 /** How much the clients have sent, and the server read, in whichever thread. */
 class Progress {
@@ -90,7 +93,9 @@ class Progress {
   /** What is read is counted before it is served. A thread that answers a task, of which nothing comes, has served it. */
   private async finished(): Promise<void> {
     const { pool } = this.server as unknown as Inside
-    await Promise.all(pool?.workers.map(worker => worker.ask({ do: 'follow', opened: { listening: [], udp: [] } }).catch(() => {})) ?? [])
+    if (pool === undefined) return
+    const task = { do: 'follow', opened: { listening: [], udp: [] }, quickWay: pool.quickWay } as const
+    await Promise.all(pool.workers.map(worker => worker.ask(task).catch(() => {})))
   }
 
   /** Until everything has been read that was sent; the answers are written in the same breath. */

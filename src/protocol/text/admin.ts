@@ -81,7 +81,7 @@ function shutdown(text: TextProtocol, session: Session): void {
   const isGraceful = parser.tokenCount === 2 && isCutFrom('graceful', parser, 1)
   if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
   session.quit()
-  host.shutdown(isGraceful)
+  host.signals.shutdown(isGraceful)
 }
 
 function cacheMemlimit(text: TextProtocol, session: Session): void {

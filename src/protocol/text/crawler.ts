@@ -116,7 +116,7 @@ function crawl(text: TextProtocol, session: Session): void {
   if (classes === 'hash') return text.answer(session, ANSWERS.noHashCrawl)
   if (!(classes instanceof ClassSet)) return text.answer(session, classes)
   if (!tryBegin(host.store, classes)) return text.answer(session, ANSWERS.isBusy)
-  host.carryOutCrawl()
+  host.signals.crawlBegun()
   text.answer(session, TEXT.ok)
 }
 

@@ -33,7 +33,7 @@ function reassign(text: TextProtocol, session: Session): void {
   const to = int32Of(parser, 3)
   if (from === NOT_A_NUMBER || to === NOT_A_NUMBER) return text.answer(session, TEXT.badFormat)
   const reassigned = host.store.rebalance.reassign(from, to)
-  if (reassigned === Reassigned.Ok) host.carryOutMove()
+  if (reassigned === Reassigned.Ok) host.signals.moveAsked()
   text.answer(session, ANSWERS[reassigned])
 }
 

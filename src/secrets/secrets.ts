@@ -1,6 +1,6 @@
 // The files that only the owner of a server may read: its users, and the certificates with their key.
-import { Credentials, type Users } from '../protocol/credentials.js'
-import { readCertificates, type Certificates } from '../net/certificates.js'
+import { Credentials, type Users } from './credentials.js'
+import { readCertificates, type Certificates } from './certificates.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
 

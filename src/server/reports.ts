@@ -1,0 +1,127 @@
+// The reports of `stats` about the server that a thread belongs to: what the store holds, what the settings are, who is
+// connected. An Engine makes them for the clients of its thread. All threads answer alike, as all that is reported lies in
+// memory that they share; only the first-hand facts of listeners and UDP sockets are the thread's own.
+import { type Clock } from '../clock.js'
+import { type Connections } from '../net/connections.js'
+import { type Listeners } from '../net/listeners.js'
+import { type Slots } from '../net/slots.js'
+import { type Tls } from '../net/tls.js'
+import { type Udp } from '../net/udp.js'
+import { type Options } from '../options/options.js'
+import { settingsReport } from '../options/settings.js'
+import { type Host, type Rows } from '../protocol/host.js'
+import { INPUT_BYTES } from '../protocol/input.js'
+import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
+import { type Prefixes } from '../stats/prefixes.js'
+import { ageOfTail, connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
+  type ServerFacts } from '../stats/report.js'
+import { Segment } from '../store/items/items.js'
+import { type Store } from '../store/store.js'
+import { type Settings } from './settings.js'
+
+/** What the reports are about. */
+export interface Reported {
+  readonly options: Options
+  readonly store: Store
+  readonly clock: Clock
+  readonly settings: Settings
+  readonly slots: Slots
+  readonly prefixes: Prefixes
+  readonly listeners: Listeners
+  readonly udp: Udp
+  readonly connections: Connections
+  readonly tls: Tls | undefined
+  readonly hasUsers: boolean
+  /** Unix time in milliseconds at which the server was made. */
+  readonly startedAt: number
+}
+
+export class Reports {
+  constructor(private readonly parts: Reported) {}
+
+  report(name: Parameters<Host['report']>[0]): Rows {
+    const { store } = this.parts
+    switch (name) {
+      case '': return generalReport(store, this.facts)
+      case 'settings': return this.settings()
+      case 'items': return itemsReport(store, this.facts)
+      case 'slabs': return slabsReport(store)
+      case 'hash': return hashReport(store)
+    }
+  }
+
+  sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }
+
+  *connections(): Iterable<Rows> {
+    const { connections, slots, store } = this.parts
+    for (const _step of connections.describe()) yield []
+    const now = () => store.context.now
+    yield connsReport(this.listenerFacts(now()))
+    for (const part of slots.facts(now)) yield connsReport(part)
+  }
+
+  private *listenerFacts(now: number): Iterable<ConnectionFacts> {
+    const { listeners, udp } = this.parts
+    for (const { id, name } of listeners.listening) {
+      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
+    }
+    yield* udp.facts(now)
+  }
+
+  private settings(): Rows {
+    const { store, settings, prefixes, listeners, udp, options } = this.parts
+    const { automove, tuning, crawler, maxbytes } = store
+    const { lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl } = tuning
+    return settingsReport(options, {
+      tcpPort: listeners.port,
+      udpPort: udp.port,
+      oldest: this.oldest,
+      maxbytes,
+      slabAutomove: automove.mode,
+      slabAutomoveRatio: automove.ratio,
+      slabAutomoveWindow: automove.window,
+      slabAutomoveFreeratio: automove.freeRatio,
+      verbosity: settings.verbosity,
+      detailEnabled: prefixes.isOn,
+      lruSegmented, hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor, tempLru, temporaryTtl,
+      lruCrawler: crawler.isOn,
+      lruCrawlerSleep: crawler.sleepUs,
+      lruCrawlerTocrawl: crawler.tocrawl,
+      external: settings.external,
+    })
+  }
+
+  /** The longest that an item at the end of a COLD list has not been used, in seconds. */
+  private get oldest(): number {
+    const { store } = this.parts
+    let oldest = 0
+    for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
+      oldest = Math.max(oldest, ageOfTail(store, slabClass, Segment.Cold, store.context.now))
+    }
+    return oldest
+  }
+
+  private get facts(): ServerFacts {
+    const { options, slots, clock, startedAt, store, listeners, udp, tls, hasUsers } = this.parts
+    const milliseconds = clock.milliseconds()
+    return {
+      pid: process.pid,
+      time: Math.floor(milliseconds / 1000),
+      uptime: Math.floor((milliseconds - startedAt) / 1000),
+      connectionsMax: options.maxconns,
+      connections: slots.taken + udp.count,
+      reservedFds: listeners.listening.length,
+      isAccepting: slots.waiting === 0,
+      threads: options.threads,
+      inputBytes: INPUT_BYTES,
+      outputBytes: OUTPUT_BYTES,
+      outputsPerThread: OUTPUT_BUFFERS,
+      slabReassign: options.slabReassign,
+      lruMaintainer: options.lruMaintainer,
+      tempLru: store.tuning.tempLru,
+      hasIdleTimeout: options.idleTimeout > 0,
+      hasAuthTimeout: options.authTimeout > 0 && (hasUsers || tls !== undefined),
+      tls: tls && { hasSessionCache: options.sslSessionCache, secondsSinceRefresh: tls.secondsSinceRefresh },
+    }
+  }
+}
