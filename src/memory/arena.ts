@@ -1,63 +1,77 @@
-// An arena: one block of memory, cut once at the start into regions. Pages come last and begin on a multiple of their
-// size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first touch, so a
-// large arena costs nothing until it fills. Where it can, an arena is as large as one may be, whatever is wanted of it at
-// first, so that the memory limit can be raised later.
+// An arena: one block of memory, cut once at the start into the regions that its rows name. Pages come last and begin on a
+// multiple of their size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first
+// touch, so a large arena costs nothing until it fills. Where the system allows it, an arena has all the addresses that one may
+// have, so that the memory limit can be raised later.
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
+import { type Regions } from './regions.js'
 import { allocateWasm, bufferOf, instructionsOf, type Instructions, type WasmMemory } from './wasm.js'
 
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
 
-const CACHE_LINE = 64
+/** The regions that the arena itself uses: nothing, so that index 0 can mean none, and the pages, the last one. */
+export type OwnRegion = 'nothing' | 'pages'
 
-/** The bytes of all regions: in an arena that is as large as one may be, and in one that is no larger than it has to be. */
-export interface FixedBytes { readonly whole: number; readonly least: number }
+/**
+ * The regions of an arena that has all the addresses one may have, and of one that has no more than it needs. The pages of the
+ * former take all that its other regions leave.
+ */
+export interface Layouts<Name extends string> {
+  readonly whole: Regions<Name | OwnRegion>
+  readonly least: Regions<Name | OwnRegion>
+}
 
-export class Arena {
+export class Arena<Name extends string = string> {
   readonly words: Int32Array
   readonly memory: Memory
-  readonly linear: WasmMemory
+  readonly wasmMemory: WasmMemory
   /** What the machine does in it without JavaScript; undefined where that cannot be. */
   readonly instructions: Instructions | undefined
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
   readonly firstPage: number
   readonly pageEnd: number
-  /** Word 0 is nothing, so that 0 can mean that. */
-  private cutAt = CACHE_LINE
+  private readonly regions: Regions<Name | OwnRegion>
+  /** The regions that have no user yet. */
+  private readonly free: Set<string>
 
   /**
-   * @param fixed what `cut` may hand out
-   * @param pageCount pages behind it at least
    * @param shared between threads
-   * @param linear the memory of an arena like this one, that another thread has made
+   * @param wasmMemory the memory of an arena like this one, that another thread has made
    */
-  constructor(fixed: FixedBytes, pageCount: number, shared: boolean, linear?: WasmMemory) {
-    assert(firstPageBehind(fixed.whole) + pageCount <= ARENA_PAGES_MAX, 'arena beyond its largest size')
-    this.linear = linear ?? allocate((firstPageBehind(fixed.least) + pageCount) * Size.Page, shared)
-    this.buffer = bufferOf(this.linear)
+  constructor({ whole, least }: Layouts<Name>, shared: boolean, wasmMemory?: WasmMemory) {
+    assert(whole.end <= ARENA_PAGES_MAX * Size.Page, 'arena beyond its largest size')
+    this.wasmMemory = wasmMemory ?? allocate(least.end, shared)
+    this.buffer = bufferOf(this.wasmMemory)
     this.pageEnd = this.buffer.byteLength / Size.Page
-    this.firstPage = firstPageBehind(this.isWhole ? fixed.whole : fixed.least)
+    this.regions = this.isWhole ? whole : least
+    assert(this.regions.end <= this.buffer.byteLength, 'memory too small for its regions')
+    this.firstPage = this.regions.startOf('pages') / Size.Page
+    this.free = new Set(this.regions.rows.map(({ name }) => name))
+    this.take('nothing')
+    this.take('pages')
     this.words = new Int32Array(this.buffer)
-    this.instructions = instructionsOf(this.linear)
+    this.instructions = instructionsOf(this.wasmMemory)
     this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
   }
 
   /** Whether it has all the addresses that an arena can have. */
   get isWhole(): boolean { return this.pageEnd === ARENA_PAGES_MAX }
 
-  /** Hands out a region of the fixed part: the byte index of its start, on a cache line. */
-  cut(byteCount: number): number {
-    const start = this.cutAt
-    this.cutAt = start + Math.ceil(byteCount / CACHE_LINE) * CACHE_LINE
-    assert(this.cutAt <= this.firstPage * Size.Page, 'regions larger than planned')
-    return start
+  /** Hands a region to its only user: the byte index of its start. */
+  take(name: Name | OwnRegion): number {
+    assert(this.free.delete(name), `the region ${name} has a user`)
+    return this.regions.startOf(name)
   }
-}
 
-function firstPageBehind(fixedBytes: number): number { return Math.ceil((CACHE_LINE + fixedBytes) / Size.Page) }
+  /** Hands a region to its only user, as the words in it. */
+  takeWords(name: Name): Int32Array { return new Int32Array(this.buffer, this.take(name), this.regions.bytesOf(name) >> 2) }
+
+  /** Throws if a region has no user: its row asks for memory that nothing needs. */
+  assertTaken(): void { assert(this.free.size === 0, `regions without a user: ${[...this.free].join(', ')}`) }
+}
 
 function allocate(byteLength: number, shared: boolean): WasmMemory {
   try {

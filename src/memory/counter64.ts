@@ -5,7 +5,7 @@
 // so that its lowest bit is what the highest bit of the low word should be. Whoever crosses tells it right afterwards. A
 // thread that finds the two bits different is early in its range, and the one that crossed has not told yet, or late in
 // it, and one that is ahead has told already. That would go wrong only if a thread stood still for 2^30 numbers.
-import { SequenceWord } from './layout.js'
+import { Counter64Word } from './layout.js'
 import { type Instructions } from './wasm.js'
 
 const TOP_BIT = 0x80000000
@@ -17,7 +17,7 @@ export class Counter64 {
   low = 0
 
   /**
-   * @param at index of SequenceWord.End words; @param shared whether other threads use them
+   * @param at index of Counter64Word.End words; @param shared whether other threads use them
    * @param instructions of the memory of which `words` are all; none: Atomics
    */
   constructor(private readonly words: Int32Array, private readonly at: number, private readonly shared: boolean,
@@ -27,7 +27,7 @@ export class Counter64 {
     const { words, at } = this
     this.low = (this.shared ? this.takeLow() : ++words[at]!) >>> 0
     const isCrossing = this.low === 0 || this.low === TOP_BIT
-    let crossings = isCrossing ? Atomics.add(words, at + SequenceWord.Crossings, 1) + 1 : words[at + SequenceWord.Crossings]!
+    let crossings = isCrossing ? Atomics.add(words, at + Counter64Word.Crossings, 1) + 1 : words[at + Counter64Word.Crossings]!
     if ((crossings & 1) !== this.low >>> 31) crossings += (this.low & LATE_BIT) === 0 ? 1 : -1
     this.high = crossings >>> 1
   }

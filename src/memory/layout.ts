@@ -1,38 +1,40 @@
-// Where every field of the shared memory lies. Everything is addressed in words of 4 bytes from the start of an arena;
-// an arena is at most 2 GiB, so a word index, and a byte index too, is always a small integer.
-//
-//   arena   | nothing | control | table | counters | in, out | to the next MiB | page | page | page ...
-//            word 0: so that 0 can mean "no item"
+// The fields of the shared memory, word by word. Everything is addressed in words of 4 bytes from the start of an arena. An
+// arena is at most 2 GiB, so a word index, and a byte index too, is always a small integer. The regions of an arena, in which the
+// words below lie, have their rows in store/regions.ts, and a map in README.md.
 //
 //   item     word 0     1     2      3       4          5           6      7    8     (9)
 //            next  prev  chain  usedAt  expiresAt  valueBytes  state  cas  cas   flags   key bytes, value bytes
-//            flags are there only when they are not 0; a value of DIRECT_MIN bytes or more has two spare bytes behind
+//            The flags are there only when they are not 0. A value of Size.DirectMin bytes or more has two spare bytes behind
 //            it, so that its line end can be read along with it.
 //
 //   state    bit 0-8   9-16      17-21       22-23    24      25       26      27        28     29         30     31
 //            refs      keyBytes  generation  segment  linked  fetched  active  hasFlags  large  binaryKey  stale  won
 //
-//   What the generation means says the turn of the page, see generations.ts.
+//   The turn of the page says what a generation means: see generations.ts.
 //
 //   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk, followed, at
 //   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
-//            owner (word 0) and state (PIECE), and then value bytes.
+//            owner (word 0) and state (State.Piece), and then value bytes.
 //   Where the chunk has no room for all ids they stand in further pieces, whose ids stand in the chunk, or again in
 //   further pieces. All are numbered through: first those with the value, then those with ids of these, and so on.
 //
-// A free chunk has state 0 and its neighbours of the free list in `next` and `prev`, or Free.Retired in `next` if it is in no list
-// because its page is leaving its class. A reserved one has refs 1 and is not linked, from the moment it leaves the free
-// list on.
+// A free chunk has state 0, and its neighbours in the free list in `next` and `prev`. If it is in no list because its page is
+// leaving its class, `next` is Free.Retired. A reserved chunk has one reference and is not linked, from the moment it leaves the
+// free list.
 //
-// Which lock a word needs. Of a class: its own. Of an arena: that of pages, but EmptyPages, EmptyChanges and MoveAsked, which
-// are atomic, Emptying, which is advice, and Moving to BusyStatus, which only the thread that moves pages writes. Of a page:
-// its class and, where it has another owner, that of pages; its turn the class to be written. Of a store: its own, but cas,
-// which is a sequence. How pages move by themselves: set by commands, one word at a time. Of the crawler: none; whoever turned
-// IsRunning on has it, and its classes. What is read without its lock (statistics, the age of a class) may be a moment old,
-// and decides nothing that matters. Of a dump: IsDumping none, the words of pages are atomic, see marks.ts. Of a linked item:
-// chain, usedAt, expiresAt, cas, flags, key and value the stripe of its key; next and prev the class of its lists; valueBytes
-// both, as the lists count bytes. The bits of state have either the one (segment) or the other (most), and active and fetched
-// are cleared with either, so state is changed atomically.
+// The lock that a word needs:
+//   class           its own
+//   shard           that of pages. EmptyPages, EmptyChanges and MoveAsked are atomic instead, Emptying is advice, and Moving to
+//                   BusyStatus are written only by the thread that moves pages. IsDumping needs none.
+//   page            its class, and that of pages too where the page changes its owner; its turn needs the class to be written.
+//                   The words that marks.ts keeps are atomic.
+//   store           its own; the cas number is a Counter64 and needs none
+//   automove        none: a command sets one number at a time
+//   crawler         none: the thread that turned IsRunning on has it, and its classes
+//   linked item     chain, usedAt, expiresAt, cas, flags, key and value: the stripe of its key; next and prev: the class of its
+//                   lists; valueBytes: both, as the lists count bytes. The bits of state have the class (segment) or the stripe
+//                   (most), and active and fetched are cleared with either, so state is changed atomically.
+// A thread may read without the lock (statistics, the age of a class) what may be a moment old and decides nothing that matters.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -71,7 +73,7 @@ export const enum Size {
   Classes = 64,
 }
 
-/** The words kept for each slab class: its free chunks, then four lists. */
+/** The words of a slab class: its free chunks, then four lists. */
 export const enum ClassWord {
   Lock, FreeHead, FreeCount, CarveNext, CarveLeft, PageCount, UsedCount, RequestedBytes,
   /** The age of the last evicted item in seconds. */
@@ -89,7 +91,7 @@ export const enum ClassWord {
 /** The words of one list: HOT, WARM, COLD and TEMP of a class. */
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 
-/** The words kept once for each arena. */
+/** The words of a shard, in its arena. */
 export const enum ShardWord {
   PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax,
   /** The highest that BytesMax ever was. */
@@ -103,19 +105,19 @@ export const enum ShardWord {
   PoolPages, WithdrawnPages,
   /** A move that a command asks for, as moves.ts writes it; 0 for none. */
   MoveAsked,
-  /** The page that is leaving its class, 0 for none; who is to have it; and what last held up a move, a BusyStatus. */
+  /** The page that is leaving its class, 0 for none; its next owner; and what last held up a move, a BusyStatus. */
   Moving, MovingTo, BusyStatus,
-  /** Whether a dump is under way: see marks.ts. */
+  /** 1 while a dump is under way: see marks.ts. */
   IsDumping,
   /** The buckets of the hash table that are in use: see Table. */
   Buckets,
   End = 32,
 }
 
-/** Who has a page that has no class: nobody yet, all classes, or nobody until the memory limit rises again. */
+/** The owner of a page that has no class: none yet, all classes, or none until the memory limit rises again. */
 export const enum PageOwner { None = 0, Pool = -1, Withdrawn = -2 }
 
-/** What held up a move of a page: an item in somebody's hands, or no chunk to move one to. */
+/** What held up a move of a page: an item that a session holds, or no chunk to move one to. */
 export const enum BusyStatus { None, InUse, NoMemory }
 
 export const enum PageUse {
@@ -128,12 +130,12 @@ export const enum Free {
   Retired = -1,
 }
 
-/** The words of a sequence of numbers: see sequence.ts. */
-export const enum SequenceWord { Low, Crossings, End }
+/** The words of a counter of 64 bits: see counter64.ts. */
+export const enum Counter64Word { Low, Crossings, End }
 
-/** The words kept once for a store, in its first arena. */
+/** The words of a store, in its first arena. */
 export const enum StoreWord {
-  Lock, Cas, Generation = Cas + SequenceWord.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
+  Lock, Cas, Generation = Cas + Counter64Word.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
   /** The items of the longest chain that was met in this period, and in the one before. */
   LongestChain, LongestChainBefore,
   /** The second in which the store was last flushed as a whole. */
@@ -141,5 +143,5 @@ export const enum StoreWord {
   End = 16,
 }
 
-/** The words of the crawler, kept once for a store: what `lru_crawler` sets, and whether a run is under way. */
+/** The words of a store's crawler: what `lru_crawler` sets, and the run under way. */
 export const enum CrawlerWord { IsOn, SleepUs, Tocrawl, IsRunning, ClassesLow, ClassesHigh, End = 8 }

@@ -3,7 +3,7 @@
 import { type Clock } from '../clock.js'
 import { Log } from '../log/log.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
-import { ClassWord, CrawlerWord, ShardWord, Size, StoreWord } from '../memory/layout.js'
+import { Size, StoreWord } from '../memory/layout.js'
 import { Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { type WasmMemory } from '../memory/wasm.js'
@@ -20,6 +20,7 @@ import { Lru } from './items/lru.js'
 import { Maintainer } from './items/maintainer.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning, type LruSettings } from './items/tuning.js'
+import { regionsFor, type RegionFacts, type RegionName } from './regions.js'
 import { Shard } from './shard.js'
 import { Allocator } from './slabs/allocator.js'
 import { Automove, AutomoveSettings } from './slabs/automove.js'
@@ -63,9 +64,10 @@ export interface SharedStore {
   readonly epoch: number
 }
 
+/** Locks of the hash table: many more than threads, so that two seldom want the same one. */
 const STRIPES = 1024
-/** What the regions of a shard may lose by beginning on cache lines. */
-const REGION_SLACK = 8 * 64
+/** The buckets that an arena has addresses for if it has all it can have. */
+const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
 
 /** What a Store is made of; its own fields of the same names say what each is for. */
 export interface StoreParts {
@@ -96,41 +98,40 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   // time begins at 2, so that 0 can mean "never" and 1 "long ago"
   const epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
   const classes = new SlabClasses(options)
-  const arenas = makeArenas(options, classes, attached?.memories)
-  const memories = arenas.map(({ linear }) => linear)
+  const plan = planArenas(options, classes)
+  const arenas = makeArenas(plan, options.shared, attached?.memories)
+  const memories = arenas.map(({ wasmMemory }) => wasmMemory)
   const first = arenas[0]!
-  const counters = new Counters(first.buffer, first.cut(Counters.bytesFor(options.threads)), options.threads, thread)
+  const counters = new Counters(first.buffer, first.take('counters'), options.threads, thread)
   const log = makeLog(options, clock, counters, thread, attached?.log)
-  const hashKey = new Int32Array(first.buffer, first.cut(Hash.KEY_WORDS * 4), Hash.KEY_WORDS)
+  const hashKey = first.takeWords('hashKey')
   if (attached === undefined) Hash.fillKey(hashKey)
   const hash = new Hash(hashKey, first)
-  const stripeCount = options.stripes ?? STRIPES
-  const stripesAt = first.cut(stripeCount * 4) >> 2
-  const stateAt = first.cut(StoreWord.End * 4) >> 2
-  const livesBytes = Lives.bytesFor(options.threads)
-  const lives = new Lives(new Int32Array(first.buffer, first.cut(livesBytes), livesBytes >> 2))
+  const lives = new Lives(first.takeWords('lives'))
   const locks = new Locks(first.words, options.shared, lives, first.instructions)
-  const lock = stateAt + StoreWord.Lock
-  const crawler = new Crawler(first.words, first.cut(CrawlerWord.End * 4) >> 2)
-  const sizes = options.trackSizes ? new Sizes(first.buffer, first.cut(sizesBytes(options)), options.itemSizeMax) : undefined
-  const departuresAt = first.cut(Departures.bytesFor(options.maxbytes, options.threads)) >> 2
-  const departures = new Departures(first.words, departuresAt, options.maxbytes, options.threads, thread)
-  const context = new StoreContext(options, hash, new Stripes(locks, stripesAt, stripeCount), counters,
-    first.words, stateAt, options.shared, sizes, departures, log, first.instructions)
-  const tuning = new LruTuning(first.buffer, first.cut(LruTuning.BYTES))
-  const automove = new AutomoveSettings(first.buffer, first.cut(AutomoveSettings.BYTES))
-  const ioStart = first.cut(options.ioBytes * options.threads) + options.ioBytes * thread
-  const { bucketCount } = planArenas(options, classes)
+  const stripes = new Stripes(locks, first.take('stripes') >> 2, plan.facts.stripeCount)
+  const storeWords = first.take('store') >> 2
+  const lock = storeWords + StoreWord.Lock
+  const crawler = new Crawler(first.words, first.take('crawler') >> 2)
+  const sizesAt = first.take('sizes')
+  const sizes = options.trackSizes ? new Sizes(first.buffer, sizesAt, options.itemSizeMax) : undefined
+  const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
+  const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, departures,
+    log, first.instructions)
+  const tuning = new LruTuning(first.buffer, first.take('tuning'))
+  const automove = new AutomoveSettings(first.buffer, first.take('automove'))
+  const ioStart = first.take('io') + options.ioBytes * thread
   const shards = arenas.map(arena => {
     const hashHere = arena === first ? hash : new Hash(hashKey, arena)
-    return makeShard(arena, hashHere, bucketCount, options, classes, context, tuning, lives)
+    return makeShard(arena, hashHere, plan, options, classes, context, tuning, lives)
   })
-  const growths = shards.map(({ table, slabs, allocator: space }) => new Growth(table, slabs, space, context))
+  for (const arena of arenas) arena.assertTaken()
+  const growths = shards.map(({ table, slabs, allocator }) => new Growth(table, slabs, allocator, context))
   const rebalance = new Rebalance(shards.map(shard => movingParts(shard, context, automove)), classes, context)
-  const maintainers = shards.map(({ items, slabs, lru, allocator: space }) => new Maintainer(items, slabs, lru, space, context))
+  const maintainers = shards.map(({ items, slabs, lru, allocator }) => new Maintainer(items, slabs, lru, allocator, context))
   const parts = { epoch, classes, memories, counters, log, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards,
     growths, maintainers, rebalance }
-  if (attached === undefined) begin(parts, options, bucketCount)
+  if (attached === undefined) begin(parts, options, plan.bucketCount)
   return parts
 }
 
@@ -151,64 +152,58 @@ function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clo
   return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
 }
 
-function sizesBytes({ trackSizes, itemSizeMax }: StoreOptions): number { return trackSizes ? Sizes.bytesFor(itemSizeMax) : 0 }
-
-/** The buckets that an arena has addresses for if it has all it can have. */
-const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
-
-/** What arenas a store needs: how many, with how many pages at least, and the bytes of their fixed parts. */
-interface ArenaPlan { readonly count: number; readonly pages: number; readonly storeBytes: number; readonly bucketCount: number }
+/** The arenas that a store needs. */
+interface ArenaPlan {
+  readonly count: number
+  /** The buckets of each one's hash table at the start. */
+  readonly bucketCount: number
+  /** What the regions of one with no more addresses than it needs follow from. */
+  readonly facts: RegionFacts
+}
 
 /**
  * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
  * reserved for the smallest pages there may be; memory is only taken as it is touched.
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
-  const pages = Math.ceil(options.maxbytes / classes.pageBytesMin)
-  const storeBytes = Counters.bytesFor(options.threads) + Lives.bytesFor(options.threads) + Hash.KEY_WORDS * 4 +
-    (options.stripes ?? STRIPES) * 4 + sizesBytes(options) +
-    Departures.bytesFor(options.maxbytes, options.threads) + options.ioBytes * options.threads + Size.Page
-  const room = ARENA_PAGES_MAX - classes.largest - Math.ceil((storeBytes + shardBytes(BUCKETS_OF_WHOLE, classes)) / Size.Page) - 1
+  const { threads, trackSizes, itemSizeMax, ioBytes, maxbytes, stripes: stripeCount = STRIPES } = options
+  const { chunkBytesMin, largest, pageBytesMin } = classes
+  const facts = { maxbytes, threads, stripeCount, trackSizes, itemSizeMax, ioBytes, chunkBytesMin }
+  const inWhole = { ...facts, bucketsMax: BUCKETS_OF_WHOLE, pages: 0 }
+  const room = ARENA_PAGES_MAX - largest - regionsFor(true, inWhole).startOf('pages') / Size.Page
+  const pages = Math.ceil(maxbytes / pageBytesMin)
   const count = Math.ceil(pages / room)
   const own = Math.ceil(pages / count)
-  return { count, pages: own + classes.largest, storeBytes, bucketCount: Table.bucketCountFor(own) }
+  const bucketCount = Table.bucketCountFor(own)
+  return { count, bucketCount, facts: { ...facts, bucketsMax: bucketCount, pages: own + largest } }
 }
 
-function makeArenas(options: StoreOptions, classes: SlabClasses, memories: readonly WasmMemory[] = []): Arena[] {
-  const { count, pages, storeBytes, bucketCount } = planArenas(options, classes)
+function makeArenas({ count, facts }: ArenaPlan, shared: boolean, memories: readonly WasmMemory[] = []): Arena<RegionName>[] {
   return Array.from({ length: count }, (_, index) => {
-    const fixedBytes = (buckets: number): number => (index === 0 ? storeBytes : 0) + shardBytes(buckets, classes)
-    return new Arena({ whole: fixedBytes(BUCKETS_OF_WHOLE), least: fixedBytes(bucketCount) }, pages, options.shared, memories[index])
+    const whole = regionsFor(index === 0, { ...facts, bucketsMax: BUCKETS_OF_WHOLE })
+    return new Arena({ whole, least: regionsFor(index === 0, facts) }, shared, memories[index])
   })
 }
 
-/** The fixed regions of a shard with so many buckets. */
-function shardBytes(bucketCount: number, { chunkBytesMin }: SlabClasses): number {
-  const pages = ARENA_PAGES_MAX + 1
-  const classes = Size.Classes * ClassWord.Stride * 4
-  return classes + ShardWord.End * 4 + bucketCount * 4 + pages * Slabs.PAGE_BYTES + Marks.bytesFor(pages, chunkBytesMin) + REGION_SLACK
-}
-
-function makeShard(arena: Arena, hash: Hash, bucketCount: number, options: StoreOptions, classes: SlabClasses,
+function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, options: StoreOptions, classes: SlabClasses,
   context: StoreContext, tuning: LruTuning, lives: Lives): Shard {
-  const classWords = arena.cut(Size.Classes * ClassWord.Stride * 4) >> 2
-  const shardWords = arena.cut(ShardWord.End * 4) >> 2
-  const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : bucketCount
-  const tableAt = arena.cut(bucketsMax * 4)
-  const pageTablesAt = arena.cut(arena.pageEnd * Slabs.PAGE_BYTES)
-  const marks = new Marks(arena, shardWords, arena.cut(Marks.bytesFor(arena.pageEnd, classes.chunkBytesMin)), classes.chunkBytesMin)
+  const classWords = arena.take('classes') >> 2
+  const shardWords = arena.take('shard') >> 2
+  const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : plan.bucketCount
+  const marks = new Marks(arena, shardWords, arena.take('marks'), classes.chunkBytesMin)
+  const locks = new Locks(arena.words, options.shared, lives, arena.instructions)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
-  const slabs = new Slabs(arena, classes, classWords, shardWords, pageTablesAt, new Locks(arena.words, options.shared, lives, arena.instructions))
+  const slabs = new Slabs(arena, classes, classWords, shardWords, arena.take('pageTables'), locks)
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
-  const table = new Table(arena, items, tableAt, bucketsMax, shardWords)
+  const table = new Table(arena, items, arena.take('buckets'), bucketsMax, shardWords)
   const generations = new Generations(items, slabs, context)
-  const space = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
-  return new Shard(arena, items, table, slabs, lru, space, generations, marks, context, new Moves(arena.words, shardWords))
+  const allocator = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
+  return new Shard(arena, items, table, slabs, lru, allocator, generations, marks, context, new Moves(arena.words, shardWords))
 }
 
 /** What moves the pages of a shard. */
-function movingParts({ items, table, slabs, lru, allocator: space, generations, marks, moves }: Shard, context: StoreContext,
+function movingParts({ items, table, slabs, lru, allocator, generations, marks, moves }: Shard, context: StoreContext,
   settings: AutomoveSettings): ArenaParts {
-  const mover = new Mover(items, table, slabs, lru, space, generations, marks, moves, context)
-  return { slabs, moves, mover, automove: new Automove(slabs, items, space, context, settings) }
+  const mover = new Mover(items, table, slabs, lru, allocator, generations, marks, moves, context)
+  return { slabs, moves, mover, automove: new Automove(slabs, items, allocator, context, settings) }
 }

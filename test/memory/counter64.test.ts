@@ -1,12 +1,12 @@
 import t from 'tap'
-import { SequenceWord } from '../../src/memory/layout.js'
+import { Counter64Word } from '../../src/memory/layout.js'
 import { Counter64 } from '../../src/memory/counter64.js'
 
 /** @param low, crossings what the words are at the start */
 function begin(low: number, crossings: number, shared = true): { words: Int32Array, sequence: Counter64, next: () => bigint } {
-  const words = new Int32Array(new SharedArrayBuffer(4 * SequenceWord.End))
-  words[SequenceWord.Low] = low
-  words[SequenceWord.Crossings] = crossings
+  const words = new Int32Array(new SharedArrayBuffer(4 * Counter64Word.End))
+  words[Counter64Word.Low] = low
+  words[Counter64Word.Crossings] = crossings
   const sequence = new Counter64(words, 0, shared)
   const next = () => {
     sequence.advance()
@@ -36,9 +36,9 @@ t.test('they go on past 2^31 and 2^32', async t => {
 t.test('a thread is right between the crossing of another and its telling, and when others are ahead', async t => {
   const { words, next } = begin(-1, 1)
   // another thread takes 2^32 and has not told yet
-  Atomics.add(words, SequenceWord.Low, 1)
+  Atomics.add(words, Counter64Word.Low, 1)
   t.equal(next(), 2n ** 32n + 1n)
-  Atomics.add(words, SequenceWord.Crossings, 1)
+  Atomics.add(words, Counter64Word.Crossings, 1)
   t.equal(next(), 2n ** 32n + 2n)
   // this thread's number is from before the crossing that another has told
   const late = begin(-2, 2)

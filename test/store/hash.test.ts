@@ -2,6 +2,7 @@
 // collide. Its key is a fixed one here, so no test passes or fails by chance.
 import t from 'tap'
 import { Arena } from '../../src/memory/arena.js'
+import { Regions } from '../../src/memory/regions.js'
 import { Hash } from '../../src/store/index/hash.js'
 
 const MIB = 1024 * 1024
@@ -10,9 +11,10 @@ const MASK = (1n << 64n) - 1n
 
 /** In an arena, of WebAssembly or of a buffer, in which keys are put at `AT`; and for keys that lie elsewhere. */
 const AT = 1024
-const fixed = { whole: MIB, least: MIB }
-const arena = new Arena(fixed, 1, false)
-const plainArena = new Arena(fixed, 1, false, new ArrayBuffer(2 * MIB))
+const regions = new Regions([{ name: 'nothing', bytes: MIB, alignment: 1 }, { name: 'pages', bytes: MIB, alignment: MIB }])
+const layouts = { whole: regions, least: regions }
+const arena = new Arena(layouts, false)
+const plainArena = new Arena(layouts, false, new ArrayBuffer(2 * MIB))
 const hash = hashWith(KEY)
 const written = Buffer.from(arena.buffer)
 const plainHash = new Hash(wordsOf(KEY), plainArena)

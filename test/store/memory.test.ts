@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { Arena } from '../../src/memory/arena.js'
+import { Regions } from '../../src/memory/regions.js'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
 import { Mode } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
@@ -210,15 +211,22 @@ t.test('a limit that is raised takes no page that the first of a class may need'
 })
 
 t.test('the memory of a store may be less than an arena can have', async t => {
-  const fixed = { whole: 2 * MIB, least: 1000 }
-  const made = new Arena(fixed, 10, false, new ArrayBuffer(12 * MIB))
+  const layouts = { whole: regionsWith(2 * MIB), least: regionsWith(1000) }
+  const made = new Arena(layouts, false, new ArrayBuffer(12 * MIB))
   t.equal(made.pageEnd, 12)
   t.notOk(made.isWhole)
   t.equal(made.firstPage, 1)
-  const whole = new Arena(fixed, 10, false)
+  const whole = new Arena(layouts, false)
   t.ok(whole.isWhole)
   t.equal(whole.firstPage, 3, 'its regions are larger')
 })
+
+/** The regions of an arena of ten pages, with one for some use. */
+function regionsWith(bytes: number): Regions<'nothing' | 'use' | 'pages'> {
+  return new Regions([
+    { name: 'nothing', bytes: 64, alignment: 64 }, { name: 'use', bytes, alignment: 64 }, { name: 'pages', bytes: 10 * MIB, alignment: MIB },
+  ])
+}
 
 t.test('no object stands for an item: the heap is as large with a million items as with ten thousand', async t => {
   const subject = new StoreUnderTest({ maxbytes: 256 * MIB })

@@ -24,9 +24,9 @@ export class Hash {
    * @param key KEY_WORDS words, the same for all of a store
    * @param arena in which most of the keys are that it is asked for
    */
-  constructor(private readonly key: Int32Array, { linear, memory }: Pick<Arena, 'linear' | 'memory'>) {
+  constructor(private readonly key: Int32Array, { wasmMemory, memory }: Pick<Arena, 'wasmMemory' | 'memory'>) {
     this.bytes = memory.bytes
-    this.hash = isBuffer(linear) ? undefined : assemble(linear, [sipHashFunction(key)]).hash
+    this.hash = isBuffer(wasmMemory) ? undefined : assemble(wasmMemory, [sipHashFunction(key)]).hash
   }
 
   static readonly KEY_WORDS = KEY_WORDS

@@ -2,7 +2,7 @@
 // the others is not. A new page is not threaded onto the free list but carved chunk by chunk, so memory is first touched
 // when it is first used. A page keeps the bytes it was first given whatever class owns it later, as they have been touched
 // and others have not.
-import { type Arena } from '../../memory/arena.js'
+import { ARENA_PAGES_MAX, type Arena } from '../../memory/arena.js'
 import { ClassWord, Free, ItemWord, PageOwner, PageUse, ShardWord, Size } from '../../memory/layout.js'
 import { type Locks } from '../../memory/lock.js'
 import { assert } from '../../errors.js'
@@ -11,7 +11,10 @@ import { NO_ITEM, type ItemId } from '../items/items.js'
 
 export class Slabs {
   private readonly words: Int32Array
-  /** Word indexes of four tables with a word for each page: the class that owns it, its chunks in use, its bytes, its turn. */
+  /**
+   * Word indexes of four tables with a word for each page that an arena may have: the class that owns it, its chunks in use, its
+   * bytes, its turn.
+   */
   private readonly pageTable: number
   private readonly pageUse: number
   private readonly pageSize: number
@@ -22,16 +25,16 @@ export class Slabs {
 
   /**
    * @param classWords, shardWords word indexes of the regions laid out in layout.ts
-   * @param pageTablesAt byte index of PAGE_BYTES for each page
+   * @param pageTablesAt byte index of PAGE_BYTES for each of ARENA_PAGES_MAX pages
    * @param locks on words of the arena
    */
   constructor(private readonly arena: Arena, readonly classes: SlabClasses, private readonly classWords: number,
     private readonly shardWords: number, pageTablesAt: number, private readonly locks: Locks) {
     this.words = arena.words
     this.pageTable = pageTablesAt >> 2
-    this.pageUse = this.pageTable + arena.pageEnd
-    this.pageSize = this.pageUse + arena.pageEnd
-    this.pageTurn = this.pageSize + arena.pageEnd
+    this.pageUse = this.pageTable + ARENA_PAGES_MAX
+    this.pageSize = this.pageUse + ARENA_PAGES_MAX
+    this.pageTurn = this.pageSize + ARENA_PAGES_MAX
   }
 
   /** Locks a class: its free chunks and its lists. */

@@ -12,7 +12,7 @@
 // to walk it clears the page's word first and reads its chunks then, and whoever stores an item makes it a linked one first and
 // sets the word then: so one of them sees the other. Bits that lie in one word belong to several stripes, so they are changed
 // atomically. All this costs nothing while there is no dump.
-import { type Arena } from '../../memory/arena.js'
+import { ARENA_PAGES_MAX, type Arena } from '../../memory/arena.js'
 import { ShardWord, Size } from '../../memory/layout.js'
 import { type ItemId } from '../items/items.js'
 
@@ -29,12 +29,12 @@ export class Marks {
 
   /**
    * @param shardWords word index of the ShardWords of the arena
-   * @param at byte index of `bytesFor` all pages of the arena, counted from its start
+   * @param at byte index of `bytesFor(ARENA_PAGES_MAX)`: pages count from the start of the arena
    */
   constructor(arena: Arena, private readonly shardWords: number, at: number, chunkBytesMin: number) {
     this.words = arena.words
     this.asked = at >> 2
-    this.bits = this.asked + arena.pageEnd
+    this.bits = this.asked + ARENA_PAGES_MAX
     this.bitWordsPerPage = bitWordsFor(chunkBytesMin)
     this.chunkWordsMin = chunkBytesMin >> 2
   }
