@@ -75,6 +75,11 @@ t.test('what is imported is part of Node.js, or of src', async t => {
   t.same([...IMPORTS].flatMap(([file, imports]) => imports.filter(to => !FILES.includes(to)).map(to => `${file}: ${to}`)), [])
 })
 
+t.test('src/README.md lists every file, once', async t => {
+  const listed = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| `([^`]+\.ts)` \| \S/gm)].map(match => match[1]!)
+  t.same(listed.sort(), FILES)
+})
+
 t.test('clock.ts alone reads the time of day and the monotonic clock', async t => {
   const readers = FILES.filter(file => /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/.test(codeOf(file)))
   t.same(readers, ['clock.ts'])
