@@ -16,6 +16,7 @@
 import { assert, MemslabError } from '../errors.js'
 import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
+import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { Counter64 } from '../memory/counter64.js'
 import { Counter, type Counters } from '../stats/counters.js'
@@ -45,6 +46,8 @@ export interface LogParts {
   readonly thread: number
   readonly clock: Clock
   readonly counters: Counters
+  /** Which threads have died; needed where there are several. */
+  readonly lives?: Lives
 }
 
 export class Log {
@@ -77,7 +80,7 @@ export class Log {
     this.bytes = new Uint8Array(memory)
     this.text = new Memory(this.bytes)
     this.ringWords = parts.ringBytes >> 2
-    this.locks = new Locks(this.words, isShared)
+    this.locks = new Locks(this.words, isShared, parts.lives)
     this.gid = new Counter64(this.words, Word.Gid, isShared)
     this.head = this.headOf(parts.thread)
   }
@@ -96,18 +99,16 @@ export class Log {
   /** Somebody watches these kinds; false if there are too many already. */
   addWatcher(kinds: number): boolean {
     this.locks.take(Word.Lock)
-    try {
-      if (this.words[Word.Watchers] === WATCHERS_MAX) return false
-      this.countLocked(kinds, 1)
-      return true
-    } finally {
-      this.locks.release(Word.Lock)
-    }
+    const hasRoom = this.words[Word.Watchers]! < WATCHERS_MAX
+    if (hasRoom) this.countLocked(kinds, 1)
+    this.locks.release(Word.Lock)
+    return hasRoom
   }
 
   removeWatcher(kinds: number): void {
     this.locks.take(Word.Lock)
-    try { this.countLocked(kinds, -1) } finally { this.locks.release(Word.Lock) }
+    this.countLocked(kinds, -1)
+    this.locks.release(Word.Lock)
   }
 
   private countLocked(kinds: number, change: 1 | -1): void {

@@ -5,7 +5,7 @@
 //                     wherever two places are aligned differently: 100 bytes 90 ns, 4 KiB 2000 to 4000. This: 9 and 52, and
 //                     in memory of one thread 9 where copyWithin takes 24.
 //   compareExchange,  `i32.atomic.rmw`: a lock taken and released in 10 ns. Atomics are functions of V8 to which optimised
-//   exchange, add     code makes a call that looks at its arguments: 24 ns.
+//   add               code makes a call that looks at its arguments: 24 ns.
 //
 // V8 reserves 8 GiB of addresses for each such memory, which costs nothing, and so it costs nothing to ask for more of them
 // than are needed at first: only what is touched takes memory. Where addresses are few (ulimit -v), or the system keeps
@@ -20,7 +20,6 @@ export interface Instructions {
   readonly copy: (toAt: number, fromAt: number, count: number) => void
   /** As those of Atomics: they answer what the word was before. */
   readonly compareExchange: (wordAt: number, expected: number, value: number) => number
-  readonly exchange: (wordAt: number, value: number) => number
   readonly add: (wordAt: number, amount: number) => number
 }
 
@@ -72,7 +71,6 @@ export function isBuffer(memory: WasmMemory): memory is ArrayBuffer | SharedArra
 const FUNCTIONS: readonly AssemblyFunction<keyof Instructions>[] = [
   { name: 'copy', takes: 3, answers: false, code: [...numbers(3), Op.Bulk, 10, 0, 0] },
   { name: 'compareExchange', takes: 3, answers: true, code: [...numbers(3), Op.Atomic, 0x48, 2, 0] },
-  { name: 'exchange', takes: 2, answers: true, code: [...numbers(2), Op.Atomic, 0x41, 2, 0] },
   { name: 'add', takes: 2, answers: true, code: [...numbers(2), Op.Atomic, 0x1e, 2, 0] },
 ]
 

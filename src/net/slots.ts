@@ -9,6 +9,7 @@
 // first, so that no more memory is touched than was ever needed at once. One lock guards the list and the texts, and
 // whoever holds it takes no other. `state` and `second`, which change with every request, are stored without it.
 import { assert } from '../errors.js'
+import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { STATE_NAMES, type ConnectionState } from '../protocol/work/state.js'
 import { type ConnectionFacts } from '../stats/report.js'
@@ -43,11 +44,15 @@ export class Slots {
   /** How much memory `count` slots need. */
   static bytesFor(count: number): number { return (Word.Rows + Math.min(count, SLOTS_MAX) * Row.Stride) * 4 }
 
-  /** @param memory `bytesFor(count)` of it; @param count how many may be taken, see -c */
-  constructor(memory: ArrayBuffer | SharedArrayBuffer, count: number) {
+  /**
+   * @param memory `bytesFor(count)` of it
+   * @param count how many may be taken, see -c
+   * @param lives of the threads that share it; none: this is the only one
+   */
+  constructor(memory: ArrayBuffer | SharedArrayBuffer, count: number, lives?: Lives) {
     this.words = new Int32Array(memory)
     this.bytes = Buffer.from(memory)
-    this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer)
+    this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer, lives)
     this.count = Math.min(count, SLOTS_MAX)
   }
 
@@ -154,20 +159,22 @@ export class Slots {
   }
 
   private factsOf(row: number, now: number): ConnectionFacts | undefined {
-    const { words } = this
     this.locks.take(Word.Lock)
-    try {
-      if (words[row + Row.Next] !== TAKEN || words[row + Row.IsDescribed] === 0) return undefined
-      return {
-        id: words[row + Row.Id]!,
-        address: this.text(textAt(row), words[row + Row.AddressBytes]!),
-        listenAddress: this.text(textAt(row) + TEXT_BYTES, words[row + Row.ListenBytes]!),
-        state: STATE_NAMES[words[row + Row.State]! as ConnectionState],
-        // the clock of the thread that asks may be behind that of the one that serves
-        idleSeconds: Math.max(0, now - words[row + Row.Second]!),
-      }
-    } finally {
-      this.locks.release(Word.Lock)
+    const facts = this.factsLocked(row, now)
+    this.locks.release(Word.Lock)
+    return facts
+  }
+
+  private factsLocked(row: number, now: number): ConnectionFacts | undefined {
+    const { words } = this
+    if (words[row + Row.Next] !== TAKEN || words[row + Row.IsDescribed] === 0) return undefined
+    return {
+      id: words[row + Row.Id]!,
+      address: this.text(textAt(row), words[row + Row.AddressBytes]!),
+      listenAddress: this.text(textAt(row) + TEXT_BYTES, words[row + Row.ListenBytes]!),
+      state: STATE_NAMES[words[row + Row.State]! as ConnectionState],
+      // the clock of the thread that asks may be behind that of the one that serves
+      idleSeconds: Math.max(0, now - words[row + Row.Second]!),
     }
   }
 

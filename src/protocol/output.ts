@@ -2,6 +2,7 @@
 // not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
 // does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer. Where
 // many others are slow and no buffer is left, a copy is written, whose memory goes back to the system when it is done.
+import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
 import { Blocks } from '../memory/blocks.js'
@@ -142,7 +143,12 @@ export class Output {
 
   /** Makes room for `count` bytes, at most OUTPUT_BYTES, writing what is there if need be. */
   ensure(count: number): void {
-    if (this.at + count > this.limit) this.flush()
+    if (this.at + count > this.limit) this.makeRoom(count)
+  }
+
+  private makeRoom(count: number): void {
+    this.flush()
+    assert(this.at + count <= this.limit, 'a reply needs more room than a buffer has')
   }
 
   hasRoom(count: number): boolean { return this.at + count <= this.limit }
@@ -176,6 +182,7 @@ export class Output {
   /** Writes everything gathered so far. */
   flush(): void {
     const sink = this.sink
+    assert(this.at <= this.limit, 'a reply is longer than the room that was made for it')
     if (this.isEmpty || sink === undefined) return
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
     if (this.spare.length === 0 && this.addedCount === ADDED_BUFFERS_MAX) return this.flushCopy(sink)

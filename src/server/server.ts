@@ -123,12 +123,13 @@ export class Server {
     this.settings = new Settings(memory.settings)
     this.settings.verbosity = verbosity
     this.settings.certificatesReadAt = facts.startedAt
-    const prefixes = new Prefixes(memory.prefixes, prefixDelimiter)
+    const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
       ...facts, prefixes, debugClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
-      store: this.store, clock: this.clock, settings: this.settings, slots: new Slots(memory.slots, maxconns),
+      store: this.store, clock: this.clock, settings: this.settings,
+      slots: new Slots(memory.slots, maxconns, this.store.lives),
       signals: this.signals,
     })
     if (!isShared) return

@@ -70,9 +70,9 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
   return new Engine({
     ...parts, clock, debugClock, signals, settings,
     store: attached,
-    slots: new Slots(parts.slots, options.maxconns),
+    slots: new Slots(parts.slots, options.maxconns, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
-    prefixes: new Prefixes(prefixes, options.prefixDelimiter),
+    prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.lives),
   })
 }
 

@@ -11,6 +11,7 @@ import { randomInt } from 'node:crypto'
 import { assert } from '../errors.js'
 import { Memory } from '../memory/bytes.js'
 import { Size } from '../memory/layout.js'
+import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 
 /** More prefixes than this are not counted apart: clients choose keys, and this memory is beside the cache. */
@@ -55,11 +56,15 @@ export class Prefixes {
   private readonly tallies: Float64Array
   private readonly memory: Memory
 
-  /** @param memory `BYTES` of it; @param delimiter one character, see -D */
-  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string) {
+  /**
+   * @param memory `BYTES` of it
+   * @param delimiter one character, see -D
+   * @param lives of the threads that share it; none: this is the only one
+   */
+  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string, lives?: Lives) {
     this.delimiter = delimiter.charCodeAt(0)
     this.words = new Int32Array(memory)
-    this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer)
+    this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer, lives)
     this.tallies = new Float64Array(memory, ROWS_AT)
     this.memory = new Memory(new Uint8Array(memory, ROWS_AT))
   }
@@ -91,14 +96,14 @@ export class Prefixes {
 
   reset(): void {
     this.locks.take(PrefixWord.Lock)
-    try {
-      if (this.words[PrefixWord.Count] === 0) return
-      this.words.fill(0, PrefixWord.Index, PrefixWord.Rows)
-      this.words[PrefixWord.Count] = 0
-      this.words[PrefixWord.Resets]!++
-    } finally {
-      this.locks.release(PrefixWord.Lock)
-    }
+    if (this.words[PrefixWord.Count] !== 0) this.clearLocked()
+    this.locks.release(PrefixWord.Lock)
+  }
+
+  private clearLocked(): void {
+    this.words.fill(0, PrefixWord.Index, PrefixWord.Rows)
+    this.words[PrefixWord.Count] = 0
+    this.words[PrefixWord.Resets]!++
   }
 
   private record(key: Uint8Array, start: number, end: number, tally: Tally, isHit: boolean): void {
@@ -109,14 +114,14 @@ export class Prefixes {
     if (stop === end) return
     assert(stop - start <= Size.KeyMax, 'a prefix longer than any key')
     this.locks.take(PrefixWord.Lock)
-    try {
-      const row = this.findLocked(key, start, stop - start, hash)
-      if (row === NO_ROW) return
-      this.tallies[row * ROW_DOUBLES + tally]!++
-      if (isHit) this.tallies[row * ROW_DOUBLES + Tally.Hit]!++
-    } finally {
-      this.locks.release(PrefixWord.Lock)
-    }
+    const row = this.findLocked(key, start, stop - start, hash)
+    if (row !== NO_ROW) this.countLocked(row, tally, isHit)
+    this.locks.release(PrefixWord.Lock)
+  }
+
+  private countLocked(row: number, tally: Tally, isHit: boolean): void {
+    this.tallies[row * ROW_DOUBLES + tally]!++
+    if (isHit) this.tallies[row * ROW_DOUBLES + Tally.Hit]!++
   }
 
   /** The first thread to come here decides. */
@@ -159,13 +164,11 @@ export class Prefixes {
    */
   private copyRows(first: number, resets: number): Buffer {
     this.locks.take(PrefixWord.Lock)
-    try {
-      const count = this.words[PrefixWord.Resets] === resets ? this.words[PrefixWord.Count]! : 0
-      const end = Math.min(first + ROWS_PER_PART, count)
-      return Buffer.from(this.memory.bytes.slice(first * RowByte.Stride, Math.max(first, end) * RowByte.Stride).buffer)
-    } finally {
-      this.locks.release(PrefixWord.Lock)
-    }
+    const count = this.words[PrefixWord.Resets] === resets ? this.words[PrefixWord.Count]! : 0
+    const end = Math.min(first + ROWS_PER_PART, count)
+    const rows = this.memory.bytes.slice(first * RowByte.Stride, Math.max(first, end) * RowByte.Stride)
+    this.locks.release(PrefixWord.Lock)
+    return Buffer.from(rows.buffer)
   }
 }
 

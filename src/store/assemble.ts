@@ -103,11 +103,11 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const memories = arenas.map(({ wasmMemory }) => wasmMemory)
   const first = arenas[0]!
   const counters = new Counters(first.buffer, first.take('counters'), options.threads, thread)
-  const log = makeLog(options, clock, counters, thread, attached?.log)
+  const lives = new Lives(first.takeWords('lives'), thread)
+  const log = makeLog(options, clock, counters, lives, attached?.log)
   const hashKey = first.takeWords('hashKey')
   if (attached === undefined) Hash.fillKey(hashKey)
   const hash = new Hash(hashKey, first)
-  const lives = new Lives(first.takeWords('lives'))
   const locks = new Locks(first.words, options.shared, lives, first.instructions)
   const stripes = new Stripes(locks, first.take('stripes') >> 2, plan.facts.stripeCount)
   const storeWords = first.take('store') >> 2
@@ -147,9 +147,9 @@ function begin({ shards, context, tuning, crawler, automove }: StoreParts, optio
   automove.freeRatio = options.slabAutomoveFreeratio
 }
 
-function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, thread: number,
+function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, lives: Lives,
   memory = Log.allocate(threads, workerLogbufSize, shared)): Log {
-  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread, clock, counters })
+  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread: lives.thread, clock, counters, lives })
 }
 
 /** The arenas that a store needs. */

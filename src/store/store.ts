@@ -105,7 +105,8 @@ export class Store {
   readonly epoch: number
   private readonly locks: Locks
   private readonly lock: number
-  private readonly lives: Lives
+  /** Which of the threads have died. */
+  readonly lives: Lives
   private readonly memories: readonly WasmMemory[]
 
   /**
@@ -156,10 +157,10 @@ export class Store {
   fail(): void { this.lives.fail() }
 
   /** From here on this thread may be waited for, until it leaves; if it ends before, whoever waits gets an InvariantError. */
-  enter(): void { this.lives.enter(this.thread) }
+  enter(): void { this.lives.enter() }
 
   /** This thread may end. */
-  leave(): void { this.lives.leave(this.thread) }
+  leave(): void { this.lives.leave() }
 
   /** The memory limit in bytes; see `setMemoryLimit`. */
   get maxbytes(): number { return this.context.maxbytes }
@@ -199,9 +200,13 @@ export class Store {
 
   // Time
 
-  /** Reads the clock; called once for each batch of requests and each background step. */
+  /**
+   * Reads the clock; called once for each batch of requests and each background step.
+   * @throws InvariantError once a thread has died: memory may be half written, and nothing is served from it
+   */
   refreshTime(): void {
-    const { context } = this
+    const { context, lives } = this
+    assert(!lives.hasFailed, 'another thread has died')
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
     context.watched = this.log.kinds
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()

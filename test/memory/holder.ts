@@ -1,14 +1,15 @@
-// A thread of lock.test.ts: it holds a lock for as long as it is told, or to its end.
+// A thread of lock.test.ts: it holds lock 0 until the thread that waits for it has looked so often, or to its end.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Lives } from '../../src/memory/lives.js'
 import { Locks } from '../../src/memory/lock.js'
+import { LOOKS_WORD } from './looking.js'
 
-const { words, lives, keepMs } = workerData as { words: Int32Array, lives: Int32Array, keepMs: number }
-const own = new Lives(lives)
+const { words, lives, looks } = workerData as { words: Int32Array, lives: Int32Array, looks: number }
+const own = new Lives(lives, 1)
 const locks = new Locks(words, true, own)
-own.enter(1)
+own.enter()
 locks.take(0)
 parentPort!.postMessage('held')
-Atomics.wait(words, 1, 0, keepMs)
+for (let seen = 0; seen < looks; seen = Atomics.load(words, LOOKS_WORD)) Atomics.wait(words, LOOKS_WORD, seen)
 locks.release(0)
-own.leave(1)
+own.leave()

@@ -2,6 +2,6 @@
 import { workerData } from 'node:worker_threads'
 import { Lives } from '../../src/memory/lives.js'
 
-const lives = new Lives(workerData as Int32Array)
-lives.enter(2)
-lives.leave(2)
+const lives = new Lives(workerData as Int32Array, 2)
+lives.enter()
+lives.leave()

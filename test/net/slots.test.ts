@@ -1,5 +1,6 @@
 import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
+import { Lives } from '../../src/memory/lives.js'
 import { Slots } from '../../src/net/slots.js'
 import { ConnectionState, STATE_NAMES } from '../../src/protocol/work/state.js'
 import { runThreads } from '../support/threads.js'
@@ -167,9 +168,10 @@ t.test('threads that take and release at once never hold the same slot', async t
   const holders = new Int32Array(new SharedArrayBuffer(count * 4))
   const clashes = new Int32Array(new SharedArrayBuffer(4))
   const gate = new Int32Array(new SharedArrayBuffer(4))
-  const slots = new Slots(memory, count)
+  const lives = new Int32Array(new SharedArrayBuffer(Lives.bytesFor(threads + 1)))
+  const slots = new Slots(memory, count, new Lives(lives, 0))
   const data = Array.from({ length: threads }, (_, index): TakerData => ({
-    memory, count, holders, clashes, gate, threads, thread: index + 1, rounds, heldMax: 10, kept,
+    memory, count, lives, holders, clashes, gate, threads, thread: index + 1, rounds, heldMax: 10, kept,
   }))
   let torn = 0
   const look = () => {

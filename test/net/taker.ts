@@ -1,5 +1,6 @@
 // One of several threads that take and release slots at once, see slots.test.ts.
 import { workerData } from 'node:worker_threads'
+import { Lives } from '../../src/memory/lives.js'
 import { Slots } from '../../src/net/slots.js'
 import { ConnectionState } from '../../src/protocol/work/state.js'
 import { Prng } from '../support/prng.js'
@@ -9,6 +10,8 @@ import { meet } from '../support/threads.js'
 export interface TakerData {
   readonly memory: SharedArrayBuffer
   readonly count: number
+  /** Which of the threads live. */
+  readonly lives: Int32Array
   /** A word for each slot: who holds it, 0 for nobody. */
   readonly holders: Int32Array
   /** How often a slot was handed out that somebody held. */
@@ -23,8 +26,8 @@ export interface TakerData {
   readonly kept: number
 }
 
-const { memory, count, holders, clashes, gate, threads, thread, rounds, heldMax, kept } = workerData as TakerData
-const slots = new Slots(memory, count)
+const { memory, count, lives, holders, clashes, gate, threads, thread, rounds, heldMax, kept } = workerData as TakerData
+const slots = new Slots(memory, count, new Lives(lives, thread))
 const prng = new Prng(thread)
 const held: number[] = []
 

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
+import { Lives } from '../../src/memory/lives.js'
 import { Prefixes, PREFIXES_MAX, PrefixWord } from '../../src/stats/prefixes.js'
 import { runThreads } from '../support/threads.js'
 import { type TallierData } from './tallier.js'
@@ -159,8 +160,10 @@ t.test('of threads that count at once, nothing is lost', async t => {
   const count = 60
   const memory = new SharedArrayBuffer(Prefixes.BYTES)
   const gate = new Int32Array(new SharedArrayBuffer(4))
-  const prefixes = new Prefixes(memory, ':')
-  const data = Array.from({ length: threads }, (): TallierData => ({ memory, gate, threads, rounds, prefixes: count }))
+  const lives = new Int32Array(new SharedArrayBuffer(Lives.bytesFor(threads + 1)))
+  const prefixes = new Prefixes(memory, ':', new Lives(lives, 0))
+  const data = Array.from({ length: threads }, (_, index): TallierData =>
+    ({ memory, gate, lives, thread: index + 1, threads, rounds, prefixes: count }))
   let torn = 0
   const look = () => {
     const names = new Set<string>()

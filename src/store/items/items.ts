@@ -3,6 +3,7 @@
 import { type Arena } from '../../memory/arena.js'
 import { type Memory } from '../../memory/bytes.js'
 import { ItemWord, PieceWord, Size, State } from '../../memory/layout.js'
+import { assert } from '../../errors.js'
 import { Counter, type Counters } from '../../stats/counters.js'
 
 /** The index of an item's first word; NO_ITEM (0) is none. */
@@ -74,12 +75,14 @@ export class Items {
 
   refs(item: ItemId): number { return this.words[item + ItemWord.State]! & State.Refs }
   addRef(item: ItemId): void {
-    Atomics.add(this.words, item + ItemWord.State, 1)
+    const before = Atomics.add(this.words, item + ItemWord.State, 1)
+    assert((before & State.Refs) !== State.Refs, 'an item has more references than can be counted')
     this.counters.add(Counter.RefsHeld)
   }
 
   dropRef(item: ItemId): void {
-    Atomics.sub(this.words, item + ItemWord.State, 1)
+    const before = Atomics.sub(this.words, item + ItemWord.State, 1)
+    assert((before & State.Refs) !== 0, 'a reference is dropped that no one holds')
     this.counters.add(Counter.RefsHeld, -1)
   }
 
@@ -100,6 +103,7 @@ export class Items {
   /** Makes a reserved item, which nobody else knows yet, a linked one. @param generation see generations.ts */
   link(item: ItemId, generation: number): void {
     const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)
+    assert((state & (State.Refs | State.Linked)) === 1, 'an item is linked that is not reserved')
     this.words[item + ItemWord.State] = (state - 1) | State.Linked | (generation << State.GenerationShift)
     this.counters.add(Counter.RefsHeld, -1)
   }

@@ -141,6 +141,7 @@ export class Slabs {
 
   giveBackClassLocked(slabClass: number, chunk: ItemId): void {
     const { words } = this
+    assert(words[chunk + ItemWord.State] !== 0, 'a chunk is given back that is free')
     words[chunk + ItemWord.State] = 0
     const used = --words[this.pageUse + (chunk >>> Size.PageShift)]!
     if (used < PageUse.Leaving) this.hookFree(slabClass, chunk)
