@@ -18,6 +18,11 @@ const EX_OSERR = 71
 const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
 
 process.stderr.on('error', () => { /* nobody reads it any more: a daemon, or a closed pipe */ })
+// what nothing catches in this thread is a bug too, and memory may be half written
+process.on('uncaughtException', error => {
+  complain(`memslab has died: ${error.stack ?? error.message}`)
+  process.exit(EX_SOFTWARE)
+})
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -53,7 +53,9 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     ...postedSignals(tell),
     log: value => { if (settings.mayTellLine()) tell({ signal: 'log', value }) },
     failed: error => {
+      // at once, also where what follows takes its time
       epitaph.write(parts.thread, error)
+      attached.fail()
       throw error
     },
   }

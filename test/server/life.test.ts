@@ -210,28 +210,44 @@ t.test('a thread that dies while another begins to listen where it does ends not
   }
 })
 
-t.test('the command ends with exit code 70 when a thread dies', async t => {
+/**
+ * The command with so many threads, and the server that it makes in `server`.
+ * @param onSignal what it does, in JavaScript, at a SIGWINCH
+ */
+async function startBreakable(t: Test, threads: number, onSignal: string) {
   const portFile = join(folder(t), 'ports')
   const script = `
-    const { Pool } = await import('${new URL('server/pool.js', DIST).href}')
-    const { open } = Pool.prototype
-    Pool.prototype.open = async function () {
-      const opened = await open.call(this)
-      process.once('SIGWINCH', () => this.workers[1].post({ signal: 'what nobody knows' }))
-      return opened
+    const { Server } = await import('${new URL('server/server.js', DIST).href}')
+    const { listen } = Server.prototype
+    Server.prototype.listen = async function () {
+      const server = this
+      process.once('SIGWINCH', () => { ${onSignal} })
+      return await listen.call(server)
     }
-    process.argv.splice(1, Infinity, 'memslab', '-p', '-1', '-t', '2')
+    process.argv.splice(1, Infinity, 'memslab', '-p', '-1', '-t', '${threads}')
     await import('${new URL('cli.js', DIST).href}')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script],
     { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  child.stderr.on('data', part => { text += part })
+  const output = { stderr: '' }
+  child.stderr.on('data', part => { output.stderr += part })
   const ended = new Promise(resolve => child.once('close', resolve))
   await until('it listens', () => existsSync(portFile))
+  return { child, output, ended }
+}
+
+t.test('the command ends with exit code 70 when a thread dies', async t => {
+  const { child, output, ended } = await startBreakable(t, 2, `server.pool.workers[1].post({ signal: 'what nobody knows' })`)
   child.kill('SIGWINCH')
   t.equal(await ended, 70)
-  t.match(text, /^thread 2 has died: broken invariant: [^]*\nmemslab ends, as it can no longer trust its memory\n$/)
+  t.match(output.stderr, /^thread 2 has died: broken invariant: [^]*\nmemslab ends, as it can no longer trust its memory\n$/)
+})
+
+t.test('the command ends with exit code 70 when nothing catches an error', async t => {
+  const { child, output, ended } = await startBreakable(t, 2, `throw new Error('broken for a test')`)
+  child.kill('SIGWINCH')
+  t.equal(await ended, 70)
+  t.match(output.stderr, /^memslab has died: Error: broken for a test\n +at /)
 })
 
 t.test('handles of one descriptor never close what somebody else has opened meanwhile', async t => {

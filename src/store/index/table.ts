@@ -6,6 +6,7 @@
 //
 // The callers hold the lock of the stripe of the hash. So of the number of buckets, which others may make larger meanwhile,
 // they see whatever concerns their own.
+import { assert } from '../../errors.js'
 import { type Arena } from '../../memory/arena.js'
 import { ShardWord, Size } from '../../memory/layout.js'
 import { NO_ITEM, type ItemId, type Items } from '../items/items.js'
@@ -105,7 +106,8 @@ export class Table {
       this.words[head] = next
       return
     }
-    while (items.chain(at) !== item) at = items.chain(at)
+    while (at !== NO_ITEM && items.chain(at) !== item) at = items.chain(at)
+    assert(at !== NO_ITEM, 'an item is not in the chain of its hash')
     items.setChain(at, next)
   }
 

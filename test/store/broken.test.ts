@@ -1,0 +1,48 @@
+// What an operation that breaks an invariant leaves behind: the lock that it held stays held, and no thread reads on.
+import t from 'tap'
+import { InvariantError } from '../../src/errors.js'
+import { Mode } from '../../src/store/request.js'
+import { StoreUnderTest } from '../support/store.js'
+
+const VALUE = Buffer.from('a value')
+
+/** Breaks the item of a key, which is there: a reference is dropped twice, the second time one that nobody holds. */
+function breakItem(subject: StoreUnderTest, key: string): void {
+  const end = subject.pin(key)
+  end()
+  end()
+}
+
+t.test('a thread that breaks an invariant keeps the lock, and others get an error instead of what it left', async t => {
+  const made = new StoreUnderTest({ shared: true, threads: 3 })
+  const breaking = StoreUnderTest.attach(made.store.share(), 1)
+  const waiting = StoreUnderTest.attach(made.store.share(), 2)
+  breaking.put(Mode.Set, 'k', VALUE)
+  const request = waiting.for('k')
+  const { stripes } = waiting.store.context
+  t.throws(() => breakItem(breaking, 'k'), { name: 'InvariantError', message: /a reference is dropped/ })
+  t.notOk(stripes.tryTake(request.hash), 'the stripe is not handed on')
+  breaking.store.fail()
+  t.throws(() => stripes.take(request.hash), { name: 'InvariantError', message: /has died, and thread 1 holds/ })
+  for (const key of ['k', 'another key']) t.throws(() => waiting.get(key), InvariantError, 'nor does a batch begin')
+  t.throws(() => made.put(Mode.Set, 'k', VALUE), InvariantError)
+})
+
+t.test('a store of one thread that breaks an invariant serves nothing more', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', VALUE)
+  subject.put(Mode.Set, 'another key', VALUE)
+  t.throws(() => breakItem(subject, 'k'), InvariantError)
+  t.throws(() => subject.get('k'), InvariantError, 'its stripe stays locked')
+  subject.store.fail()
+  t.throws(() => subject.get('another key'), InvariantError)
+})
+
+t.test('an item has no more references than can be counted', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', VALUE)
+  const { items, item } = subject.find('k')
+  for (let count = 0; count < 511; count++) subject.pin('k')
+  t.throws(() => subject.pin('k'), /too many pins/)
+  t.throws(() => items.addRef(item), InvariantError)
+})
