@@ -9,7 +9,7 @@ import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../dist/protocol/output.js
 import type { Peer } from '../dist/protocol/peer.js'
 import { Session } from '../dist/protocol/session.js'
 import { Unfinished } from '../dist/protocol/unfinished.js'
-import { Protocols } from '../dist/protocol/negotiate.js'
+import { Protocols } from '../dist/protocol/protocols.js'
 import { Prefixes } from '../dist/stats/prefixes.js'
 import { postedSignals, type Signals } from '../dist/server/signals.js'
 import { Store } from '../dist/store/store.js'

@@ -15,10 +15,10 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['index', ['server']],
   ['cli', ['process']],
   ['process', ['server', 'net']],
-  ['server', ['net', 'protocol/negotiate', 'protocol', 'stats', 'store', 'log', 'memory']],
+  ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['net', ['protocol', 'stats', 'log', 'memory']],
   // it chooses among the three protocols, which share through the rest of protocol/ and never with each other
-  ['protocol/negotiate', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],
+  ['protocol/protocols', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],
   ['protocol/text', ['protocol', 'stats', 'store', 'log', 'memory']],
   ['protocol/meta', ['protocol', 'stats', 'store', 'log', 'memory']],
   ['protocol/binary', ['protocol', 'stats', 'store', 'log', 'memory']],
