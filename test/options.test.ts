@@ -486,7 +486,7 @@ t.test('help has every option that works, and no other', async t => {
 })
 
 t.test('every option is in one section', async t => {
-  const rows = optionSections().flatMap(section => section.rows)
+  const rows = optionSections.flatMap(section => section.rows)
   t.same(rows.filter((row, index) => rows.indexOf(row) !== index), [], 'none in two')
   t.same(optionRows.filter(row => !rows.includes(row)), [], 'none is left out')
 })

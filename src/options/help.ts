@@ -1,7 +1,6 @@
 // `--help` and the table of options in README.md, both out of the rows, section by section.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
-import { printSize, type OptionRow } from './rows.js'
-import { optionSections } from './sections.js'
+import { optionSections, printSize, type OptionRow } from './rows.js'
 import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js'
 
 /** Where the descriptions begin, and how long a line may be. */
@@ -12,7 +11,7 @@ const REMARK = 'memcached\'s other options are ignored with a warning, or refuse
 
 /** What `-h` prints: what works. Scripts look here for what a server can do. */
 export function helpText(): string {
-  const lines = optionSections().filter(({ works }) => works)
+  const lines = optionSections.filter(({ works }) => works)
     .flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
   return [versionText(), 'usage: memslab [options]', ...lines, '', REMARK].join('\n') + '\n'
 }
@@ -44,7 +43,7 @@ export function versionText(): string {
 
 /** The table of options in README.md of this folder; a test compares it. */
 export function optionTable(): string {
-  const rows = optionSections().flatMap(({ title, rows }) =>
+  const rows = optionSections.flatMap(({ title, rows }) =>
     [`| **${title}** | |`, ...rows.map(row => `| ${usage(row)} | ${cell(describe(row).join(' '))} |`)])
   return ['| option | what it does |', '|---|---|', ...rows].join('\n') + '\n'
 }
