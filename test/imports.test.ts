@@ -58,7 +58,8 @@ t.test('every file imports only from the parts below its own', async t => {
 t.test('the parts are in order, each above those that it may import', async t => {
   const names = PARTS.map(([part]) => part)
   for (const [index, [part, below]] of PARTS.entries()) {
-    t.same(below.filter(name => names.indexOf(name) <= index), [], `${part} imports nothing above it, and nothing that is not there`)
+    const wrong = below.filter(name => names.indexOf(name) <= index)
+    t.same(wrong, [], `${part} imports nothing above it, and nothing that is not there`)
     t.ok(FILES.some(file => partOf(file) === part), `${part} is there`)
   }
 })
@@ -66,11 +67,13 @@ t.test('the parts are in order, each above those that it may import', async t =>
 t.test('no circle of imports', async t => {
   const isKnown = (circle: readonly string[]) => CIRCLES.some(known => circle.every(file => known.includes(file)))
   const circles = FILES.map(circleThrough).filter(circle => circle !== undefined && !isKnown(circle))
-  t.same(circles.map(circle => circle!.join(' -> ')), [], 'types count too: what needs each other belongs into one file, or apart')
+  const lines = circles.map(circle => circle!.join(' -> '))
+  t.same(lines, [], 'types count too: what needs each other belongs into one file, or apart')
 })
 
 t.test('what is imported is part of Node.js, or of src', async t => {
-  const wrong = FILES.flatMap(file => targetsOf(file).filter(target => !/^(node:|\.\.?\/)/.test(target)).map(target => `${file}: ${target}`))
+  const foreign = (file: string) => targetsOf(file).filter(target => !/^(node:|\.\.?\/)/.test(target))
+  const wrong = FILES.flatMap(file => foreign(file).map(target => `${file}: ${target}`))
   t.same(wrong, [])
   t.same([...IMPORTS].flatMap(([file, imports]) => imports.filter(to => !FILES.includes(to)).map(to => `${file}: ${to}`)), [])
 })
@@ -80,8 +83,21 @@ t.test('src/README.md lists every file, once', async t => {
   t.same(listed.sort(), FILES)
 })
 
+t.test('what src/README.md says of a request names functions that are there', async t => {
+  const steps = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| \d+ \| `([^`]+)` \| (`[^|]+`) \|/gm)]
+  t.ok(steps.length > 30, 'the steps were found')
+  for (const [, file = '', functions = ''] of steps) {
+    const code = codeOf(file)
+    for (const [, name] of functions.matchAll(/`(\w+)`/g)) {
+      const definition = new RegExp(`^(?:  (?:private |get )?|export function )${name}\\(`, 'm')
+      t.match(code, definition, `${name} in ${file}`)
+    }
+  }
+})
+
 t.test('clock.ts alone reads the time of day and the monotonic clock', async t => {
-  const readers = FILES.filter(file => /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/.test(codeOf(file)))
+  const reading = /\b(Date\.now|performance\.now|performance\.timeOrigin|hrtime)\b|\bnew Date\(/
+  const readers = FILES.filter(file => reading.test(codeOf(file)))
   t.same(readers, ['clock.ts'])
 })
 
