@@ -507,6 +507,13 @@ t.test('memcached\'s own help names nothing that is unknown here', {
   for (const [text, name] of names) t.ok(optionRows.some(row => row.name === name), text)
 })
 
+t.test('every option says its default', async t => {
+  const [, fields = ''] = /^export interface Options \{\n([^]*?)^\}/m.exec(read('src/options/values.ts')) ?? []
+  const documented = [...fields.matchAll(/\/\*\*([^]*?)\*\/\n  (\w+): /g)]
+  t.same(documented.map(match => match[2]), Object.keys(defaultOptions()))
+  for (const [, comment = '', field] of documented) t.match(comment, /\bDefault\b/, String(field))
+})
+
 t.test('the table of options is made of the rows', async t => {
   t.ok(read('src/options/README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
 })

@@ -1,6 +1,5 @@
-// What is wrong with a set of options, in words: wrong types, out of bounds, contradictory, or not supported yet. The
-// same checks hold for the command line and for embedders, who hand in objects; but what is only a doubt on a command
-// line is wrong in a program.
+// Checks a set of options: types, bounds, contradictions, and whether they are supported. The same checks hold for the command
+// line and for programs, which hand in objects. A doubt, which is a warning on the command line, is an error in a program.
 import { parseAddress } from './address.js'
 import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { kindOf } from './embedded.js'
@@ -9,14 +8,14 @@ import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
-/** What the kernel has room for in the address of a Unix socket. */
+/** The length of a Unix socket's path that the kernel has room for. */
 const SOCKET_PATH_BYTES = 107
 
 type Field = keyof Options
 
 /**
  * All problems, one sentence each; none means that a server can be made of these options.
- * @param nameOf what a message calls an option; its field unless the command line says otherwise
+ * @param nameOf the name of an option in a message; by default its field
  */
 export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
   const unknown = Object.keys(options).filter(field => !Object.hasOwn(DEFAULTS, field))
@@ -64,7 +63,8 @@ function typeProblem(field: Field, value: unknown): string | undefined {
 function listenProblem(value: unknown): string | undefined {
   if (!Array.isArray(value)) return 'must be an array of addresses'
   const entries: readonly unknown[] = value
-  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${typeof entry === 'object' ? kindOf(entry) : String(entry)} is no address`)
+  const shown = (entry: unknown) => typeof entry === 'object' ? kindOf(entry) : String(entry)
+  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${shown(entry)} is no address`)
     .filter(problem => typeof problem === 'string')
   return problems.length === 0 ? undefined : problems.join('; ')
 }
@@ -116,7 +116,7 @@ function rowOf(field: Field): OptionRow {
   return byValue ?? optionRows.find(({ sets }) => sets !== undefined && field in sets) ?? { name: field, help: [] }
 }
 
-/** What an embedder calls an option. */
+/** The name of an option in a program. */
 function fieldOrName(row: OptionRow): string {
   const fields = row.value === undefined ? Object.keys(row.sets ?? {}) : fieldsOf(row.value)
   return fields[0] ?? row.name ?? ''

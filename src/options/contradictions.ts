@@ -1,6 +1,5 @@
-// What no option alone is to blame for: options that cannot go together, or that need another, and those with which
-// memcached starts though they are hardly meant so. The first field is the one that is complained about; nothing is said
-// where one of the fields is wrong by itself.
+// Options that cannot go together, options that need another one, and combinations that memcached accepts though they are
+// hardly meant so. A message names the first field. There is none if one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
 import { printSize } from './rows.js'
 import { PAGE_BYTES, type Options, type ProtocolName } from './values.js'
@@ -9,11 +8,11 @@ type Field = keyof Options
 
 export interface Contradiction {
   readonly fields: readonly [Field, ...Field[]]
-  /** false: there is none. */
+  /** The problem in words; false if there is none. */
   readonly problem: (options: Options, nameOf: (field: Field) => string) => string | false
 }
 
-/** How many classes there may be beside the one of the largest chunks, and how far their sizes must lie apart. */
+/** The most classes beside the one of the largest chunks, and the least distance between their sizes, as in memcached. */
 const SLAB_SIZES_MAX = 62
 const SLAB_SIZE_STEP = 9
 /** `ssl_keyformat` */
@@ -21,7 +20,8 @@ const DER = 2
 
 const MEMORY: readonly Contradiction[] = [
   { fields: ['itemSizeMax', 'maxbytes'], problem: ({ itemSizeMax, maxbytes }, nameOf) =>
-    itemSizeMax > maxbytes / 2 && `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
+    itemSizeMax > maxbytes / 2 &&
+    `${printSize(itemSizeMax)} is more than half of ${nameOf('maxbytes')}, ${printSize(maxbytes)}` },
   { fields: ['slabChunkMax'], problem: ({ slabChunkMax }) =>
     PAGE_BYTES % slabChunkMax !== 0 && `${printSize(slabChunkMax)} does not divide a page of ${printSize(PAGE_BYTES)} evenly` },
   { fields: ['slabSizes', 'chunkSize', 'slabChunkMax'], problem: (options, nameOf) =>
@@ -55,7 +55,7 @@ const TLS: readonly Contradiction[] = [
 
 export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS]
 
-/** What nobody can want: wrong in a program, but a command line starts with a warning, as memcached does. */
+/** Combinations that are hardly meant: wrong in a program; on the command line a warning, as memcached starts with them. */
 export const DOUBTS: readonly Contradiction[] = [
   { fields: ['sasl', 'authFile', 'saslPwdb'], problem: ({ sasl, authFile, saslPwdb }, nameOf) =>
     sasl && authFile === undefined && saslPwdb === undefined &&
@@ -79,22 +79,22 @@ export const DOUBTS: readonly Contradiction[] = [
     `no certificate of a client is trusted without ${nameOf('sslCaCert')}` },
 ]
 
-/** Whether the file of users is for clients of the text protocol. */
+/** True if the file of users is for clients of the text protocol. */
 function authenticatesText({ authFile, sasl }: Options): boolean {
   return authFile !== undefined && !sasl
 }
 
-/** Whether a listener has a protocol of its own that is another. */
+/** True if a listener has a protocol of its own that is another. */
 function hasListenerBesides(only: ProtocolName, options: Options): boolean {
   return listenersOf(options).some(({ protocol }) => protocol !== undefined && protocol !== only)
 }
 
-/** The addresses of `-l`, which are known to be right here. */
+/** The addresses of `-l`, which have been checked before. */
 export function listenersOf({ listen }: Options): Address[] {
   return listen.map(parseAddress).filter(address => typeof address !== 'string')
 }
 
-/** What is wrong with slab classes of one's own. */
+/** The problems of `slab_sizes`. */
 function wrongSizes({ slabSizes, chunkSize, slabChunkMax }: Options, nameOf: (field: Field) => string): string[] {
   const wrong = slabSizes.flatMap((size, index) => {
     const before = slabSizes[index - 1] ?? 0

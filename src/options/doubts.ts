@@ -1,5 +1,5 @@
-// What a command line says in vain, or only in part, or what is not safe: memcached starts with it, and so do we, with a
-// warning for each.
+// Warnings about a command line: options without effect, options that are changed, and settings that are not safe. memcached
+// starts with all of these without a warning.
 import { problemsOf } from './check.js'
 import { DOUBTS, listenersOf } from './contradictions.js'
 import { optionName, printSize, type OptionRow } from './rows.js'
@@ -28,7 +28,7 @@ function uselessness(options: Options, used: ReadonlySet<OptionRow>): string[] {
   return useless
 }
 
-/** What has another value than was asked for. */
+/** Settings that get another value than the line says. */
 function changes(options: Options, given: Partial<Options>): string[] {
   const changed: string[] = []
   if (given.maxbytes !== undefined && given.itemSizeMax === undefined && options.itemSizeMax < 1024 * 1024) {
@@ -40,7 +40,7 @@ function changes(options: Options, given: Partial<Options>): string[] {
   return changed
 }
 
-/** Where nobody can come in. */
+/** A server that listens nowhere, or not where the line says. */
 function deafness(options: Options, given: Partial<Options>): string[] {
   if (options.socketPath !== undefined) {
     const hasNetwork = given.port || given.udpport || given.listen !== undefined || options.sslEnabled

@@ -1,8 +1,8 @@
-// What is wrong with what a program hands in to make a server of, before it is looked at as options: it is no object, or
-// it asks for what only a command line can have. Such a program may be JavaScript, where no compiler has said so.
+// Checks the arguments of createServer before their values: they must be objects, and may not ask for what only a command line
+// can have. A program may be JavaScript, where no compiler checks types.
 import { type Options } from './values.js'
 
-/** What concerns the whole process, and why it is not a server's to do. */
+/** Settings that concern the whole process, and the reason why a server in a program cannot have them. */
 const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
   daemonize: 'is for the command line alone, a program leaves its terminal itself',
   user: 'is for the command line alone, a program changes its user itself',
@@ -38,7 +38,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What a value is, for a message: `a number`, `an object`, `null`. */
+/** The kind of a value, for a message: `a number`, `an object`, `null`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'an array'

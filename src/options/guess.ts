@@ -1,4 +1,4 @@
-// Which option somebody may have meant who has written one that there is not.
+// The option that was probably meant, where the command line or a program names one that does not exist.
 
 /** How many letters of a name may be wrong: one, and one more for each four of it. */
 const LETTERS_FOR_A_MISTAKE = 4
@@ -15,7 +15,7 @@ function nearest(written: string, names: readonly string[]): string[] {
   let found: string[] = []
   for (const name of names) {
     const count = mistakes(written, name)
-    // of a name that short nothing would be left
+    // a name that short would have nothing left
     if (count > fewest || 2 * count >= name.length) continue
     if (count < fewest) found = []
     fewest = count

@@ -9,7 +9,7 @@ const WIDTH = 100
 
 const REMARK = 'memcached\'s other options are ignored with a warning, or refused: see src/options/README.md.'
 
-/** What `-h` prints: what works. Scripts look here for what a server can do. */
+/** The text of `-h`: the options that have an effect. Scripts look here for what a server can do. */
 export function helpText(): string {
   const lines = optionSections.filter(({ works }) => works)
     .flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
@@ -36,7 +36,7 @@ function wrap(text: string): string[] {
   return lines
 }
 
-/** What `-V` prints, and the first line of the help. */
+/** The text of `-V`, and the first line of the help. */
 export function versionText(): string {
   return `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION})`
 }
@@ -50,7 +50,7 @@ export function optionTable(): string {
 
 function describe(row: OptionRow): string[] {
   const lines = row.help.map(line => line.replace('{default}', defaultOf(row)))
-  // the title of its section says the rest
+  // the title of the section says the rest
   return row.support === 'ignored' ? [...lines, `(${row.why})`] : lines
 }
 

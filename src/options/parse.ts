@@ -1,6 +1,6 @@
 // A command line becomes Options. Like memcached's getopt: `-vvv`, `-m64`, `-m 64`, `--memory-limit=64`, `--memory-l 64`,
 // `-dm 64`, and what follows an option that takes an argument is its argument, even `-1`. Unlike it, the whole line is read
-// before anything is said, so all problems are reported at once. Nothing is opened or printed here.
+// before the first message, so all problems are reported at once. Nothing is opened or printed here.
 import { parseArgs } from 'node:util'
 import { checkOptions } from './check.js'
 import { doubtsAbout } from './doubts.js'
@@ -10,12 +10,12 @@ import { optionName, optionRows, printSize, type OptionRow, type Value } from '.
 import { COMMAND_LINE_DEFAULTS, completeOptions, PAGE_BYTES, type Options } from './values.js'
 
 export interface CommandLine {
-  /** What to do: everything but 'serve' prints something and ends, whatever else the line says. */
+  /** The action asked for: all but 'serve' print something and end, whatever else the line says. */
   readonly action: 'serve' | 'help' | 'version' | 'license'
   readonly options: Options
-  /** What was accepted but does nothing, or not what it says, or is not safe: one sentence each. */
+  /** Options that are accepted but have no effect or another one than they say, or are not safe: one sentence each. */
   readonly warnings: string[]
-  /** What is wrong, one sentence each; with any, do not serve. */
+  /** Errors, one sentence each. With any of them the server must not start. */
   readonly problems: string[]
   /** The file that gets the ports, from the environment. */
   readonly portFile: string | undefined
@@ -54,7 +54,7 @@ function withChunks(given: Partial<Options>, used: ReadonlySet<OptionRow>): Part
   return others
 }
 
-/** What the command line alone cannot ask for. */
+/** Problems that only a command line can have. */
 function impossibilities({ sslEnabled, port, shown, threads }: Options, { listen }: Partial<Options>): string[] {
   const problems: string[] = []
   if (sslEnabled && port === 0 && listen?.length !== 0) problems.push('-Z/--enable-ssl: needs a TCP port, so not with -p 0')
@@ -101,7 +101,7 @@ function rowOf(rawName: string): OptionRow | undefined {
   return meant.length === 1 ? meant[0] : undefined
 }
 
-/** What has been read of a command line so far. */
+/** The state of reading a command line. */
 class Reader {
   readonly given: Partial<Options> = {}
   readonly used = new Set<OptionRow>()

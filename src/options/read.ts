@@ -1,14 +1,14 @@
 // One argument of the command line becomes the fields that it sets. What memcached reads is read here: letters behind a
 // number are dropped, with a warning wherever memcached reads another number than it says. Bounds are those of the
-// rows; what is beyond them is refused in words, and sets nothing.
+// rows; a value beyond them is a problem, and sets nothing.
 import { readFraction, readFractionStrictly, readOctal, readSize, readStrictly, readWhole, type Reading } from './numbers.js'
 import { printSize, type FractionValue, type ShownValue, type Value, type WholeValue } from './rows.js'
 import { type Options } from './values.js'
 
-/** What an argument says. With a problem nothing is set. */
+/** The meaning of an argument. With a problem nothing is set. */
 export interface Argument {
   readonly fields?: Partial<Options>
-  /** What `stats settings` is to show for it, if that is not simply a field. */
+  /** The value that `stats settings` shows, if that is not simply a field. */
   readonly shown?: string | undefined
   readonly warning?: string | undefined
   readonly problem?: string

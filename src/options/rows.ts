@@ -9,25 +9,25 @@ export interface OptionRow {
   readonly long?: string
   /** A word after `-o`, as help prints it. A row with `clears` also has the opposite name, with or without `no_`. */
   readonly name?: string
-  /** What help calls its argument; without this it takes none. */
+  /** The name of its argument in the help; without this it takes none. */
   readonly argument?: string
   /** The argument may be left out. */
   readonly optional?: true
   /** How the argument is read, which field it sets, and the bounds of that field. */
   readonly value?: Value
-  /** What it sets whatever the argument is. */
+  /** Fields that it sets whatever the argument is. */
   readonly sets?: Partial<Options>
-  /** What it sets unless an option before it has. */
+  /** Fields that it sets unless an option before it has. */
   readonly setsUnlessGiven?: Partial<Options>
-  /** What the opposite name sets. */
+  /** Fields that the opposite name sets. */
   readonly clears?: Partial<Options>
   /** It does nothing unless this is set too. */
   readonly needs?: 'lruSegmented' | 'socketPath' | 'sslEnabled'
   /** Answered instead of serving. */
   readonly action?: 'help' | 'version' | 'license'
-  /** Whether it does what memcached's does. Default 'live'. */
+  /** The support for it. Default 'live'. */
   readonly support?: Support
-  /** The reason why it does not, in a few words. */
+  /** The reason why it has no effect, in a few words. */
   readonly why?: string
   /** Its line in `stats settings`, and for a row without a field what that line says unless the option is given. */
   readonly setting?: string
@@ -63,11 +63,11 @@ export interface WholeValue {
   /** Bounds of the field. */
   readonly min: number
   readonly max: number
-  /** What the number of the command line is multiplied by. Default 1. */
+  /** The factor of the number on the command line. Default 1. */
   readonly unit?: number
   /** The least that the command line takes, where the default is less and cannot be asked for. */
   readonly least?: number
-  /** What the option means without its argument. */
+  /** The value of the option without its argument. */
   readonly absent?: number
   /** memcached wants a number with nothing behind it; without this it drops what follows the digits. */
   readonly isStrict?: true
@@ -107,7 +107,7 @@ const MIB = 1024 * KIB
 const INT_MAX = 2 ** 31 - 1
 const UINT_MAX = 2 ** 32 - 1
 const INT_MIN = -(2 ** 31)
-/** One buffer for each watcher, and one for each thread, who may be many. */
+/** The largest log buffer, in bytes: there is one for each watcher and one for each thread, and there may be many. */
 const LOGBUF_MAX = 64 * MIB
 
 /** memcached 1.4 as far as it can still be had: one flat list, nothing in the background. */
@@ -173,7 +173,8 @@ const LISTENING: readonly OptionRow[] = [
 
 const MEMORY: readonly OptionRow[] = [
   { flag: 'm', long: 'memory-limit', argument: 'num',
-    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB, isOurBound: true, letters: { m: 1, g: 1024 } },
+    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB, isOurBound: true,
+      letters: { m: 1, g: 1024 } },
     setting: 'maxbytes',
     help: ['item memory in megabytes (default: {default})'] },
   { flag: 'M', long: 'disable-evictions', sets: { evictions: false },
@@ -227,12 +228,14 @@ const LIMITS: readonly OptionRow[] = [
   { name: 'read_buf_mem_limit', argument: 'num',
     value: { kind: 'whole', field: 'readBufMemLimit', min: 0, max: INT_MAX * MIB, unit: MIB, isStrict: true },
     setting: 'read_buf_mem_limit',
-    help: ['megabytes for answers that wait, one for each key of a get, found', 'or not, shared out among the threads: with 1 and -t 1 a get',
+    help: ['megabytes for answers that wait, one for each key of a get, found',
+      'or not, shared out among the threads: with 1 and -t 1 a get',
       'may have 819 keys (default: {default}, unlimited)'] },
   { name: 'request_mem_limit', argument: 'num',
     value: { kind: 'whole', field: 'requestMemLimit', min: MIB, max: INT_MAX * MIB, unit: MIB, isStrict: true },
     setting: 'request_mem_limit',
-    help: ['megabytes for requests whose end is not there yet, of all clients', 'together; when they take more, threads with more than their share',
+    help: ['megabytes for requests whose end is not there yet, of all clients',
+      'together; when they take more, threads with more than their share',
       'close the oldest of their own (default: {default}, or a sixteenth',
       'of -m if that is more)'] },
 ]
@@ -245,7 +248,8 @@ const PERMISSIONS: readonly OptionRow[] = [
   { flag: 'Y', long: 'auth-file', argument: 'file', value: { kind: 'text', field: 'authFile' },
     setting: 'auth_enabled_ascii',
     help: ['enable ASCII protocol authentication, or with -S Sasl\'s.', 'format: user:pass\\nuser2:pass2\\n'] },
-  { name: 'auth_timeout', argument: 'seconds', value: { kind: 'whole', field: 'authTimeout', min: 0, max: INT_MAX, isStrict: true },
+  { name: 'auth_timeout', argument: 'seconds',
+    value: { kind: 'whole', field: 'authTimeout', min: 0, max: INT_MAX, isStrict: true },
     setting: 'auth_timeout',
     help: ['timeout for clients that do not say who they are, with -Y or -S,', 'or do not end their TLS handshake;',
       '0 is off (default: {default})'] },
@@ -344,11 +348,13 @@ const PAGES: readonly OptionRow[] = [
   { name: 'slab_automove', argument: 'mode', optional: true,
     value: { kind: 'whole', field: 'slabAutomove', min: 0, max: 2, absent: 1 }, clears: { slabAutomove: 0 },
     setting: 'slab_automove',
-    help: ['move pages by themselves: 0 never, 1 to classes whose items', 'are evicted young, 2 to any class that evicts (default: {default})'] },
+    help: ['move pages by themselves: 0 never, 1 to classes whose items',
+      'are evicted young, 2 to any class that evicts (default: {default})'] },
   { name: 'slab_automove_ratio', argument: 'num',
     value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, max: 1 },
     setting: 'slab_automove_ratio',
-    help: ['how young the items a class evicts must be, next to those', 'of the class that gives it a page (default: {default})'] },
+    help: ['how young the items a class evicts must be, next to those',
+      'of the class that gives it a page (default: {default})'] },
   { name: 'slab_automove_window', argument: 'num',
     value: { kind: 'whole', field: 'slabAutomoveWindow', min: 3, max: INT_MAX },
     setting: 'slab_automove_window',
@@ -382,7 +388,8 @@ const LOGS: readonly OptionRow[] = [
   { name: 'worker_logbuf_size', argument: 'num',
     value: { kind: 'whole', field: 'workerLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB, isStrict: true, isOurBound: true },
     setting: 'worker_logbuf_size',
-    help: ['size in kilobytes of per-worker-thread buffer', 'read by background thread, then written to watchers. (default: {default})'] },
+    help: ['size in kilobytes of per-worker-thread buffer',
+      'read by background thread, then written to watchers. (default: {default})'] },
 ]
 
 const PROCESS: readonly OptionRow[] = [
@@ -393,7 +400,8 @@ const PROCESS: readonly OptionRow[] = [
   { flag: 'P', long: 'pidfile', argument: 'file', value: { kind: 'text', field: 'pidFile' },
     help: ['save PID in <file>, removed when the server ends'] },
   { name: 'debug_commands', sets: { debugCommands: true },
-    help: ['for tests alone: the command \'debugtime\' moves the time by which', 'items expire, for all clients (default: {default})'] },
+    help: ['for tests alone: the command \'debugtime\' moves the time by which',
+      'items expire, for all clients (default: {default})'] },
 ]
 
 const IGNORED: readonly OptionRow[] = [
@@ -407,7 +415,8 @@ const IGNORED: readonly OptionRow[] = [
     support: 'ignored', why: OWN_SIZE,
     setting: 'hashpower_init',
     help: ['the size of the hash table as a power of two (default: {default})'] },
-  { name: 'tail_repair_time', argument: 'seconds', value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX, least: 10 },
+  { name: 'tail_repair_time', argument: 'seconds',
+    value: { kind: 'whole', field: 'tailRepairTime', min: 0, max: INT_MAX, least: 10 },
     support: 'ignored', why: 'there are no leaked references to repair',
     setting: 'tail_repair_time',
     help: ['seconds to wait before forcefully killing LRU tail item (default: {default})'] },
@@ -511,7 +520,7 @@ const LATER: readonly OptionRow[] = [
 export interface Section {
   readonly title: string
   readonly rows: readonly OptionRow[]
-  /** Whether its options have an effect, and stand in `--help`. */
+  /** True if its options have an effect, and stand in `--help`. */
   readonly works: boolean
 }
 
@@ -534,7 +543,7 @@ export const optionSections: readonly Section[] = [
 
 export const optionRows: readonly OptionRow[] = optionSections.flatMap(({ rows }) => rows)
 
-/** What a message calls an option: `-m/--memory-limit`, `-D`, `-o idle_timeout`. */
+/** The name of an option in a message: `-m/--memory-limit`, `-D`, `-o idle_timeout`. */
 export function optionName({ flag, long, name }: OptionRow): string {
   if (flag === undefined) return `-o ${name}`
   return long === undefined ? `-${flag}` : `-${flag}/--${long}`

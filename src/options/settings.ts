@@ -3,14 +3,14 @@
 import { fieldsOf, optionRows, type OptionRow } from './rows.js'
 import { completeOptions, LOOPBACK, type Options } from './values.js'
 
-/** What changes while a server runs, or is known only then. What is left out is as it was at the start. */
+/** Settings that change while a server runs, or are known only then. Those that are left out are as at the start. */
 export interface RunningSettings extends Partial<Options> {
   /** The ports that TCP and UDP are listening on, 0 if none. */
   readonly tcpPort: number
   readonly udpPort: number
   /** Seconds since the oldest item in the cache was last used. */
   readonly oldest: number
-  /** What the command `extstore` has set, by the names of its lines. */
+  /** The settings of the command `extstore`, by the names of their lines. */
   readonly external?: ReadonlyMap<string, string>
 }
 

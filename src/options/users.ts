@@ -1,4 +1,4 @@
-// Where the users are read from who may speak to a server.
+// The file from which a server reads its users.
 import { type Options } from './values.js'
 
 /** -S takes its users from the file of -Y, or where there is none from that of the environment; undefined: there are none. */

@@ -1,175 +1,178 @@
-// What a server is set to: one field for each thing that can be set, named after memcached's `stats settings`.
-// How the command line sets them is in rows.ts; which values are allowed, in rows.ts and check.ts.
+// The settings of a server: a field each, named after memcached's `stats settings`. rows.ts has how the command line sets them;
+// rows.ts and contradictions.ts have which values are allowed.
 
-/** The least that `-I` may be. */
+/** The least that `-I` may be, in bytes. */
 export const ITEM_SIZE_MIN = 1024
 
-/** What chunks are cut from. */
+/** The size of a page, from which chunks are cut. */
 export const PAGE_BYTES = 1024 * 1024
 
-/** What unfinished requests may take, or this part of the items' memory. */
+/** The memory for unfinished requests, in bytes, or as a part of the items' memory if that is more. */
 const REQUEST_MEM_LIMIT = 64 * 1024 * 1024
 const REQUEST_MEM_PART = 1 / 16
 
-/** Where a server listens that is not told where. */
+/** Where a server listens by default. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 
-/** What a connection may speak; 'auto' lets its first byte decide. */
+/** The protocol of a connection; 'auto' lets its first byte decide. */
 export type ProtocolName = 'auto' | 'ascii' | 'binary'
 
-/** What a server can be told. Every field but `threads` has the default of the command line. */
+/** The settings of a server. Only `threads` has another default on the command line. Sizes are in bytes. */
 export interface Options {
-  /** Memory for items in bytes, `-m` gives it in MiB. Default 64 MiB. */
+  /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m` gives it in MiB. Default 64 MiB. */
   maxbytes: number
-  /** Simultaneous connections, `-c`. Default 1024. */
+  /** Connections at a time, from 1, `-c`. Default 1024. */
   maxconns: number
   /** TCP port, `-p`: 0 opens none, -1 takes any free one. Default 11211. */
   port: number
-  /** UDP port, `-U`: 0 opens none, -1 takes any free one. It listens where TCP would. Default 0. */
+  /** UDP port, `-U`: 0 opens none, -1 takes any free one. It listens at the addresses of `listen`. Default 0. */
   udpport: number
   /**
-   * Addresses, names or `address:port`, each with prefixes as `parseAddress` reads them, `-l`. Default none, meaning
-   * loopback only: 127.0.0.1 and ::1.
+   * Addresses to listen on, `-l`: addresses, names or `address:port`, each with prefixes as `parseAddress` reads them. Default
+   * none, which means loopback only: 127.0.0.1 and ::1.
    */
   listen: readonly string[]
-  /** Path of a Unix socket, `-s`; there is no TCP then. */
+  /** Path of a Unix socket, in at most 107 bytes, `-s`; there is no TCP then. Default none. */
   socketPath: string | undefined
-  /** Access mask of the Unix socket, `-a`. Default 0o700. */
+  /** Access mask of the Unix socket, from 0 to 0o777, `-a`. Default 0o700. */
   umask: number
-  /** Whether the `shutdown` command works, `-A`. Default false. */
+  /** True: the `shutdown` command works, `-A`. Default false. */
   shutdownCommand: boolean
-  /** How much is logged, `-v`: 3 is all there is. Default 0. */
+  /** Level of the log, `-v`: 0 to 3, and more is as 3. Default 0. */
   verbosity: number
-  /** Whether old items make room for new ones; `-M` answers an error instead. Default true. */
+  /** True: old items make room for new ones. False, `-M`: a full server answers an error instead. Default true. */
   evictions: boolean
-  /** How much larger each slab class's chunks are than the last's, `-f`. Default 1.25. */
+  /** Ratio of the chunk size of a slab class to that of the class below it, above 1, `-f`. Default 1.25. */
   factor: number
-  /** Least space for key, value and flags in bytes, `-n`. Default 48. */
+  /** Least space for key, value and flags, in bytes, from 1, `-n`. Default 48. */
   chunkSize: number
-  /** Threads that serve, `-t`: 1 is the one that makes the server. Default 1, on the command line 4. */
+  /** Threads that serve, from 1 to 256, `-t`: with 1 the thread that makes the server. Default 1, on the command line 4. */
   threads: number
-  /** What ends the prefix of a key in `stats detail`, `-D`. Default ':'. */
+  /** The character that ends the prefix of a key in `stats detail`, `-D`: one printable character. Default ':'. */
   prefixDelimiter: string
-  /** Whether `stats detail` counts from the start, set by `-D`. Default false. */
+  /** True: `stats detail` counts from the start, set by `-D`. Default false. */
   detailEnabled: boolean
-  /** Requests served in one go for each connection, `-R`. Default 0: as many as one read of 96 KiB brings. */
+  /** Requests of a connection that are served in one go, `-R`. Default 0: as many as one read of 96 KiB brings. */
   reqsPerEvent: number
-  /** Whether items carry a cas number; `-C` clears it. Default true. */
+  /** True: items carry a cas number; `-C` clears it. Default true. */
   useCas: boolean
-  /** Connections the kernel queues, `-b`: 0 is one, less than 0 as many as the system allows. Default 1024. */
+  /** Connections that the kernel queues, `-b`: 0 means one, a negative number as many as the system allows. Default 1024. */
   backlog: number
-  /** What is spoken where a listener's address says nothing else, `-B`. Default 'auto', by a connection's first byte. */
+  /** The protocol of listeners whose address names none, `-B`. Default 'auto': a connection's first byte decides. */
   protocol: ProtocolName
-  /** Whether clients of the binary protocol say who they are (SASL), `-S`. Default false. */
+  /** True: clients of the binary protocol must authenticate (SASL), `-S`. Default false. */
   sasl: boolean
-  /** File of the users and their passwords, `-Y`; without `sasl` for clients of the text protocol. */
+  /** File of the users and their passwords, `-Y`; without `sasl` for clients of the text protocol. Default none. */
   authFile: string | undefined
-  /** Another such file, for `sasl` alone: the environment variable MEMCACHED_SASL_PWDB. */
+  /** Another such file, for `sasl` alone: the environment variable MEMCACHED_SASL_PWDB. Default none. */
   saslPwdb: string | undefined
-  /** Largest item in bytes, `-I`. Default 1 MiB. */
+  /** Largest item, in bytes: from 1 KiB to 1 GiB, and half of `maxbytes` at most, `-I`. Default 1 MiB. */
   itemSizeMax: number
-  /** Whether a connection over the limit is told so and closed, rather than left waiting. Default true. */
+  /** True: a connection over the limit gets an error and is closed. False: it waits. Default true. */
   maxconnsFast: boolean
-  /** Power of two of the hash table's size at the start; 0 leaves it to `maxbytes`. Default 0. */
+  /** Without effect, shown by `stats settings`: power of two of the hash table's size, from 0 to 32. Default 0. */
   hashpowerInit: number
-  /** Whether `flush_all` works; `-F` clears it. Default true. */
+  /** True: `flush_all` works; `-F` clears it. Default true. */
   flushEnabled: boolean
-  /** Whether items may be listed; `-X` clears it. Default true. */
+  /** True: clients may list items; `-X` clears it. Default true. */
   dumpEnabled: boolean
-  /** Whether `watch` works; `-W` clears it. Default true. */
+  /** True: `watch` works; `-W` clears it. Default true. */
   watchEnabled: boolean
-  /** Largest chunk in bytes; larger items span several. Default 512 KiB, or what `itemSizeMax` allows. */
+  /**
+   * Largest chunk, in bytes: from 1 KiB to 1 MiB, which it must divide evenly; larger items span several. Default 512 KiB, or
+   * what `itemSizeMax` allows.
+   */
   slabChunkMax: number
   /**
-   * The sizes in bytes of the slab classes but the last, whose chunks have `slabChunkMax`, as memcached counts them: an
+   * Sizes of the slab classes but the last, whose chunks have `slabChunkMax`, in bytes, as memcached counts them: an
    * item takes its key, flags and value and 59 bytes. Each is from `chunkSize` to `slabChunkMax` and at least 9 more than
-   * the one before; 1 to 62 of them. Default none: `chunkSize` and `factor` make the classes.
+   * the one before; at most 62 of them. Default none: `chunkSize` and `factor` make the classes.
    */
   slabSizes: readonly number[]
-  /** Whether `stats sizes` is kept. Default false. */
+  /** True: items are counted by size for `stats sizes`. Default false. */
   trackSizes: boolean
   /** Seconds until an idle connection is closed, 0 or less for never. Default 0. */
   idleTimeout: number
-  /** Seconds in which a client has to say who it is, where it must, and to agree on TLS; 0 for any time. Default 30. */
+  /** Seconds in which a client has to authenticate, where it must, and to end its TLS handshake; 0 for any time. Default 30. */
   authTimeout: number
-  /** Whether each class has HOT, WARM and COLD lists rather than one. Default true. */
+  /** True: each class has HOT, WARM and COLD lists. False: it has one. Default true. */
   lruSegmented: boolean
-  /** Whether the lists are also put in order in the background. Default true. */
+  /** True: the lists are also put in order in the background. Default true. */
   lruMaintainer: boolean
-  /** Whether memory of expired items is reclaimed in the background. Default true. */
+  /** True: memory of expired items is reclaimed in the background. Default true. */
   lruCrawler: boolean
-  /** The pause of the crawler in 1000 items, in microseconds. Default 100. */
+  /** Pause of the crawler in 1000 items, in microseconds, at most 1,000,000. Default 100. */
   lruCrawlerSleep: number
-  /** How many items of a class the crawler looks at in one run; 0 for all. Default 0. */
+  /** Items of a class that the crawler looks at in one run; 0 for all. Default 0. */
   lruCrawlerTocrawl: number
-  /** Percent of a class's memory for its HOT list. Default 20. */
+  /** Percent of a class's memory for its HOT list, 1 to 79; with `warmLruPct` at most 80. Default 20. */
   hotLruPct: number
-  /** Percent of a class's memory for its WARM list. Default 40. */
+  /** Percent of a class's memory for its WARM list, 1 to 79. Default 40. */
   warmLruPct: number
-  /** Items idle longer than this times the age of COLD leave HOT. Default 0.2. */
+  /** Items idle longer than this, above 0, times the age of COLD leave HOT. Default 0.2. */
   hotMaxFactor: number
-  /** Items idle longer than this times the age of COLD leave WARM. Default 2. */
+  /** Items idle longer than this, above 0, times the age of COLD leave WARM. Default 2. */
   warmMaxFactor: number
-  /** Whether items with a short life have a list of their own. Default false, `temporaryTtl` on the command line sets it. */
+  /** True: items with a short life have a list of their own. Default false; `temporaryTtl` on the command line sets it. */
   tempLru: boolean
-  /** What a short life is, in seconds. Default 61. */
+  /** The longest life that counts as short, in seconds. Default 61. */
   temporaryTtl: number
-  /** Kept for `stats settings`. Default 0. */
+  /** Without effect, shown by `stats settings`: seconds. Default 0. */
   tailRepairTime: number
-  /** Whether pages may move between slab classes. Default true. */
+  /** True: pages may move between slab classes. Default true. */
   slabReassign: boolean
   /** 0: pages move only by command; 1: also by themselves; 2: also whenever a class evicts. Default 1. */
   slabAutomove: number
-  /** A class gives a page to one whose items are younger when evicted than this times its own. Default 0.8. */
+  /** A class gives a page to one whose items are younger when evicted than this, above 0 to 1, times its own. Default 0.8. */
   slabAutomoveRatio: number
-  /** Seconds over which these ages are averaged. Default 10. */
+  /** Seconds over which these ages are averaged, from 3. Default 10. */
   slabAutomoveWindow: number
   /** Share of the memory that a class may keep in free chunks. Default 0.01. */
   slabAutomoveFreeratio: number
-  /** Kept for `stats settings`; memslab has one keyed hash. Default 'murmur3'. */
+  /** Without effect, shown by `stats settings`: memslab has one keyed hash. Default 'murmur3'. */
   hashAlgorithm: string
-  /** Bytes; kept for `stats settings`. Default 256 KiB. */
+  /** Buffer of each watcher, in bytes: 1 KiB to 64 MiB. Default 256 KiB. */
   watcherLogbufSize: number
-  /** Bytes; kept for `stats settings`. Default 64 KiB. */
+  /** Buffer of each thread for events that watchers have not got yet, in bytes: 1 KiB to 64 MiB. Default 64 KiB. */
   workerLogbufSize: number
-  /** Bytes; kept for `stats settings`. Default 0. */
+  /** Memory for answers that wait, in bytes, which bounds the keys of a get; 0 for no bound. Default 0. */
   readBufMemLimit: number
   /**
-   * Bytes for what clients have begun and not finished, of all connections together. Default 64 MiB, or a sixteenth of
+   * Memory for unfinished requests of all connections together, in bytes, from 1 MiB. Default 64 MiB, or a sixteenth of
    * `maxbytes` if that is more.
    */
   requestMemLimit: number
-  /** Whether TCP is encrypted where a listener's address says nothing else, `-Z`. Default false. */
+  /** True: TCP is encrypted where a listener's address says nothing else, `-Z`. Default false. */
   sslEnabled: boolean
-  /** File of the certificate and those that vouch for it, PEM. */
+  /** File of the certificate and of those that have signed it, PEM. Default none. */
   sslChainCert: string | undefined
-  /** File of the private key, if it is not in that of the certificate. */
+  /** File of the private key. Default none: it is in the file of the certificate. */
   sslKey: string | undefined
-  /** How the private key is written, in OpenSSL's numbers: 1 PEM, 2 DER. Default 1. */
+  /** Format of the private key, in OpenSSL's numbers: 1 PEM, 2 DER. Default 1. */
   sslKeyFormat: number
   /** Certificates of clients: 0 not asked for, 1 asked for and checked if there is one, 2 and 3 required. Default 0. */
   sslVerifyMode: number
-  /** Ciphers allowed, in OpenSSL's words. Default Node's. */
+  /** Ciphers allowed, in OpenSSL's words. Default none: Node's. */
   sslCiphers: string | undefined
-  /** File of who may vouch for clients, PEM. */
+  /** File of the certificates that may sign those of clients, PEM. Default none. */
   sslCaCert: string | undefined
-  /** Whether clients may resume a session. Default false. */
+  /** True: clients may resume a session. Default false. */
   sslSessionCache: boolean
   /** The oldest TLS: 0 is 1.0, 1 is 1.1, 2 is 1.2, 3 is 1.3. Default 2. */
   sslMinVersion: number
-  /** Whether there is the command `debugtime`, which moves the time: for tests alone. Default false. */
+  /** True: there is the command `debugtime`, which moves the time: for tests alone. Default false. */
   debugCommands: boolean
-  /** What `stats settings` says of options that have no effect, by its names. Default nothing but their defaults. */
+  /** Values of `stats settings` for options without effect, by its names. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
-  /** Command line only: leave the terminal, `-d`. Default false. */
+  /** Command line only: the server leaves the terminal, `-d`. Default false. */
   daemonize: boolean
-  /** Command line only: the user to become once the port is open, `-u`. */
+  /** Command line only: the user to become once secret files are read, `-u`. Default none. */
   user: string | undefined
-  /** Command line only: the file that gets the process id, `-P`. */
+  /** Command line only: the file that gets the process id, `-P`. Default none. */
   pidFile: string | undefined
 }
 
-/** What a server is set to when it is told nothing. */
+/** The defaults. */
 export function defaultOptions(): Options {
   return {
     maxbytes: 64 * 1024 * 1024,
@@ -244,7 +247,7 @@ export function defaultOptions(): Options {
   }
 }
 
-/** What the command line has in place of some of these, as memcached does. */
+/** The defaults of the command line where they differ, as memcached's do. */
 export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
 
 /**
@@ -253,7 +256,7 @@ export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
  */
 export function completeOptions(given: Partial<Options>): Options {
   const options: Options = { ...defaultOptions(), ...withoutUndefined(given) }
-  // a program may have handed in anything; what is no number is complained of by checkOptions
+  // a program may have handed in anything; checkOptions reports what is no number
   const sizes: readonly unknown[] = [options.maxbytes, options.itemSizeMax, options.slabChunkMax]
   if (sizes.every(size => typeof size === 'number')) fitSizes(options, given)
   if (given.protocol === undefined) options.protocol = protocolOf(options)
