@@ -1,7 +1,7 @@
-// What can be watched: the words of `watch`, and for each event its kind and its line, as protocol.txt ("Watchers") and the
-// recordings have them. An event travels as numbers and a text; its line is made of them only when somebody gets it.
+// The kinds of events: the words of `watch`, and for each event its kind and its line, as protocol.txt ("Watchers") and the
+// recordings have them. An event travels as numbers and a text; its line is made only for a watcher that gets it.
 
-/** What can be watched, a bit each. */
+/** The kinds of events, a bit each. */
 export const enum Kind {
   RawCmds = 1 << 0,
   Evictions = 1 << 1,
@@ -13,13 +13,13 @@ export const enum Kind {
   ProxyEvents = 1 << 7,
   ProxyUser = 1 << 8,
   Deletions = 1 << 9,
-  /** How many there are. */
+  /** The number of kinds. */
   Count = 10,
 }
 
 /**
- * The arguments of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There is nothing
- * to tell of commands as they come, which memcached tells nobody either, nor of a proxy, as there is none.
+ * The arguments of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There are no
+ * events of `rawcmds`, as in memcached, nor of a proxy, as there is none.
  */
 export const KIND_NAMES: readonly (readonly [name: string, kind: Kind])[] = [
   ['rawcmds', Kind.RawCmds],
@@ -36,10 +36,10 @@ export const KIND_NAMES: readonly (readonly [name: string, kind: Kind])[] = [
 
 export const enum Event { ItemGet, ItemStore, Eviction, Deleted, ConnNew, ConnClose, SlabMove }
 
-/** What became of a look-up. */
+/** The result of a look-up. */
 export const enum GetStatus { NotFound, Found, Flushed, Expired }
 
-/** What became of a store. */
+/** The result of a storage command. */
 export const enum StoreStatus { NotStored, Stored, Exists, NotFound, TooLarge, NoMemory }
 
 export const enum Transport { Local, Tcp }
@@ -57,16 +57,16 @@ const DELETE_COMMANDS = ['delete', 'md']
 const TRANSPORTS = ['local', 'tcp']
 const CLOSE_REASONS = ['error', 'normal', 'idle_timeout']
 
-/** The numbers of an event, at most. */
+/** The most numbers that an event has. */
 export const NUMBERS_MAX = 5
 
 interface EventRow {
   readonly kind: Kind
-  /** Its text is an address, which stands as it is, and no key, which is encoded. */
+  /** Its text is an address, which is written as it is; without this it is a key, which is encoded. */
   readonly hasAddress?: true
   /**
    * Its line from `type=` on.
-   * @param text of its key or address, encoded; @param client the file descriptor of whose doing it is
+   * @param text of its key or address, encoded; @param client the file descriptor of the client that caused it
    */
   readonly line: (numbers: Int32Array, text: string, client: number) => string
 }

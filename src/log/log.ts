@@ -1,6 +1,6 @@
-// The log that `watch` shows, in memory that threads share: what is watched, and for each thread a ring of events that it
-// alone writes. The threads that serve watchers read all rings, each with marks of its own, see reader.ts. Nobody waits for
-// anybody: a thread whose ring has no room, because a reader has not come by, drops the event and counts it.
+// The log that `watch` shows, in memory that threads share: the kinds that are watched, and for each thread a ring of events that
+// it alone writes. The threads that serve watchers read all rings, each with marks of its own, see reader.ts. No thread waits: if
+// its ring has no room, because a reader is behind, it drops the event and counts it.
 //
 //   | control | thread 0 | thread 1 ... |     marks: a row of   | ring 0 | ring 1 ...      thread   head  isReading
 //    32 words   16 words each            a word a ring for each                                    where its ring ends,
@@ -10,9 +10,9 @@
 //            word count  event  gid   gid   second  micros  client  numbers  textBytes  text ...
 //
 // An event lies in one piece; where it does not fit behind the last one, a word count of 0 says that the ring goes on at its
-// start. A head is stored, and with it everything before it told, when an event is complete; a mark when what lies before it
-// is not needed any more. A gid is taken only when there is room, so there are no gaps: a reader that misses one knows that
-// it is still to come.
+// start. A thread stores its head when an event is complete, which publishes the event; a reader stores its mark when it does not
+// need the events before it any more. A gid is taken only when there is room, so there are no gaps: a reader that misses one
+// knows that it is still to come.
 import { assert, MemslabError } from '../errors.js'
 import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
@@ -23,7 +23,7 @@ import { Counter, type Counters } from '../stats/counters.js'
 import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
   type Transport } from './events.js'
 
-/** More are told that they are too many, as in memcached: each may hold a buffer of -o watcher_logbuf_size. */
+/** The most watchers, as in memcached; more are refused. Each may hold a buffer of -o watcher_logbuf_size. */
 const WATCHERS_MAX = 20
 
 /** Words at the start. */
@@ -37,7 +37,7 @@ export const enum Field {
   Words, Event, GidLow, GidHigh, Second, Microsecond, Client, Numbers, TextBytes = 12, Text,
 }
 
-/** What a log is made of. */
+/** The parts of a log. */
 export interface LogParts {
   /** -o worker_logbuf_size, in bytes. */
   readonly ringBytes: number
@@ -46,7 +46,7 @@ export interface LogParts {
   readonly thread: number
   readonly clock: Clock
   readonly counters: Counters
-  /** Which threads have died; needed where there are several. */
+  /** The threads that have died; needed where there are several threads. */
   readonly lives?: Lives
 }
 
@@ -58,9 +58,9 @@ export class Log {
   private readonly text: Memory
   private readonly locks: Locks
   private readonly gid: Counter64
-  /** Where the ring of this thread ends, from its start. */
+  /** The end of this thread's ring, in words from its start. */
   private head: number
-  /** How many words may be written before the readers are asked again. */
+  /** Words that may be written before the marks of readers are looked at again. */
   private free = 0
 
   /** Zeroed memory for a log, to be shared between threads or not. */
@@ -69,7 +69,8 @@ export class Log {
     try {
       return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes)
     } catch {
-      throw new MemslabError('ENOMEM', `failed to allocate ${bytes} bytes for the log of ${threads} threads: Cannot allocate memory`)
+      throw new MemslabError('ENOMEM',
+        `failed to allocate ${bytes} bytes for the log of ${threads} threads: Cannot allocate memory`)
     }
   }
 
@@ -88,15 +89,15 @@ export class Log {
   get threads(): number { return this.parts.threads }
   get thread(): number { return this.parts.thread }
 
-  // What is watched
+  // Watchers
 
-  /** Bits of Kind: of what events are wanted. 0 while nobody watches. Whoever asks often keeps it for a moment. */
+  /** The kinds of events that watchers want, as bits of Kind: 0 while there are none. Hot code reads it once a batch. */
   get kinds(): number { return this.words[Word.Kinds]! }
 
-  /** How many watch. */
+  /** The number of watchers. */
   get watchers(): number { return Atomics.load(this.words, Word.Watchers) }
 
-  /** Somebody watches these kinds; false if there are too many already. */
+  /** Adds a watcher of these kinds; false if there are too many already. */
   addWatcher(kinds: number): boolean {
     this.locks.take(Word.Lock)
     const hasRoom = this.words[Word.Watchers]! < WATCHERS_MAX
@@ -122,7 +123,7 @@ export class Log {
     Atomics.store(words, Word.Kinds, watched)
   }
 
-  // Events. Each looks for itself whether its kind is wanted.
+  // Events. Each method does nothing if no watcher wants its kind.
 
   itemGet(client: number, key: Uint8Array, start: number, end: number, status: GetStatus, slabClass: number, size: number): void {
     if ((this.kinds & Kind.Fetchers) !== 0) this.write(Event.ItemGet, client, key, start, end, status, slabClass, size)
@@ -144,7 +145,8 @@ export class Log {
     }
   }
 
-  deleted(client: number, key: Uint8Array, start: number, end: number, command: DeleteCommand, slabClass: number, size: number): void {
+  deleted(client: number, key: Uint8Array, start: number, end: number, command: DeleteCommand, slabClass: number,
+    size: number): void {
     if ((this.kinds & Kind.Deletions) !== 0) this.write(Event.Deleted, client, key, start, end, command, slabClass, size)
   }
 
@@ -195,7 +197,7 @@ export class Log {
     counters.add(Counter.LogWorkerWritten)
   }
 
-  /** Makes `head` a place for so many words; false if some reader still needs what lies there. */
+  /** Makes room at `head` for so many words; false if a reader still needs the events there. */
   private makeRoom(count: number): boolean {
     const rest = this.ringWords - this.head
     const needed = count <= rest ? count : rest + count
@@ -233,22 +235,28 @@ export class Log {
   headOf(thread: number): number { return Atomics.load(this.words, rowOf(thread) + Row.Head) }
 
   markOf(reader: number, thread: number): number { return Atomics.load(this.words, markAt(this.threads, reader, thread)) }
-  setMark(reader: number, thread: number, place: number): void { Atomics.store(this.words, markAt(this.threads, reader, thread), place) }
+  setMark(reader: number, thread: number, place: number): void {
+    Atomics.store(this.words, markAt(this.threads, reader, thread), place)
+  }
 
   isReading(reader: number): boolean { return Atomics.load(this.words, rowOf(reader) + Row.IsReading) !== 0 }
-  setReading(reader: number, isReading: boolean): void { Atomics.store(this.words, rowOf(reader) + Row.IsReading, isReading ? 1 : 0) }
+  setReading(reader: number, isReading: boolean): void {
+    Atomics.store(this.words, rowOf(reader) + Row.IsReading, isReading ? 1 : 0)
+  }
 
-  /** How many words some reader has still to read. */
+  /** The words that readers have still to read, all together. */
   get unreadWords(): number {
     let unread = 0
     for (let reader = 0; reader < this.threads; reader++) {
       if (!this.isReading(reader)) continue
-      for (let thread = 0; thread < this.threads; thread++) unread += this.distance(this.markOf(reader, thread), this.headOf(thread))
+      for (let thread = 0; thread < this.threads; thread++) {
+        unread += this.distance(this.markOf(reader, thread), this.headOf(thread))
+      }
     }
     return unread
   }
 
-  /** Throws if something is inconsistent. Nobody else may be at work. */
+  /** Throws if something is inconsistent. No other thread may be at work. */
   verify(): void {
     const { words } = this
     let watched = 0
@@ -257,15 +265,15 @@ export class Log {
       assert(count >= 0 && count <= this.watchers, `${count} of ${this.watchers} watchers want kind ${index}`)
       if (count > 0) watched |= 1 << index
     }
-    assert(watched === this.kinds, 'what is watched is not what watchers want')
+    assert(watched === this.kinds, 'the kinds that are watched are not those that watchers want')
     for (let reader = 0; reader < this.threads; reader++) {
       if (!this.isReading(reader)) continue
-      assert(this.watchers > 0, `thread ${reader} reads for nobody`)
+      assert(this.watchers > 0, `thread ${reader} reads, and nothing is watched`)
       for (let thread = 0; thread < this.threads; thread++) this.verifyRing(thread, this.markOf(reader, thread))
     }
   }
 
-  /** What lies between a mark and the head of a ring are events, one behind the other. */
+  /** Checks that events lie between a mark and the head of a ring, one behind the other. */
   private verifyRing(thread: number, mark: number): void {
     const head = this.headOf(thread)
     let place = mark

@@ -1,8 +1,8 @@
-// Reads the rings of all threads, on behalf of the watchers of one, in the order of their gids.
+// Reads the rings of all threads for the watchers of one thread, in the order of their gids.
 import { NUMBERS_MAX, type Event } from './events.js'
 import { Field, type Log } from './log.js'
 
-/** Where a thread is in its ring, or none. */
+/** No event. */
 const NOTHING = -1
 
 export class Reader {
@@ -20,9 +20,9 @@ export class Reader {
 
   /** The low half of the gid that comes next. */
   private expected = 0
-  /** How far each ring has been read, as long as this one reads. */
+  /** The place in each ring up to which it has been read, while this reader is open. */
   private readonly places: Int32Array
-  /** Whose event was read last: the next one is often from the same. */
+  /** The thread whose event was read last: the next one is often from the same. */
   private last = 0
 
   constructor(private readonly log: Log) {
@@ -30,22 +30,22 @@ export class Reader {
     this.numbers = log.words.subarray(0, NUMBERS_MAX)
   }
 
-  /** Begins with what happens from now on. */
+  /** Begins with the next event. */
   open(): void {
     const { log, places } = this
-    // first of all, so that no thread writes over what lies behind a mark; an old mark is only in its way for a moment
+    // first, so that no thread writes over events behind a mark; an old mark is only in its way for a moment
     log.setReading(log.thread, true)
     for (let thread = 0; thread < log.threads; thread++) {
       places[thread] = log.headOf(thread)
       log.setMark(log.thread, thread, places[thread]!)
     }
-    // what was given a smaller one may still come behind the marks, but is from before
+    // an event with a smaller gid may still come behind the marks, but is older than this
     this.expected = (log.lastGid + 1) | 0
   }
 
   close(): void { this.log.setReading(this.log.thread, false) }
 
-  /** Reads the next event; false if there is none yet. Before the next call, or `release`, it must be done with. */
+  /** Reads the next event; false if there is none yet. It is valid until the next call, or `release`. */
   next(): boolean {
     const { log } = this
     for (let count = 0; count < log.threads; count++) {
@@ -57,13 +57,13 @@ export class Reader {
     return false
   }
 
-  /** Gives back the room of what has been read. */
+  /** Gives back the room of the events that have been read. */
   release(): void {
     const { log, places } = this
     for (let thread = 0; thread < log.threads; thread++) log.setMark(log.thread, thread, places[thread]!)
   }
 
-  /** Whether the next event is one of this thread; then it is taken. */
+  /** Reads the next event if it is one of this thread; false if not. */
   private isNext(thread: number): boolean {
     const { log } = this
     const { words } = log

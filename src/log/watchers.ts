@@ -1,7 +1,6 @@
-// The watchers of one thread, and the step in which they are told what has happened in all of them. The thread that serves
-// a watcher reads the rings itself: it knows at once whether its watcher is slow, nothing has to be handed from thread to
-// thread, one thread and many work alike, and the main thread of a program with a server inside it is left alone. There is
-// a timer only while somebody watches.
+// The watchers of one thread, and the step that sends them the events of all threads. The thread that serves a watcher reads the
+// rings itself: it knows at once whether its watcher is slow, no event passes from thread to thread, one thread and many work
+// alike, and the main thread of a program with a server in it has nothing to do. There is a timer only while there are watchers.
 import { type Clock } from '../clock.js'
 import { toBigInt } from '../memory/numbers.js'
 import { Counter, type Counters } from '../stats/counters.js'
@@ -9,18 +8,18 @@ import { kindOf, lineOf } from './events.js'
 import { type Log } from './log.js'
 import { Reader } from './reader.js'
 
-/** How often rings are read while there is something in them; memcached's log thread does not come sooner either. */
+/** Milliseconds between two steps while there are events; memcached's log thread is no quicker. */
 const BUSY_MS = 1
-/** And while there is nothing. */
+/** The same while there are none. */
 const IDLE_MS = 20
-/** The events of one step at most, so that it stays well below two milliseconds. */
+/** The most events of one step, so that it takes well below two milliseconds. */
 const EVENTS_MAX = 2000
-/** A watcher's buffer begins with this and grows up to -o watcher_logbuf_size. */
+/** The first size of a watcher's buffer, in bytes; it grows up to -o watcher_logbuf_size. */
 const FIRST_BYTES = 16 * 1024
 
-/** What a watcher writes to: the other end of its conversation. */
-export interface Ear {
-  /** Takes bytes. True: they are gone. False: they are needed until what was last given to `hold` is settled. */
+/** The other end of a watcher: its connection. */
+export interface WatcherSink {
+  /** Takes bytes. True: they are written. False: they are needed until the watcher that was last given to `hold` is settled. */
   write(bytes: Uint8Array): boolean
   hold(watcher: Watcher): void
 }
@@ -37,17 +36,17 @@ export class Watchers {
     this.reader = new Reader(log)
   }
 
-  /** Tells `ear` of events of these kinds from now on, until the watcher is ended; undefined if too many watch already. */
-  add(kinds: number, ear: Ear): Watcher | undefined {
+  /** Sends `sink` the events of these kinds until the watcher is ended; undefined if there are too many watchers already. */
+  add(kinds: number, sink: WatcherSink): Watcher | undefined {
     const { log } = this
-    // before anything is written for it
+    // first, so that no event for it is missed
     if (this.all.size === 0) this.reader.open()
     const isAdded = log.addWatcher(kinds)
     if (!isAdded) {
       if (this.all.size === 0) this.reader.close()
       return undefined
     }
-    const watcher = new Watcher(kinds, ear, this.bufferBytes, this.counters, () => this.remove(watcher))
+    const watcher = new Watcher(kinds, sink, this.bufferBytes, this.counters, () => this.remove(watcher))
     this.all.add(watcher)
     if (this.all.size === 1) this.setPace(IDLE_MS)
     return watcher
@@ -71,14 +70,14 @@ export class Watchers {
   private step(): void {
     const { reader } = this
     let count = 0
-    for (; count < EVENTS_MAX && reader.next(); count++) this.tell()
+    for (; count < EVENTS_MAX && reader.next(); count++) this.send()
     reader.release()
     for (const watcher of this.all) watcher.flush()
     if (this.all.size > 0) this.setPace(count === 0 ? IDLE_MS : BUSY_MS)
   }
 
-  /** Tells the event that was just read to those who want it. */
-  private tell(): void {
+  /** Gives the event that was just read to the watchers of its kind. */
+  private send(): void {
     const { reader } = this
     const kind = kindOf(reader.event)
     let line: string | undefined
@@ -95,21 +94,21 @@ export class Watchers {
   }
 }
 
-/** One who watches. What it is told waits in its buffer until the other end takes it; what does not fit is skipped and counted. */
+/** A watcher. Its lines wait in its buffer until the other end takes them; a line that does not fit is skipped and counted. */
 export class Watcher {
   private buffer: Buffer
   private filled = 0
-  /** How much of the buffer is still needed for a write. */
+  /** The bytes of the buffer that a write still needs. */
   private underWay = 0
   private skipped = 0
 
-  /** @param bytesMax the size of its buffer at most; @param ended called when it ends */
-  constructor(readonly kinds: number, private readonly ear: Ear, private readonly bytesMax: number,
+  /** @param bytesMax the largest size of its buffer; @param ended called when it ends */
+  constructor(readonly kinds: number, private readonly sink: WatcherSink, private readonly bytesMax: number,
     private readonly counters: Counters, private readonly ended: () => void) {
     this.buffer = Buffer.allocUnsafeSlow(Math.min(FIRST_BYTES, bytesMax))
   }
 
-  /** Takes a line, if there is room for it. The first one after some that were skipped comes with their number. */
+  /** Takes a line, if there is room for it. The first line after some that were skipped begins with their number. */
   take(line: string): void {
     const text = this.skipped === 0 ? line : `skipped=${this.skipped}\n${line}`
     if (!this.makeRoom(text.length)) {
@@ -132,24 +131,24 @@ export class Watcher {
     return true
   }
 
-  /** Writes what waits, unless the other end has not taken the last of it. */
+  /** Writes the lines that wait, unless a write is still under way. */
   flush(): void {
     if (this.filled === 0 || this.underWay > 0) return
-    if (this.ear.write(this.buffer.subarray(0, this.filled))) {
+    if (this.sink.write(this.buffer.subarray(0, this.filled))) {
       this.filled = 0
       return
     }
     this.underWay = this.filled
-    this.ear.hold(this)
+    this.sink.hold(this)
   }
 
-  /** What was under way is gone, or never will be. */
+  /** The write that was under way has ended, or has failed. */
   settle(): void {
     this.buffer.copyWithin(0, this.underWay, this.filled)
     this.filled -= this.underWay
     this.underWay = 0
   }
 
-  /** It watches no more. May be called twice. */
+  /** Ends it. May be called twice. */
   end(): void { this.ended() }
 }
