@@ -1,4 +1,4 @@
-// Reply lines that both the text commands and the meta commands answer. The tables of text/reply.ts and meta/reply.ts include
+// Reply lines that both the text commands and the meta commands answer. The tables of text/reply.ts and meta/answers.ts include
 // them.
 
 /** A reply line, ready to be copied. */

@@ -12,10 +12,8 @@ import { printable } from '../log.js'
 import { Copy } from '../output.js'
 import { UNFINISHED, type Protocol, type Session } from '../session.js'
 import { type Receiver } from '../work/value.js'
-import { addAdminCommands } from './admin.js'
 import { BinaryParser, FORM, HEADER_BYTES, Opcode, OPCODE_NAMES, type Form } from './parse.js'
 import { BinaryReply, Status, statusOf, textOf } from './reply.js'
-import { Sasl } from './sasl.js'
 
 /** The largest body, in memcached the upper limit of -I. */
 const BODY_BYTES_MAX = 1024 * 1024 * 1024
@@ -48,8 +46,6 @@ export class BinaryProtocol implements Protocol {
     this.parser = new BinaryParser(host.input.bytes, host.store.context.hash)
     this.reply = new BinaryReply(host.output)
     this.addCommands()
-    addAdminCommands(this)
-    new Sasl(this).addCommands()
   }
 
   private addCommands(): void {

@@ -14,8 +14,9 @@ import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { Copy, type Output } from '../output.js'
 import { UNFINISHED, type Session } from '../session.js'
+import { META } from './answers.js'
 import { Flag, MetaParser, storeExtras } from './parse.js'
-import { META, MetaReply } from './reply.js'
+import { MetaReply } from './reply.js'
 import { MetaSet } from './set.js'
 
 /** Tokens before the flags: the command and its key. */

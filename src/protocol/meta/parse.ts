@@ -7,8 +7,8 @@ import { Extra, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
 import { type Input } from '../input.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
+import { META } from './answers.js'
 import { decodeBase64 } from './base64.js'
-import { META } from './reply.js'
 
 /** The letters: of what commands ask for, and W, X and Z, which only answers have. */
 export const enum Flag {

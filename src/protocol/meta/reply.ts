@@ -1,32 +1,12 @@
-// The words of the meta commands: their codes, their errors, and what their flags show.
+// The replies of the meta commands: their codes, and what their flags show.
 import { Ascii } from '../../memory/ascii.js'
 import { State } from '../../memory/layout.js'
 import { type ItemId, type Items } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
 import { Copy, type Output } from '../output.js'
-import { line, ANSWERS } from '../answers.js'
 import { encodeBase64 } from './base64.js'
 import { Flag, type Returns } from './parse.js'
-
-export const META = {
-  ...ANSWERS,
-  end: line('MN'),
-  miss: line('EN'),
-  badToken: line('CLIENT_ERROR bad token in command line format'),
-  badInitial: line('CLIENT_ERROR invalid numeric initial value'),
-  badDelta: line('CLIENT_ERROR invalid numeric delta value'),
-  badKey: line('CLIENT_ERROR error decoding key'),
-  badSetMode: line('CLIENT_ERROR invalid mode for ms M token'),
-  badArithmeticMode: line('CLIENT_ERROR invalid mode for ma M token'),
-  badArithmeticFlag: line('CLIENT_ERROR invalid or duplicate flag'),
-  invalidFlag: line('CLIENT_ERROR invalid flag'),
-  duplicateFlag: line('CLIENT_ERROR duplicate flag'),
-  tooManyFlags: line('CLIENT_ERROR options flags are too long'),
-  opaqueTooLong: line('CLIENT_ERROR opaque token too long'),
-  noMemoryItem: line('SERVER_ERROR Out of memory allocating new item'),
-  tooManyReaders: line('SERVER_ERROR refcount overflow during fetch'),
-} as const
 
 /** The two letters that an answer begins with, the first in the low byte. */
 const enum Code { HD = 0x4448, VA = 0x4156, EN = 0x4e45, NF = 0x464e, NS = 0x534e, EX = 0x5845 }

@@ -10,8 +10,9 @@ import { logAnswer, logReply } from '../log.js'
 import { VALUE_BYTES_MAX, type LineParser } from '../line.js'
 import { UNFINISHED, type Session } from '../session.js'
 import { type Receiver } from '../work/value.js'
+import { META } from './answers.js'
 import { Flag, storeExtras, type MetaParser, type Returns } from './parse.js'
-import { META, type MetaReply } from './reply.js'
+import { type MetaReply } from './reply.js'
 
 /** Tokens before the flags: the command, its key and the length of the value. */
 const TOKENS = 3

@@ -3,10 +3,10 @@ import { KIND_NAMES, Kind } from '../../log/events.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
 import { type Session } from '../session.js'
-import { type Rows } from '../host.js'
+import { type Host, type Rows } from '../host.js'
 import { LinesListing, linesOf, statLines } from '../listings.js'
 import { cachedump, lruCrawler } from './crawler.js'
-import { type LineHandler, type TextProtocol } from './execute.js'
+import { type LineCommand, type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { extstore } from './extstore.js'
 import { lru } from './lru.js'
@@ -23,7 +23,7 @@ const VERBOSITY_MAX = 2
 
 const VERSION = Buffer.from(`VERSION ${PROTOCOL_VERSION}\r\n`)
 
-export const adminCommands: readonly (readonly [name: string, handler: LineHandler])[] = [
+const adminCommands: readonly LineCommand[] = [
   ['flush_all', flushAll],
   ['version', (text, session) => {
     session.isQuiet = false
@@ -42,8 +42,13 @@ export const adminCommands: readonly (readonly [name: string, handler: LineHandl
   ['watch', watch],
 ]
 
-/** Only where there is a clock to move. `p` stops it, `r` lets it go on. */
-export function debugtime(text: TextProtocol, session: Session): void {
+/** The commands that a server has: `debugtime` only where there is a clock that it may move. */
+export function adminCommandsOf({ debugClock }: Host): readonly LineCommand[] {
+  return debugClock === undefined ? adminCommands : [...adminCommands, ['debugtime', debugtime]]
+}
+
+/** `p` stops the clock, `r` lets it go on. */
+function debugtime(text: TextProtocol, session: Session): void {
   const { parser, host } = text
   const { debugClock } = host
   const word = parser.token(1)

@@ -16,7 +16,6 @@ import { logAnswer, logReply, printable } from '../log.js'
 import { UNFINISHED, type Protocol, type Session } from '../session.js'
 import { type LongGet, type LongLine } from '../work/keys.js'
 import { type Receiver } from '../work/value.js'
-import { adminCommands, debugtime } from './admin.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { countKeys, endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
@@ -38,6 +37,8 @@ export interface MetaLines {
 
 /** A command whose line is split into tokens before it is called. */
 export type LineHandler = (text: TextProtocol, session: Session) => void
+
+export type LineCommand = readonly [name: string, handler: LineHandler]
 
 interface Command {
   readonly name: Uint8Array
@@ -65,16 +66,18 @@ export class TextProtocol implements Protocol {
   /** What it goes on with, if it had to wait or its line is a long one. */
   private pending: PendingGet | undefined
 
-  constructor(readonly host: Host, readonly parser: LineParser, private readonly meta: MetaLines) {
+  /** @param others the commands that are not about one item */
+  constructor(readonly host: Host, readonly parser: LineParser, private readonly meta: MetaLines,
+    others: readonly LineCommand[]) {
     this.bytes = host.input.bytes
     this.cache = host.store
     this.output = host.output
     this.answersMax = host.answersMax
     this.reply = new TextReply(host.output)
-    this.addCommands()
+    this.addCommands(others)
   }
 
-  private addCommands(): void {
+  private addCommands(others: readonly LineCommand[]): void {
     this.addGet('get', false, false)
     this.addGet('gets', true, false)
     this.addGet('gat', false, true)
@@ -89,8 +92,7 @@ export class TextProtocol implements Protocol {
     this.addLine('incr', (text, session) => text.arithmetic(session, false))
     this.addLine('decr', (text, session) => text.arithmetic(session, true))
     this.addLine('touch', (text, session) => text.touch(session))
-    for (const [name, handler] of adminCommands) this.addLine(name, handler)
-    if (this.host.debugClock !== undefined) this.addLine('debugtime', debugtime)
+    for (const [name, handler] of others) this.addLine(name, handler)
   }
 
   private addGet(name: string, withCas: boolean, withTouch: boolean): void {
