@@ -1,12 +1,12 @@
 // The only reader of time and the only owner of repeated work. Everything that depends on time takes a Clock, so tests hand
-// in one they move by hand. A server goes by the machine's monotonic clock, as memcached does: the time of day is read once,
-// at the start, and what has passed since is added, so that it does not matter when somebody sets the machine's clock.
+// in one they move by hand. A server follows the machine's monotonic clock, as memcached does: the time of day is read once, at
+// the start, and the time that has passed since is added, so that setting the machine's clock makes no difference.
 // All threads of a server have one origin.
 
 /**
- * Time and repeated work. A program or a test may hand in its own. Expiry, idle times, `stats time` and `stats uptime` go by
- * `milliseconds` alone. Whoever hands in a clock that jumps on has items expire by that; where it goes back, time is taken
- * to have stood still, and goes on from there.
+ * Time and repeated work. A program or a test may hand in its own. Expiry, idle times, `stats time` and `stats uptime` follow
+ * `milliseconds` alone. If a clock jumps on, items expire accordingly; if it goes back, the server's time stands still and goes
+ * on from there.
  */
 export interface Clock {
   /** Unix time in milliseconds: the time of day at some start, and what has passed since. It should not jump. */
@@ -63,13 +63,13 @@ function repeat(intervalMs: number, task: () => void): () => void {
   return () => stopTimer(timer)
 }
 
-/** What a clock tells of the time of day. */
+/** The time of day by a clock. */
 export function timeOfDay(clock: Clock): number { return clock.timeOfDay?.() ?? clock.milliseconds() }
 
 /** How old the time of a mirrored clock may be. */
 const MIRROR_MS = 10
 
-/** What lies in the memory of a mirrored clock, in milliseconds. */
+/** The numbers in the memory of a mirrored clock, in milliseconds. */
 const enum Mirrored { Milliseconds, TimeOfDay, Count }
 
 /** Writes down the time of a clock for other threads, which cannot be handed it; until the returned function is called. */
@@ -101,7 +101,7 @@ export class MirroredClock implements Clock {
   every(intervalMs: number, task: () => void): () => void { return repeat(intervalMs, task) }
 }
 
-/** What a worker needs to go by the server's clock: its origin, or where it is mirrored if it is not the machine's. */
+/** The server's clock for a worker: its origin, or the memory in which it is mirrored if it is not the machine's. */
 export type SharedTime = Origin | SharedArrayBuffer
 
 /** The clock of a worker. */
@@ -109,10 +109,10 @@ export function clockOf(time: SharedTime): Clock {
   return time instanceof SharedArrayBuffer ? new MirroredClock(time) : new SystemClock(time)
 }
 
-/** How far a clock can be moved, in milliseconds: what the store counts of seconds has 31 bits. */
+/** The farthest that a clock can be moved, in milliseconds: the store's seconds have 31 bits. */
 const MOVE_MAX = 2 ** 30 * 1000
 
-/** What lies in the memory of a clock that can be moved, in milliseconds. */
+/** The numbers in the memory of a clock that can be moved, in milliseconds. */
 const enum Moved { By, StoppedAt, Count }
 
 /** A clock that tests move by command, for all threads that share its memory. Its timers are not moved. */
@@ -148,11 +148,11 @@ export class MovableClock implements Clock {
 }
 
 /**
- * A clock that may be anybody's. What a task of it throws is told, rather than thrown at whoever moves the clock. Where it
- * goes back, time stands still, and goes on from there: nobody meets a time before the start.
+ * A clock that a program may have handed in. An error of a task goes to `failed`, not to the program that moves the clock. If the
+ * clock goes back, time stands still and goes on from there, so no time is before the start.
  */
 export class GuardedClock implements Clock {
-  /** What the clock said last, and how far it has gone back by now, in milliseconds. */
+  /** The last time of the clock, and how far it has gone back so far, in milliseconds. */
   private last = -Infinity
   private behindMs = 0
 

@@ -27,7 +27,7 @@ export class Arena<Name extends string = string> {
   readonly words: Int32Array
   readonly memory: Memory
   readonly wasmMemory: WasmMemory
-  /** What the machine does in it without JavaScript; undefined where that cannot be. */
+  /** Its instructions that need no JavaScript; undefined where there are none. */
   readonly instructions: Instructions | undefined
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
@@ -57,7 +57,7 @@ export class Arena<Name extends string = string> {
     this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
   }
 
-  /** Whether it has all the addresses that an arena can have. */
+  /** True if it has all the addresses that an arena can have. */
   get isWhole(): boolean { return this.pageEnd === ARENA_PAGES_MAX }
 
   /** Hands a region to its only user: the byte index of its start. */

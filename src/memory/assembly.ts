@@ -1,7 +1,7 @@
 // Modules of WebAssembly, put together from bytes: for what JavaScript has no instruction. A module works in a memory that
 // JavaScript sees as a buffer; the numbers that its functions take and answer have 32 bits.
 
-/** What is used of WebAssembly; Node's types do not name it. */
+/** The part of WebAssembly that is used here; Node's types do not name it. */
 declare namespace WebAssembly {
   class Memory {
     constructor(limits: { initial: number, maximum: number, shared: boolean })
@@ -30,7 +30,7 @@ export const enum Op {
   Add64 = 0x7c, Subtract64 = 0x7d, Or64 = 0x84, Xor64 = 0x85, ShiftLeft64 = 0x86, ShiftRight64 = 0x88, RotateLeft64 = 0x89,
   /** From 64 to 32 bits, and back without sign. */
   Wrap32 = 0xa7, Extend64 = 0xad,
-  /** What instructions over many bytes, and atomic ones, begin with. */
+  /** The first bytes of instructions over many bytes, and of atomic ones. */
   Bulk = 0xfc, Atomic = 0xfe,
 }
 
@@ -39,7 +39,7 @@ export interface AssemblyFunction<Name extends string> {
   readonly name: Name
   /** How many numbers it takes. They are its first local variables, from 0 on. */
   readonly takes: number
-  /** Whether it answers a number. */
+  /** True if it returns a number. */
   readonly answers: boolean
   /** The types of the local variables behind them, which are 0 at first. */
   readonly locals?: readonly Type[]

@@ -1,7 +1,7 @@
 // Chunks of memory that goes back to the system when they are given back. Memory of Buffers stays with the process, as malloc
 // keeps it; so chunks lie in blocks whose memory can be resized, and a block of which no chunk is used has none.
 
-/** What goes back at once; to resize one takes some hundred microseconds. */
+/** The memory that goes back at a time, in bytes; to resize a block takes some hundred microseconds. */
 const BLOCK_BYTES = 1024 * 1024
 
 /** Chunks of one size, each known by a number. */

@@ -50,7 +50,7 @@ export class Memory {
     else copy(from, fromAt, this.bytes, toAt, count)
   }
 
-  /** Whether `count` bytes at `at` are those at `otherAt` in any array. */
+  /** True if `count` bytes at `at` are those at `otherAt` in another array. */
   equals(at: number, other: Uint8Array, otherAt: number, count: number): boolean {
     const { bytes, view } = this
     if (other !== bytes || count < 4) return equal(bytes, at, other, otherAt, count)

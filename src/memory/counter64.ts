@@ -2,9 +2,10 @@
 // atomic operation can advance.
 //
 // The first is the low half of the number. The second counts how often the first has come into a new half of its range,
-// so that its lowest bit is what the highest bit of the low word should be. Whoever crosses tells it right afterwards. A
-// thread that finds the two bits different is early in its range, and the one that crossed has not told yet, or late in
-// it, and one that is ahead has told already. That would go wrong only if a thread stood still for 2^30 numbers.
+// so that its lowest bit is what the highest bit of the low word should be. The thread that crosses into the new half counts
+// right afterwards. A thread that finds the two bits different is early in its half, and the thread that crossed has not
+// counted yet; or it is late in its half, and a thread that is ahead has counted already. That would go wrong only if a thread
+// stood still for 2^30 numbers.
 import { Counter64Word } from './layout.js'
 import { type Instructions } from './wasm.js'
 

@@ -117,7 +117,7 @@ export const enum ShardWord {
 /** The owner of a page that has no class: none yet, all classes, or none until the memory limit rises again. */
 export const enum PageOwner { None = 0, Pool = -1, Withdrawn = -2 }
 
-/** What held up a move of a page: an item that a session holds, or no chunk to move one to. */
+/** The reason that held up a move of a page: an item that a session holds, or no chunk to move one to. */
 export const enum BusyStatus { None, InUse, NoMemory }
 
 export const enum PageUse {

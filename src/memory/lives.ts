@@ -33,7 +33,7 @@ export class Lives {
   /** A thread has died, perhaps while it held locks. */
   fail(): void { Atomics.store(this.words, Word.HasFailed, 1) }
 
-  /** Whether a thread has died, as far as one has said so. Read plainly, as each batch of requests asks: a moment late will do. */
+  /** True if a thread is known to have died. Not an atomic load, as each batch of requests asks: a moment late will do. */
   get hasFailed(): boolean { return this.words[Word.HasFailed] !== 0 }
 
   /** Looks whether a thread has died without a word. */

@@ -1,15 +1,15 @@
 // Locks on words of shared memory, and the one place where their order is written:
 //
 //   1. store                      flush_all and what else concerns all items
-//   2. stripe of the hash table   whoever changes or reads an item of a key holds the stripe of its hash
+//   2. stripe of the hash table   a thread that changes or reads an item of a key holds the stripe of its hash
 //   3. class                      free chunks and the four lists of one slab class of one arena
 //   4. pages                      which class owns which page of an arena
 //   5. places, prefixes, log      tables beside the store; nothing is locked in their hands
 //
 // Locks are taken downwards. Upwards, and sideways from class to class, a thread only tries: an evictor that holds a
 // class lock skips an item whose stripe is taken. Two exceptions, which cannot close a circle: a flush takes all stripes,
-// in their order; and who holds the class of the large items waits for the classes of their pieces (there is one holder of
-// it, and whoever holds one of the others only tries it).
+// in their order; and the thread that holds the class of the large items waits for the classes of their pieces (one thread holds
+// it, and a thread that holds one of the others only tries it).
 //
 // A method whose name ends in `Locked` needs a lock held, and its name says which: `…StoreLocked`, `…StripeLocked` that of the
 // key or item at hand, `…ClassLocked`, `…ClassesLocked` two of them, `…BothLocked` a stripe and a class. What has a single lock
@@ -19,9 +19,9 @@
 // half written. The server ends then, and a thread that waits for the lock gets an InvariantError.
 //
 // A word is 0 when the lock is free. Else its lowest bit says that a thread sleeps until the lock is released, and the bits
-// above are the number of the thread that holds it, plus 1. A store of one thread has plain memory and nobody to wait for: there
-// the same words are written without atomic operations, so that a lock taken twice, or released by a thread that does not hold
-// it, is found there too.
+// above are the number of the thread that holds it, plus 1. A store of one thread has plain memory and no thread to wait for:
+// there the same words are written without atomic operations, so that a lock taken twice, or released by a thread that does not
+// hold it, is found there too.
 import { assert, InvariantError } from '../errors.js'
 import { type Instructions } from './wasm.js'
 import { type Lives } from './lives.js'

@@ -45,7 +45,7 @@ function tryWebAssembly(byteLength: number, shared: boolean): WasmMemory | undef
   }
 }
 
-/** Whether the system promises memory that nobody touches to everybody; only Linux can be told not to. */
+/** True if the system lets a process reserve more memory than there is; only Linux can be set not to. */
 function areAddressesFree(): boolean {
   try {
     return readFileSync('/proc/sys/vm/overcommit_memory', 'latin1').trim() !== '2'

@@ -1,6 +1,6 @@
 // `-d`: the command starts a copy of itself that outlives the terminal, and waits until the copy either listens or has
-// failed, so that its exit code tells which. The copy says so on a pipe of its own; what it complains about until then
-// comes through to the terminal.
+// failed, so that its exit code tells which. The copy reports it on a pipe of its own; its warnings until then come through to
+// the terminal.
 import { spawn } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 import { type Readable } from 'node:stream'
@@ -10,7 +10,7 @@ const MARK = 'MEMSLAB_DAEMON'
 const READY_FD = 3
 const EX_OSERR = 71
 
-/** Whether this process is the copy: it was started by one that marked it with its own process id. */
+/** True if this process is the copy: the process that started it has marked it with its own process id. */
 export const isDaemon = process.env[MARK] === String(process.ppid)
 
 /**
@@ -39,7 +39,7 @@ export function startDaemon(argv: readonly string[], keepsStderr: boolean): Prom
   })
 }
 
-/** The copy listens: lets the command that started it end, and stands in no directory's way. */
+/** The copy listens: lets the command that started it end, and leaves its directory, which may be removed then. */
 export function leaveTerminal(): void {
   writeSync(READY_FD, 'listening')
   closeSync(READY_FD)

@@ -1,5 +1,5 @@
 // The two files that tell others about a running server: its process id (-P) and its ports (MEMCACHED_PORT_FILENAME).
-// Both appear complete or not at all: a draft under a name that nobody can foresee gets theirs once it is written. No link is
+// Both appear complete or not at all: a draft under a name that cannot be foreseen is renamed once it is written. No link is
 // followed, neither where the draft is nor where it goes, and nothing but a file or a link to one is replaced. As in memcached,
 // a file that cannot be written is worth a line, not the end.
 import { randomBytes } from 'node:crypto'
@@ -13,7 +13,7 @@ type Complain = (line: string) => void
 
 /** Everybody may read them, the user of the server alone writes. */
 const FILE_MODE = 0o644
-/** So many that nobody has put something under that name. */
+/** Random bytes in the name of a draft: so many that no file can have been put there before. */
 const DRAFT_NAME_BYTES = 8
 /** Longer than the digits of any process id. */
 const PID_BYTES = 32
@@ -47,14 +47,14 @@ export function writePortFile(path: string, addresses: readonly { transport?: st
   if (addresses.every(({ port }) => port !== undefined)) tryToWrite(path, lines.join(''), complain)
 }
 
-/** What the system calls the file that has been written; undefined if it has not. */
+/** The system's name of the file that has been written; undefined if it has not. */
 function tryToWrite(path: string, text: string, complain: Complain): string | undefined {
   let file: string | undefined
   const problem = tryTo(() => {
     mustBeReplaceable(path)
     file = writeWhole(path, text)
   })
-  // behind the comma Node.js names the draft, which tells nobody anything
+  // behind the comma Node.js names the draft, which means nothing to the reader
   if (problem !== undefined) complain(`could not write "${path}": ${problem.message.replace(/, .*/s, '')}`)
   return file
 }

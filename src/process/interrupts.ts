@@ -8,18 +8,18 @@ export type Signal = (typeof HEEDED)[number]
 const early: Signal[] = []
 let heed = hold
 
-/** They end the process no more, from now on. */
+/** Keeps the signals from ending the process. */
 export function holdSignals(): void {
   for (const signal of HEEDED) process.on(signal, () => heed(signal))
 }
 
-/** What ends a server does not wait when it comes again: an address that is looked up may take its time. */
+/** Keeps a signal. One that ends a server ends it at once when it comes again: looking up an address may take long. */
 function hold(signal: Signal): void {
   if (signal !== 'SIGHUP' && early.includes(signal)) process.exit(0)
   early.push(signal)
 }
 
-/** From now on they are for this, first of all those that have come. */
+/** Hands all signals to `to`, first of all those that have come before. */
 export function takeSignals(to: (signal: Signal) => void): void {
   heed = to
   for (const signal of early.splice(0)) to(signal)

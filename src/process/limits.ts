@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { MemslabError } from '../errors.js'
 import { type Options } from '../options/options.js'
 
-/** What a thread needs besides connections: its event loop, its listeners. */
+/** Files of a thread besides connections: its event loop, its listeners. */
 const FILES_PER_THREAD = 16
 const FILES_OF_PROCESS = 32
 
-/** What a thread that starts may have open at once: it reads its modules side by side. */
+/** The most files that a starting thread has open at a time: it reads its modules side by side. */
 const FILES_PER_START = 56
 
 /**
@@ -26,15 +26,15 @@ export function withAllowedThreads(options: Options, complain: (line: string) =>
   return { ...options, threads }
 }
 
-/** How many files they may have open while they all start; the main thread is one more. */
+/** The files that threads have open while they all start; the main thread is one more. */
 export function filesToStart(threads: number): number { return (threads === 1 ? 1 : threads + 1) * FILES_PER_START }
 
-/** Whether threads can still start when as many clients are there as may ever be: those of -c, and those who wait behind them. */
+/** True if threads can still start beside the most clients there can be: those of -c, and those that wait in the queue. */
 export function canStartBesideClients({ threads, maxconns, backlog }: Options): boolean {
   return filesAllowed() >= maxconns + queueOf(backlog) + filesToStart(threads)
 }
 
-/** How many connections there can be with so many threads, by `ulimit -n`; Infinity where nobody says. */
+/** The most connections with so many threads, by `ulimit -n`; Infinity where the system has no limit. */
 export function connectionsAllowed(threads: number): number {
   const files = filesAllowed()
   return Math.max(1, files - FILES_OF_PROCESS - threads * FILES_PER_THREAD)

@@ -1,5 +1,5 @@
 // What a start does before the server is loaded, which takes most of its time: it reads the files that only root may read,
-// changes the user and listens. Clients wait from then on, rather than find nobody.
+// changes the user and listens. From then on clients wait, rather than being refused.
 import { resolve } from 'node:path'
 import { isDaemon } from './daemon.js'
 import { canStartBesideClients } from './limits.js'

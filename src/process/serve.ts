@@ -64,7 +64,7 @@ function linesUnasked(): number {
   return script === 'start' && name === 'memslab' ? 1 : 0
 }
 
-/** What -v says at the start: where the server listens, and what it may take. */
+/** The lines of -v at the start: where the server listens, and its limits. */
 function introduction({ addresses, options }: Server): string[] {
   const { maxbytes, itemSizeMax, threads, maxconns, sslEnabled } = options
   const places = addresses.map(address => {

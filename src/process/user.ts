@@ -1,4 +1,4 @@
-// `-u`: root becomes somebody else before anything is opened.
+// `-u`: root becomes another user before anything is opened.
 import { execFileSync } from 'node:child_process'
 import { MemslabError } from '../errors.js'
 

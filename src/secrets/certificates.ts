@@ -1,6 +1,6 @@
-// The files of TLS: the server's certificate and key, and who vouches for clients. They are read when the server starts
-// and again when it is told to; what is wrong with one is said in one line, in memcached's words. One thread reads them,
-// and what it has read is handed to the others as it is.
+// The files of TLS: the server's certificate and key, and the certificates that may sign those of clients. The server reads them
+// when it starts, and again on SIGHUP or `refresh_certs`; an error is one line, in memcached's words. One thread reads them and
+// hands their contents to the others.
 import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
@@ -8,11 +8,11 @@ import { MemslabError } from '../errors.js'
 import { type Options } from '../options/options.js'
 import { type Verify } from './verify.js'
 
-/** What has been read. It may be posted to a thread. */
+/** The contents of the files. They may be posted to a thread. */
 export interface Certificates {
   readonly context: SecureContextOptions
   /**
-   * What the tickets of sessions are encrypted with: a session goes on in whichever thread its client comes back to. A
+   * The keys that encrypt the tickets of sessions: a session goes on in whichever thread its client comes back to. A
    * session begun where no certificate was asked for must not go on where one is, nor one begun with an authority that has
    * since been taken away, so each way to treat clients has its own key, and each reading new ones.
    */
@@ -21,7 +21,7 @@ export interface Certificates {
   readonly stamp: string
 }
 
-/** What Node wants. */
+/** The length that Node.js asks for. */
 const TICKET_KEY_BYTES = 48
 
 /** By `ssl_min_version`. */
@@ -32,7 +32,7 @@ const OLD_CIPHERS = 'DEFAULT@SECLEVEL=0'
 /** `ssl_keyformat` */
 const DER = 2
 const DER_TYPES = ['pkcs8', 'pkcs1', 'sec1'] as const
-/** What Node or OpenSSL calls it when a key is encrypted. */
+/** Node's and OpenSSL's codes for a key that is encrypted. */
 const NEEDS_PASSPHRASE = new Set(['ERR_MISSING_PASSPHRASE', 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED'])
 /** `ssl_ciphers` is about older versions alone: those of TLS 1.3 stay allowed, where Node would take them away. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
@@ -51,7 +51,7 @@ function readContext(options: Options): SecureContextOptions {
   const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile } = options
   const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
   const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
-  // an empty list is nobody; without a list Node would trust all the authorities of the web
+  // an empty list trusts no authority; without a list Node.js would trust all the authorities of the web
   const ca = caFile === undefined ? [] : attempt(`Error loading the CA certificate: ${caFile}`, () => readAuthorities(caFile))
   const ciphers = options.sslCiphers ?? (options.sslMinVersion < TLS12 ? OLD_CIPHERS : undefined)
   const context: SecureContextOptions = {

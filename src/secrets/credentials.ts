@@ -42,7 +42,7 @@ export class Credentials {
     this.byFirstWord = indexOf(users)
   }
 
-  /** Reads the file again. If that throws, as the constructor does, the users stay who they were; also if it names nobody. */
+  /** Reads the file again. If that throws, as the constructor does, or if there is no user in it, the users stay as they were. */
   reload(): void {
     // a pipe has been read already, and to wait for what else comes would stop the server
     if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) throw this.wrong('cannot be read again, it is no file')
@@ -51,7 +51,7 @@ export class Credentials {
     this.use(users)
   }
 
-  /** Whether there is such a user. Nobody else knows the key of the digests, so how long the answer takes tells nothing. */
+  /** True if there is such a user. Clients do not know the key of the digests, so the time of the answer shows nothing. */
   accepts(name: Uint8Array, password: Uint8Array): boolean {
     const given = digestOf(this.known.key, name, password)
     let isKnown = false

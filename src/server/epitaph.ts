@@ -1,18 +1,18 @@
-// Why a server dies, in memory that its threads share. The one that meets a defect writes it down before any other can
-// notice that somebody has died, so the first cause is known whoever is heard first: the others only find that a thread
-// is gone, and their errors may reach the main thread before the one that explains them. A leaf: anyone may import it.
+// The cause of a server's death, in memory that its threads share. The thread that meets a defect writes it here before others
+// can notice that a thread has died. So the first cause is known, whichever error reaches the main thread first: the errors of
+// the other threads only say that a thread is gone. A leaf: anyone may import it.
 
 const enum Word { State, Thread, Bytes, Count }
 const enum State { Nothing, BeingWritten, Written }
 
-/** What is longer is cut. */
+/** The most bytes of a message; the rest is cut off. */
 const TEXT_BYTES = 4096
-/** Nobody takes that long to write it down. */
+/** The longest that a thread takes to write its message, in milliseconds. */
 const PATIENCE_MS = 1000
 const SEPARATOR = '\0'
 
 export interface Death {
-  /** Which one met the defect, 0 for the main thread. */
+  /** The thread that met the defect, 0 for the main thread. */
   readonly thread: number
   readonly cause: Error
 }
@@ -30,7 +30,7 @@ export class Epitaph {
     this.text = Buffer.from(memory, Word.Count * 4, TEXT_BYTES)
   }
 
-  /** Thread `thread` dies of this. Only the first who says so is believed. */
+  /** Thread `thread` dies of this error. Only the first call counts. */
   write(thread: number, error: unknown): void {
     if (Atomics.compareExchange(this.words, Word.State, State.Nothing, State.BeingWritten) !== State.Nothing) return
     this.words[Word.Thread] = thread
@@ -40,7 +40,7 @@ export class Epitaph {
     Atomics.notify(this.words, Word.State)
   }
 
-  /** The first death; undefined if nobody has died. */
+  /** The first cause; undefined if no thread has died. */
   read(): Death | undefined {
     if (Atomics.load(this.words, Word.State) === State.BeingWritten) {
       Atomics.wait(this.words, Word.State, State.BeingWritten, PATIENCE_MS)

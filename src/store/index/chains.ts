@@ -17,7 +17,7 @@ const PLACE_STEP = 0.618033988749895
 export class Chains {
   private shardIndex = 0
   private page: number
-  /** What part of a page lies before the place that is looked at in this round. */
+  /** The part of a page that lies before the place looked at in this round. */
   private place = 0
   private periodBegunAt = 0
 

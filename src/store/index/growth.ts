@@ -14,7 +14,7 @@ export class Growth {
     this.hashOf = item => space.hashOf(item)
   }
 
-  /** Whether there are fewer buckets than the memory limit asks for, and than there are items. */
+  /** True if there are fewer buckets than the memory limit asks for, and than there are items. */
   get isDue(): boolean { return this.table.bucketCount < this.wanted }
 
   private get wanted(): number {

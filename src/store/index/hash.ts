@@ -1,9 +1,9 @@
-// Hash of keys: SipHash-1-3 under a key of 128 random bits that no client gets to see. So nobody can choose keys that fall into
-// one bucket. Its authors made it against just that, and no way is known to find keys that collide more often than by
-// chance, not even for who is told which of their keys have collided; SipHash-1-3 is what Rust and Python hash their tables
-// with. Of the 64 bits that it yields 32 are used. A hash that is a sum over the parts of a key, whatever the sum, has no such
-// strength: two parts that were once found to collide do so in every key. This rules out tabulation, polynomials, and all
-// that adds up products with secret numbers, quick as they are.
+// Hash of keys: SipHash-1-3 under a key of 128 random bits that no client gets to see. So clients cannot choose keys that fall
+// into one bucket. Its authors made it against just that, and no way is known to find keys that collide more often than by
+// chance, not even for a client that learns which of its keys have collided. Rust and Python hash their tables with it. Of the 64
+// bits that it yields 32 are used. A hash that is a sum over the parts of a key, whatever the sum, has no such strength: two
+// parts that were once found to collide do so in every key. This rules out tabulation, polynomials, and all hashes that add up
+// products with secret numbers, quick as they are.
 //
 // Nanoseconds for a key of 8 / 16 / 32 / 64 / 250 bytes, on Node 20: as WebAssembly 12 / 14 / 19 / 27 / 78, in JavaScript
 // 49 / 65 / 88 / 143 / 448. HalfSipHash-1-3, which is made for words of 32 bits, takes 21 / 23 / 38 / 65 / 189 in JavaScript; its
@@ -31,7 +31,7 @@ export class Hash {
 
   static readonly KEY_WORDS = KEY_WORDS
 
-  /** Makes a key that nobody knows. */
+  /** Makes a random key. */
   static fillKey(key: Int32Array): void { randomFillSync(key) }
 
   /**

@@ -10,7 +10,7 @@ import { Op, signed, Type, type AssemblyFunction } from '../../memory/assembly.j
 export const KEY_WORDS = 4
 const BLOCK_BYTES = 8
 const FINAL_ROUNDS = 3
-/** What tells the end of the message, in the state. */
+/** The mark of the end of the message, in the state. */
 const END_MARK = 0xff
 /** The words of the state before the key is added, each by its low and its high half. */
 const INITIAL = [0x70736575, 0x736f6d65, 0x6e646f6d, 0x646f7261, 0x6e657261, 0x6c796765, 0x79746573, 0x74656462] as const

@@ -37,7 +37,7 @@ export class Stripes {
     if (stripe !== this.held) this.locks.release(this.first + stripe)
   }
 
-  /** Waits for all who are in the middle of something. Whoever takes a stripe after that sees what this thread wrote before. */
+  /** Waits for all threads that hold a stripe. A thread that takes a stripe after that sees what this thread wrote before. */
   passAll(): void {
     for (let hash = 0; hash < this.count; hash++) {
       this.take(hash)
@@ -45,7 +45,7 @@ export class Stripes {
     }
   }
 
-  /** Waits until nobody is in the middle of anything, and keeps it so until `releaseAll`. */
+  /** Takes all stripes, so that no thread is in the middle of an operation until `releaseAll`. */
   takeAll(): void { for (let hash = 0; hash < this.count; hash++) this.take(hash) }
 
   releaseAll(): void { for (let hash = 0; hash < this.count; hash++) this.release(hash) }

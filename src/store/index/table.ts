@@ -1,5 +1,5 @@
 // The hash table of one arena: heads of chains. There are addresses for as many as an arena full of the smallest items needs;
-// how many are in use goes by the memory limit at the start. Where that is raised, and more items come than there are heads,
+// how many are in use follows from the memory limit at the start. Where that is raised, and more items come than there are heads,
 // the table grows by linear hashing: one bucket after the other is split in two, each under the lock of its stripe, which is
 // that of the new one too. A table made for the whole arena at once would lie all over more memory than is used: that costs
 // each set a tenth of its time where it is twice as large, and takes 60 MiB more with -m 64.
@@ -72,7 +72,7 @@ export class Table {
     return item
   }
 
-  /** Whether an item is in the table under its hash. Of a chunk that is something else by now the answer is no. */
+  /** True if an item is in the table under its hash; false for a chunk that has become something else. */
   holds(hash: number, item: ItemId): boolean {
     let at = this.headOf(hash)
     while (at !== NO_ITEM && at !== item) at = this.items.chain(at)
