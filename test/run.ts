@@ -8,6 +8,7 @@
 import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
+import { refuseStaleBuild } from './support/fresh.js'
 import { runFile } from './support/job.js'
 import type { Result } from './support/job.js'
 import { ownMark } from './support/kin.js'
@@ -19,6 +20,7 @@ const NAME_COLUMNS = 52
 const COMMENTS_SHOWN = 20
 
 async function main(words: readonly string[]): Promise<number> {
+  refuseStaleBuild()
   linkSources()
   const files = choose(words)
   if (files.length === 0) {

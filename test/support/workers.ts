@@ -2,11 +2,9 @@
 // still until the test moves it, and when the test ends its store is verified.
 
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 import { Server } from '../../dist/server/server.js'
 import type { WriteWay } from '../../src/net/handle.js'
@@ -15,11 +13,12 @@ import type { Task } from '../../src/server/messages.js'
 import type { Bytes } from './bytes.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
+import { refuseStaleBuild } from './fresh.js'
 import { Patience, until } from './patience.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
 
-if (!existsSync(fileURLToPath(new URL('../../dist/server/server.js', import.meta.url)))) throw new Error('dist is missing; npm test builds it first')
+refuseStaleBuild()
 
 /** What nobody has read when all threads have slept so long is not going to be read. */
 const READ_IDLE_MS = 2000
