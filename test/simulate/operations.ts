@@ -247,12 +247,15 @@ export function valueOf(number: number, bytes: number): string {
   return bytes <= 2 ? digits.slice(0, bytes) : `${digits}:${digits.repeat(Math.ceil(bytes / 2))}`.slice(0, bytes)
 }
 
-/** A short form of what may be long. */
+/** How many characters of a long text its short form shows. */
+const SHOWN = 40
+
+/** A short form of a text that may be long: its beginning, in which a cas number can be seen, and a hash of the rest. */
 export function digest(text: string): string {
-  if (text.length <= 120) return JSON.stringify(text)
+  if (text.length <= 3 * SHOWN) return JSON.stringify(text)
   let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  return `${JSON.stringify(text.slice(0, 40))}... ${text.length} bytes ${(hash >>> 0).toString(16)}`
+  for (let at = SHOWN; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return `${JSON.stringify(text.slice(0, SHOWN))}... ${text.length} bytes ${(hash >>> 0).toString(16)}`
 }
 
 /** What is stored under a key, whole, as the store itself has it; nothing is changed by looking. */
