@@ -66,6 +66,12 @@ function equal(bytes: Uint8Array, at: number, other: Uint8Array, otherAt: number
   return true
 }
 
+/** The index of the first such byte of `[start, end)`; -1 for none. */
+export function find(bytes: Uint8Array, byte: number, start: number, end: number): number {
+  for (let at = start; at < end; at++) if (bytes[at] === byte) return at
+  return -1
+}
+
 /** Copies `count` bytes between two arrays. */
 export function copy(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, count: number): void {
   if (count <= LOOP_MAX) for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i]!

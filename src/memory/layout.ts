@@ -140,6 +140,8 @@ export const enum StoreWord {
   LongestChain, LongestChainBefore,
   /** The second in which the store was last flushed as a whole. */
   FlushedAt,
+  /** The generation that the last such flush began, and whether a flush of any kind may have left dead items: see generations.ts. */
+  Floor, MayHoldDead,
   End = 16,
 }
 

@@ -14,6 +14,7 @@ import { Growth } from './index/growth.js'
 import { Hash } from './index/hash.js'
 import { Stripes } from './index/stripes.js'
 import { Table } from './index/table.js'
+import { FlushedPrefixes } from './items/flushes.js'
 import { Generations } from './items/generations.js'
 import { Items } from './items/items.js'
 import { Lru } from './items/lru.js'
@@ -52,6 +53,8 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   threads: number
   /** Bytes of each thread's part of the log that `watch` shows. */
   workerLogbufSize: number
+  /** The character that ends the prefix of a key (-D). */
+  prefixDelimiter: string
   /** Locks of the hash table; a power of two, for tests. */
   stripes?: number
 }
@@ -116,8 +119,9 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const sizesAt = first.take('sizes')
   const sizes = options.trackSizes ? new Sizes(first.buffer, sizesAt, options.itemSizeMax) : undefined
   const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
+  const flushedPrefixes = new FlushedPrefixes(first, first.take('flushedPrefixes') >> 2, options.prefixDelimiter)
   const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, departures,
-    log, first.instructions)
+    flushedPrefixes, log, first.instructions)
   const tuning = new LruTuning(first.buffer, first.take('tuning'))
   const automove = new AutomoveSettings(first.buffer, first.take('automove'))
   const ioStart = first.take('io') + options.ioBytes * thread
@@ -196,7 +200,7 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
   const slabs = new Slabs(arena, classes, classWords, shardWords, arena.take('pageTables'), locks)
   const lru = new Lru(arena, items, slabs, tuning, context.counters)
   const table = new Table(arena, items, arena.take('buckets'), bucketsMax, shardWords)
-  const generations = new Generations(items, slabs, context)
+  const generations = new Generations(items, slabs, hash, context)
   const allocator = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
   return new Shard(arena, items, table, slabs, lru, allocator, generations, marks, context, new Moves(arena.words, shardWords))
 }

@@ -8,6 +8,7 @@ import { type Counters } from '../stats/counters.js'
 import { type Departures } from './departures.js'
 import { nominalOverhead } from './slabs/classes.js'
 import { type Hash } from './index/hash.js'
+import { type FlushedPrefixes } from './items/flushes.js'
 import { type ItemId, type Items } from './items/items.js'
 import { type Sizes } from './items/sizes.js'
 import { type Stripes } from './index/stripes.js'
@@ -40,14 +41,25 @@ export class StoreContext {
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Sizes | undefined, readonly departures: Departures, readonly log: Log, instructions: Instructions | undefined) {
+    readonly sizes: Sizes | undefined, readonly departures: Departures,
+    readonly flushedPrefixes: FlushedPrefixes, readonly log: Log, instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)
     this.cas = new Counter64(words, at + StoreWord.Cas, shared, instructions)
   }
 
-  /** From 1 to GENERATIONS_MAX. To set it makes every item stored so far a flushed one and needs all stripes: see generations.ts. */
+  // What follows about generations is explained in generations.ts. A thread that sets any of it has all stripes.
+
+  /** The generation that the last flush of any kind began, from 1 to GENERATIONS_MAX. */
   get generation(): number { return this.words[this.at + StoreWord.Generation]! }
   set generation(generation: number) { this.words[this.at + StoreWord.Generation] = generation }
+
+  /** Items of older generations than this are dead; 0 if there are none. */
+  get floor(): number { return this.words[this.at + StoreWord.Floor]! }
+  set floor(generation: number) { this.words[this.at + StoreWord.Floor] = generation }
+
+  /** Whether there may be items that a flush has left dead. */
+  get mayHoldDead(): boolean { return this.words[this.at + StoreWord.MayHoldDead] !== 0 }
+  set mayHoldDead(may: boolean) { this.words[this.at + StoreWord.MayHoldDead] = may ? 1 : 0 }
 
   /** The second at which a delayed flush_all falls due; 0 for none. */
   get flushAt(): number { return this.words[this.at + StoreWord.FlushAt]! }
@@ -57,11 +69,11 @@ export class StoreContext {
   get flushedAt(): number { return this.words[this.at + StoreWord.FlushedAt]! }
   set flushedAt(second: number) { this.words[this.at + StoreWord.FlushedAt] = second }
 
-  /** The generation since which no item of an older one is left; 0 while that is none. */
+  /** The generation up to which no flush has left a dead item any more; 0 while that is none. */
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
   set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
 
-  /** The generation in which the current walk over the memory began: when it ends, nothing older is left. */
+  /** The generation in which the current walk over the memory began: when it ends, it is the one up to which that is so. */
   get sweepGeneration(): number { return this.words[this.at + StoreWord.SweepGeneration]! }
   set sweepGeneration(generation: number) { this.words[this.at + StoreWord.SweepGeneration] = generation }
 

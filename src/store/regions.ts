@@ -7,6 +7,7 @@ import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { Counters } from '../stats/counters.js'
 import { Departures } from './departures.js'
 import { Hash } from './index/hash.js'
+import { FlushedPrefixes } from './items/flushes.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning } from './items/tuning.js'
 import { AutomoveSettings } from './slabs/automove.js'
@@ -14,8 +15,8 @@ import { Slabs } from './slabs/slabs.js'
 import { Marks } from './walks/marks.js'
 
 /** The names of the regions that a store uses. */
-export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' | 'tuning' |
-  'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
+export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' |
+  'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
 
 /** What the sizes of regions follow from. */
 export interface RegionFacts {
@@ -69,6 +70,8 @@ export const regionRows: readonly RegionRow[] = [
   { name: 'departures', owner: 'first', alignment: CACHE_LINE,
     bytes: ({ maxbytes, threads }) => Departures.bytesFor(maxbytes, threads),
     holds: 'what left the store, a ring for each thread' },
+  { name: 'flushedPrefixes', owner: 'first', alignment: CACHE_LINE, bytes: () => FlushedPrefixes.BYTES,
+    holds: 'the prefixes that were flushed lately' },
   { name: 'tuning', owner: 'first', alignment: CACHE_LINE, bytes: () => LruTuning.BYTES,
     holds: 'what `lru` sets' },
   { name: 'automove', owner: 'first', alignment: CACHE_LINE, bytes: () => AutomoveSettings.BYTES,

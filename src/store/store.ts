@@ -11,9 +11,10 @@ import { type WasmMemory } from '../memory/wasm.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { assembleStore, type SharedStore, type StoreOptions } from './assemble.js'
 import { type StoreContext } from './context.js'
+import { Departure } from './departures.js'
 import { Chains } from './index/chains.js'
 import { type Growth } from './index/growth.js'
-import { GENERATIONS_MAX } from './items/generations.js'
+import { Generations, GENERATIONS_MAX } from './items/generations.js'
 import { type ItemId } from './items/items.js'
 import { type Maintainer } from './items/maintainer.js'
 import { type LruTuning } from './items/tuning.js'
@@ -217,8 +218,9 @@ export class Store {
     // another thread may have been quicker
     const isDue = this.context.flushAt !== 0 && this.context.now >= this.context.flushAt
     if (isDue) this.flushStoreLocked()
+    const { generation } = this.context
     this.locks.release(this.lock)
-    if (isDue) this.clearIfSmall()
+    if (isDue) this.clearIfSmall(generation)
   }
 
   /** An exptime of a protocol, of 32 bits with or without sign, in store time: 0 never, negative at once, large a date. */
@@ -238,8 +240,9 @@ export class Store {
     const at = exptime > 0 ? this.expiryFor(exptime) : 0
     if (exptime <= 0) this.flushStoreLocked()
     else if (at > context.now) context.flushAt = at
+    const { generation } = context
     this.locks.release(this.lock)
-    if (exptime <= 0) this.clearIfSmall()
+    if (exptime <= 0) this.clearIfSmall(generation)
   }
 
   /** The items of an older generation are dead; they are dropped when they are met. */
@@ -248,21 +251,56 @@ export class Store {
     context.flushAt = 0
     context.flushedAt = context.now
     context.stripes.takeAll()
-    if (context.generation < GENERATIONS_MAX) context.generation++
-    else this.restartGenerations()
+    context.flushedPrefixes.forget(context.generation)
+    if (context.generation === GENERATIONS_MAX) this.restartGenerationsAllStripesLocked()
+    context.floor = ++context.generation
+    context.mayHoldDead = true
     context.stripes.releaseAll()
   }
 
-  /** Needs all stripes. */
-  private restartGenerations(): void {
-    for (const { generations } of this.shards) generations.restart()
-    this.context.generation = 1
+  /** Whether keys may have such a prefix: the part before the first delimiter (-D). */
+  isPrefix(prefix: Uint8Array): boolean { return this.context.flushedPrefixes.isPrefix(prefix) }
+
+  /**
+   * Every item of now is gone whose key has this prefix, an `isPrefix`. It takes as long however many those are; the background
+   * reclaims them. While the walk that does so has not come round since FLUSHED_PREFIXES_MAX other prefixes were flushed, this
+   * flushes nothing and answers false: the caller tries again later.
+   */
+  flushPrefix(prefix: Uint8Array): boolean {
+    const { context } = this
+    assert(this.isPrefix(prefix), 'a prefix with a delimiter in it, or longer than any')
+    this.refreshTime()
+    const hash = context.hash.of(prefix, 0, prefix.length)
+    this.locks.take(this.lock)
+    context.stripes.takeAll()
+    const isDone = this.flushPrefixAllStripesLocked(hash, prefix)
+    context.stripes.releaseAll()
+    this.locks.release(this.lock)
+    if (isDone) context.departures.record(hash, Departure.PrefixFlushed, 0, context.now, context.now)
+    return isDone
+  }
+
+  private flushPrefixAllStripesLocked(hash: number, prefix: Uint8Array): boolean {
+    const { context } = this
+    if (context.generation === GENERATIONS_MAX) {
+      // where all that is dead is gone, the generations of what is alive may all be the same one
+      if (context.mayHoldDead) return false
+      this.restartGenerationsAllStripesLocked()
+    }
+    if (!context.flushedPrefixes.note(hash, prefix, context.generation + 1)) return false
+    context.generation++
+    context.mayHoldDead = true
+    return true
+  }
+
+  private restartGenerationsAllStripesLocked(): void {
+    for (const { slabs } of this.shards) this.context.generation = Generations.restart(slabs)
     this.context.sweptGeneration = this.context.sweepGeneration = 0
   }
 
   /** As memcached, which drops what is recent at once, so that a small cache shows its emptiness. The rest is the background's. */
-  private clearIfSmall(): void {
-    const { clearing, context: { generation } } = this
+  private clearIfSmall(generation: number): void {
+    const { clearing } = this
     if (!this.isEmpty) {
       if (this.carvedCount > FLUSH_CHUNKS_MAX) return
       clearing.begin(ClassSet.all, 0, false)
@@ -411,7 +449,7 @@ export class Store {
     if (sweep.isCrawl && sweep.hasFound(SWEEP_FOUND_SHARE)) this.sweepDueAt = this.sweepBegunAt + SWEEP_SECONDS_MIN
     if (!sweep.isWhole) return
     this.locks.take(this.lock)
-    context.sweptGeneration = context.sweepGeneration
+    this.settleStoreLocked(context.sweepGeneration)
     this.locks.release(this.lock)
   }
 
@@ -438,15 +476,31 @@ export class Store {
   private isEmptySince(generation: number): boolean {
     if (!this.isEmpty) return false
     this.isSweeping = false
-    this.noteSwept(generation)
+    this.noteSwept(generation, true)
     return true
   }
 
   /** There is nothing of an older generation, if that is still the current one: then the walk under way has nothing to find. */
-  private noteSwept(generation: number): void {
+  private noteSwept(generation: number, mustBeEmpty = false): void {
     this.locks.take(this.lock)
-    if (generation === this.context.generation) this.context.sweptGeneration = this.context.sweepGeneration = generation
+    // with the lock this thread sees what was stored before the flush
+    if (generation === this.context.generation && (!mustBeEmpty || this.isEmpty)) {
+      this.context.sweepGeneration = generation
+      this.settleStoreLocked(generation)
+    }
     this.locks.release(this.lock)
+  }
+
+  /** No flush up to a generation has left a dead item that is still there. */
+  private settleStoreLocked(generation: number): void {
+    const { context } = this
+    if (context.sweptGeneration === generation) return
+    context.stripes.takeAll()
+    context.sweptGeneration = generation
+    context.flushedPrefixes.forget(generation)
+    if (context.floor <= generation) context.floor = 0
+    if (context.generation === generation) context.mayHoldDead = false
+    context.stripes.releaseAll()
   }
 
   /** Unlike the items, which move between lists that are counted one after the other, chunks in use are not overlooked. */
@@ -472,6 +526,7 @@ export class Store {
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
     this.log.verify()
     this.context.departures.verify(this.classes.largest)
+    this.context.flushedPrefixes.verify(this.context.hash, this.context.generation)
     return Math.max(...found.map(({ longestChain }) => longestChain))
   }
 }

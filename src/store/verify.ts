@@ -55,7 +55,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
       }
       refs += items.refs(chunk)
       if (items.has(chunk, State.Linked)) {
-        assert(shard.generations.isSound(chunk), `item ${chunk} is of a generation that its page does not know`)
+        assert(shard.generations.isSound(chunk), `item ${chunk} is of a generation that it cannot have`)
         linked.add(chunk)
         tallies[shard.allocator.classOf(chunk)]!.requestedBytes += items.bytesOf(chunk)
       } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)

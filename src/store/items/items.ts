@@ -100,6 +100,17 @@ export class Items {
     return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
   }
 
+  /** As `generation`, and not before what this thread has read before. */
+  loadGeneration(item: ItemId): number {
+    return (Atomics.load(this.words, item + ItemWord.State) >>> State.GenerationShift) & State.GenerationMask
+  }
+
+  /** Needs the lock of the chunk's class, under which alone the generations of linked items change. */
+  setGeneration(item: ItemId, generation: number): void {
+    const difference = this.generation(item) ^ generation
+    if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.GenerationShift)
+  }
+
   /** Makes a reserved item, which nobody else knows yet, a linked one. @param generation see generations.ts */
   link(item: ItemId, generation: number): void {
     const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)

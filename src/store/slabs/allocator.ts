@@ -90,6 +90,7 @@ export class Allocator {
     const { context, items } = this
     const slabClass = this.classOf(item)
     items.link(item, this.generations.numberFor(item))
+    this.generations.stamp(item)
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
     context.counters.add(Counter.TotalItems)

@@ -196,6 +196,7 @@ export class Mover {
     items.takeState(copy, item, generation)
     this.lru.replace(listClass, item, copy)
     slabs.unlock(listClass)
+    this.generations.stamp(copy)
     if (this.marks.isOn) this.marks.inherit(item, copy)
     if (items.has(copy, State.Large)) {
       for (let index = items.pieceCount(copy) - 1; index >= 0; index--) items.reservePiece(items.piece(copy, index), copy)

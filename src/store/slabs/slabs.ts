@@ -81,6 +81,8 @@ export class Slabs {
 
   /** What the generations of the items in a page are counted from, see generations.ts; by a chunk in it, or by its number. */
   turnAt(chunk: ItemId): number { return this.words[this.pageTurn + (chunk >>> Size.PageShift)]! }
+  /** As `turnAt`, and before what this thread reads after. */
+  loadTurnAt(chunk: ItemId): number { return Atomics.load(this.words, this.pageTurn + (chunk >>> Size.PageShift)) }
   turnOf(page: number): number { return this.words[this.pageTurn + page]! }
   setTurn(page: number, turn: number): void { Atomics.store(this.words, this.pageTurn + page, turn) }
 
