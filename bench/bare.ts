@@ -45,7 +45,7 @@ export class BareHost implements Host {
     this.output = new Output(memory, this.store.ioStart + INPUT_BYTES, this.store.counters)
     this.unfinished = new Unfinished(this.store.counters, options.requestMemLimit, options.requestMemLimit, () => {})
     const prefixMemory = shared ? new SharedArrayBuffer(Prefixes.BYTES) : new ArrayBuffer(Prefixes.BYTES)
-    this.prefixes = new Prefixes(prefixMemory, options.prefixDelimiter)
+    this.prefixes = new Prefixes(prefixMemory, options.prefixDelimiter, this.store.context.hash)
     this.protocols = new Protocols(this)
   }
 

@@ -123,7 +123,7 @@ export class Server {
     this.settings = new Settings(memory.settings)
     this.settings.verbosity = verbosity
     this.settings.certificatesReadAt = facts.startedAt
-    const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.lives)
+    const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
       ...facts, prefixes, debugClock,

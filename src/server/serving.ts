@@ -74,7 +74,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     store: attached,
     slots: new Slots(parts.slots, options.maxconns, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
-    prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.lives),
+    prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
   })
 }
 

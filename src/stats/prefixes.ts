@@ -7,12 +7,12 @@
 //
 // Everything but `isOn` is read and changed under one lock, which is held for one key at a time, or for as long as it
 // takes to copy some rows. Whoever holds it takes no other. Nothing is touched before it is needed.
-import { randomInt } from 'node:crypto'
 import { assert } from '../errors.js'
-import { Memory } from '../memory/bytes.js'
+import { find, Memory } from '../memory/bytes.js'
 import { Size } from '../memory/layout.js'
 import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
+import { type Hash } from '../store/index/hash.js'
 
 /** More prefixes than this are not counted apart: clients choose keys, and this memory is beside the cache. */
 export const PREFIXES_MAX = 10_000
@@ -21,16 +21,12 @@ export const PREFIXES_MAX = 10_000
 const SLOTS = 32_768
 /** Where so many slots in a row belong to others, a prefix is not counted. By chance that does not happen. */
 const PROBES_MAX = 64
-/** From the 32-bit FNV-1a hash. */
-const HASH_PRIME = 0x01000193
 /** How many prefixes a part of a dump has: with the longest of them it takes some 50 microseconds, and less than 64 KiB. */
 const ROWS_PER_PART = 64
 
 /** Where everything lies, in words. */
 export const enum PrefixWord {
   Lock, IsOn, Count,
-  /** Random, so that nobody can choose prefixes that fall into one slot; 0 until the first is counted. */
-  Seed,
   /** How often everything was forgotten. */
   Resets,
   Index = 16,
@@ -59,9 +55,10 @@ export class Prefixes {
   /**
    * @param memory `BYTES` of it
    * @param delimiter one character, see -D
+   * @param hash the store's, whose key no client knows: so none can choose prefixes that fall into one slot
    * @param lives of the threads that share it; none: this is the only one
    */
-  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string, lives?: Lives) {
+  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string, private readonly hash: Pick<Hash, 'of'>, lives?: Lives) {
     this.delimiter = delimiter.charCodeAt(0)
     this.words = new Int32Array(memory)
     this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer, lives)
@@ -107,11 +104,9 @@ export class Prefixes {
   }
 
   private record(key: Uint8Array, start: number, end: number, tally: Tally, isHit: boolean): void {
-    let hash = this.words[PrefixWord.Seed]!
-    if (hash === 0) hash = this.makeSeed()
-    let stop = start
-    for (; stop < end && key[stop] !== this.delimiter; stop++) hash = Math.imul(hash ^ key[stop]!, HASH_PRIME)
-    if (stop === end) return
+    const stop = find(key, this.delimiter, start, end)
+    if (stop < 0) return
+    const hash = this.hash.of(key, start, stop)
     assert(stop - start <= Size.KeyMax, 'a prefix longer than any key')
     this.locks.take(PrefixWord.Lock)
     const row = this.findLocked(key, start, stop - start, hash)
@@ -124,16 +119,9 @@ export class Prefixes {
     if (isHit) this.tallies[row * ROW_DOUBLES + Tally.Hit]!++
   }
 
-  /** The first thread to come here decides. */
-  private makeSeed(): number {
-    Atomics.compareExchange(this.words, PrefixWord.Seed, 0, randomInt(1, 2 ** 31))
-    return this.words[PrefixWord.Seed]!
-  }
-
   /** The row of a prefix; a new one if it has none yet and there is room. */
   private findLocked(key: Uint8Array, start: number, length: number, hash: number): number {
-    // the low bits have seen only the low bits of each byte
-    let slot = hash ^ (hash >>> 15)
+    let slot = hash
     for (let probe = 0; probe < PROBES_MAX; probe++, slot++) {
       const word = PrefixWord.Index + (slot & (SLOTS - 1))
       const row = this.words[word]! - 1

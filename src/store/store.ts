@@ -26,6 +26,7 @@ import { type Rebalance } from './slabs/rebalance.js'
 import { verifyShard } from './verify.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
 import { ClassDump, Dump } from './walks/dump.js'
+import { KeyWalk } from './walks/keys.js'
 import { Sweep } from './walks/sweep.js'
 
 export { type SharedStore, type StoreOptions } from './assemble.js'
@@ -62,6 +63,8 @@ const BALANCE_MOVES_MAX = 1000
 const GROW_COST = 1200
 /** How many of its moves are made with a class locked, before others get their turn. */
 const BALANCE_MOVES = 50
+
+const NO_BYTES = new Uint8Array(0)
 
 export class Store {
   readonly context: StoreContext
@@ -169,7 +172,16 @@ export class Store {
   // Walks
 
   /** Begins a dump of the items of some classes, of which a store has one at a time: see Dump. */
-  dump(classes: ClassSet): Dump { return new Dump(this.shards, this.context, classes) }
+  dump(classes: ClassSet): Dump { return new Dump(this.shards, this.context, classes, NO_BYTES) }
+
+  /**
+   * Begins a walk over the live items whose keys begin with these bytes; undefined while a dump, a crawl or another walk is
+   * under way.
+   */
+  tryWalkKeys(prefix: Uint8Array): KeyWalk | undefined {
+    if (!this.crawler.tryBegin(ClassSet.all)) return undefined
+    return new KeyWalk(new Dump(this.shards, this.context, ClassSet.all, prefix.slice()), this.crawler)
+  }
 
   /** Begins a dump of the items of one class, newest first; class 0 and those that the settings have no room for are empty. */
   dumpClass(slabClass: number): ClassDump {

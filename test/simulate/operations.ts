@@ -4,6 +4,7 @@
 
 import { ClassSet } from '../../src/store/walks/crawler.js'
 import { NO_ITEM } from '../../src/store/items/items.js'
+import type { ItemView } from '../../src/store/view.js'
 import type { StoreUnderTest } from '../support/store.js'
 import { binary } from '../torture/binary.js'
 import type { Intent } from '../torture/intent.js'
@@ -48,6 +49,8 @@ const STEPS = 12
 const MIB = 1024 * 1024
 /** How often a slow reader looks at its value. */
 const LOOKS = 3
+/** What ends the prefix of a key: all keys have one. */
+export const DELIMITER = 'e'
 const anyWord = new Int32Array(1)
 
 const CLIENTS: readonly Operation[] = [
@@ -123,6 +126,11 @@ const CLIENTS: readonly Operation[] = [
 
 const WIDE: readonly Operation[] = [
   { ...request('flush', () => 'flush_all\r\n'), isWide: true },
+  { name: 'flush prefix', run: ({ store }, { key }) => String(store.flushPrefix(prefixOf(key))) },
+  {
+    name: 'walk keys', isRun: true,
+    run: ({ store }, { key }) => keysOf(store, key).filter(found => found === key).join(),
+  },
   request('metadump', () => 'lru_crawler metadump all\r\n', { isRun: true, keeps: key => new RegExp(`^key=${key} `) }),
   request('cachedump', ({ slabClass }) => `stats cachedump ${slabClass} 0\r\n`, { isHidden: true }),
   {
@@ -234,6 +242,20 @@ function lockBoth({ shards }: SimulatedThread['store'], first: number, second: n
   slabs.unlock(second)
   slabs.unlock(first)
   return ''
+}
+
+export function prefixOf(key: string): Buffer { return Buffer.from(key.slice(0, key.indexOf(DELIMITER))) }
+
+/** The keys that begin so. */
+function keysOf(store: SimulatedThread['store'], prefix: string): string[] {
+  const keys: string[] = []
+  const walk = store.tryWalkKeys(Buffer.from(prefix))
+  const visit = ({ bytes, keyStart, keyBytes }: ItemView): boolean => {
+    keys.push(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes)).toString('latin1'))
+    return true
+  }
+  while (walk?.step({ visit }) === false);
+  return walk === undefined ? ['busy'] : keys
 }
 
 function quiet(act: () => void): string {

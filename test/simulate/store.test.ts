@@ -12,6 +12,9 @@ const MIB = 1024 * 1024
 const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20261122)
 const STEPS = Number(process.env['MEMSLAB_STEPS'] ?? 40_000)
 
+/** How many keys have the same prefix. */
+const KEYS_PER_PREFIX = 20
+
 interface Entry { value: Buffer; flags: number; expiresAt: number }
 
 interface World {
@@ -44,10 +47,12 @@ function simulate(t: Test, world: World, seed: number): void {
   const model = new Map<string, Entry>()
   const pins: { end: () => void }[] = []
   const steps = world.valueBytesMax > MIB ? STEPS / 40 : STEPS
+  const prefixes = Math.ceil(world.keys / KEYS_PER_PREFIX)
   const startedAt = subject.clock.milliseconds()
   const now = () => Math.floor((subject.clock.milliseconds() - startedAt) / 1000)
   for (let step = 0; step < steps; step++) {
-    const key = `key-${random.below(world.keys)}`
+    const number = random.below(world.keys)
+    const key = `${number % prefixes}:key-${number}`
     const entry = model.get(key)
     if (entry !== undefined && entry.expiresAt <= now()) model.delete(key)
     try {
@@ -84,10 +89,19 @@ function simulate(t: Test, world: World, seed: number): void {
     if (roll < 970) return letGo()
     if (roll < 990) return subject.clock.advance(random.below(3))
     if (roll < 997) return void (random.below(2) === 0 ? subject.store.sweepStep(100) : subject.store.balanceStep())
-    if (roll < 998 && random.below(20) === 0) {
+    if (roll < 998) return flushPrefix(key)
+    if (roll < 999 && random.below(20) === 0) {
       subject.store.flush(0)
       model.clear()
     }
+  }
+
+  /** That of a key, and now and then many more, so that generations run on. */
+  function flushPrefix(key: string): void {
+    const prefix = key.slice(0, key.indexOf(':'))
+    const flushed = [prefix, ...Array.from({ length: random.oneIn(4) ? 20 : 0 }, (_, index) => `other-${index}`)]
+    for (const each of flushed) if (!subject.store.flushPrefix(Buffer.from(each))) throw new Error(`${each} was not flushed`)
+    for (const other of model.keys()) if (other.startsWith(`${prefix}:`)) model.delete(other)
   }
 
   function read(key: string): void {

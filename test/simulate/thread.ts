@@ -12,6 +12,7 @@ import { Prefixes } from '../../src/stats/prefixes.js'
 import { Store } from '../../src/store/store.js'
 import type { SharedStore } from '../../src/store/store.js'
 import { ManualClock } from '../support/clock.js'
+import { knownHash } from '../support/hash.js'
 import { BareSession } from '../support/session.js'
 import { StoreUnderTest } from '../support/store.js'
 
@@ -19,7 +20,7 @@ import { StoreUnderTest } from '../support/store.js'
 export const SECONDS_LATER = 10
 
 /** Nothing is counted there. */
-const prefixes = new Prefixes(new ArrayBuffer(Prefixes.BYTES), defaultOptions().prefixDelimiter)
+const prefixes = new Prefixes(new ArrayBuffer(Prefixes.BYTES), defaultOptions().prefixDelimiter, knownHash)
 
 export class SimulatedThread {
   readonly store: Store

@@ -10,7 +10,7 @@ import { IO_BYTES } from '../../src/server/engine.js'
 import { Prng } from '../support/prng.js'
 import { StoreUnderTest } from '../support/store.js'
 import { SECONDS_LATER, SimulatedThread } from './thread.js'
-import { valueOf } from './operations.js'
+import { DELIMITER, prefixOf, valueOf } from './operations.js'
 import type { Subject } from './operations.js'
 import { THREADS_MAX } from './turns.js'
 
@@ -94,6 +94,15 @@ export const SETUPS: readonly Setup[] = [
     },
   },
   {
+    // after more flushes than a page tells apart, one of the key: to store it again begins a turn of its page
+    name: 'flushed', options: SMALL, valueBytes: 2,
+    prepare: (subject, key) => put(subject, key, 2),
+    after: ({ store }) => {
+      for (let count = 0; count < 20; count++) store.flushPrefix(Buffer.from(`p${count}`))
+      store.flushPrefix(prefixOf(KEY))
+    },
+  },
+  {
     name: 'read', options: SMALL, valueBytes: 2, isRead: true,
     prepare: (subject, key) => put(subject, key, 2),
   },
@@ -169,7 +178,8 @@ export class World {
   /** @param seed of the hash: which keys are in one chain or stripe */
   constructor(readonly setup: Setup, readonly relation: Relation, seed: number) {
     this.maker = withRandom(seed, () => new StoreUnderTest(
-      { ...setup.options, shared: true, threads: THREADS_MAX + 1, stripes: STRIPES, ioBytes: IO_BYTES, trackSizes: true }))
+      { ...setup.options, shared: true, threads: THREADS_MAX + 1, stripes: STRIPES, ioBytes: IO_BYTES, trackSizes: true,
+        prefixDelimiter: DELIMITER }))
     const { maker } = this
     const other = relation === 'same key' ? KEY : this.findOther()
     setup.prepare(maker, KEY)

@@ -2,6 +2,7 @@ import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
 import { Lives } from '../../src/memory/lives.js'
 import { Prefixes, PREFIXES_MAX, PrefixWord } from '../../src/stats/prefixes.js'
+import { knownHash } from '../support/hash.js'
 import { runThreads } from '../support/threads.js'
 import { type TallierData } from './tallier.js'
 
@@ -19,7 +20,7 @@ const lines = (prefixes: Prefixes) => dumped(prefixes).split('\r\n').slice(0, -1
 const dumped = (prefixes: Prefixes) => [...prefixes.dump()].join('')
 
 for (const [kind, MemoryKind] of KINDS) {
-  const makePrefixes = (delimiter = ':') => new Prefixes(new MemoryKind(Prefixes.BYTES), delimiter)
+  const makePrefixes = (delimiter = ':') => new Prefixes(new MemoryKind(Prefixes.BYTES), delimiter, knownHash)
 
   t.test(`at first counting is off and nothing is counted, in ${kind}`, async t => {
     const prefixes = makePrefixes()
@@ -120,7 +121,7 @@ for (const [kind, MemoryKind] of KINDS) {
 
 t.test('a prefix that finds only others where it may be is not counted', async t => {
   const memory = new ArrayBuffer(Prefixes.BYTES)
-  const prefixes = new Prefixes(memory, ':')
+  const prefixes = new Prefixes(memory, ':', knownHash)
   set(prefixes, 'a:')
   new Int32Array(memory).fill(1, PrefixWord.Index, PrefixWord.Rows)
   set(prefixes, 'b:')
@@ -128,9 +129,16 @@ t.test('a prefix that finds only others where it may be is not counted', async t
   t.same(lines(prefixes), ['PREFIX a get 0 hit 0 set 2 del 0'])
 })
 
+t.test('where a prefix may be follows from the hash that is handed in', async t => {
+  const PROBES = 64
+  const prefixes = new Prefixes(new ArrayBuffer(Prefixes.BYTES), ':', { of: () => 7 })
+  for (let i = 0; i < PROBES + 3; i++) set(prefixes, `p${i}:`)
+  t.equal(lines(prefixes).length, PROBES, 'those that collide with so many others are not counted')
+})
+
 t.test('counts are exact up to 2^53', async t => {
   const memory = new SharedArrayBuffer(Prefixes.BYTES)
-  const prefixes = new Prefixes(memory, ':')
+  const prefixes = new Prefixes(memory, ':', knownHash)
   get(prefixes, 'a:', true)
   new Float64Array(memory, PrefixWord.Rows * 4).fill(2 ** 53 - 2, 0, 4)
   get(prefixes, 'a:', true)
@@ -142,8 +150,8 @@ t.test('counts are exact up to 2^53', async t => {
 
 t.test('over one memory all count together', async t => {
   const memory = new SharedArrayBuffer(Prefixes.BYTES)
-  const one = new Prefixes(memory, ':')
-  const other = new Prefixes(memory, ':')
+  const one = new Prefixes(memory, ':', knownHash)
+  const other = new Prefixes(memory, ':', knownHash)
   one.isOn = true
   t.equal(other.isOn, true)
   set(one, 'a:')
@@ -161,7 +169,7 @@ t.test('of threads that count at once, nothing is lost', async t => {
   const memory = new SharedArrayBuffer(Prefixes.BYTES)
   const gate = new Int32Array(new SharedArrayBuffer(4))
   const lives = new Int32Array(new SharedArrayBuffer(Lives.bytesFor(threads + 1)))
-  const prefixes = new Prefixes(memory, ':', new Lives(lives, 0))
+  const prefixes = new Prefixes(memory, ':', knownHash, new Lives(lives, 0))
   const data = Array.from({ length: threads }, (_, index): TallierData =>
     ({ memory, gate, lives, thread: index + 1, threads, rounds, prefixes: count }))
   let torn = 0

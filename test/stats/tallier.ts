@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import { Lives } from '../../src/memory/lives.js'
 import { Prefixes } from '../../src/stats/prefixes.js'
+import { knownHash } from '../support/hash.js'
 import { meet } from '../support/threads.js'
 
 /** What a tallier works with. */
@@ -19,7 +20,7 @@ export interface TallierData {
 }
 
 const { memory, gate, lives, thread, threads, rounds, prefixes: count } = workerData as TallierData
-const prefixes = new Prefixes(memory, ':', new Lives(lives, thread))
+const prefixes = new Prefixes(memory, ':', knownHash, new Lives(lives, thread))
 const keys = Array.from({ length: count }, (_, index) => Buffer.from(`prefix${index}:key`))
 meet(gate, threads)
 for (let round = 0; round < rounds; round++) {

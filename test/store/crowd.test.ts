@@ -102,7 +102,12 @@ t.test('flushes, sweeps and stores cross each other, and nothing flushed comes b
   subject.verify()
 })
 
-t.test('what is stored before a flush is dead after it and what is stored after it alive, wherever pages move', async t => {
+for (const groups of [1, 7]) {
+  const what = groups === 1 ? 'everything' : `one of ${groups} prefixes`
+  t.test(`what is stored before a flush of ${what} is dead after it and the rest alive, wherever pages move`, t => crossFlushes(t, groups))
+}
+
+async function crossFlushes(t: Test, groups: number): Promise<void> {
   // more than a flush clears at once, in several pages of three classes
   const subject = new StoreUnderTest({ maxbytes: 32 * MIB, shared: true, threads: THREADS + 1, stripes: 4 })
   for (let i = 0; i < 6000; i++) subject.put(Mode.Set, `old-${i}`, bytesOf(i, [10, 200, 1500][i % 3]!))
@@ -111,7 +116,7 @@ t.test('what is stored before a flush is dead after it and what is stored after 
   const tally = words(Tally.Count)
   const common = {
     shared: subject.store.share(), gate, threads: THREADS, operations: OPERATIONS, words: tally,
-    stored: words(THREADS * 30), flushed: words(THREADS * 30),
+    begun: words(groups), ended: words(groups), stored: words(THREADS * 30), flushed: words(THREADS * 30),
   }
   const flushers = Array.from({ length: THREADS }, (_, index): FlusherData => ({ ...common, thread: index + 1 }))
   const prng = new Prng(SEED)
@@ -119,12 +124,18 @@ t.test('what is stored before a flush is dead after it and what is stored after 
   await runThreads(new URL('flusher.js', import.meta.url), flushers, () => {
     subject.store.rebalance.reassign(prng.below(largest + 2) - 1, prng.below(largest + 1))
     subject.movePages(5)
+    subject.store.sweepStep(100)
   })
   t.equal(tally[Tally.Undead], 0, 'nothing that was flushed was found')
   t.equal(tally[Tally.Lost], 0, 'nothing that was not flushed was lost')
-  t.ok(tally[Tally.Found]! > 0 && tally[Tally.Begun]! > 30, `${tally[Tally.Found]} found, ${tally[Tally.Begun]} flushes`)
+  const flushes = common.begun.reduce((sum, count) => sum + count, 0)
+  t.ok(tally[Tally.Found]! > 0 && flushes > 30, `${tally[Tally.Found]} found, ${flushes} flushes`)
+  if (groups > 1) t.ok(tally[Tally.Outlived]! > 30, `${tally[Tally.Outlived]} have outlived flushes of others`)
   subject.verify()
-})
+  for (let step = 0; subject.store.context.mayHoldDead && step < 1000; step++) subject.store.sweepStep(100)
+  t.equal(subject.store.context.flushedPrefixes.count, 0)
+  subject.verify()
+}
 
 t.test('the list of old, where every hit moves its item, bears many readers', async t => {
   await crowd(t, { stripes: 2, maxbytes: 2 * MIB, lruSegmented: false }, { keys: 100, sizes: [200, 9000, 50_000], flushes: 0 })

@@ -83,6 +83,77 @@ t.test('a dump takes only the classes that it is for, and nothing that is dead',
   t.same(dumped(ClassSet.of([60])), [])
 })
 
+t.test('a walk over keys visits those that begin with the bytes, wherever in the key a delimiter is', async t => {
+  const subject = new StoreUnderTest()
+  const { store } = subject
+  for (const key of ['a', 'ab', 'ab:1', 'abc', 'b:ab', 'A']) put(subject, key)
+  subject.put(Mode.Set, 'ab-large', Buffer.alloc(600_000))
+  put(subject, 'ab-ended', 5)
+  subject.clock.advance(10)
+  const keysFrom = (prefix: string): string[] => {
+    const keys = new Keys()
+    const walk = store.tryWalkKeys(Buffer.from(prefix))
+    while (walk?.step(keys) === false);
+    return keys.all.sort()
+  }
+  store.refreshTime()
+  t.same(keysFrom('ab'), ['ab', 'ab-large', 'ab:1', 'abc'])
+  t.same(keysFrom('b'), ['b:ab'])
+  t.same(keysFrom('c'), [])
+  t.same(keysFrom('abcdef'), [])
+  t.same(keysFrom(''), ['A', 'a', 'ab', 'ab-large', 'ab:1', 'abc', 'b:ab'])
+  store.verify()
+})
+
+t.test('a walk over keys visits each key that is there all the time once, whatever happens to it and to others', async t => {
+  const subject = new StoreUnderTest()
+  const { store } = subject
+  const random = new Prng(SEED)
+  const lasting = Array.from({ length: 3000 }, (_, index) => `lasting-${index}`)
+  for (const [index, key] of lasting.entries()) {
+    put(subject, key)
+    put(subject, `other-${index}`)
+  }
+  const keys = new Keys()
+  const walk = store.tryWalkKeys(Buffer.from('lasting-'))!
+  let steps = 0
+  for (let isDone = false; !isDone; steps++) {
+    keys.room = random.between(20, 300)
+    isDone = walk.step(keys)
+    for (let count = 0; count < 50; count++) {
+      put(subject, `other-${random.below(6000)}`)
+      subject.put(Mode.Set, lasting[random.below(lasting.length)]!, Buffer.alloc(random.below(300)))
+    }
+  }
+  t.ok(steps > 10, `${steps} steps`)
+  t.same(keys.all.sort(), lasting.sort())
+  t.equal(walk.step(keys), true, 'that was all')
+  t.equal(keys.all.length, lasting.length)
+  store.verify()
+})
+
+t.test('while a walk over keys is under way no other begins, nor a dump; when it has ended or was closed, one may', async t => {
+  const subject = new StoreUnderTest()
+  const { store } = subject
+  for (let index = 0; index < 3000; index++) put(subject, `k${index}`)
+  const keys = new Keys()
+  const walk = store.tryWalkKeys(Buffer.from('k'))!
+  walk.step(keys)
+  t.equal(store.tryWalkKeys(Buffer.from('k')), undefined)
+  t.equal(store.crawler.tryBegin(ClassSet.all), false)
+  walk.close()
+  t.equal(walk.step(keys), true, 'it goes on no further')
+  const taken = keys.all.length
+  const other = store.tryWalkKeys(Buffer.from('k'))!
+  walk.close()
+  t.equal(store.tryWalkKeys(Buffer.from('k')), undefined, 'it has nothing to close any more')
+  while (!other.step(keys));
+  t.equal(keys.all.length, taken + 3000)
+  t.equal(store.crawler.tryBegin(ClassSet.all), true)
+  t.equal(store.tryWalkKeys(Buffer.from('k')), undefined)
+  store.crawler.end()
+})
+
 t.test('what there is no room for comes again in the next step', async t => {
   const subject = new StoreUnderTest({ maxbytes: 1024 * 1024 })
   const { store } = subject

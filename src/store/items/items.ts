@@ -141,6 +141,10 @@ export class Items {
     return this.keyBytes(item) === keyBytes && this.memory.equals(this.keyStart(item), bytes, keyStart, keyBytes)
   }
 
+  keyBeginsWith(item: ItemId, prefix: Uint8Array): boolean {
+    return this.keyBytes(item) >= prefix.length && this.memory.equals(this.keyStart(item), prefix, 0, prefix.length)
+  }
+
   /** Reads from the first two cache lines of a chunk, which the smallest has; see Store.warm. */
   warm(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
 

@@ -53,9 +53,12 @@ export class Dump {
   private left = 0
   private taken = 0
 
-  /** @param classes only items of these are taken */
+  /**
+   * @param classes only items of these are taken
+   * @param prefix and of these, only those whose keys begin with these bytes
+   */
   constructor(private readonly shards: readonly Shard[], private readonly context: StoreContext,
-    private readonly classes: ClassSet) {}
+    private readonly classes: ClassSet, private readonly prefix: Uint8Array) {}
 
   /**
    * Takes some items; true if that was the end. `close` follows, or comes before.
@@ -179,8 +182,8 @@ export class Dump {
   }
 
   private takeStripeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
-    const { marks, allocator: space } = shard
-    if (!space.isDead(item) && this.classes.has(space.classOf(item))) {
+    const { items, marks, allocator: space } = shard
+    if (this.classes.has(space.classOf(item)) && items.keyBeginsWith(item, this.prefix) && !space.isDead(item)) {
       if (!visitor.visit(shard.view.of(item))) {
         assert(this.taken > 0, 'an item is more than can be taken at once')
         return false
