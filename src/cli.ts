@@ -2,6 +2,7 @@
 // The `memslab` command: argv -> options -> server, and its exit codes. What -h, -V and -i print goes to stdout, all
 // else to stderr. What serves is loaded only when there is something to serve, so that help comes at once.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { MemslabError } from './errors.js'
 import { helpText, parseArguments, versionText } from './options/options.js'
 import { type Preparations } from './process/prepare.js'
@@ -23,7 +24,7 @@ process.on('uncaughtException', error => {
   complain(`memslab has died: ${error.stack ?? error.message}`)
   process.exit(EX_SOFTWARE)
 })
-process.exitCode = await main(process.argv.slice(2))
+void main(process.argv.slice(2)).then(exitCode => { process.exitCode = exitCode })
 
 async function main(argv: readonly string[]): Promise<number> {
   const line = parseArguments(argv, process.env)
@@ -55,7 +56,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function answer(action: 'help' | 'version' | 'license'): string {
   if (action === 'help') return helpText()
-  const license = () => readFileSync(new URL('../LICENSE', import.meta.url), 'utf8')
+  const license = () => readFileSync(join(__dirname, '../LICENSE'), 'utf8')
   return action === 'version' ? `${versionText()}\n` : `${versionText()}\n\n${license()}`
 }
 

@@ -1,4 +1,4 @@
-// The public interface of the package.
+// The public interface of the package: what `require('memslab')` gives, and by index.mts `import`.
 import { type Options } from './options/options.js'
 import { Server, type ServerParts } from './server/server.js'
 

@@ -1,5 +1,6 @@
 // What this is and which memcached it is compatible with. A leaf.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** The memcached whose protocol and behaviour is spoken; what the `version` command answers. */
 export const PROTOCOL_VERSION = '1.6.45'
@@ -8,7 +9,7 @@ export const PROTOCOL_VERSION = '1.6.45'
 export const PACKAGE_VERSION = readPackageVersion()
 
 function readPackageVersion(): string {
-  const description: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const description: unknown = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'))
   const isNamed = typeof description === 'object' && description !== null && 'version' in description
   return isNamed ? String(description.version) : 'unknown'
 }

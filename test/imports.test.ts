@@ -12,7 +12,7 @@ const SRC = inProject('src')
  * `embed` and `adapters` stand between `server` and `net`.
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
-  ['index', ['server']],
+  ['index', ['server']],   // with index.mts
   ['cli', ['process']],
   ['process', ['server', 'net']],
   ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
@@ -39,7 +39,7 @@ const LEAVES = [
   'process/limits',    // what the system allows, which bounds what net/ listens with
 ]
 
-const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).sort()
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => /\.m?ts$/.test(name)).sort()
 const IMPORTS = new Map(FILES.map(file => [file, importsOf(file)]))
 
 t.test('every file imports only from the parts below its own', async t => {
@@ -69,7 +69,7 @@ t.test('what is imported is part of Node.js, or of src', async t => {
 })
 
 t.test('src/README.md lists every file, once', async t => {
-  const listed = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| `([^`]+\.ts)` \| \S/gm)].map(match => match[1]!)
+  const listed = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| `([^`]+\.m?ts)` \| \S/gm)].map(match => match[1]!)
   t.same(listed.sort(), FILES)
 })
 
@@ -106,7 +106,7 @@ function partOf(file: string): string | undefined {
 
 function isLeaf(file: string): boolean { return LEAVES.some(leaf => isWithin(file, leaf)) }
 
-function isWithin(file: string, part: string): boolean { return file === `${part}.ts` || file.startsWith(`${part}/`) }
+function isWithin(file: string, part: string): boolean { return file.replace(/\.m?ts$/, '') === part || file.startsWith(`${part}/`) }
 
 /** The shortest way from a file along imports back to it. */
 function circleThrough(start: string): string[] | undefined {

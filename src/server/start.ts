@@ -2,6 +2,7 @@
 // knows early that there will be workers starts them before it loads its own part. The first one listens at once; then all
 // wait until they are told what they are to serve.
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Balance } from '../net/balance.js'
 import { type Options } from '../options/options.js'
@@ -52,7 +53,7 @@ const YOUNG_MIB = 3
 /** Starts one; `thread` counts from 1. It does not keep the process alive until somebody makes it, with `ref`. */
 export function startWorker(thread: number, order: Order | null = null): StartedWorker {
   // what was said to the process, a loader for one, is not for it
-  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+  const worker = new Worker(join(__dirname, 'worker.js'), {
     execArgv: [], name: `memslab ${thread}`, workerData: order, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   })
   worker.unref()

@@ -11,9 +11,15 @@ const port = parentPort
 const tell = (message: Life): void => port.postMessage(message)
 const order = workerData as Order | null
 const listening = order === null ? undefined : listen(order)
-// messages wait until somebody listens to them
-const { beginServing } = await import('./serving.js')
-beginServing(port, await listening)
+void begin()
+
+/** The main thread's messages wait until `beginServing` listens to them. */
+async function begin(): Promise<void> {
+  // to load the rest keeps this thread busy, so it listens before
+  const listeners = await listening
+  const { beginServing } = await import('./serving.js')
+  beginServing(port, listeners)
+}
 
 async function listen({ options, balance }: Order): Promise<Listeners> {
   const opened = new Listeners(options, new Balance(balance, 1, sharesPorts(options)), () => tell({ life: 'crowded' }))
