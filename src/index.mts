@@ -1,6 +1,6 @@
-// The public interface for who imports it. All of src is CommonJS, which every Node from 20 on can `require` as well as import:
-// so a program has one memslab however often and by whichever way it loads it, with one class of each error and one proof of
-// how sockets are written to. This passes on what index.ts exports, by name; each later entry of the package has such a pair.
+// The public interface of the package for `import`: passes on what index.ts exports. All of src is CommonJS, which each Node from 20
+// on can both import and require. So a program that does both has one memslab: one class of each error, and each module's state
+// once. A further entry of the package needs such a pair of files too, and a pair of conditions in package.json.
 export {
   createServer, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
   type Clock, type Options, type ServerAddress, type ServerParts,
