@@ -2,6 +2,6 @@
 // on can both import and require. So a program that does both has one memslab: one class of each error, and each module's state
 // once. A further entry of the package needs such a pair of files too, and a pair of conditions in package.json.
 export {
-  createServer, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
-  type Clock, type Options, type ServerAddress, type ServerParts,
+  createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
+  type Clock, type MemslabErrorCode, type Options, type Origin, type ProtocolName, type ServerAddress, type ServerParts,
 } from './index.js'

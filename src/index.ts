@@ -1,11 +1,15 @@
-// The public interface of the package: what `require('memslab')` gives, and by index.mts `import`.
-import { type Options } from './options/options.js'
-import { Server, type ServerParts } from './server/server.js'
+// The public interface of the package: what `require('memslab')` gives, and by index.mts `import`. What is not named here may change at
+// any time.
+import { type Options } from './options/values.js'
+import { type ServerParts } from './server/parts.js'
+import { Server } from './server/server.js'
 
-export { type Clock, SystemClock } from './clock.js'
-export { MemslabError } from './errors.js'
-export { type Options } from './options/options.js'
-export { Server, type ServerAddress, type ServerParts } from './server/server.js'
+export { type Clock, type Origin, SystemClock } from './clock.js'
+export { ERROR_CODES, MemslabError, type MemslabErrorCode } from './errors.js'
+export { type ServerAddress } from './options/address.js'
+export { type Options, type ProtocolName } from './options/values.js'
+export { type ServerParts } from './server/parts.js'
+export { Server } from './server/server.js'
 export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
 
 /**

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 
-import { Server as BuiltServer } from '../dist/server/server.js'
+import { ServerCore as BuiltServer } from '../dist/server/core.js'
 import { SystemClock, type Clock } from '../src/clock.js'
-import { Server } from '../src/server/server.js'
+import { ServerCore } from '../src/server/core.js'
 import { spawnServer } from './clients/server.js'
 import { Client } from './support/client.js'
 import { ManualClock } from './support/clock.js'
@@ -91,7 +91,7 @@ class SetClock extends ManualClock {
 
 /** A server that goes by this clock, or the machine's, and two clients of it. */
 async function startWith(t: Test, clock?: Clock): Promise<readonly [Client, Client]> {
-  const server = new Server({ port: -1, listen: ['127.0.0.1'] }, { log: () => {}, ...clock && { clock } })
+  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'] }, { log: () => {}, ...clock && { clock } })
   t.teardown(() => server.close())
   await server.listen()
   const to = { host: '127.0.0.1', port: server.port }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Credentials } from '../src/secrets/credentials.js'
-import { MemslabError } from '../src/errors.js'
+import { MemslabError, systemError } from '../src/errors.js'
 
 function fileOf(t: Test, content: string | Uint8Array): string {
   const folder = mkdtempSync(join(tmpdir(), 'memslab-'))
@@ -78,7 +78,7 @@ t.test('a line that is no entry is refused, and which one is told', async t => {
 
 t.test('a file that cannot be read is refused', async t => {
   const missing = join(fileOf(t, ''), '..', 'missing')
-  t.throws(() => new Credentials(missing), new MemslabError('ENOENT', `Could not open authfile [${missing}] for reading, error ENOENT: no such file or directory, open '${missing}'`))
+  t.throws(() => new Credentials(missing), systemError('ENOENT', `Could not open authfile [${missing}] for reading, error ENOENT: no such file or directory, open '${missing}'`))
   t.throws(() => new Credentials(tmpdir()), { code: 'EISDIR' })
   t.throws(() => new Credentials('a\0b'), MemslabError)
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { prepare } from '../dist/process/prepare.js'
-import { Server } from '../dist/server/server.js'
+import { ServerCore } from '../dist/server/core.js'
 import { completeOptions, type Options } from '../src/options/options.js'
 import { Client } from './support/client.js'
 import { until } from './support/patience.js'
@@ -20,7 +20,7 @@ function folder(t: Test): string {
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
-  const server = new Server({ port: -1, listen: ['127.0.0.1'] })
+  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'] })
   await server.listen()
   const { port } = server
   await server.close()
@@ -48,7 +48,7 @@ for (const threads of [1, 3]) {
     const early = await Client.connect(to)
     void early.send('version\r\n')
     const opened: number[] = []
-    const server = new Server(options, {}, { ...made, opened: () => opened.push(server.addresses.length) })
+    const server = new ServerCore(options, {}, { ...made, opened: () => opened.push(server.addresses.length) })
     t.teardown(() => server.close())
     await server.listen()
     await early.expect(VERSION)
@@ -61,7 +61,7 @@ for (const threads of [1, 3]) {
     const { options, ...made } = await begin({ socketPath: to.path, threads })
     t.notOk(await connects(to))
     let couldConnect: Promise<boolean> | undefined
-    const server = new Server(options, {}, { ...made, opened: () => { couldConnect = connects(to) } })
+    const server = new ServerCore(options, {}, { ...made, opened: () => { couldConnect = connects(to) } })
     t.teardown(() => server.close())
     await server.listen()
     t.equal(await couldConnect, true)
@@ -69,13 +69,13 @@ for (const threads of [1, 3]) {
   })
 
   t.test(`what cannot be opened is told, and nothing is left open, with ${threads} threads`, async t => {
-    const other = new Server({ port: -1, listen: ['127.0.0.1'] })
+    const other = new ServerCore({ port: -1, listen: ['127.0.0.1'] })
     t.teardown(() => other.close())
     await other.listen()
     const free = await freePort()
     const start = async (): Promise<void> => {
       const { options, ...made } = await begin({ port: free, listen: ['127.0.0.1', `127.0.0.1:${other.port}`], threads })
-      await new Server(options, {}, made).listen()
+      await new ServerCore(options, {}, made).listen()
     }
     await t.rejects(start(), { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
     t.notOk(await connects({ host: '127.0.0.1', port: free }))
@@ -88,7 +88,7 @@ t.test('a crowd that comes before there is a server is served', async t => {
   await until('somebody listens', () => connects(to))
   const clients = await Promise.all(Array.from({ length: 30 }, () => Client.connect(to)))
   for (const client of clients) void client.send('version\r\n')
-  const server = new Server(options, {}, made)
+  const server = new ServerCore(options, {}, made)
   t.teardown(() => server.close())
   await server.listen()
   for (const client of clients) await client.expect(VERSION)

@@ -1,6 +1,6 @@
 // Opens listeners of TCP, by an address or by the descriptor of another thread. What goes wrong is said in one line.
 import { createServer, type ListenOptions, type Server as Listener } from 'node:net'
-import { MemslabError } from '../errors.js'
+import { MemslabError, systemError } from '../errors.js'
 import { queueOf } from '../process/limits.js'
 
 export interface TcpAddress { host: string; port: number }
@@ -60,5 +60,5 @@ export function failure(cause: unknown, what: string): MemslabError {
   if (cause instanceof MemslabError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
   const code = isCoded ? String(cause.code) : 'EIO'
-  return new MemslabError(code, `failed to listen on ${what}: ${REASONS[code] ?? (cause instanceof Error ? cause.message : code)}`)
+  return systemError(code, `failed to listen on ${what}: ${REASONS[code] ?? (cause instanceof Error ? cause.message : code)}`)
 }

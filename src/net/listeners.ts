@@ -7,7 +7,7 @@
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
 import { assert } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
-import { type Address } from '../options/address.js'
+import { type Address, type ServerAddress } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
 import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
@@ -16,11 +16,6 @@ import { isTaken } from './ports.js'
 import { type Balance } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from '../secrets/verify.js'
-
-/** Where a server listens. */
-export type ServerAddress =
-  | { readonly transport: 'TCP' | 'UDP'; readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
-  | { readonly family: 'Unix'; readonly path: string }
 
 /** What is spoken where. It may be posted to a thread. */
 export interface Listening {

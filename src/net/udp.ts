@@ -20,7 +20,7 @@
 import { createSocket, type BindOptions, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { type Options, type ProtocolName } from '../options/options.js'
-import { type Address } from '../options/address.js'
+import { type Address, type ServerAddress } from '../options/address.js'
 import { type Host } from '../protocol/host.js'
 import { Session, type Protocol } from '../protocol/session.js'
 import { ConnectionState, STATE_NAMES } from '../protocol/work/state.js'
@@ -30,7 +30,6 @@ import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts } from './descriptor.js'
 import { descriptorOfUdp, NO_DESCRIPTOR } from './handle.js'
 import { failure } from './listen.js'
-import { type ServerAddress } from './listeners.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 
 /** While so many bytes wait for the network, nobody is served: clients take silence for a loss. */

@@ -16,6 +16,11 @@ export interface Address {
   tls: 'none' | 'basic' | 'mutual' | undefined
 }
 
+/** An address that a server listens on. */
+export type ServerAddress =
+  | { readonly transport: 'TCP' | 'UDP'; readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
+  | { readonly family: 'Unix'; readonly path: string }
+
 type Prefixes = Pick<Address, 'protocol' | 'unknownProtocol' | 'tls'>
 
 const PREFIX = /^(?:(?<tls>notls|btls|mtls)|proto\[(?<word>[^\]]*)\]|tag(?:\[(?<tag>[^\]]*)\]|_(?<plainTag>[^_]*)_)):/

@@ -6,7 +6,7 @@ import { writePidFile, writePortFile } from './files.js'
 import { connectionsAllowed } from './limits.js'
 import { printSize, versionText, type Options } from '../options/options.js'
 import { type Preparations } from './prepare.js'
-import { Server } from '../server/server.js'
+import { ServerCore } from '../server/core.js'
 import { takeSignals } from './interrupts.js'
 
 /** The longest that a timer of Node's can be. */
@@ -33,7 +33,7 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   }
   let fail: () => void = () => {}
   const parts = { log: complain, failed: () => fail() }
-  const server = new Server(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
+  const server = new ServerCore(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
   const stopped = untilStopped(server, complain, failing => { fail = failing })
   // clients may come before all threads listen, and one of them may end it
   await Promise.race([server.listen(), stopped])
@@ -65,7 +65,7 @@ function linesUnasked(): number {
 }
 
 /** The lines of -v at the start: where the server listens, and its limits. */
-function introduction({ addresses, options }: Server): string[] {
+function introduction({ addresses, options }: ServerCore): string[] {
   const { maxbytes, itemSizeMax, threads, maxconns, sslEnabled } = options
   const places = addresses.map(address => {
     if (address.family === 'Unix') return `Unix socket ${address.path}`
@@ -93,7 +93,7 @@ async function outliving(stopped: Promise<End>): Promise<End> {
  * Resolves when it is time to end. A second signal does not wait.
  * @param onFailing is handed what to call when the server has failed
  */
-function untilStopped(server: Server, complain: (line: string) => void, onFailing: (failing: () => void) => void): Promise<End> {
+function untilStopped(server: ServerCore, complain: (line: string) => void, onFailing: (failing: () => void) => void): Promise<End> {
   return new Promise(resolve => {
     let isStopping = false
     const stop = (end: End) => {

@@ -3,7 +3,7 @@
 // them reads the file. A leaf: anyone may import it.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { MemslabError } from '../errors.js'
+import { MemslabError, systemError, type MemslabErrorCode } from '../errors.js'
 
 /** A file of users is read whole; more than this is another file by mistake. */
 const FILE_BYTES_MAX = 1024 * 1024
@@ -86,13 +86,13 @@ export class Credentials {
       } finally { closeSync(file) }
     } catch (cause) {
       const { code, message } = cause as SystemError
-      throw new MemslabError(code, `Could not open authfile [${this.path}] for reading, error ${message}`)
+      throw systemError(code, `Could not open authfile [${this.path}] for reading, error ${message}`)
     }
     if (count > FILE_BYTES_MAX) throw this.wrong(`has more than ${FILE_BYTES_MAX} bytes`, 'EFBIG')
     return bytes.toString('latin1', 0, count)
   }
 
-  private wrong(what: string, code = 'EINVAL'): MemslabError { return new MemslabError(code, `Authfile [${this.path}] ${what}`) }
+  private wrong(what: string, code: MemslabErrorCode = 'EINVAL'): MemslabError { return new MemslabError(code, `Authfile [${this.path}] ${what}`) }
 }
 
 /** The length of the name keeps `a:b` with the password `c` apart from `a` with `b:c`. */

@@ -2,7 +2,7 @@
 // others and has them listen there too, passes on what concerns all of them, and notices when one of them dies. They end
 // together.
 import { type Worker } from 'node:worker_threads'
-import { MemslabError } from '../errors.js'
+import { MemslabError, systemError } from '../errors.js'
 import { type WriteWay } from '../net/handle.js'
 import { type Listening } from '../net/listeners.js'
 import { type Opened } from './engine.js'
@@ -81,7 +81,7 @@ export class Pool {
     switch (message.life) {
       case 'ready': return
       case 'listening': return this.tellListening(message.listening)
-      case 'not listening': return this.refuseListening(new MemslabError(message.problem.code, message.problem.message))
+      case 'not listening': return this.refuseListening(systemError(message.problem.code, message.problem.message))
       case 'crowded': return this.startAll()
     }
   }
@@ -220,7 +220,7 @@ export class ServingThread {
     const asked = this.open.get(done.task)
     this.open.delete(done.task)
     if (problem === undefined) asked?.resolve(done)
-    else asked?.reject(new MemslabError(problem.code, problem.message))
+    else asked?.reject(systemError(problem.code, problem.message))
   }
 
   private hasDied(error: unknown, hasThrown: boolean): void {

@@ -1,6 +1,6 @@
 // Which addresses must open, and which need not.
 import t from 'tap'
-import { MemslabError } from '../../src/errors.js'
+import { systemError } from '../../src/errors.js'
 import { openAddresses, type Opener } from '../../src/net/addresses.js'
 import { type Address } from '../../src/options/address.js'
 
@@ -22,7 +22,7 @@ function trial(problems: Readonly<Record<string, string>>): Trial {
     open: ({ host }: Address, port: number) => {
       const chosen = port === 0 ? FREE_PORT + tries++ : port
       const code = problems[host] ?? problems[`${host} ${chosen}`]
-      if (code !== undefined) return Promise.reject(new MemslabError(code, `${host} ${chosen}: ${code}`))
+      if (code !== undefined) return Promise.reject(systemError(code, `${host} ${chosen}: ${code}`))
       opened.push(`${host} ${chosen}`)
       return Promise.resolve(chosen)
     },

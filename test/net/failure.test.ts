@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { duplexPair } from 'node:stream'
 import t, { type Test } from 'tap'
-import { createServer, type Options, type Server } from '../../src/index.js'
+import { type Options } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { InvariantError } from '../../src/errors.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
@@ -11,7 +12,7 @@ import { DatagramClient } from '../support/datagram.js'
 const HOST = '127.0.0.1'
 
 interface Fragile {
-  readonly server: Server
+  readonly server: ServerCore
   readonly clock: ManualClock
   readonly lines: string[]
   readonly failures: Error[]
@@ -23,7 +24,7 @@ async function start(t: Test, options: Partial<Options> = {}): Promise<Fragile> 
   const clock = new ManualClock()
   const lines: string[] = []
   const failures: Error[] = []
-  const server = createServer({ port: -1, listen: [HOST], ...options },
+  const server = new ServerCore({ port: -1, listen: [HOST], ...options },
     { clock, log: line => lines.push(line), failed: error => failures.push(error) })
   t.teardown(() => server.close())
   await server.listen()
@@ -85,9 +86,9 @@ t.test('in a datagram', async t => {
 /** What a program prints on stderr that makes a server, with these parts in JavaScript, and breaks it. */
 function stderrOf(t: Test, options: Partial<Options>, parts: string): string {
   const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', `
-    const { createServer } = await import('${new URL('../../dist/index.js', import.meta.url).href}')
+    const { ServerCore } = await import('${new URL('../../dist/server/core.js', import.meta.url).href}')
     const { connect } = await import('node:net')
-    const server = createServer(${JSON.stringify(options)}, ${parts})
+    const server = new ServerCore(${JSON.stringify(options)}, ${parts})
     await server.listen()
     const socket = connect(server.port, '127.0.0.1').on('error', () => {}).resume()
     if (server.pool === undefined) server.store.refreshTime = () => { throw new Error('broken for a test') }

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { Client } from '../support/client.js'
-import { createServer, type Server } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { completeOptions } from '../../src/options/options.js'
 import { descriptorOf, takeQuickly } from '../../src/net/handle.js'
 import { Listeners } from '../../src/net/listeners.js'
@@ -39,7 +39,7 @@ t.test('replies stay what they were when the other end reads them late', async t
 })
 
 t.test('two conversations of one process may answer each other in the middle of a batch', async t => {
-  const server = createServer()
+  const server = new ServerCore()
   t.teardown(() => server.close())
   // whatever the first one answers makes the second one ask, at once
   const answers: string[] = []
@@ -57,7 +57,7 @@ t.test('two conversations of one process may answer each other in the middle of 
 })
 
 t.test('also where both have been served before', async t => {
-  const server = createServer()
+  const server = new ServerCore()
   t.teardown(() => server.close())
   const answers: string[] = []
   const second = new Loopback(bytes => { answers.push(`second ${bytes.toString()}`) })
@@ -78,7 +78,7 @@ t.test('also where both have been served before', async t => {
 })
 
 t.test('a client that is read in the middle of another one\'s batch gets its own bytes alone', async t => {
-  const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
+  const server = new ServerCore({ itemSizeMax: 4 * 1024 * 1024 })
   t.teardown(() => server.close())
   const [first, second] = [pairWith(server), pairWith(server)]
   const big = 'x'.repeat(3 * 1024 * 1024)
@@ -104,7 +104,7 @@ t.test('a client that is read in the middle of another one\'s batch gets its own
 })
 
 t.test('a chunk of far more requests than have their turn at once is served whole, in order', async t => {
-  const server = createServer({ reqsPerEvent: 100 })
+  const server = new ServerCore({ reqsPerEvent: 100 })
   t.teardown(() => server.close())
   let answer = ''
   const stream = new Loopback(bytes => { answer += bytes.toString() })
@@ -118,7 +118,7 @@ t.test('a chunk of far more requests than have their turn at once is served whol
 })
 
 t.test('a client that has no more to say hears all that it asked for', async t => {
-  const server = createServer({ itemSizeMax: 4 * 1024 * 1024 })
+  const server = new ServerCore({ itemSizeMax: 4 * 1024 * 1024 })
   t.teardown(() => server.close())
   const near = pairWith(server)
   const big = 'x'.repeat(1024 * 1024)
@@ -130,7 +130,7 @@ t.test('a client that has no more to say hears all that it asked for', async t =
 })
 
 t.test('a stream that is over already is left alone', async t => {
-  const server = createServer()
+  const server = new ServerCore()
   const stream = new PassThrough()
   stream.destroy()
   server.handle(stream)
@@ -178,7 +178,7 @@ t.test('a thread does not listen by a number that nobody can tell it', async t =
   await listeners.follow([listening])
   t.same(listeners.listening, [listening])
   await listeners.close()
-  const server = createServer()
+  const server = new ServerCore()
   const udp = new Udp(server.host, options, fail, fail)
   await udp.follow([{ ...hidden, host: '127.0.0.1', address: { transport: 'UDP', family: 'IPv4', address: '127.0.0.1', port: 1 } }])
   t.equal(udp.port, 1)
@@ -208,7 +208,7 @@ class Loopback extends Duplex {
 }
 
 function conversation(t: { teardown(task: () => unknown): void }): { client: Client } {
-  const server = createServer()
+  const server = new ServerCore()
   const [here, there] = pair()
   server.handle(there)
   const client = new Client(here)
@@ -249,7 +249,7 @@ class Paired extends Duplex {
   }
 }
 
-function pairWith(server: Server): Duplex {
+function pairWith(server: ServerCore): Duplex {
   const [near, far] = [new Paired(), new Paired()]
   near.other = far
   far.other = near

@@ -2,7 +2,8 @@
 import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { createServer, MemslabError } from '../../src/index.js'
+import { MemslabError } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { Connections } from '../../src/net/connections.js'
 import { Slots } from '../../src/net/slots.js'
 import { completeOptions } from '../../src/options/options.js'
@@ -12,7 +13,7 @@ import { header, packet } from '../support/packet.js'
 import { startServer } from '../support/server.js'
 
 t.test('close resolves when connections and their items are gone', async t => {
-  const server = createServer({ port: -1 })
+  const server = new ServerCore({ port: -1 })
   await server.listen()
   const client = await Client.connect({ port: server.port, host: '127.0.0.1' })
   await client.says('version\r\n', 'VERSION 1.6.45\r\n')
@@ -26,7 +27,7 @@ t.test('close resolves when connections and their items are gone', async t => {
 })
 
 t.test('a closed server serves no stream that is handed to it', async t => {
-  const server = createServer()
+  const server = new ServerCore()
   await server.close()
   const stream = new PassThrough()
   server.handle(stream)
@@ -34,7 +35,7 @@ t.test('a closed server serves no stream that is handed to it', async t => {
 })
 
 t.test('nor one that a listener still brings', async t => {
-  const server = createServer()
+  const server = new ServerCore()
   const fail = (): never => { throw new Error('it is served') }
   const slots = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const options = completeOptions({})
@@ -50,7 +51,7 @@ t.test('nor one that a listener still brings', async t => {
 })
 
 t.test('a second listen is refused and harms nothing', async t => {
-  const server = createServer({ port: -1 })
+  const server = new ServerCore({ port: -1 })
   t.teardown(() => server.close())
   await server.listen()
   await t.rejects(server.listen(), { code: 'EALREADY' })
@@ -60,7 +61,7 @@ t.test('a second listen is refused and harms nothing', async t => {
 })
 
 t.test('a server closed while it opens leaves no listener', async t => {
-  const server = createServer({ port: -1 })
+  const server = new ServerCore({ port: -1 })
   const listening = server.listen().catch((error: unknown) => error)
   await server.close()
   t.match(await listening, { code: 'ECANCELED' })
@@ -68,11 +69,11 @@ t.test('a server closed while it opens leaves no listener', async t => {
 })
 
 t.test('a port in use is an error with its code, and the next try may succeed', async t => {
-  const first = createServer({ port: -1 })
+  const first = new ServerCore({ port: -1 })
   await first.listen()
-  const second = createServer({ port: first.port })
+  const second = new ServerCore({ port: first.port })
   await t.rejects(second.listen(), { name: 'MemslabError', code: 'EADDRINUSE' })
-  const third = createServer({ port: first.port, listen: ['127.0.0.1'] })
+  const third = new ServerCore({ port: first.port, listen: ['127.0.0.1'] })
   await t.rejects(third.listen(), { message: `failed to listen on TCP port ${first.port} of 127.0.0.1: Address already in use` })
   await first.close()
   await second.listen()
@@ -82,7 +83,7 @@ t.test('a port in use is an error with its code, and the next try may succeed', 
 
 t.test('wrong options are all named at once', async t => {
   try {
-    createServer({ maxbytes: -1, factor: 0.5, port: 99_999 })
+    new ServerCore({ maxbytes: -1, factor: 0.5, port: 99_999 })
     t.fail('no error')
   } catch (error) {
     t.ok(error instanceof MemslabError && error.code === 'EUSAGE' && error.problems.length === 3, String(error))
@@ -92,7 +93,7 @@ t.test('wrong options are all named at once', async t => {
 /** All problems of what a program hands in that no compiler has read. */
 function problemsOf(...handedIn: unknown[]): readonly string[] {
   try {
-    Reflect.apply(createServer, undefined, handedIn)
+    Reflect.construct(ServerCore, handedIn)
   } catch (error) {
     if (error instanceof MemslabError && error.code === 'EUSAGE') return error.problems
     throw error

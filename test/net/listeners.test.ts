@@ -2,7 +2,8 @@
 // only a command line can ask for.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Server, type Options } from '../../src/index.js'
+import { type Options } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { Client } from '../support/client.js'
 
 const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n'
@@ -12,15 +13,15 @@ const NOOP = Buffer.from('800a00000000000000000000000000000000000000000000', 'he
 const NOOP_DONE = Buffer.from('810a00000000000000000000000000000000000000000000', 'hex')
 const NOOP_REFUSED = Buffer.from(`810a0000000000200000000d000000000000000000000000${Buffer.from('Auth failure.').toString('hex')}`, 'hex')
 
-async function start(t: Test, options: Partial<Options>): Promise<Server> {
-  const server = new Server({ port: -1, ...options }, {}, { isChecked: true })
+async function start(t: Test, options: Partial<Options>): Promise<ServerCore> {
+  const server = new ServerCore({ port: -1, ...options }, {}, { isChecked: true })
   t.teardown(() => server.close())
   await server.listen()
   return server
 }
 
 /** A client at each address, in their order. */
-async function clientsOf(t: Test, server: Server): Promise<Client[]> {
+async function clientsOf(t: Test, server: ServerCore): Promise<Client[]> {
   return await Promise.all(server.addresses.map(async address => {
     const client = await Client.connect({ host: '127.0.0.1', port: 'port' in address ? address.port : 0 })
     t.teardown(() => client.stream.destroy())

@@ -9,7 +9,8 @@ import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { spawnServer } from '../clients/server.js'
 import { until as eventually } from '../support/patience.js'
-import { createServer, MemslabError, Server, type Options } from '../../src/index.js'
+import { MemslabError, type Options } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { authority, client as known, renewed, server as first, stranger, writeCertificates, type CertificateFiles } from '../support/certificates.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
@@ -22,7 +23,7 @@ const TOO_MANY = 'ERROR Too many open connections\r\n'
 const OLD_CIPHERS = 'DEFAULT@SECLEVEL=0'
 
 interface TlsServer {
-  readonly server: Server
+  readonly server: ServerCore
   readonly clock: ManualClock
   readonly files: CertificateFiles
   readonly lines: string[]
@@ -34,7 +35,7 @@ async function start(t: Test, options: Partial<Options> = {}, files = writeCerti
   const clock = new ManualClock()
   const lines: string[] = []
   const given = { port: -1, listen: [HOST], ...files.options, ...options }
-  const server = new Server(given, { clock, log: line => lines.push(line) }, { isChecked: isDoubtful })
+  const server = new ServerCore(given, { clock, log: line => lines.push(line) }, { isChecked: isDoubtful })
   t.teardown(async () => {
     server.verify()
     await server.close()
@@ -60,9 +61,9 @@ function plain(port: number): Socket {
 /** Resolves when the server has closed the connection. */
 function gone(socket: Socket): Promise<unknown> { return new Promise(resolve => socket.resume().once('close', resolve)) }
 
-function statistics(server: Server): Map<string, string | number> { return new Map(server.host.report('')) }
+function statistics(server: ServerCore): Map<string, string | number> { return new Map(server.host.report('')) }
 
-function handshakeErrors(server: Server): unknown { return statistics(server).get('ssl_handshake_errors') }
+function handshakeErrors(server: ServerCore): unknown { return statistics(server).get('ssl_handshake_errors') }
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise(setImmediate)
@@ -234,7 +235,7 @@ t.test('a key of another kind than the certificate is refused, at the start and 
   const client = await tls.secure()
   await client.says('refresh_certs\r\n', /Error loading the key: .* it is not the key of the certificate\r\n/)
   t.equal(await isServed(tls, {}), true)
-  t.throws(() => createServer({ port: 0, ...files.options }), { code: 'EUSAGE', message: /it is not the key of the certificate/ })
+  t.throws(() => new ServerCore({ port: 0, ...files.options }), { code: 'EUSAGE', message: /it is not the key of the certificate/ })
 })
 
 t.test('SIGHUP has a server read its certificates again', async t => {
@@ -257,7 +258,7 @@ t.test('SIGHUP has a server read its certificates again', async t => {
 })
 
 t.test('where there is no TLS no certificate is read', async t => {
-  const server = createServer({ port: 0 })
+  const server = new ServerCore({ port: 0 })
   t.equal(server.host.refreshCertificates(), 'Error TLS not enabled')
   t.same(server.reload(), [])
   t.equal(statistics(server).has('ssl_handshake_errors'), false)
@@ -276,7 +277,7 @@ t.test('a key may be DER, or in the file of the certificate', async t => {
 t.test('what is wrong with a file is said before anything is opened', t => {
   const { options, chain, key, authority: authorityFile, renew } = writeCertificates(t)
   const refused = (changes: Partial<Options>, pattern: RegExp): void => {
-    const make = (): unknown => createServer({ ...options, ...changes })
+    const make = (): unknown => new ServerCore({ ...options, ...changes })
     t.throws(make, { code: 'EUSAGE', message: pattern })
     try { make() } catch (error) { t.notMatch((error as MemslabError).message, /\n/) }
   }

@@ -1,7 +1,7 @@
 // -o read_buf_mem_limit: how many answers may wait to be written, in the numbers that memcached 1.6.18 shows. There they lie
 // in blocks of 16 KiB with 13 answers each, of which one block is read to.
 import t from 'tap'
-import { createServer } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { startServer, type TestServer } from '../support/server.js'
 
 const MIB = 1024 * 1024
@@ -32,7 +32,7 @@ for (const [share, max] of [[1, OF_ONE], [4, OF_FOUR]] as const) {
 }
 
 t.test('threads share what there is, and each has room for some', async t => {
-  const maxOf = (readBufMemLimit: number, threads: number): number => createServer({ readBufMemLimit, threads }).host.answersMax
+  const maxOf = (readBufMemLimit: number, threads: number): number => new ServerCore({ readBufMemLimit, threads }).host.answersMax
   t.equal(maxOf(MIB, 1), OF_ONE)
   t.equal(maxOf(MIB, 4), OF_FOUR)
   t.equal(maxOf(MIB, 64), 13)

@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap'
 
-import { Server } from '../../src/server/server.js'
+import { ServerCore } from '../../src/server/core.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
 import { header, uint32s } from '../support/packet.js'
@@ -12,7 +12,7 @@ import { until } from '../support/patience.js'
 async function start(t: Test, verbosity = 2): Promise<{ lines: string[], client: Client, port: number }> {
   const lines: string[] = []
   const log = (line: string): void => { lines.push(line.replace(/^([<>]?)\d+/, '$1N')) }
-  const server = new Server({ port: -1, listen: ['127.0.0.1'], verbosity }, { clock: new ManualClock(), log })
+  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'], verbosity }, { clock: new ManualClock(), log })
   t.teardown(() => server.close())
   await server.listen()
   const client = await Client.connect({ host: '127.0.0.1', port: server.port })

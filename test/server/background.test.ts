@@ -1,6 +1,7 @@
 // The work beside the requests: how often it wakes up, and that it gets done all the same.
 import t, { type Test } from 'tap'
-import { createServer, type Clock, type Server } from '../../src/index.js'
+import { type Clock } from '../../src/index.js'
+import { ServerCore } from '../../src/server/core.js'
 import { Counter } from '../../src/stats/counters.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
@@ -20,9 +21,9 @@ class CountingClock implements Clock {
   }
 }
 
-async function start(t: Test): Promise<{ server: Server, clock: CountingClock, client: Client }> {
+async function start(t: Test): Promise<{ server: ServerCore, clock: CountingClock, client: Client }> {
   const clock = new CountingClock()
-  const server = createServer({ port: -1, listen: ['127.0.0.1'] }, { clock })
+  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'] }, { clock })
   t.teardown(() => server.close())
   await server.listen()
   return { server, clock, client: await Client.connect({ host: '127.0.0.1', port: server.port }) }

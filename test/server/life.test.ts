@@ -6,7 +6,7 @@ import { duplexPair } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Server } from '../../dist/server/server.js'
+import { ServerCore } from '../../dist/server/core.js'
 import { startWorker } from '../../dist/server/start.js'
 import { Balance } from '../../src/net/balance.js'
 import { completeOptions, type Options } from '../../src/options/options.js'
@@ -45,7 +45,7 @@ t.test('a server with many connections closes them all, whoever asks how often',
 })
 
 t.test('a server that is closed while it opens does not open', async t => {
-  const server = new Server({ ...LOOPBACK, threads: 2 })
+  const server = new ServerCore({ ...LOOPBACK, threads: 2 })
   const listening = server.listen()
   const closing = server.close()
   await t.rejects(listening, { code: 'ECANCELED' })
@@ -70,7 +70,7 @@ t.test('a server that is closed while threads still start does not open them', a
 t.test('a port in use is told as with one thread, and can be tried again', async t => {
   const { server: other } = await startThreads(t)
   const options = { listen: ['127.0.0.1'], port: other.port }
-  const second = new Server({ ...options, threads: 2 })
+  const second = new ServerCore({ ...options, threads: 2 })
   t.teardown(() => second.close())
   await t.rejects(second.listen(), { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
   await other.close()
@@ -94,17 +94,17 @@ t.test('a Unix socket has its mask, and is gone with the server', async t => {
 })
 
 /** A server of which one thread listens before the others start. */
-function startsLate(options: Partial<Options>): Server {
+function startsLate(options: Partial<Options>): ServerCore {
   const all = completeOptions(options)
   const balance = new SharedArrayBuffer(Balance.bytesFor(all.threads))
-  return new Server(options, {}, { first: { workers: [startWorker(1, { options: all, balance })], balance } })
+  return new ServerCore(options, {}, { first: { workers: [startWorker(1, { options: all, balance })], balance } })
 }
 
 /** The words that locks lie in. */
 function wordsOf(locks: Locks): Int32Array { return Reflect.get(locks, 'words') as Int32Array }
 
 /** How many connections each thread has accepted. */
-function accepted(server: Server, threads: number): number[] {
+function accepted(server: ServerCore, threads: number): number[] {
   const rows = Reflect.get(server.store.counters, 'rows') as Float64Array
   const rowLength = rows.length / (threads + 1)
   return Array.from({ length: threads }, (_, index) => rows[(index + 1) * rowLength + Counter.TotalConnections]!)
@@ -192,7 +192,7 @@ t.test('the first cause is told, though another thread is heard before', async t
 
 t.test('a thread that dies as it starts is an error of listen', async t => {
   const failures: Error[] = []
-  const server = new Server({ ...LOOPBACK, threads: 2 }, { failed: error => failures.push(error) })
+  const server = new ServerCore({ ...LOOPBACK, threads: 2 }, { failed: error => failures.push(error) })
   const listening = server.listen()
   kill({ server } as ThreadedServer, 0)
   await t.rejects(listening, { code: 'EDIED' })
@@ -202,7 +202,7 @@ t.test('a thread that dies as it starts is an error of listen', async t => {
 
 t.test('a thread that dies while another begins to listen where it does ends nothing but its server', async t => {
   for (let round = 0; round < 10; round++) {
-    const server = new Server({ ...LOOPBACK, threads: 2 }, { failed: () => {} }, { logsToStderr: true })
+    const server = new ServerCore({ ...LOOPBACK, threads: 2 }, { failed: () => {} }, { logsToStderr: true })
     const listening = server.listen()
     kill({ server } as ThreadedServer, 0)
     await t.rejects(listening, { code: 'EDIED' })
@@ -217,9 +217,9 @@ t.test('a thread that dies while another begins to listen where it does ends not
 async function startBreakable(t: Test, threads: number, onSignal: string) {
   const portFile = join(folder(t), 'ports')
   const script = `
-    const { Server } = await import('${new URL('server/server.js', DIST).href}')
-    const { listen } = Server.prototype
-    Server.prototype.listen = async function () {
+    const { ServerCore } = await import('${new URL('server/core.js', DIST).href}')
+    const { listen } = ServerCore.prototype
+    ServerCore.prototype.listen = async function () {
       const server = this
       process.once('SIGWINCH', () => { ${onSignal} })
       return await listen.call(server)
@@ -265,7 +265,7 @@ t.test('handles of one descriptor never close what somebody else has opened mean
     return count
   })()
   for (let round = 0; round < 5; round++) {
-    const server = new Server({ ...LOOPBACK, threads: 2 })
+    const server = new ServerCore({ ...LOOPBACK, threads: 2 })
     await server.listen()
     const socket = connect(server.port, '127.0.0.1').on('error', () => {})
     await server.close()
@@ -276,7 +276,7 @@ t.test('handles of one descriptor never close what somebody else has opened mean
 })
 
 t.test('a server that does not listen serves what it is handed', async t => {
-  const server = new Server({ threads: 2 })
+  const server = new ServerCore({ threads: 2 })
   t.teardown(() => server.close())
   const [here, there] = duplexPair()
   server.handle(there)

@@ -1,7 +1,7 @@
 // The server of a soak, in a process of its own so that what it takes can be told: four threads over one store, as built.
 // It does what its parent says, a word at a time, and answers each.
 
-import { Server } from '../../dist/server/server.js'
+import { ServerCore } from '../../dist/server/core.js'
 import type { Options } from '../../src/options/options.js'
 
 export type Order =
@@ -15,7 +15,7 @@ export type Order =
 
 export type Answer = { readonly number: number } | { readonly problem: string }
 
-let server: Server | undefined
+let server: ServerCore | undefined
 process.on('message', (order: Order) => {
   obey(order).then(
     number => process.send?.({ number }),
@@ -27,7 +27,7 @@ process.on('disconnect', () => process.exit())
 async function obey(order: Order): Promise<number> {
   switch (order.say) {
     case 'start':
-      server = new Server({ ...order.options, port: -1, listen: ['127.0.0.1'] }, { failed: error => { throw error } })
+      server = new ServerCore({ ...order.options, port: -1, listen: ['127.0.0.1'] }, { failed: error => { throw error } })
       await server.listen()
       return server.port
     case 'rss': return process.memoryUsage.rss()

@@ -11,7 +11,7 @@ import { connect } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 
 import type { Options } from '../../src/options/options.js'
-import { Server } from '../../src/server/server.js'
+import { ServerCore } from '../../src/server/core.js'
 import { authority, writeCertificates } from './certificates.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
@@ -22,7 +22,7 @@ import type { Host } from './replay.js'
 const TURNS = 20
 
 export interface LonelyServer extends Host {
-  readonly server: Server
+  readonly server: ServerCore
   readonly clock: ManualClock
   /** On 127.0.0.1; 0 on a Unix socket. */
   readonly port: number
@@ -49,7 +49,7 @@ export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: S
   const clock = new ManualClock()
   const listener = over === 'unix' ? { socketPath: socketPath(t) } : { port: -1, listen: ['127.0.0.1'] }
   const encryption = over === 'tls' ? writeCertificates(t).options : {}
-  const server = new Server({ ...options, ...encryption, ...listener }, { clock, log: () => {} })
+  const server = new ServerCore({ ...options, ...encryption, ...listener }, { clock, log: () => {} })
   const stopped = new Promise<void>(resolve => {
     server.onShutdown = () => void server.close().then(resolve)
   })

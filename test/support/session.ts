@@ -9,14 +9,14 @@ import { Session } from '../../src/protocol/session.js'
 import type { Protocol } from '../../src/protocol/session.js'
 import type { Peer as SessionPeer } from '../../src/protocol/peer.js'
 import { Protocols } from '../../src/protocol/protocols.js'
-import { Server } from '../../src/server/server.js'
+import { ServerCore } from '../../src/server/core.js'
 import { ManualClock } from './clock.js'
 import type { Peer } from './peer.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
 
 export interface SessionHost extends Host {
-  readonly server: Server
+  readonly server: ServerCore
   readonly clock: ManualClock
   connect(): Promise<BareSession>
 }
@@ -24,7 +24,7 @@ export interface SessionHost extends Host {
 /** @param isDirect large values are read straight into their items, as from a socket, and not by way of the input buffer */
 export async function startSessions(t: Ends, options: Partial<Options> = {}, isDirect = false): Promise<SessionHost> {
   const clock = new ManualClock()
-  const server = new Server({ ...options, port: 0 }, { clock, log: () => {} })
+  const server = new ServerCore({ ...options, port: 0 }, { clock, log: () => {} })
   const protocol = new Protocols(server.host).for(server.options.protocol)
   let isStopped = false
   server.onShutdown = () => { isStopped = true }
@@ -92,7 +92,7 @@ export class BareSession implements Peer {
   private readonly session: Session
   private readonly unread: Uint8Array[] = []
 
-  constructor(private readonly server: Pick<Server, 'host'>, protocol: Protocol, private readonly isDirect: boolean) {
+  constructor(private readonly server: Pick<ServerCore, 'host'>, protocol: Protocol, private readonly isDirect: boolean) {
     this.session = new Session(server.host, protocol, this.door)
   }
 

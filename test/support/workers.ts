@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { Server } from '../../dist/server/server.js'
+import { ServerCore } from '../../dist/server/core.js'
 import type { WriteWay } from '../../src/net/handle.js'
 import type { Options } from '../../src/options/options.js'
 import type { Task } from '../../src/server/messages.js'
@@ -30,7 +30,7 @@ const TURNS = 20
 const HOST = '127.0.0.1'
 
 export interface ThreadedServer extends Host {
-  readonly server: Server
+  readonly server: ServerCore
   readonly clock: ManualClock
   readonly lines: string[]
   /** Errors it was told of. */
@@ -43,7 +43,7 @@ export async function startThreads(t: Ends, options: Partial<Options> = {}): Pro
   const clock = new ManualClock()
   const lines: string[] = []
   const failures: Error[] = []
-  const server = new Server({ threads: 2, port: -1, listen: [HOST], ...options },
+  const server = new ServerCore({ threads: 2, port: -1, listen: [HOST], ...options },
     { clock, log: line => lines.push(line), failed: error => failures.push(error) })
   const stopped = new Promise<void>(resolve => {
     server.onShutdown = () => void server.close().then(resolve)
@@ -78,7 +78,7 @@ interface Inside {
 class Progress {
   private sentBytes = 0
 
-  constructor(private readonly server: Server) {}
+  constructor(private readonly server: ServerCore) {}
 
   sent(bytes: number): void { this.sentBytes += bytes }
 

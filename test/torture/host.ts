@@ -5,7 +5,7 @@
 
 import type { Test } from 'tap'
 
-import { Server } from '../../dist/server/server.js'
+import { ServerCore } from '../../dist/server/core.js'
 import type { Options } from '../../src/options/options.js'
 import { until } from '../support/patience.js'
 import { Client } from '../support/client.js'
@@ -27,7 +27,7 @@ export async function startVictim(t: Test, options: Pick<Partial<Options>, 'maxb
     const { port } = await startReal(t, ['-t', String(THREADS), '-m', String((options.maxbytes ?? 64 * MIB) / MIB)])
     return { port, stat: name => readStat(port, name), verify: () => Promise.resolve() }
   }
-  const server = new Server({ ...options, threads: THREADS, port: -1, listen: ['127.0.0.1'] })
+  const server = new ServerCore({ ...options, threads: THREADS, port: -1, listen: ['127.0.0.1'] })
   t.teardown(() => server.close())
   await server.listen()
   const { port } = server
