@@ -13,8 +13,8 @@ import { type Host, type Rows } from '../protocol/host.js'
 import { INPUT_BYTES } from '../protocol/input.js'
 import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { type Prefixes } from '../stats/prefixes.js'
-import { ageOfTail, connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
-  type ServerFacts } from '../stats/report.js'
+import { connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts } from '../stats/report.js'
+import { ageOfTail, type ServerFacts } from '../stats/rows.js'
 import { Segment } from '../store/items/items.js'
 import { type Store } from '../store/store.js'
 import { type Settings } from './settings.js'
@@ -45,8 +45,8 @@ export class Reports {
       case '': return generalReport(store, this.facts)
       case 'settings': return this.settings()
       case 'items': return itemsReport(store, this.facts)
-      case 'slabs': return slabsReport(store)
-      case 'hash': return hashReport(store)
+      case 'slabs': return slabsReport(store, this.facts)
+      case 'hash': return hashReport(store, this.facts)
     }
   }
 
@@ -96,7 +96,7 @@ export class Reports {
     const { store } = this.parts
     let oldest = 0
     for (let slabClass = 1; slabClass <= store.classes.largest; slabClass++) {
-      oldest = Math.max(oldest, ageOfTail(store, slabClass, Segment.Cold, store.context.now))
+      oldest = Math.max(oldest, ageOfTail(store, slabClass, Segment.Cold))
     }
     return oldest
   }

@@ -1,6 +1,6 @@
-// Counters: a row of numbers for each thread, which nobody else writes, summed when asked. One table here names every
-// counter; `stats`, `stats items` and `stats slabs` are made from it. Rows are doubles, exact up to 2^53. `stats reset`
-// does not touch the rows, as their threads go on counting: it notes in a row of its own what they had come to.
+// Counters: a row of numbers for each thread, which that thread alone writes, summed when a client asks. The enums number them;
+// rows.ts says of each its name, kind and help text, from which `stats` is made. Numbers are doubles, exact up to 2^53. `stats
+// reset` does not touch the rows, as their threads go on counting: it notes in a row of its own what they had come to.
 
 /** What a thread counts once. The order is the order of the row. */
 export const enum Counter {
