@@ -21,6 +21,9 @@ import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
 import { ItemView, type Pins } from './view.js'
 
+/** What a set may ask for and still be written over the old item. */
+const PLAIN_EXTRAS = Extra.TellCas | Extra.NewCas
+
 export class Shard implements Pins {
   /** Shows one item at a time to those outside the store. */
   readonly view: ItemView
@@ -146,45 +149,60 @@ export class Shard implements Pins {
 
   /** Stores a reserved and filled item as the request's mode says; the item is gone if the outcome is not Stored. */
   commit(request: Request, item: ItemId): Outcome {
-    const { context } = this
-    context.stripes.take(request.hash)
-    const outcome = context.watched === 0 ? this.commitLocked(request, item) : this.commitWatchedLocked(request, item)
-    context.stripes.release(request.hash)
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    const outcome = this.storeStripeLocked(request, this.findLiveLocked(request), item)
+    stripes.release(request.hash)
     return outcome
   }
 
   /**
-   * Stores a value that is already there as a whole, at `valueAt` of the request's bytes. A plain set of an item that
-   * stays in its class writes over it: no other chunk is touched, and the item keeps its place, as one in use; with one
-   * list it goes to the head.
+   * Stores a value that is there as a whole, at `valueAt` of the request's bytes: looks its key up once and takes the key's
+   * stripe once. Only where memory is short of what others hold, or the item has pieces, it reserves the item first, without
+   * the stripe, as a wait with a stripe in hand could keep those up who are waited for.
    */
   put(request: Request, valueAt: number): Outcome {
-    const { context } = this
-    if (request.mode === Mode.Set && (request.extras & ~(Extra.TellCas | Extra.NewCas)) === 0) {
-      context.stripes.take(request.hash)
-      const isOverwritten = this.tryOverwriteLocked(request, valueAt)
-      context.stripes.release(request.hash)
-      if (isOverwritten) return Outcome.Stored
-    }
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    const outcome = this.tryPutStripeLocked(request, valueAt)
+    stripes.release(request.hash)
+    return outcome ?? this.putInSteps(request, valueAt)
+  }
+
+  /** Does `put`, if there is memory for the item without waiting; undefined otherwise. */
+  private tryPutStripeLocked(request: Request, valueAt: number): Outcome | undefined {
+    const { items, table } = this
+    let old = this.find(request)
+    if (old !== NO_ITEM && this.isWritable(old, request)) return this.overwriteStripeLocked(old, request, valueAt)
+    const removals = table.removals
+    const item = this.tryReserve(request)
+    if (item === NO_ITEM) return undefined
+    items.memory.copyFrom(request.bytes, valueAt, items.valueStart(item), request.valueBytes)
+    this.context.counters.addClass(this.slabs.classAt(item), ClassCounter.CmdSet)
+    // what had to go for it may have been the old item
+    if (old !== NO_ITEM && table.removals !== removals) old = this.find(request)
+    return this.storeStripeLocked(request, this.liveStripeLocked(request, old), item)
+  }
+
+  private putInSteps(request: Request, valueAt: number): Outcome {
     const item = this.reserve(request)
     if (item === NO_ITEM) return Outcome.NoMemory
     this.items.writeValue(item, 0, request.bytes, valueAt, request.valueBytes)
-    context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet)
+    this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet)
     return this.commit(request, item)
   }
 
-  private tryOverwriteLocked(request: Request, valueAt: number): boolean {
-    const isWatched = this.context.watched !== 0
-    const old = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
-    if (old === NO_ITEM || !this.isWritable(old, request)) return false
-    if (isWatched) this.reporter.getStripeLocked(request, old)
-    this.overwriteLocked(old, request, valueAt)
-    if (isWatched) this.reporter.storedStripeLocked(request, old)
-    return true
+  /** As `reserve`, without waiting; NO_ITEM also if the item would have pieces. */
+  private tryReserve(request: Request): ItemId {
+    const item = this.allocator.tryAllocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
+      request.flags, request.expiresAt, request.valueBytes)
+    if ((request.extras & Extra.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
+    return item
   }
 
-  /** Whether an item can take a new value where it is. */
+  /** True if the request is a plain set of a value that an item can take where it is. */
   private isWritable(item: ItemId, request: Request): boolean {
+    if (request.mode !== Mode.Set || (request.extras & ~PLAIN_EXTRAS) !== 0) return false
     const { items, slabs } = this
     const isOther = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
     const state = items.state(item)
@@ -195,9 +213,14 @@ export class Shard implements Pins {
       (items.segment(item) === Segment.Temp) === this.lru.isShortLived(request.expiresAt, this.context.now)
   }
 
-  private overwriteLocked(item: ItemId, request: Request, valueAt: number): void {
+  /**
+   * Writes a value over that of an item that stays in its class: no other chunk is touched, and the item keeps its place, as
+   * one in use; with one list it goes to the head.
+   */
+  private overwriteStripeLocked(item: ItemId, request: Request, valueAt: number): Outcome {
     const { context, items, slabs } = this
     const slabClass = slabs.classAt(item)
+    if (context.watched !== 0) this.reporter.getStripeLocked(request, item)
     if (!this.lru.settings.lruSegmented) this.reclaimFlat(slabClass)
     context.countSize(items, item, -1)
     if (items.valueBytes(item) !== request.valueBytes) this.resizeLocked(slabClass, item, request.valueBytes)
@@ -213,6 +236,8 @@ export class Shard implements Pins {
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
+    if (context.watched !== 0) this.reporter.storedStripeLocked(request, item)
+    return Outcome.Stored
   }
 
   /** As an allocation does, which is saved here. It comes before the item may be given an end that lies in the past. */
@@ -233,9 +258,13 @@ export class Shard implements Pins {
     slabs.unlock(slabClass)
   }
 
-  private commitLocked(request: Request, item: ItemId): Outcome {
+  /** Stores a filled item as the request's mode says. @param old the item of its key, if there is one alive */
+  private storeStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
+    return this.context.watched === 0 ? this.storeUnwatchedLocked(request, old, item) : this.storeWatchedLocked(request, old, item)
+  }
+
+  private storeUnwatchedLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     const { context } = this
-    const old = this.findLiveLocked(request)
     switch (request.mode) {
       case Mode.Set:
         return this.replaceLocked(request, old, item)
@@ -507,8 +536,14 @@ export class Shard implements Pins {
   // Finding
 
   /** The item of a key, if it is there and alive; one that is dead is dropped and counted. */
-  findLiveLocked(request: Request): ItemId {
-    const item = this.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
+  findLiveLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }
+
+  private find({ hash, bytes, keyStart, keyEnd }: Request): ItemId {
+    return this.table.find(hash, bytes, keyStart, keyEnd - keyStart)
+  }
+
+  /** The item that was found for a key, if it is alive. */
+  private liveStripeLocked(request: Request, item: ItemId): ItemId {
     const context = this.context
     if (context.watched !== 0) this.reporter.getStripeLocked(request, item)
     if (item === NO_ITEM) return NO_ITEM
@@ -536,8 +571,8 @@ export class Shard implements Pins {
     this.slabs.unlock(slabClass)
   }
 
-  /** As `commitLocked`, and tells those who watch. */
-  private commitWatchedLocked(request: Request, item: ItemId): Outcome {
+  /** As `storeUnwatchedLocked`, and tells those who watch. */
+  private storeWatchedLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     // the item may be gone afterwards, and the key be its own
     const slabClass = this.allocator.classOf(item)
     const { bytes, keyStart, keyEnd } = request
@@ -545,7 +580,7 @@ export class Shard implements Pins {
     request.bytes = bytes.slice(keyStart, keyEnd)
     request.keyStart = 0
     request.keyEnd = keyBytes
-    const outcome = this.commitLocked(request, item)
+    const outcome = this.storeUnwatchedLocked(request, old, item)
     if (outcome !== Outcome.Stored) this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
     else this.reporter.storedStripeLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
     request.bytes = bytes

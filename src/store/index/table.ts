@@ -21,6 +21,8 @@ export class Table {
   private readonly words: Int32Array
   private readonly heads: number
   private readonly count: number
+  /** How many items this thread has taken out: who lets others be evicted sees here whether an item it had found may be gone. */
+  removals = 0
 
   /** How many there are to be, a power of two, where the memory limit allows so many pages. */
   static bucketCountFor(pages: number): number {
@@ -88,6 +90,7 @@ export class Table {
   /** Takes out an item that is in the table. */
   remove(hash: number, item: ItemId): void {
     const items = this.items
+    this.removals++
     const next = items.chain(item)
     this.unhook(hash, item, next)
   }

@@ -187,6 +187,17 @@ export class Allocator {
     return this.takePieces(item) ? item : NO_ITEM
   }
 
+  /**
+   * As `allocate`, but never waits for other threads, so that the caller may hold a stripe: of that stripe too an item may be
+   * evicted, see Table.removals. NO_ITEM also where the item would have pieces.
+   */
+  tryAllocate(key: Uint8Array, keyStart: number, keyBytes: number, flags: number, expiresAt: number, valueBytes: number): ItemId {
+    const slabClass = this.slabs.classes.classFor(this.context.nominalBytes(keyBytes, flags, valueBytes))
+    const item = slabClass === 0 ? NO_ITEM : this.tryTakeChunk(slabClass)
+    if (item !== NO_ITEM) this.items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, false)
+    return item
+  }
+
   /** Gives a large item its pieces; gives all back if there are not enough. */
   private takePieces(item: ItemId): boolean {
     const { items } = this
