@@ -1,7 +1,7 @@
-// The kinds of events: the words of `watch`, and for each event its kind and its line, as protocol.txt ("Watchers") and the
-// recordings have them. An event travels as numbers and a text; its line is made only for a watcher that gets it.
+// The kinds of events: the words of `watch`, and for each event its kind and its line, as in protocol.txt ("Watchers") and in
+// the recordings. Threads log an event as numbers and a text; its line is built only for a watcher that gets it.
 
-/** The kinds of events, a bit each. */
+/** The kinds of events, one bit each. */
 export const enum Kind {
   RawCmds = 1 << 0,
   Evictions = 1 << 1,
@@ -18,8 +18,8 @@ export const enum Kind {
 }
 
 /**
- * The arguments of `watch`. They may be cut short, and the first that fits counts, as memcached compares them. There are no
- * events of `rawcmds`, as in memcached, nor of a proxy, as there is none.
+ * The arguments of `watch`. As in memcached, a client may cut one short, and the first that matches counts. As in memcached,
+ * `rawcmds` has no events. The kinds of a proxy have none either, as there is no proxy.
  */
 export const KIND_NAMES: readonly (readonly [name: string, kind: Kind])[] = [
   ['rawcmds', Kind.RawCmds],
@@ -51,7 +51,7 @@ export const enum DeleteCommand { Delete, MetaDelete }
 
 const GET_STATUSES = ['not_found', 'found', 'flushed', 'expired']
 const STORE_STATUSES = ['not_stored', 'stored', 'exists', 'not_found', 'too_large', 'no_memory']
-/** In the order of the store's Mode. */
+/** The names of the storage commands, in the order of the store's Mode. */
 const STORE_COMMANDS = ['set', 'add', 'replace', 'append', 'prepend', 'cas']
 const DELETE_COMMANDS = ['delete', 'md']
 const TRANSPORTS = ['local', 'tcp']
@@ -62,16 +62,16 @@ export const NUMBERS_MAX = 5
 
 interface EventRow {
   readonly kind: Kind
-  /** Its text is an address, which is written as it is; without this it is a key, which is encoded. */
+  /** Set if its text is an address, which is written as it is. Otherwise its text is a key, which is encoded. */
   readonly hasAddress?: true
   /**
-   * Its line from `type=` on.
-   * @param text of its key or address, encoded; @param client the file descriptor of the client that caused it
+   * Builds its line, from `type=` on.
+   * @param text its key, encoded, or its address; @param client the file descriptor of the client that caused it
    */
   readonly line: (numbers: Int32Array, text: string, client: number) => string
 }
 
-/** By Event; the numbers come as the method of Log takes them. */
+/** The rows, by Event. The numbers are in the order in which the method of Log takes them. */
 const EVENT_ROWS: readonly EventRow[] = [
   { kind: Kind.Fetchers, line: ([status, slabClass, size], key, client) =>
     `type=item_get key=${key} status=${GET_STATUSES[status!]} clsid=${slabClass} cfd=${client} size=${size}` },
@@ -85,7 +85,8 @@ const EVENT_ROWS: readonly EventRow[] = [
   { kind: Kind.ConnEvents, hasAddress: true, line: ([transport, port], address, client) =>
     `type=conn_new rip=${address} rport=${port} transport=${TRANSPORTS[transport!]} cfd=${client}` },
   { kind: Kind.ConnEvents, hasAddress: true, line: ([transport, port, reason], address, client) =>
-    `type=conn_close rip=${address} rport=${port} transport=${TRANSPORTS[transport!]} reason=${CLOSE_REASONS[reason!]} cfd=${client}` },
+    `type=conn_close rip=${address} rport=${port} transport=${TRANSPORTS[transport!]} ` +
+    `reason=${CLOSE_REASONS[reason!]} cfd=${client}` },
   { kind: Kind.SysEvents, line: ([from, to]) => `type=slab_move src=${from} dst=${to}` },
 ]
 
@@ -93,7 +94,7 @@ const EVENT_ROWS: readonly EventRow[] = [
 export function kindOf(event: Event): Kind { return EVENT_ROWS[event]!.kind }
 
 const HEX = '0123456789ABCDEF'
-/** Letters, digits and `-_.~` stand for themselves. */
+/** 1 for each byte that is written as it is: letters, digits and `-_.~`. */
 const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => /[\w.~-]/.test(String.fromCharCode(byte)) ? 1 : 0)
 
 /** The line of an event, from `type=` on; its text is `[start, end)` of `bytes`. */
@@ -103,7 +104,7 @@ export function lineOf(event: Event, numbers: Int32Array, client: number, bytes:
   return line(numbers, text, client)
 }
 
-/** A key as it stands in a line: "URI encoded", as protocol.txt says. */
+/** Encodes a key for a line: "URI encoded", as protocol.txt says. */
 function encodeKey(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   for (let at = start; at < end; at++) {

@@ -1,18 +1,18 @@
 // The log that `watch` shows, in memory that threads share: the kinds that are watched, and for each thread a ring of events that
-// it alone writes. The threads that serve watchers read all rings, each with marks of its own, see reader.ts. No thread waits: if
-// its ring has no room, because a reader is behind, it drops the event and counts it.
+// it alone writes. A thread that serves watchers is a reader: it reads all rings, and keeps a mark in each, see reader.ts. No
+// thread waits: if its ring has no room because a reader is behind, it drops the event and counts it.
 //
-//   | control | thread 0 | thread 1 ... |     marks: a row of   | ring 0 | ring 1 ...      thread   head  isReading
-//    32 words   16 words each            a word a ring for each                                    where its ring ends,
-//                                        reader                                                    whether it reads
+//   | control | thread 0 | thread 1 ... | marks: a row for each | ring 0 | ring 1 ...      thread   head  isReading
+//    32 words   16 words each             reader with a word                                       the end of its ring,
+//                                         for each ring                                            1 if it is a reader
 //
 //   event    word 0      1      2     3     4       5       6       7 - 11   12         13
 //            word count  event  gid   gid   second  micros  client  numbers  textBytes  text ...
 //
-// An event lies in one piece; where it does not fit behind the last one, a word count of 0 says that the ring goes on at its
-// start. A thread stores its head when an event is complete, which publishes the event; a reader stores its mark when it does not
-// need the events before it any more. A gid is taken only when there is room, so there are no gaps: a reader that misses one
-// knows that it is still to come.
+// An event is contiguous. If it does not fit behind the last one, a word count of 0 says that the ring goes on at its start.
+// A thread stores its head when an event is complete, which publishes the event. A reader stores its mark when it no longer needs
+// the events before it. A thread takes a gid only when its ring has room, so gids have no gaps: if a reader misses one, it knows
+// that the event is still to come.
 import { assert, MemslabError } from '../errors.js'
 import { timeOfDay, type Clock } from '../clock.js'
 import { Memory } from '../memory/bytes.js'
@@ -23,16 +23,16 @@ import { Counter, type Counters } from '../stats/counters.js'
 import { Event, Kind, type CloseReason, type DeleteCommand, type GetStatus, type StoreStatus,
   type Transport } from './events.js'
 
-/** The most watchers, as in memcached; more are refused. Each may hold a buffer of -o watcher_logbuf_size. */
+/** The most watchers, as in memcached. More are refused, as each may use a buffer of -o watcher_logbuf_size. */
 const WATCHERS_MAX = 20
 
-/** Words at the start. */
+/** The control words at the start. */
 const enum Word { Lock, Kinds, Watchers, Gid, KindCounts = 8, Threads = 32 }
 
-/** Words of a thread. */
+/** The words of a thread. */
 const enum Row { Head, IsReading, Stride = 16 }
 
-/** Words of an event. */
+/** The words of an event. */
 export const enum Field {
   Words, Event, GidLow, GidHigh, Second, Microsecond, Client, Numbers, TextBytes = 12, Text,
 }
@@ -46,24 +46,24 @@ export interface LogParts {
   readonly thread: number
   readonly clock: Clock
   readonly counters: Counters
-  /** The threads that have died; needed where there are several threads. */
+  /** The record of threads that have died; needed if there are several threads. */
   readonly lives?: Lives
 }
 
 export class Log {
   readonly words: Int32Array
   readonly bytes: Uint8Array
-  /** The words of a ring. */
+  /** The number of words of a ring. */
   readonly ringWords: number
   private readonly text: Memory
   private readonly locks: Locks
   private readonly gid: Counter64
   /** The end of this thread's ring, in words from its start. */
   private head: number
-  /** Words that may be written before the marks of readers are looked at again. */
+  /** The words that may be written before this thread reads the marks of the readers again. */
   private free = 0
 
-  /** Zeroed memory for a log, to be shared between threads or not. */
+  /** Allocates zeroed memory for a log. @param shared whether several threads use it */
   static allocate(threads: number, ringBytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
     const bytes = (ringAt(threads, 0, 0) + threads * (ringBytes >> 2)) * 4
     try {
@@ -74,7 +74,7 @@ export class Log {
     }
   }
 
-  /** @param memory made by `allocate` for as many threads */
+  /** @param memory from `allocate`, for as many threads */
   constructor(readonly memory: ArrayBuffer | SharedArrayBuffer, private readonly parts: LogParts) {
     const isShared = memory instanceof SharedArrayBuffer
     this.words = new Int32Array(memory)
@@ -91,13 +91,13 @@ export class Log {
 
   // Watchers
 
-  /** The kinds of events that watchers want, as bits of Kind: 0 while there are none. Hot code reads it once a batch. */
+  /** The kinds of events that watchers want, as bits of Kind; 0 while there is no watcher. Hot code reads it once a batch. */
   get kinds(): number { return this.words[Word.Kinds]! }
 
   /** The number of watchers. */
   get watchers(): number { return Atomics.load(this.words, Word.Watchers) }
 
-  /** Adds a watcher of these kinds; false if there are too many already. */
+  /** Adds a watcher of these kinds. Returns false if there are too many already. */
   addWatcher(kinds: number): boolean {
     this.locks.take(Word.Lock)
     const hasRoom = this.words[Word.Watchers]! < WATCHERS_MAX
@@ -129,7 +129,7 @@ export class Log {
     if ((this.kinds & Kind.Fetchers) !== 0) this.write(Event.ItemGet, client, key, start, end, status, slabClass, size)
   }
 
-  /** @param command in numbers of the store's Mode; @param ttl in seconds, 0 for ever, -1 if it is over already */
+  /** @param command a Mode of the store; @param ttl in seconds, 0 for an item that never expires, -1 for one that has expired */
   itemStore(client: number, key: Uint8Array, start: number, end: number, status: StoreStatus, command: number, ttl: number,
     slabClass: number, size: number): void {
     if ((this.kinds & Kind.Mutations) !== 0) {
@@ -137,7 +137,7 @@ export class Log {
     }
   }
 
-  /** @param ttl in seconds, -1 for ever; @param age in seconds since its last use */
+  /** @param ttl in seconds, -1 for an item that never expires; @param age in seconds since its last use */
   eviction(key: Uint8Array, start: number, end: number, isFetched: boolean, ttl: number, age: number, slabClass: number,
     size: number): void {
     if ((this.kinds & Kind.Evictions) !== 0) {
@@ -197,7 +197,7 @@ export class Log {
     counters.add(Counter.LogWorkerWritten)
   }
 
-  /** Makes room at `head` for so many words; false if a reader still needs the events there. */
+  /** Makes room at `head` for `count` words. Returns false if a reader still needs the events there. */
   private makeRoom(count: number): boolean {
     const rest = this.ringWords - this.head
     const needed = count <= rest ? count : rest + count
@@ -211,7 +211,7 @@ export class Log {
     return true
   }
 
-  /** How many words may be written: one stays between the head and the marks, so that a full ring is no empty one. */
+  /** The number of words that may be written. One word stays free, so that a full ring differs from an empty one. */
   private findFree(): number {
     let used = 0
     for (let reader = 0; reader < this.threads; reader++) {
@@ -221,7 +221,7 @@ export class Log {
     return this.ringWords - 1 - used
   }
 
-  /** The words from one place of a ring on to another. */
+  /** The number of words from one place of a ring forward to another. */
   private distance(from: number, to: number): number { return to >= from ? to - from : to - from + this.ringWords }
 
   // For readers
@@ -244,7 +244,7 @@ export class Log {
     Atomics.store(this.words, rowOf(reader) + Row.IsReading, isReading ? 1 : 0)
   }
 
-  /** The words that readers have still to read, all together. */
+  /** The number of words that readers have yet to read, in all rings together. */
   get unreadWords(): number {
     let unread = 0
     for (let reader = 0; reader < this.threads; reader++) {
@@ -256,7 +256,7 @@ export class Log {
     return unread
   }
 
-  /** Throws if something is inconsistent. No other thread may be at work. */
+  /** Throws if something is inconsistent. No other thread may use the log meanwhile. */
   verify(): void {
     const { words } = this
     let watched = 0
@@ -265,15 +265,15 @@ export class Log {
       assert(count >= 0 && count <= this.watchers, `${count} of ${this.watchers} watchers want kind ${index}`)
       if (count > 0) watched |= 1 << index
     }
-    assert(watched === this.kinds, 'the kinds that are watched are not those that watchers want')
+    assert(watched === this.kinds, 'the kinds that are logged are not those that watchers want')
     for (let reader = 0; reader < this.threads; reader++) {
       if (!this.isReading(reader)) continue
-      assert(this.watchers > 0, `thread ${reader} reads, and nothing is watched`)
+      assert(this.watchers > 0, `thread ${reader} is a reader, though there is no watcher`)
       for (let thread = 0; thread < this.threads; thread++) this.verifyRing(thread, this.markOf(reader, thread))
     }
   }
 
-  /** Checks that events lie between a mark and the head of a ring, one behind the other. */
+  /** Checks that the words between a mark and the head of a ring are whole events. */
   private verifyRing(thread: number, mark: number): void {
     const head = this.headOf(thread)
     let place = mark
@@ -290,7 +290,7 @@ export class Log {
 
 function rowOf(thread: number): number { return Word.Threads + thread * Row.Stride }
 
-/** The word that says how far a thread has read the ring of another. */
+/** The index of the mark of a reader in the ring of a thread. */
 function markAt(threads: number, reader: number, thread: number): number { return rowOf(threads) + reader * threads + thread }
 
 function ringAt(threads: number, thread: number, ringWords: number): number {

@@ -1,12 +1,12 @@
-// Reads the rings of all threads for the watchers of one thread, in the order of their gids.
+// Reads the rings of all threads for the watchers of one thread, in the order of the events' gids.
 import { NUMBERS_MAX, type Event } from './events.js'
 import { Field, type Log } from './log.js'
 
-/** No event. */
-const NOTHING = -1
+/** The index that stands for no event. */
+const NO_EVENT = -1
 
 export class Reader {
-  // the event that was read last
+  // the fields of the event that was read last
   event: Event = 0
   gidLow = 0
   gidHigh = 0
@@ -14,7 +14,7 @@ export class Reader {
   microsecond = 0
   client = 0
   numbers: Int32Array
-  /** Its text, in `log.bytes`. */
+  /** The range of its text in `log.bytes`. */
   textStart = 0
   textEnd = 0
 
@@ -22,7 +22,7 @@ export class Reader {
   private expected = 0
   /** The place in each ring up to which it has been read, while this reader is open. */
   private readonly places: Int32Array
-  /** The thread whose event was read last: the next one is often from the same. */
+  /** The thread whose event was read last: the next event is often from the same thread. */
   private last = 0
 
   constructor(private readonly log: Log) {
@@ -30,44 +30,44 @@ export class Reader {
     this.numbers = log.words.subarray(0, NUMBERS_MAX)
   }
 
-  /** Begins with the next event. */
+  /** Starts reading with the next event that any thread logs. */
   open(): void {
     const { log, places } = this
-    // first, so that no thread writes over events behind a mark; an old mark is only in its way for a moment
+    // first, so that no thread overwrites events behind a mark; an old mark is in a thread's way for only a moment
     log.setReading(log.thread, true)
     for (let thread = 0; thread < log.threads; thread++) {
       places[thread] = log.headOf(thread)
       log.setMark(log.thread, thread, places[thread]!)
     }
-    // an event with a smaller gid may still come behind the marks, but is older than this
+    // an event with a smaller gid may still follow the marks, but it began before this call: it is skipped
     this.expected = (log.lastGid + 1) | 0
   }
 
   close(): void { this.log.setReading(this.log.thread, false) }
 
-  /** Reads the next event; false if there is none yet. It is valid until the next call, or `release`. */
+  /** Reads the next event; false if there is none yet. Its fields are valid until the next call, or until `release`. */
   next(): boolean {
     const { log } = this
     for (let count = 0; count < log.threads; count++) {
       const thread = this.last + count < log.threads ? this.last + count : this.last + count - log.threads
-      if (!this.isNext(thread)) continue
+      if (!this.readNextOf(thread)) continue
       this.last = thread
       return true
     }
     return false
   }
 
-  /** Gives back the room of the events that have been read. */
+  /** Lets the threads overwrite the events that have been read. */
   release(): void {
     const { log, places } = this
     for (let thread = 0; thread < log.threads; thread++) log.setMark(log.thread, thread, places[thread]!)
   }
 
-  /** Reads the next event if it is one of this thread; false if not. */
-  private isNext(thread: number): boolean {
+  /** Reads the next event if this thread has logged it; false if not. */
+  private readNextOf(thread: number): boolean {
     const { log } = this
     const { words } = log
-    for (let at = this.oldest(thread); at !== NOTHING; at = this.oldest(thread)) {
+    for (let at = this.oldest(thread); at !== NO_EVENT; at = this.oldest(thread)) {
       const lag = (words[at + Field.GidLow]! - this.expected) | 0
       if (lag > 0) return false
       this.places[thread] = (this.places[thread]! + words[at + Field.Words]!) % log.ringWords
@@ -78,11 +78,11 @@ export class Reader {
     return false
   }
 
-  /** The word index of the oldest unread event of a thread. */
+  /** The word index of the oldest unread event of a thread; NO_EVENT if there is none. */
   private oldest(thread: number): number {
     const { log, places } = this
     const start = log.ringStart(thread)
-    if (places[thread] === log.headOf(thread)) return NOTHING
+    if (places[thread] === log.headOf(thread)) return NO_EVENT
     if (log.words[start + places[thread]!] === 0) places[thread] = 0
     return start + places[thread]!
   }

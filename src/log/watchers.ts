@@ -1,6 +1,7 @@
 // The watchers of one thread, and the step that sends them the events of all threads. The thread that serves a watcher reads the
-// rings itself: it knows at once whether its watcher is slow, no event passes from thread to thread, one thread and many work
-// alike, and the main thread of a program with a server in it has nothing to do. There is a timer only while there are watchers.
+// rings itself. So it knows at once whether the watcher is slow, no thread forwards events to another, and the main thread of a
+// program with an embedded server has nothing to do. A server of one thread works in the same way. There is a timer only while
+// there are watchers.
 import { type Clock } from '../clock.js'
 import { toBigInt } from '../memory/numbers.js'
 import { Counter, type Counters } from '../stats/counters.js'
@@ -8,9 +9,9 @@ import { kindOf, lineOf } from './events.js'
 import { type Log } from './log.js'
 import { Reader } from './reader.js'
 
-/** Milliseconds between two steps while there are events; memcached's log thread is no quicker. */
+/** Milliseconds between two steps while there are events; memcached's log thread is no faster. */
 const BUSY_MS = 1
-/** The same while there are none. */
+/** Milliseconds between two steps while there are no events. */
 const IDLE_MS = 20
 /** The most events of one step, so that it takes well below two milliseconds. */
 const EVENTS_MAX = 2000
@@ -19,8 +20,9 @@ const FIRST_BYTES = 16 * 1024
 
 /** The other end of a watcher: its connection. */
 export interface WatcherSink {
-  /** Takes bytes. True: they are written. False: they are needed until the watcher that was last given to `hold` is settled. */
+  /** Writes bytes. Returns false if the write is still under way; then the caller keeps the bytes, and calls `hold`. */
   write(bytes: Uint8Array): boolean
+  /** Has `settle` of a watcher called when the write under way has ended. */
   hold(watcher: Watcher): void
 }
 
@@ -36,7 +38,7 @@ export class Watchers {
     this.reader = new Reader(log)
   }
 
-  /** Sends `sink` the events of these kinds until the watcher is ended; undefined if there are too many watchers already. */
+  /** Adds a watcher: `sink` gets events of these kinds until `end`. Returns undefined if there are too many watchers already. */
   add(kinds: number, sink: WatcherSink): Watcher | undefined {
     const { log } = this
     // first, so that no event for it is missed
@@ -89,16 +91,16 @@ export class Watchers {
   private line(): string {
     const { reader, log } = this
     const gid = toBigInt(reader.gidHigh, reader.gidLow)
-    const what = lineOf(reader.event, reader.numbers, reader.client, log.bytes, reader.textStart, reader.textEnd)
-    return `ts=${reader.second}.${String(reader.microsecond).padStart(6, '0')} gid=${gid} ${what}\n`
+    const fields = lineOf(reader.event, reader.numbers, reader.client, log.bytes, reader.textStart, reader.textEnd)
+    return `ts=${reader.second}.${String(reader.microsecond).padStart(6, '0')} gid=${gid} ${fields}\n`
   }
 }
 
-/** A watcher. Its lines wait in its buffer until the other end takes them; a line that does not fit is skipped and counted. */
+/** A watcher. Its lines wait in its buffer until the client reads them; a line that does not fit is skipped and counted. */
 export class Watcher {
   private buffer: Buffer
   private filled = 0
-  /** The bytes of the buffer that a write still needs. */
+  /** The number of bytes at the start of the buffer that the write under way still needs. */
   private underWay = 0
   private skipped = 0
 
@@ -108,7 +110,7 @@ export class Watcher {
     this.buffer = Buffer.allocUnsafeSlow(Math.min(FIRST_BYTES, bytesMax))
   }
 
-  /** Takes a line, if there is room for it. The first line after some that were skipped begins with their number. */
+  /** Appends a line to the buffer, or skips it if there is no room. The next line that fits begins with the number of those. */
   take(line: string): void {
     const text = this.skipped === 0 ? line : `skipped=${this.skipped}\n${line}`
     if (!this.makeRoom(text.length)) {
@@ -124,14 +126,14 @@ export class Watcher {
     const needed = this.filled + count
     if (needed > this.bytesMax) return false
     if (needed <= this.buffer.length) return true
-    // a write that is under way keeps the old one until it is done
+    // a write under way keeps the old buffer until it is done
     const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.buffer.length * 2), this.bytesMax))
     this.buffer.copy(larger, 0, 0, this.filled)
     this.buffer = larger
     return true
   }
 
-  /** Writes the lines that wait, unless a write is still under way. */
+  /** Writes the lines in the buffer, unless a write is still under way. */
   flush(): void {
     if (this.filled === 0 || this.underWay > 0) return
     if (this.sink.write(this.buffer.subarray(0, this.filled))) {
@@ -142,13 +144,13 @@ export class Watcher {
     this.sink.hold(this)
   }
 
-  /** The write that was under way has ended, or has failed. */
+  /** Called when the write under way has ended or failed: removes its bytes from the buffer. */
   settle(): void {
     this.buffer.copyWithin(0, this.underWay, this.filled)
     this.filled -= this.underWay
     this.underWay = 0
   }
 
-  /** Ends it. May be called twice. */
+  /** Removes the watcher. May be called twice. */
   end(): void { this.ended() }
 }

@@ -1,7 +1,7 @@
 // An arena: one block of memory, cut once at the start into the regions that its rows name. Pages come last and begin on a
-// multiple of their size, so a page's number is a shift away from any address in it. The kernel gives zeroed pages on first
-// touch, so a large arena costs nothing until it fills. Where the system allows it, an arena has all the addresses that one may
-// have, so that the memory limit can be raised later.
+// multiple of their size, so shifting any address in a page gives the page's number. The kernel gives zeroed memory on first
+// touch, so a large arena costs nothing until it fills. Where the system allows it, an arena reserves the largest range of
+// addresses that it may have, so that the memory limit can be raised later.
 import { assert, MemslabError } from '../errors.js'
 import { Memory } from './bytes.js'
 import { Size } from './layout.js'
@@ -11,12 +11,12 @@ import { allocateWasm, bufferOf, instructionsOf, type Instructions, type WasmMem
 /** The largest arena, with all its regions: byte indexes stay below 2^31. */
 export const ARENA_PAGES_MAX = 2047
 
-/** The regions that the arena itself uses: nothing, so that index 0 can mean none, and the pages, the last one. */
+/** The regions that the arena itself uses: `nothing`, so that index 0 can mean "none", and `pages`, which is the last one. */
 export type OwnRegion = 'nothing' | 'pages'
 
 /**
- * The regions of an arena that has all the addresses one may have, and of one that has no more than it needs. The pages of the
- * former take all that its other regions leave.
+ * The regions of an arena of the largest size (`whole`), and of one that is no larger than it needs to be (`least`). In the
+ * largest arena, the pages take all that the other regions leave.
  */
 export interface Layouts<Name extends string> {
   readonly whole: Regions<Name | OwnRegion>
@@ -27,7 +27,7 @@ export class Arena<Name extends string = string> {
   readonly words: Int32Array
   readonly memory: Memory
   readonly wasmMemory: WasmMemory
-  /** Its instructions that need no JavaScript; undefined where there are none. */
+  /** WebAssembly functions over this memory; undefined where WebAssembly is not available. */
   readonly instructions: Instructions | undefined
   readonly buffer: ArrayBuffer | SharedArrayBuffer
   /** The number of the first page; page numbers count from the start of the arena. */
@@ -38,8 +38,8 @@ export class Arena<Name extends string = string> {
   private readonly free: Set<string>
 
   /**
-   * @param shared between threads
-   * @param wasmMemory the memory of an arena like this one, that another thread has made
+   * @param shared whether several threads use the memory
+   * @param wasmMemory the memory of the same arena, which another thread has allocated
    */
   constructor({ whole, least }: Layouts<Name>, shared: boolean, wasmMemory?: WasmMemory) {
     assert(whole.end <= ARENA_PAGES_MAX * Size.Page, 'arena beyond its largest size')
@@ -57,19 +57,19 @@ export class Arena<Name extends string = string> {
     this.memory = new Memory(new Uint8Array(this.buffer), this.instructions?.copy)
   }
 
-  /** True if it has all the addresses that an arena can have. */
+  /** True if the arena has the largest size. */
   get isWhole(): boolean { return this.pageEnd === ARENA_PAGES_MAX }
 
-  /** Hands a region to its only user: the byte index of its start. */
+  /** Hands a region to its only user. Returns the byte index of its start. */
   take(name: Name | OwnRegion): number {
-    assert(this.free.delete(name), `the region ${name} has a user`)
+    assert(this.free.delete(name), `the region ${name} has a user already`)
     return this.regions.startOf(name)
   }
 
-  /** Hands a region to its only user, as the words in it. */
+  /** Hands a region to its only user. Returns its words. */
   takeWords(name: Name): Int32Array { return new Int32Array(this.buffer, this.take(name), this.regions.bytesOf(name) >> 2) }
 
-  /** Throws if a region has no user: its row asks for memory that nothing needs. */
+  /** Throws if a region has no user, as its row asks for memory that nothing needs. */
   assertTaken(): void { assert(this.free.size === 0, `regions without a user: ${[...this.free].join(', ')}`) }
 }
 

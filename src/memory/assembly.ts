@@ -1,7 +1,7 @@
-// Modules of WebAssembly, put together from bytes: for what JavaScript has no instruction. A module works in a memory that
-// JavaScript sees as a buffer; the numbers that its functions take and answer have 32 bits.
+// Assembles WebAssembly modules from bytes, for instructions that JavaScript lacks. A module works in a memory that JavaScript
+// sees as a buffer. Its functions take and return 32-bit numbers.
 
-/** The part of WebAssembly that is used here; Node's types do not name it. */
+/** The part of WebAssembly that is used here. Node's types do not declare it. */
 declare namespace WebAssembly {
   class Memory {
     constructor(limits: { initial: number, maximum: number, shared: boolean })
@@ -18,30 +18,30 @@ export type AssemblyMemory = WebAssembly.Memory
 
 export type AssemblyCall = (...numbers: number[]) => number
 
-/** The types of numbers; Nothing is what a block leaves on the stack that leaves nothing there. */
+/** The types of values. Nothing is the type of a block that leaves no value on the stack. */
 export const enum Type { Nothing = 0x40, Int64 = 0x7e, Int32 = 0x7f }
 
-/** The instructions that are used. Each takes numbers from a stack and leaves its result there, if it has one. */
+/** The instructions that are used. Each pops its operands from a stack and pushes its result, if it has one. */
 export const enum Op {
   Block = 0x02, Loop = 0x03, End = 0x0b, BranchIf = 0x0d,
   GetLocal = 0x20, SetLocal = 0x21,
   Load64 = 0x29, Const32 = 0x41, Const64 = 0x42,
   IsZero32 = 0x45, NotEqual32 = 0x47, Add32 = 0x6a, Subtract32 = 0x6b, And32 = 0x71,
   Add64 = 0x7c, Subtract64 = 0x7d, Or64 = 0x84, Xor64 = 0x85, ShiftLeft64 = 0x86, ShiftRight64 = 0x88, RotateLeft64 = 0x89,
-  /** From 64 to 32 bits, and back without sign. */
+  /** Conversions from 64 to 32 bits, and back without sign. */
   Wrap32 = 0xa7, Extend64 = 0xad,
-  /** The first bytes of instructions over many bytes, and of atomic ones. */
+  /** The prefix bytes of bulk memory instructions and of atomic ones. */
   Bulk = 0xfc, Atomic = 0xfe,
 }
 
 /** A function of a module. */
 export interface AssemblyFunction<Name extends string> {
   readonly name: Name
-  /** How many numbers it takes. They are its first local variables, from 0 on. */
+  /** The number of its parameters. They are its first local variables, from 0 on. */
   readonly takes: number
   /** True if it returns a number. */
   readonly answers: boolean
-  /** The types of the local variables behind them, which are 0 at first. */
+  /** The types of its other local variables, which are 0 at first. */
   readonly locals?: readonly Type[]
   readonly code: readonly number[]
 }
@@ -50,14 +50,14 @@ export function allocateAssemblyMemory(pages: number, shared: boolean): Assembly
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
 }
 
-/** A module's functions over a memory, by their names. */
+/** Assembles a module and binds it to a memory. Returns its functions by name. */
 export function assemble<Name extends string>(memory: AssemblyMemory, functions: readonly AssemblyFunction<Name>[]):
 Readonly<Record<Name, AssemblyCall>> {
   const module = new WebAssembly.Module(moduleOf(functions, memory.buffer instanceof SharedArrayBuffer))
   return new WebAssembly.Instance<Name>(module, { arena: { memory } }).exports
 }
 
-/** The module as bytes: its sections are types, imports, functions, exports, code. */
+/** The bytes of a module. Its sections are types, imports, functions, exports and code. */
 function moduleOf<Name extends string>(functions: readonly AssemblyFunction<Name>[], shared: boolean): Uint8Array {
   const numbers = (count: number): number[] => vector(Array.from({ length: count }, () => [Type.Int32]))
   const limits = [shared ? 3 : 1, ...whole(0), ...whole(PAGES_MAX)]
@@ -85,12 +85,12 @@ function vector(parts: readonly (readonly number[])[]): number[] { return [...wh
 
 function text(word: string): number[] { return [...whole(word.length), ...Buffer.from(word)] }
 
-/** A number that is not negative, seven bits a byte, the lowest first; the highest bit says that another byte follows. */
+/** A non-negative number in LEB128: seven bits a byte, the lowest first. A byte's highest bit says that another byte follows. */
 function whole(value: number): number[] {
   return value < 0x80 ? [value] : [value & 0x7f | 0x80, ...whole(value >>> 7)]
 }
 
-/** A number with its sign, written likewise: the last byte's bit 6 is that of the sign. */
+/** A number with a sign in LEB128: bit 6 of the last byte is the sign. */
 export function signed(value: bigint): number[] {
   const low = Number(value & 0x7fn)
   return value >= -0x40n && value < 0x40n ? [low] : [low | 0x80, ...signed(value >> 7n)]

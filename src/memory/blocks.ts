@@ -1,18 +1,18 @@
-// Chunks of memory that goes back to the system when they are given back. Memory of Buffers stays with the process, as malloc
-// keeps it; so chunks lie in blocks whose memory can be resized, and a block of which no chunk is used has none.
+// Chunks of memory that is returned to the system when they are given back. The memory of a Buffer would stay with the process,
+// as malloc keeps it. So chunks lie in blocks whose buffers can be resized, and a block without a chunk in use is resized to 0.
 
-/** The memory that goes back at a time, in bytes; to resize a block takes some hundred microseconds. */
+/** The bytes of a block, which are returned to the system together. To resize a block takes some hundred microseconds. */
 const BLOCK_BYTES = 1024 * 1024
 
-/** Chunks of one size, each known by a number. */
+/** Chunks of one size, each identified by a number. */
 export class Blocks {
   private readonly blocks: Block[] = []
   /** The first block that may have a free chunk. */
   private firstFree = 0
-  /** The one block that has its memory though no chunk is used, for those who take a chunk again and again. */
+  /** The one block that keeps its memory while no chunk is in use, so that a caller which takes a chunk often need not resize. */
   private ready: Block | undefined
 
-  /** @param chunkBytes of which a block holds a whole number */
+  /** @param chunkBytes the size of a chunk, a divisor of BLOCK_BYTES */
   constructor(private readonly chunkBytes: number) {}
 
   take(): number {
@@ -48,13 +48,13 @@ export class Blocks {
   private get perBlock(): number { return BLOCK_BYTES / this.chunkBytes }
 }
 
-/** Chunks that go back to the system together. */
+/** Chunks whose memory is returned to the system together. */
 class Block {
   private readonly memory = new ArrayBuffer(0, { maxByteLength: BLOCK_BYTES })
-  /** As long as the memory is. */
+  /** A view that follows the length of the memory. */
   private readonly bytes = new Uint8Array(this.memory)
   private readonly count: number
-  /** Chunks that are free; those that come first in memory are taken first. */
+  /** The free chunks, in reverse order, so that the first in memory is taken first. */
   private readonly free: number[]
 
   constructor(private readonly chunkBytes: number) {

@@ -1,11 +1,11 @@
-// Numbers of 64 bits that never come twice, for all threads, without a lock: two words of shared memory that no single
-// atomic operation can advance.
+// A 64-bit counter that all threads advance without a lock; no number is given out twice. It lies in two words of shared memory,
+// which no single atomic operation can advance together.
 //
-// The first is the low half of the number. The second counts how often the first has come into a new half of its range,
-// so that its lowest bit is what the highest bit of the low word should be. The thread that crosses into the new half counts
-// right afterwards. A thread that finds the two bits different is early in its half, and the thread that crossed has not
-// counted yet; or it is late in its half, and a thread that is ahead has counted already. That would go wrong only if a thread
-// stood still for 2^30 numbers.
+// The first word is the low half of the number. The second counts the crossings: how often the first has entered the other half
+// of its range. So the lowest bit of the crossings should equal the highest bit of the low word. The thread whose number is the
+// first of a half adds the crossing right after it took that number. If a thread finds the two bits different and its number is
+// early in its half, the thread that crossed has not added the crossing yet. If its number is late in its half, a thread that is
+// ahead has added the next crossing already. This would fail only if a thread stood still while others took 2^30 numbers.
 import { Counter64Word } from './layout.js'
 import { type Instructions } from './wasm.js'
 
@@ -13,13 +13,13 @@ const TOP_BIT = 0x80000000
 const LATE_BIT = 0x40000000
 
 export class Counter64 {
-  /** The number that `advance` came to, in two words without sign. */
+  /** The number that the last `advance` took, as two unsigned words. */
   high = 0
   low = 0
 
   /**
    * @param at index of Counter64Word.End words; @param shared whether other threads use them
-   * @param instructions of the memory of which `words` are all; none: Atomics
+   * @param instructions those of the memory, all of which `words` must cover; without them, Atomics are used
    */
   constructor(private readonly words: Int32Array, private readonly at: number, private readonly shared: boolean,
     private readonly instructions?: Instructions) {}

@@ -1,5 +1,5 @@
 // The fields of the shared memory, word by word. Everything is addressed in words of 4 bytes from the start of an arena. An
-// arena is at most 2 GiB, so a word index, and a byte index too, is always a small integer. The regions of an arena, in which the
+// arena is smaller than 2 GiB, so a word index or byte index is always a 32-bit integer. The regions of an arena, in which the
 // words below lie, have their rows in store/regions.ts, and a map in README.md.
 //
 //   item     word 0     1     2      3       4          5           6      7    8     (9)
@@ -10,31 +10,32 @@
 //   state    bit 0-8   9-16      17-21       22-23    24      25       26      27        28     29         30     31
 //            refs      keyBytes  generation  segment  linked  fetched  active  hasFlags  large  binaryKey  stale  won
 //
-//   The turn of the page says what a generation means: see generations.ts.
+//   The generation's meaning depends on the turn of the item's page: see generations.ts.
 //
-//   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk, followed, at
-//   the next word, by the ids of its pieces. A piece is a chunk with the same header, of which it uses
-//            owner (word 0) and state (State.Piece), and then value bytes.
-//   Where the chunk has no room for all ids they stand in further pieces, whose ids stand in the chunk, or again in
-//   further pieces. All are numbered through: first those with the value, then those with ids of these, and so on.
+//   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk. The ids of its pieces
+//   follow there, from the next word on. A piece is a chunk with the same header, of which it uses
+//            owner (word 0) and state (State.Piece),
+//   and value bytes follow the header. If the chunk has no room for all ids, they are stored in further pieces, and the ids of
+//   those in the chunk or, again, in further pieces. The pieces are numbered: first those with the value, then those with the
+//   ids of these, and so on.
 //
 // A free chunk has state 0, and its neighbours in the free list in `next` and `prev`. If it is in no list because its page is
-// leaving its class, `next` is Free.Retired. A reserved chunk has one reference and is not linked, from the moment it leaves the
-// free list.
+// leaving its class, `next` is Free.Retired. From the moment it leaves the free list, a reserved chunk has one reference and is
+// not linked.
 //
-// The lock that a word needs:
-//   class           its own
-//   shard           that of pages. EmptyPages, EmptyChanges and MoveAsked are atomic instead, Emptying is advice, and Moving to
-//                   BusyStatus are written only by the thread that moves pages. IsDumping needs none.
-//   page            its class, and that of pages too where the page changes its owner; its turn needs the class to be written.
-//                   The words that marks.ts keeps are atomic.
-//   store           its own; the cas number is a Counter64 and needs none
+// The lock under which a word is read and written:
+//   class           the lock of the class
+//   shard           the lock of the pages. EmptyPages, EmptyChanges and MoveAsked are atomic instead, Emptying is a hint, and the
+//                   words from Moving to BusyStatus are written only by the thread that moves pages. IsDumping needs no lock.
+//   page            the lock of its class, and that of the pages too when the page changes its owner. Its turn is written under
+//                   the lock of the class. The words that marks.ts keeps are atomic.
+//   store           the lock of the store. The cas number is a Counter64 and needs none.
 //   automove        none: a command sets one number at a time
-//   crawler         none: the thread that turned IsRunning on has it, and its classes
-//   linked item     chain, usedAt, expiresAt, cas, flags, key and value: the stripe of its key; next and prev: the class of its
-//                   lists; valueBytes: both, as the lists count bytes. The bits of state have the class (segment) or the stripe
-//                   (most), and active and fetched are cleared with either, so state is changed atomically.
-// A thread may read without the lock (statistics, the age of a class) what may be a moment old and decides nothing that matters.
+//   crawler         none: the thread that set IsRunning owns it, and the words of the classes
+//   linked item     chain, usedAt, expiresAt, cas, flags, key and value: the stripe of its key. next and prev: the class of its
+//                   lists. valueBytes: both, as the lists count bytes. The bits of state need the class (segment) or the stripe
+//                   (most), and active and fetched are cleared under either, so state is changed atomically.
+// A thread may read a word without the lock where an outdated value does no harm: for statistics, or the age of a class.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
 
@@ -56,7 +57,7 @@ export const enum State {
   BinaryKey = 1 << 29,
   Stale = 1 << 30,
   Won = 1 << 31,
-  /** A piece of a large item: a reference, no key, and a bit that nothing without a key has. */
+  /** The state of a piece of a large item: one reference, no key, and Large, which nothing else without a key has. */
   Piece = Large | 1,
 }
 
@@ -66,7 +67,7 @@ export const enum Size {
   /** A page index is a word index shifted by this. */
   PageShift = 18,
   ItemHeader = ItemWord.Header * 4,
-  /** Values from here on are read from the socket straight into their item, when so much of them is still to come. */
+  /** A value is read from the socket straight into its item if at least so many bytes of it are still to come. */
   DirectMin = 8192,
   KeyMax = 250,
   /** Class numbers are 1 to 63, as in memcached. */
@@ -78,11 +79,11 @@ export const enum ClassWord {
   Lock, FreeHead, FreeCount, CarveNext, CarveLeft, PageCount, UsedCount, RequestedBytes,
   /** The age of the last evicted item in seconds. */
   EvictedAge,
-  /** Evictions to make room for new items since automove last looked. */
+  /** The evictions for new items since automove last looked. */
   EvictedRecently,
-  /** ShardWord.EmptyChanges when the class last looked for an empty page of another one and found none. */
+  /** The value of ShardWord.EmptyChanges when the class last looked for an empty page of another class and found none. */
   EmptySought,
-  /** Of its pages, those that are leaving it: one or none. */
+  /** The number of its pages that are leaving it: 0 or 1. */
   LeavingCount,
   Lists = 12,
   Stride = Lists + 4 * 4,
@@ -94,14 +95,14 @@ export const enum ListWord { Head, Tail, Count, Bytes, Stride }
 /** The words of a shard, in its arena. */
 export const enum ShardWord {
   PageLock, PagesCarved, PagesUsed, BytesUsed, BytesMax,
-  /** The highest that BytesMax ever was. */
+  /** The highest value that BytesMax has had. */
   BytesPeak,
   EmptyPages,
-  /** Grows whenever a page becomes an empty one or no longer is. */
+  /** A counter of changes: advanced when a page becomes empty, and when it stops being empty. */
   EmptyChanges,
-  /** The page that was last being emptied at once, for a class that had nothing to evict. */
+  /** The page that was last emptied at once for a class that had nothing to evict. */
   Emptying,
-  /** Pages of PageOwner.Pool and PageOwner.Withdrawn. */
+  /** The numbers of pages whose owner is PageOwner.Pool or PageOwner.Withdrawn. */
   PoolPages, WithdrawnPages,
   /** A move that a command asks for, as moves.ts writes it; 0 for none. */
   MoveAsked,
@@ -109,7 +110,7 @@ export const enum ShardWord {
   Moving, MovingTo, BusyStatus,
   /** 1 while a dump is under way: see marks.ts. */
   IsDumping,
-  /** The buckets of the hash table that are in use: see Table. */
+  /** The number of buckets of the hash table in use: see Table. */
   Buckets,
   End = 32,
 }
@@ -117,11 +118,11 @@ export const enum ShardWord {
 /** The owner of a page that has no class: none yet, all classes, or none until the memory limit rises again. */
 export const enum PageOwner { None = 0, Pool = -1, Withdrawn = -2 }
 
-/** The reason that held up a move of a page: an item that a session holds, or no chunk to move one to. */
+/** The reason why a page cannot be emptied yet: a session holds an item, or there is no chunk to move an item to. */
 export const enum BusyStatus { None, InUse, NoMemory }
 
 export const enum PageUse {
-  /** Added to the count of a page's chunks in use while it is leaving its class: its free chunks are not handed out. */
+  /** A bit added to the page's count of chunks in use while it is leaving its class, so that its free chunks are not reserved. */
   Leaving = 1 << 30,
 }
 
@@ -130,17 +131,17 @@ export const enum Free {
   Retired = -1,
 }
 
-/** The words of a counter of 64 bits: see counter64.ts. */
+/** The words of a 64-bit counter: see counter64.ts. */
 export const enum Counter64Word { Low, Crossings, End }
 
 /** The words of a store, in its first arena. */
 export const enum StoreWord {
   Lock, Cas, Generation = Cas + Counter64Word.End, FlushAt, SweptGeneration, SweepGeneration, MaxbytesHigh, MaxbytesLow,
-  /** The items of the longest chain that was met in this period, and in the one before. */
+  /** The length of the longest chain that look-ups met in this period, and in the one before. */
   LongestChain, LongestChainBefore,
   /** The second in which the store was last flushed as a whole. */
   FlushedAt,
-  /** The generation that the last such flush began, and whether a flush of any kind may have left dead items: see generations.ts. */
+  /** The generation that this flush began; and 1 if a flush of any kind may have left dead items. See generations.ts. */
   Floor, MayHoldDead,
   End = 16,
 }

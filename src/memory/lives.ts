@@ -1,16 +1,17 @@
-// Which of the threads that work on the same memory have died. A thread that waits for a lock goes on waiting as long as its
-// holder lives, however slow that is: the process may have been stopped for a while, or the machine be busy. Now and then it
-// looks here whether a thread has died, as no thread would release what that one held. Each batch of requests begins with a look
-// too, so that nothing more is served.
+// A record of whether one of the threads that share memory has died. A thread that waits for a lock waits as long as the holder
+// lives, however slow the holder is: the process may have been stopped for a while, or the machine may be busy. But a dead thread
+// never releases its locks, so a waiting thread checks this record now and then. Each batch of requests begins with a check too,
+// so that no thread serves requests after a death.
 //
-// A thread that dies of an error says so itself, and the main thread says so of one that it sees end (`fail`). One that ends
-// without a word while the main thread waits for a lock is seen by no other. So on Linux each thread writes down its number in
-// the system, which has a folder for each thread of the process as long as it lives. Elsewhere the main thread's word is all.
+// A thread that dies of an error records that itself, and the main thread records it for a worker that it sees end (`fail`). A
+// thread may also end without recording it while the main thread waits for a lock and cannot see it end. So on Linux each thread
+// stores its thread id here: while the thread lives, the system has a folder of that name under /proc/self/task. On other
+// systems, only `fail` reports a death.
 import { existsSync, readlinkSync } from 'node:fs'
 
 const enum Word { HasFailed, Threads }
 
-/** How often a thread that waits for a lock looks, in milliseconds: seldom enough to cost nothing, and soon enough to end. */
+/** The milliseconds between two looks of a thread that waits for a lock. Looks this rare cost next to nothing. */
 const LOOK_MS = 500
 
 export class Lives {
@@ -18,35 +19,35 @@ export class Lives {
   static bytesFor(threads: number): number { return (Word.Threads + threads) * 4 }
 
   /**
-   * @param words `bytesFor` the threads
-   * @param thread the number of this one
-   * @param lookMs how often it looks while it waits for a lock; a test may hand in less
+   * @param words as many as `bytesFor` gives for all threads
+   * @param thread the number of this thread
+   * @param lookMs the interval between two looks while this thread waits for a lock; a test may pass a shorter one
    */
   constructor(private readonly words: Int32Array, readonly thread: number, readonly lookMs = LOOK_MS) {}
 
-  /** This thread may hold locks from now on. */
+  /** Records that this thread may hold locks from now on. */
   enter(): void { this.words[Word.Threads + this.thread] = systemThread() }
 
-  /** This thread holds no lock, and may end. */
+  /** Records that this thread holds no lock, so that it may end. */
   leave(): void { this.words[Word.Threads + this.thread] = 0 }
 
-  /** A thread has died, perhaps while it held locks. */
+  /** Records that a thread has died, perhaps while it held locks. */
   fail(): void { Atomics.store(this.words, Word.HasFailed, 1) }
 
-  /** True if a thread is known to have died. Not an atomic load, as each batch of requests asks: a moment late will do. */
+  /** True if a thread is known to have died. A plain load, as each batch of requests asks: the value may be a moment old. */
   get hasFailed(): boolean { return this.words[Word.HasFailed] !== 0 }
 
-  /** Looks whether a thread has died without a word. */
+  /** Looks for a thread that has ended without `leave`, and calls `fail` if there is one. */
   look(): void {
     for (let at = Word.Threads as number; at < this.words.length; at++) {
       const number = Atomics.load(this.words, at)
-      // read again: it may have left in this moment
+      // read again: the thread may have left in the meantime
       if (number !== 0 && !existsSync(`/proc/self/task/${number}`) && Atomics.load(this.words, at) === number) this.fail()
     }
   }
 }
 
-/** The system's number of this thread; 0 where the system has no such folder. */
+/** The system's id of this thread; 0 on a system without /proc/thread-self. */
 function systemThread(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1))

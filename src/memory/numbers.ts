@@ -1,11 +1,11 @@
-// Numbers as digits in bytes. A 64-bit number is two words, `high` and `low`; BigInt appears only here, and only for
-// numbers of 2^53 and more.
+// Reads and writes numbers as decimal digits. A 64-bit number is two words, `high` and `low`. Only numbers of 2^53 and more are
+// converted to BigInt.
 
 import { Ascii } from './ascii.js'
 
 const DIGITS_MAX = 20
 
-/** A number of 64 bits without sign, as two words without sign. */
+/** An unsigned 64-bit number, as two unsigned words. */
 export class Uint64 {
   high = 0
   low = 0
@@ -40,7 +40,7 @@ export class Uint64 {
   }
 }
 
-/** Reads the digits in `[start, end)`; false if there is none, something else, or more than 64 bits. */
+/** Reads the digits in `[start, end)`. Returns false if the range is empty, has another byte or a number of over 64 bits. */
 export function parseUint64(bytes: Uint8Array, start: number, end: number, into: Uint64): boolean {
   if (start >= end) return false
   let value = 0
@@ -53,7 +53,7 @@ export function parseUint64(bytes: Uint8Array, start: number, end: number, into:
     into.set(Math.floor(value / 0x100000000), value >>> 0)
     return true
   }
-  // a value of half a megabyte of digits is not made a BigInt, which would take long
+  // half a megabyte of digits is not made a BigInt, which would take long
   while (bytes[start] === Ascii.Zero) start++
   if (end - start > DIGITS_MAX) return false
   const exact = BigInt(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
@@ -75,7 +75,7 @@ export function writeNumber(bytes: Uint8Array, at: number, value: number): numbe
   return writeLast(bytes, at, value, digitCount(value))
 }
 
-/** How many digits a number from 10 to 2^31 - 1 has. */
+/** The number of digits of a number from 10 to 2^31 - 1. */
 function digitCount(value: number): number {
   let count = 2
   for (let limit = 100; value >= limit; limit *= 10) count++
@@ -101,7 +101,7 @@ export function writeUint64(bytes: Uint8Array, at: number, high: number, low: nu
   return at + digits.length
 }
 
-/** Two words without sign as one number. */
+/** Two unsigned words as one number. */
 export function toBigInt(high: number, low: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low)
 }

@@ -1,9 +1,9 @@
-// Regions: the parts into which an arena is cut, one behind the other. A region has a row; the sizes and the places of all
-// regions follow from their rows, and nothing lies between two regions but what alignment asks for. The rows of a store's arenas
-// are in store/regions.ts.
+// Regions: the parts into which an arena is cut, one behind the other. Each region has a row, and the starts of all regions are
+// computed from the rows, with no more space between two regions than alignment needs. The rows of a store's arenas are in
+// store/regions.ts.
 import { assert } from '../errors.js'
 
-/** The bytes that a core fetches and owns at once: two locks in one line would slow each other down. */
+/** The bytes of a cache line, which a core fetches and owns at once. Two locks in one line would slow each other down. */
 export const CACHE_LINE = 64
 
 /** The row of a region. */
@@ -33,7 +33,7 @@ export class Regions<Name extends string = string> {
   /** Byte index of the first byte of a region. */
   startOf(name: Name): number {
     const start = this.starts.get(name)
-    assert(start !== undefined, `there is no region ${name}`)
+    assert(start !== undefined, `there is no region called ${name}`)
     return start
   }
 

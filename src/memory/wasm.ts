@@ -1,24 +1,24 @@
-// Memory that the machine's own instructions work in, where JavaScript has none or calls a function for each. So an arena is
-// a memory of WebAssembly, with a module over it whose functions are an instruction each:
+// WebAssembly memory, for instructions that JavaScript lacks or that it carries out by calling a function. So an arena is a
+// WebAssembly memory, with a module over it each of whose functions is one instruction:
 //
-//   copy              `memory.copy`, which becomes a call of memmove. JavaScript copies inside shared memory byte by byte
-//                     wherever two places are aligned differently: 100 bytes 90 ns, 4 KiB 2000 to 4000. This: 9 and 52, and
-//                     in memory of one thread 9 where copyWithin takes 24.
-//   compareExchange,  `i32.atomic.rmw`: a lock taken and released in 10 ns. Atomics are functions of V8 to which optimised
-//   add               code makes a call that looks at its arguments: 24 ns.
+//   copy              `memory.copy`, which becomes a call of memmove. Inside shared memory, JavaScript copies byte by byte
+//                     wherever the two ranges are aligned differently: 90 ns for 100 bytes, 2000 to 4000 ns for 4 KiB. This
+//                     takes 9 and 52 ns. In memory of one thread it takes 9 ns where copyWithin takes 24.
+//   compareExchange,  `i32.atomic.rmw`: a lock is taken and released in 10 ns. With Atomics it takes 24 ns, as optimised code
+//   add               calls a function of V8 that checks its arguments.
 //
-// V8 reserves 8 GiB of addresses for each such memory, which costs nothing, and so it costs nothing to ask for more of them
-// than are needed at first: only what is touched takes memory. Where addresses are few (ulimit -v), or the system keeps
-// memory for all of them (vm.overcommit_memory 2), no more are asked for. Where there are fewer than 8 GiB or there is no
-// WebAssembly (--jitless), memory is an ordinary buffer, and worked in as JavaScript does it.
+// V8 reserves 8 GiB of addresses for each such memory anyway, so it costs nothing to ask for more pages than are needed at
+// first: only those that are touched take memory. No more than needed are asked for where addresses are limited (ulimit -v) or
+// the system sets memory aside for all of them (vm.overcommit_memory 2). Where fewer than 8 GiB of addresses can be reserved, or
+// without WebAssembly (--jitless), memory is an ordinary buffer, and JavaScript's own functions work on it.
 import { readFileSync } from 'node:fs'
 import { allocateAssemblyMemory, assemble, Op, type AssemblyFunction, type AssemblyMemory } from './assembly.js'
 
-/** Places are byte indexes; those of words are multiples of 4. */
+/** The functions of the module. They take byte indexes; the index of a word is a multiple of 4. */
 export interface Instructions {
-  /** Copies bytes; the two places may overlap. */
+  /** Copies bytes; the two ranges may overlap. */
   readonly copy: (toAt: number, fromAt: number, count: number) => void
-  /** As those of Atomics: they answer what the word was before. */
+  /** As in Atomics: returns the former value of the word, and so does `add`. */
   readonly compareExchange: (wordAt: number, expected: number, value: number) => number
   readonly add: (wordAt: number, amount: number) => number
 }
@@ -29,12 +29,13 @@ export type WasmMemory = AssemblyMemory | ArrayBuffer | SharedArrayBuffer
 const PAGE_BYTES = 64 * 1024
 
 /**
- * Zeroed memory; throws what V8 throws if there is none. Lengths are multiples of 64 KiB.
- * @param reservedLength how long it is to be where that takes nothing but addresses
+ * Allocates zeroed memory; throws V8's RangeError if there is not enough. Lengths are multiples of 64 KiB.
+ * @param reservedLength the length of the memory where addresses cost nothing
  */
 export function allocateWasm(byteLength: number, shared: boolean, reservedLength = byteLength): WasmMemory {
   const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength, shared) : undefined
-  return reserved ?? tryWebAssembly(byteLength, shared) ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
+  return reserved ?? tryWebAssembly(byteLength, shared)
+    ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
 }
 
 function tryWebAssembly(byteLength: number, shared: boolean): WasmMemory | undefined {
@@ -45,7 +46,7 @@ function tryWebAssembly(byteLength: number, shared: boolean): WasmMemory | undef
   }
 }
 
-/** True if the system lets a process reserve more memory than there is; only Linux can be set not to. */
+/** True if the system lets a process reserve more memory than there is. Only Linux can be configured not to. */
 function areAddressesFree(): boolean {
   try {
     return readFileSync('/proc/sys/vm/overcommit_memory', 'latin1').trim() !== '2'
@@ -58,7 +59,7 @@ export function bufferOf(memory: WasmMemory): ArrayBuffer | SharedArrayBuffer {
   return isBuffer(memory) ? memory : memory.buffer
 }
 
-/** The instructions over a memory; undefined if JavaScript has to do without. */
+/** The instructions over a memory; undefined for an ordinary buffer. */
 export function instructionsOf(memory: WasmMemory): Instructions | undefined {
   return isBuffer(memory) ? undefined : assemble(memory, FUNCTIONS)
 }
@@ -67,12 +68,12 @@ export function isBuffer(memory: WasmMemory): memory is ArrayBuffer | SharedArra
   return memory instanceof ArrayBuffer || memory instanceof SharedArrayBuffer
 }
 
-/** Each is one instruction over the numbers it takes. */
+/** The functions of the module. Each applies one instruction to its parameters. */
 const FUNCTIONS: readonly AssemblyFunction<keyof Instructions>[] = [
   { name: 'copy', takes: 3, answers: false, code: [...numbers(3), Op.Bulk, 10, 0, 0] },
   { name: 'compareExchange', takes: 3, answers: true, code: [...numbers(3), Op.Atomic, 0x48, 2, 0] },
   { name: 'add', takes: 2, answers: true, code: [...numbers(2), Op.Atomic, 0x1e, 2, 0] },
 ]
 
-/** Puts the numbers that a function takes on the stack. */
+/** Code that pushes the parameters of a function. */
 function numbers(count: number): number[] { return Array.from({ length: count }, (_, index) => [Op.GetLocal, index]).flat() }

@@ -33,7 +33,7 @@ t.test('a region begins where the one before it ends, on the next multiple of it
 t.test('an arena is as large as its regions, and each of them has one user', async t => {
   const arena = new Arena<'odd' | 'next'>({ whole: SMALL, least: SMALL }, false, new ArrayBuffer(SMALL.end))
   t.equal(arena.take('odd'), 64)
-  t.throws(() => arena.take('odd'), { message: 'the region odd has a user' })
+  t.throws(() => arena.take('odd'), { message: 'the region odd has a user already' })
   t.throws(() => arena.assertTaken(), { message: 'regions without a user: next' })
   t.equal(arena.takeWords('next').length, 16)
   arena.assertTaken()
