@@ -1,6 +1,7 @@
 // What an operation that breaks an invariant leaves behind: the lock that it held stays held, and no thread reads on.
 import t from 'tap'
 import { InvariantError } from '../../src/errors.js'
+import { Outcome } from '../../src/store/outcome.js'
 import { Mode } from '../../src/store/request.js'
 import { StoreUnderTest } from '../support/store.js'
 
@@ -45,4 +46,16 @@ t.test('an item has no more references than can be counted', async t => {
   for (let count = 0; count < 511; count++) subject.pin('k')
   t.throws(() => subject.pin('k'), /too many pins/)
   t.throws(() => items.addRef(item), InvariantError)
+})
+
+t.test('an item is linked once, and its chunk is given back once', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', VALUE)
+  const { items, item } = subject.find('k')
+  const { slabs } = subject.store.shards[0]!
+  const slabClass = slabs.classAt(item)
+  t.throws(() => items.link(item, 0), { name: 'InvariantError', message: /is linked that is not reserved/ })
+  t.equal(subject.delete('k'), Outcome.Deleted)
+  slabs.lock(slabClass)
+  t.throws(() => slabs.giveBackClassLocked(slabClass, item), { name: 'InvariantError', message: /is given back that is free/ })
 })
