@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `memslab` command: argv -> options -> server, and its exit codes. What -h, -V and -i print goes to stdout, all
-// else to stderr. What serves is loaded only when there is something to serve, so that help comes at once.
+// The `memslab` command: argv -> options -> server, and its exit codes. It prints the answers to -h, -V and -i on stdout, and all
+// else on stderr. The server is loaded only when it is needed, so that -h answers at once.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MemslabError } from './errors.js'
@@ -15,11 +15,11 @@ const EX_NOUSER = 67
 const EX_SOFTWARE = 70
 const EX_OSERR = 71
 
-/** By the code of an error. */
+/** The exit codes of errors, by their code; EX_OSERR for all others. */
 const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
 
-process.stderr.on('error', () => { /* nobody reads it any more: a daemon, or a closed pipe */ })
-// what nothing catches in this thread is a bug too, and memory may be half written
+process.stderr.on('error', () => { /* the other end is gone: a daemon's terminal, or a closed pipe */ })
+// an uncaught error in this thread is a bug too, and memory may be half written
 process.on('uncaughtException', error => {
   complain(`memslab has died: ${error.stack ?? error.message}`)
   process.exit(EX_SOFTWARE)

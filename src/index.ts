@@ -1,5 +1,5 @@
-// The public interface of the package: what `require('memslab')` gives, and by index.mts `import`. What is not named here may change at
-// any time.
+// The public interface of the package: the exports of `require('memslab')` and, through index.mts, of `import`. Anything that is
+// not exported here may change at any time.
 import { type Options } from './options/values.js'
 import { type ServerParts } from './server/parts.js'
 import { Server } from './server/server.js'
@@ -14,9 +14,9 @@ export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
 
 /**
  * Makes a server; `listen` opens it. Options have the names and defaults of the command line, but sizes are in bytes.
- * Its time begins with `Date.now()` at this moment and goes on by the machine's monotonic clock; neither a clock that is set nor
- * a test's fake timers move it. See `Clock` for handing in another.
- * @throws MemslabError with code 'EUSAGE' and all `problems` in words, if an option is wrong
+ * Its time begins with `Date.now()` at this moment and follows the machine's monotonic clock. Neither setting the machine's clock
+ * nor a test's fake timers move it. See `Clock` for passing another clock.
+ * @throws MemslabError with code 'EUSAGE' and all `problems`, if an option is wrong
  */
 export function createServer(options: Partial<Options> = {}, parts: ServerParts = {}): Server {
   return new Server(options, parts)

@@ -1,8 +1,8 @@
-// What this is and which memcached it is compatible with. A leaf.
+// The version of this package, and of the memcached that it is compatible with. A leaf: any file may import it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The memcached whose protocol and behaviour is spoken; what the `version` command answers. */
+/** The version of memcached whose protocol and behaviour memslab has. The `version` command answers with it. */
 export const PROTOCOL_VERSION = '1.6.45'
 
 /** The version of this package, from its package.json. */

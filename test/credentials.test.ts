@@ -91,11 +91,11 @@ t.test('a reload that would leave nobody, or would wait, leaves the users as the
   const path = fileOf(t, 'anna:secret\n')
   const users = new Credentials(path)
   writeFileSync(path, '')
-  t.throws(() => users.reload(), /names nobody$/)
+  t.throws(() => users.reload(), /has no users$/)
   rmSync(path)
   t.throws(() => users.reload(), { code: 'ENOENT' })
   mkdirSync(path)
-  t.throws(() => users.reload(), /cannot be read again, it is no file$/)
+  t.throws(() => users.reload(), /cannot be read again, it is not a file$/)
   t.ok(accepts(users, 'anna', 'secret'))
 })
 

@@ -1,22 +1,21 @@
-// `-d`: the command starts a copy of itself that outlives the terminal, and waits until the copy either listens or has
-// failed, so that its exit code tells which. The copy reports it on a pipe of its own; its warnings until then come through to
-// the terminal.
+// `-d`: the command starts a copy of itself that outlives the terminal. It waits until the copy listens or has failed, and
+// reports that by its exit code. The copy writes to a pipe when it listens. Until then its warnings reach the terminal.
 import { spawn } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 import { type Readable } from 'node:stream'
 
-/** Tells the copy that it is one. */
+/** The environment variable that marks the copy. */
 const MARK = 'MEMSLAB_DAEMON'
 const READY_FD = 3
 const EX_OSERR = 71
 
-/** True if this process is the copy: the process that started it has marked it with its own process id. */
+/** True if this process is the copy. The process that started it has put its own process id into the mark. */
 export const isDaemon = process.env[MARK] === String(process.ppid)
 
 /**
  * Starts the copy.
- * @param keepsStderr whether it goes on writing to the terminal, as memcached does with `-d -v`
- * @returns 0 once it listens, otherwise its exit code
+ * @param keepsStderr true if the copy goes on writing to the terminal, as memcached does with `-d -v`
+ * @returns 0 once the copy listens, otherwise its exit code
  */
 export function startDaemon(argv: readonly string[], keepsStderr: boolean): Promise<number> {
   const script = process.argv[1] ?? ''
@@ -39,7 +38,7 @@ export function startDaemon(argv: readonly string[], keepsStderr: boolean): Prom
   })
 }
 
-/** The copy listens: lets the command that started it end, and leaves its directory, which may be removed then. */
+/** Called by the copy when it listens: lets the command that started it end, and changes to `/`, so that no folder is in use. */
 export function leaveTerminal(): void {
   writeSync(READY_FD, 'listening')
   closeSync(READY_FD)

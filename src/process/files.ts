@@ -1,30 +1,30 @@
-// The two files that tell others about a running server: its process id (-P) and its ports (MEMCACHED_PORT_FILENAME).
-// Both appear complete or not at all: a draft under a name that cannot be foreseen is renamed once it is written. No link is
-// followed, neither where the draft is nor where it goes, and nothing but a file or a link to one is replaced. As in memcached,
-// a file that cannot be written is worth a line, not the end.
+// The two files through which other programs find a running server: its process id (-P) and its ports (MEMCACHED_PORT_FILENAME).
+// Both appear complete or not at all: a draft under an unpredictable name is written first, and then renamed. No link is
+// followed, neither at the draft's path nor at the file's, and only a file or a link to one is replaced. As in memcached, a file
+// that cannot be written is a warning, and the server starts.
 import { randomBytes } from 'node:crypto'
 import {
-  closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync,
-  type Stats,
+  closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, renameSync, rmSync, statSync, unlinkSync,
+  writeFileSync, type Stats,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 type Complain = (line: string) => void
 
-/** Everybody may read them, the user of the server alone writes. */
+/** The mode of both files: everyone may read them, and only the server's user may write them. */
 const FILE_MODE = 0o644
-/** Random bytes in the name of a draft: so many that no file can have been put there before. */
+/** The number of random bytes in the name of a draft. They make the name impossible to guess in advance. */
 const DRAFT_NAME_BYTES = 8
-/** Longer than the digits of any process id. */
+/** The bytes that are read of a pid file, more than the digits of any process id. */
 const PID_BYTES = 32
-/** The system opens neither a link nor waits for the other end of a pipe; it is Linux and macOS that know these two. */
+/** The flags of a read: a link is not followed, and a pipe without a writer does not block. Linux and macOS have both. */
 const READ_PLAINLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-/** Where the names of open files are: `/dev/stdout` is a link that leads there, and stays. */
+/** The folder with the names of open files. `/dev/stdout` is a link into it, which must not be replaced. */
 const OPEN_FILES = '/proc/'
 
 /**
- * Writes the process id, with a warning where there is that of another process.
- * @returns what removes the file, unless it belongs to another server by then
+ * Writes the process id. Warns if the file has the id of another process that is running.
+ * @returns a function that removes the file, unless it belongs to another server by then
  */
 export function writePidFile(path: string, complain: Complain): () => void {
   const other = pidAt(path)?.pid
@@ -34,12 +34,12 @@ export function writePidFile(path: string, complain: Complain): () => void {
   const own = tryToWrite(path, `${process.pid}\n`, complain)
   return () => {
     const there = pidAt(path)
-    // another process may have the same id in a container of its own, and share the folder
+    // compares the file too: a process in another container may have the same id, and share the folder
     if (own !== undefined && there?.file === own && there.pid === process.pid) tryTo(() => unlinkSync(path))
   }
 }
 
-/** memcached's format: `TCP INET: 11211`, a line for each address; no file for a Unix socket. */
+/** Writes the ports in memcached's format: `TCP INET: 11211`, one line for each address. Writes no file for a Unix socket. */
 export function writePortFile(path: string, addresses: readonly { transport?: string, family: string, port?: number }[],
   complain: Complain): void {
   const lines = addresses.filter(({ port }) => port !== undefined)
@@ -47,19 +47,19 @@ export function writePortFile(path: string, addresses: readonly { transport?: st
   if (addresses.every(({ port }) => port !== undefined)) tryToWrite(path, lines.join(''), complain)
 }
 
-/** The system's name of the file that has been written; undefined if it has not. */
+/** Writes a file, or complains. Returns the file's identity in the system; undefined if it could not be written. */
 function tryToWrite(path: string, text: string, complain: Complain): string | undefined {
   let file: string | undefined
   const problem = tryTo(() => {
     mustBeReplaceable(path)
     file = writeWhole(path, text)
   })
-  // behind the comma Node.js names the draft, which means nothing to the reader
+  // Node.js names the draft behind the comma, which would only confuse the reader
   if (problem !== undefined) complain(`could not write "${path}": ${problem.message.replace(/, .*/s, '')}`)
   return file
 }
 
-/** Throws where something is that is no file, nor a link to one or to nothing. */
+/** Throws if there is something at the path other than a file, a link to a file or a dangling link. */
 function mustBeReplaceable(path: string): void {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (there === undefined) return
@@ -71,7 +71,7 @@ function mustBeReplaceable(path: string): void {
 
 function writeWhole(path: string, text: string): string {
   const draft = join(dirname(path), `.memslab-${randomBytes(DRAFT_NAME_BYTES).toString('hex')}`)
-  // fails where anything has that name, a link too
+  // fails if anything has that name, even a link
   const descriptor = openSync(draft, 'wx', FILE_MODE)
   try {
     const file = nameOf(fstatSync(descriptor))
@@ -88,7 +88,7 @@ function writeWhole(path: string, text: string): string {
   }
 }
 
-/** The process id in a file and what the system calls that; undefined where there is none. */
+/** The process id in a file, and the file's identity; undefined if there is no such file or no id in it. */
 function pidAt(path: string): { pid: number, file: string } | undefined {
   let found: { pid: number, file: string } | undefined
   tryTo(() => {

@@ -1,26 +1,26 @@
-// The signals that a server heeds. They may come before it is loaded, while it listens already: then they wait for it, as
-// otherwise the process would end and leave behind what it has begun, the draft of a Unix socket for one. A leaf: anyone may
-// import it.
+// The Unix signals that a server handles. A signal may arrive while the process listens already but the server is not loaded yet.
+// Then it is held until the server can handle it, as the process would otherwise end and leave things behind, such as the draft
+// of a Unix socket.
 
-const HEEDED = ['SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGHUP'] as const
-export type Signal = (typeof HEEDED)[number]
+const HANDLED = ['SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGHUP'] as const
+export type Signal = (typeof HANDLED)[number]
 
 const early: Signal[] = []
-let heed = hold
+let handle = hold
 
-/** Keeps the signals from ending the process. */
+/** Holds the signals from now on, instead of letting them end the process. */
 export function holdSignals(): void {
-  for (const signal of HEEDED) process.on(signal, () => heed(signal))
+  for (const signal of HANDLED) process.on(signal, () => handle(signal))
 }
 
-/** Keeps a signal. One that ends a server ends it at once when it comes again: looking up an address may take long. */
+/** Holds a signal. If one that ends the server arrives twice, the process ends at once, as a start may wait long for DNS. */
 function hold(signal: Signal): void {
   if (signal !== 'SIGHUP' && early.includes(signal)) process.exit(0)
   early.push(signal)
 }
 
-/** Hands all signals to `to`, first of all those that have come before. */
+/** Passes the signals that are held, and all later ones, to `to`. */
 export function takeSignals(to: (signal: Signal) => void): void {
-  heed = to
+  handle = to
   for (const signal of early.splice(0)) to(signal)
 }

@@ -1,46 +1,48 @@
-// What the system allows this process. A leaf: anyone may import it.
+// The limits that the system sets for this process. A leaf: any file may import it.
 import { readFileSync } from 'node:fs'
 import { MemslabError } from '../errors.js'
 import { type Options } from '../options/options.js'
 
-/** Files of a thread besides connections: its event loop, its listeners. */
+/** The files that a thread has open besides connections: those of its event loop, and its listeners. */
 const FILES_PER_THREAD = 16
+/** The files that the process has open besides those of its threads. */
 const FILES_OF_PROCESS = 32
 
-/** The most files that a starting thread has open at a time: it reads its modules side by side. */
+/** The most files that a starting thread has open at a time, as it reads its modules in parallel. */
 const FILES_PER_START = 56
 
 /**
- * With no more threads than can start.
- * @throws MemslabError whose message is one clear line if not even one can
+ * The options with no more threads than can start. Complains if that lowers their number.
+ * @throws MemslabError whose message is one line if not even one thread can start
  */
 export function withAllowedThreads(options: Options, complain: (line: string) => void): Options {
   const allowed = filesAllowed()
   let { threads } = options
   while (threads > 1 && filesToStart(threads) > allowed) threads--
   if (filesToStart(threads) > allowed) {
-    throw new MemslabError('EMFILE', `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${allowed}`)
+    throw new MemslabError('EMFILE',
+      `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${allowed}`)
   }
   if (threads === options.threads) return options
   complain(`WARNING: -t ${options.threads} is lowered to ${threads}, as this process may not open more files (ulimit -n)`)
   return { ...options, threads }
 }
 
-/** The files that threads have open while they all start; the main thread is one more. */
+/** The most open files while so many threads start at once. With several threads, the main thread is one more. */
 export function filesToStart(threads: number): number { return (threads === 1 ? 1 : threads + 1) * FILES_PER_START }
 
-/** True if threads can still start beside the most clients there can be: those of -c, and those that wait in the queue. */
+/** True if threads can start even while there are as many clients as possible: those of -c, and those in the kernel's queue. */
 export function canStartBesideClients({ threads, maxconns, backlog }: Options): boolean {
   return filesAllowed() >= maxconns + queueOf(backlog) + filesToStart(threads)
 }
 
-/** The most connections with so many threads, by `ulimit -n`; Infinity where the system has no limit. */
+/** The most connections that `ulimit -n` allows with so many threads; Infinity if the system has no limit. */
 export function connectionsAllowed(threads: number): number {
   const files = filesAllowed()
   return Math.max(1, files - FILES_OF_PROCESS - threads * FILES_PER_THREAD)
 }
 
-/** Node.js raises its own limit as far as it may go. */
+/** The most files that the process may open: the hard limit, as Node.js raises the soft one. Infinity if there is none. */
 export function filesAllowed(): number {
   try {
     const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
@@ -51,15 +53,15 @@ export function filesAllowed(): number {
   }
 }
 
-/** How many connections wait in the kernel's queue by `-b`: 1 for 0, and for negative numbers as many as the system allows. */
+/** The length of the kernel's queue of connections with `-b`: 1 for 0, and for negative numbers as long as the system allows. */
 export function queueOf(backlog: number): number {
-  return Math.min(backlog < 0 ? Infinity : Math.max(backlog, 1), systemsMost())
+  return Math.min(backlog < 0 ? Infinity : Math.max(backlog, 1), queueMax())
 }
 
 const INT_MAX = 2 ** 31 - 1
 
-/** The kernel keeps to it anyway. */
-function systemsMost(): number {
+/** The longest queue that the system allows. A longer one would be cut to this by the kernel anyway. */
+function queueMax(): number {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'))
   } catch {

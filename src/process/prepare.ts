@@ -1,5 +1,5 @@
-// What a start does before the server is loaded, which takes most of its time: it reads the files that only root may read,
-// changes the user and listens. From then on clients wait, rather than being refused.
+// The first steps of a start, before the server is loaded, which takes most of the time: the process reads the files that only
+// root may read, changes its user and listens. From then on clients wait and are not refused.
 import { resolve } from 'node:path'
 import { isDaemon } from './daemon.js'
 import { canStartBesideClients } from './limits.js'
@@ -12,21 +12,21 @@ import { type FirstThreads } from '../server/start.js'
 export interface Preparations {
   readonly options: Options
   readonly files: SecretFiles
-  /** With -t 1. */
+  /** With -t 1: the open listeners. */
   readonly listeners: Listeners | undefined
-  /** With more. */
+  /** With more threads: the workers that have been started. */
   readonly first: FirstThreads | undefined
 }
 
 /**
- * Rejects with a MemslabError if something cannot be read or opened; but with several threads it is the first of them that
- * listens, and the server hears of it.
+ * Rejects with a MemslabError if a file cannot be read or a listener cannot be opened. With several threads the first worker
+ * listens, and `listen` of the server rejects if that fails.
  */
 export async function prepare(given: Options, complain: (line: string) => void): Promise<Preparations> {
   const options = withLastingPaths(given)
   const files = await readFiles(options)
-  // A key that only root may read has been read by root. Then, as in memcached, the user changes before anything is opened:
-  // socket, pid file and port file are the user's.
+  // Root has read a key that only root may read. Now, as in memcached, the user changes before anything is opened, so that
+  // socket, pid file and port file belong to that user.
   if (options.user !== undefined) {
     const { becomeUser } = await import('./user.js')
     becomeUser(options.user, complain)
@@ -47,7 +47,7 @@ async function readFiles(options: Options): Promise<SecretFiles> {
   return readSecrets(options)
 }
 
-/** A daemon may read its files again long after it has moved away. */
+/** The options with absolute paths in a daemon, which may read its files again after it has changed its directory. */
 function withLastingPaths(given: Options): Options {
   const { socketPath, pidFile, authFile, saslPwdb, sslChainCert, sslKey, sslCaCert } = given
   return {
@@ -62,7 +62,7 @@ function withLastingPaths(given: Options): Options {
   }
 }
 
-/** A path that still leads there once a daemon has moved to the root directory. */
+/** The path made absolute in a daemon, which will change to the root directory. */
 export function lasting(path: string | undefined): string | undefined {
   return path === undefined || !isDaemon ? path : resolve(path)
 }

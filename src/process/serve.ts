@@ -1,5 +1,5 @@
-// A server's life as a process, once it is loaded: the files that tell others about it, and the signals that end it or have
-// it read its files again.
+// Runs a loaded server as a process: writes its pid and port files, and handles the signals that end it or have it read its
+// files again.
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from '../errors.js'
 import { writePidFile, writePortFile } from './files.js'
@@ -9,15 +9,15 @@ import { type Preparations } from './prepare.js'
 import { ServerCore } from '../server/core.js'
 import { takeSignals } from './interrupts.js'
 
-/** The longest that a timer of Node's can be. */
+/** The longest interval of a Node.js timer. */
 const LONG_MS = 2 ** 31 - 1
 
-/** Why a server ends. */
+/** The reason why a server ends. */
 type End = 'normal' | 'graceful' | 'failed'
 
 /**
- * Serves until a signal or the `shutdown` command ends it. Rejects with a MemslabError if it cannot begin, or if it had to
- * end because of a bug, with code 'EDIED'; what that was has been printed then.
+ * Serves until a signal or the `shutdown` command ends the server. Rejects with a MemslabError if the server cannot start, or
+ * with code 'EDIED' if it ended because of a bug, whose cause has then been printed.
  * @param complain prints a line on stderr
  */
 export async function serve({ options: given, ...made }: Preparations, portFile: string | undefined,
@@ -25,7 +25,7 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   const options = withAllowedConnections(given, complain)
   const { pidFile } = options
   const opened = (): void => {
-    // whatever ends the process, also a signal that comes again
+    // on 'exit', so that the file is also removed if a second signal ends the process
     if (pidFile !== undefined) process.once('exit', writePidFile(pidFile, complain))
     if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
     for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
@@ -33,23 +33,25 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   }
   let fail: () => void = () => {}
   const parts = { log: complain, failed: () => fail() }
-  const server = new ServerCore(ofServer(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
+  const server = new ServerCore(withoutProcessOptions(options), parts, { ...made, logsToStderr: true, isChecked: true, opened })
   const stopped = untilStopped(server, complain, failing => { fail = failing })
-  // clients may come before all threads listen, and one of them may end it
+  // a client of a thread that listens already may end the server before all threads listen
   await Promise.race([server.listen(), stopped])
-  const end = await outliving(stopped)
+  const end = await keepAliveUntil(stopped)
   if (end === 'graceful') complain('Gracefully stopping')
   if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
   await server.close()
   if (end === 'failed') throw new MemslabError('EDIED', 'memslab ends, as it can no longer trust its memory')
 }
 
-/** Without what is for the process to do. */
-function ofServer(options: Options): Options { return { ...options, daemonize: false, user: undefined, pidFile: undefined } }
+/** The options without those that the process carries out itself. */
+function withoutProcessOptions(options: Options): Options {
+  return { ...options, daemonize: false, user: undefined, pidFile: undefined }
+}
 
 /**
- * Once a process may open no more files, its threads take descriptors from each other, and their event loops do not rest.
- * So no more clients are taken in than there are descriptors.
+ * The options with no more connections than the process may open files. If it ran out of descriptors, its threads would take them
+ * from each other, and their event loops would spin. Complains if that lowers the number of connections.
  */
 function withAllowedConnections(options: Options, complain: (line: string) => void): Options {
   const allowed = connectionsAllowed(options.threads)
@@ -58,7 +60,7 @@ function withAllowedConnections(options: Options, complain: (line: string) => vo
   return { ...options, maxconns: allowed }
 }
 
-/** `npm start` is typed by people, who are told where; to scripts a server is as silent as memcached. */
+/** The number of lines printed without -v: one with `npm start`, so that a person sees the ports; else none, as in memcached. */
 function linesUnasked(): number {
   const { npm_lifecycle_event: script, npm_package_name: name } = process.env
   return script === 'start' && name === 'memslab' ? 1 : 0
@@ -79,8 +81,8 @@ function introduction({ addresses, options }: ServerCore): string[] {
   ]
 }
 
-/** Keeps the process alive until then, also where it listens nowhere. */
-async function outliving(stopped: Promise<End>): Promise<End> {
+/** Keeps the process alive until `stopped` resolves, even if the server listens nowhere. */
+async function keepAliveUntil(stopped: Promise<End>): Promise<End> {
   const life = setInterval(() => {}, LONG_MS)
   try {
     return await stopped
@@ -90,10 +92,11 @@ async function outliving(stopped: Promise<End>): Promise<End> {
 }
 
 /**
- * Resolves when it is time to end. A second signal does not wait.
- * @param onFailing is handed what to call when the server has failed
+ * Resolves when a signal or a client asks the server to end, or the server has failed. A second signal exits at once.
+ * @param onFailing receives the function to call when the server has failed
  */
-function untilStopped(server: ServerCore, complain: (line: string) => void, onFailing: (failing: () => void) => void): Promise<End> {
+function untilStopped(server: ServerCore, complain: (line: string) => void,
+  onFailing: (failing: () => void) => void): Promise<End> {
   return new Promise(resolve => {
     let isStopping = false
     const stop = (end: End) => {

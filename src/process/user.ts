@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { MemslabError } from '../errors.js'
 
-/** Takes on the user's ids and groups for good. Anybody but root stays who they are, with a warning. */
+/** Changes the process to the user's ids and groups for good. Only root can: another user gets a warning. */
 export function becomeUser(user: string, complain: (line: string) => void): void {
   if (process.getuid?.() !== 0) {
     complain('WARNING: -u/--user: has no effect, only root can change the user')
@@ -15,7 +15,7 @@ export function becomeUser(user: string, complain: (line: string) => void): void
   process.setuid?.(uid)
 }
 
-/** Node.js looks users up only to become them; `id` knows their groups too, wherever they are kept. */
+/** The ids of a user. The command `id` finds them and the groups in any user database, while Node.js cannot look up ids. */
 function idsOf(user: string, which: '-u' | '-g' | '-G'): number[] {
   try {
     const ids = execFileSync('id', [which, '--', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })

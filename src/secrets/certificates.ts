@@ -1,5 +1,5 @@
-// The files of TLS: the server's certificate and key, and the certificates that may sign those of clients. The server reads them
-// when it starts, and again on SIGHUP or `refresh_certs`; an error is one line, in memcached's words. One thread reads them and
+// The files of TLS: the server's certificate and key, and the CA certificates for those of clients. The server reads them when it
+// starts, and again on SIGHUP or `refresh_certs`. An error is one line, in memcached's words. One thread reads the files and
 // hands their contents to the others.
 import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
@@ -8,38 +8,38 @@ import { MemslabError } from '../errors.js'
 import { type Options } from '../options/options.js'
 import { type Verify } from './verify.js'
 
-/** The contents of the files. They may be posted to a thread. */
+/** The contents of the files. They can be posted to another thread. */
 export interface Certificates {
   readonly context: SecureContextOptions
   /**
-   * The keys that encrypt the tickets of sessions: a session goes on in whichever thread its client comes back to. A
-   * session begun where no certificate was asked for must not go on where one is, nor one begun with an authority that has
-   * since been taken away, so each way to treat clients has its own key, and each reading new ones.
+   * The keys that encrypt session tickets. All threads have the same keys, so that a client can resume its session in any
+   * thread. A session that began without a client certificate must not resume on a listener that asks for one, nor a session
+   * that began under a CA that has since been removed. So each Verify has its own key, and each reading makes new ones.
    */
   readonly ticketKeys: Readonly<Record<Verify, Uint8Array>>
-  /** Changes whenever one of the files does. */
+  /** A string that differs whenever one of the files has changed. */
   readonly stamp: string
 }
 
-/** The length that Node.js asks for. */
+/** The length of a ticket key in Node.js. */
 const TICKET_KEY_BYTES = 48
 
-/** By `ssl_min_version`. */
+/** The least version, by `ssl_min_version`. */
 const MIN_VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 const TLS12 = 2
 /** OpenSSL 3 refuses older versions unless its security level is lowered. */
 const OLD_CIPHERS = 'DEFAULT@SECLEVEL=0'
-/** `ssl_keyformat` */
+/** The value of `ssl_keyformat` for a key in DER; any other means PEM. */
 const DER = 2
 const DER_TYPES = ['pkcs8', 'pkcs1', 'sec1'] as const
-/** Node's and OpenSSL's codes for a key that is encrypted. */
+/** The codes of Node.js and OpenSSL for an encrypted key. */
 const NEEDS_PASSPHRASE = new Set(['ERR_MISSING_PASSPHRASE', 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED'])
-/** `ssl_ciphers` is about older versions alone: those of TLS 1.3 stay allowed, where Node would take them away. */
+/** The ciphers of TLS 1.3. They stay allowed, as `ssl_ciphers` is only about older versions; Node.js alone would disable them. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
 /**
- * Reads the files and makes sure that they go together.
- * @throws MemslabError with code 'EUSAGE' if they do not
+ * Reads the files and checks that they go together.
+ * @throws MemslabError with code 'EUSAGE' if one cannot be read or used, or if they do not go together
  */
 export function readCertificates(options: Options): Certificates {
   const stamp = stampOf(options)
@@ -51,7 +51,7 @@ function readContext(options: Options): SecureContextOptions {
   const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile } = options
   const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
   const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
-  // an empty list trusts no authority; without a list Node.js would trust all the authorities of the web
+  // an empty list trusts no CA; without a list Node.js would trust all public CAs
   const ca = caFile === undefined ? [] : attempt(`Error loading the CA certificate: ${caFile}`, () => readAuthorities(caFile))
   const ciphers = options.sslCiphers ?? (options.sslMinVersion < TLS12 ? OLD_CIPHERS : undefined)
   const context: SecureContextOptions = {
@@ -64,29 +64,30 @@ function readContext(options: Options): SecureContextOptions {
   return context
 }
 
-/** See Certificates. What is no file, a pipe for one, cannot be read again and does not change. */
+/** The stamp of Certificates. Something other than a file, such as a pipe, cannot be read again and counts as unchanged. */
 export function stampOf({ sslChainCert, sslKey, sslCaCert }: Options): string {
   return [sslChainCert, sslKey, sslCaCert].map(path => path === undefined ? '' : stampOfFile(path)).join()
 }
 
 function stampOfFile(path: string): string {
   try {
-    const facts = statSync(path)
-    return facts.isFile() ? [facts.ino, facts.size, facts.mtimeMs, facts.ctimeMs].join(' ') : ''
+    const stats = statSync(path)
+    return stats.isFile() ? [stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(' ') : ''
   } catch (cause) {
     return String(cause)
   }
 }
 
+/** Throws if OpenSSL does not accept the certificate. */
 function usable(cert: Buffer): Buffer {
   createSecureContext({ cert, ca: [] })
   return cert
 }
 
-/** The key as PEM, which is what Node wants; it must be that of the certificate. */
+/** Reads the key, as PEM, which Node.js needs. Throws if it is not the key of the certificate. */
 function readKey(path: string, format: number, cert: Buffer): string {
   const key = keyOf(readFileSync(path), format)
-  // OpenSSL itself would take a key of another type, and then fail each handshake
+  // OpenSSL would accept a key of another type, and then fail each handshake
   if (!new X509Certificate(cert).checkPrivateKey(key)) throw new Error('it is not the key of the certificate')
   return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
@@ -102,7 +103,7 @@ function keyOf(bytes: Buffer, format: number): ReturnType<typeof createPrivateKe
   throw problem
 }
 
-/** Node takes a file without certificates for an empty list. */
+/** Reads CA certificates. Throws if the file has none, as Node.js would take it for an empty list. */
 function readAuthorities(path: string): Buffer {
   const bytes = readFileSync(path)
   new X509Certificate(bytes)

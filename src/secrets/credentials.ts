@@ -1,33 +1,32 @@
-// The users who may speak to a server, from a file of `name:password` lines as memcached's -Y takes it. Passwords are
-// not kept, only a digest of each pair under a random key; these are what one thread hands to another, so that only one of
-// them reads the file. A leaf: anyone may import it.
+// The users of a server, from a file of `name:password` lines as memcached's -Y takes it. Passwords are not kept in memory, only
+// a digest of each pair under a random key. One thread reads the file and hands the digests to the others.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { MemslabError, systemError, type MemslabErrorCode } from '../errors.js'
 
-/** A file of users is read whole; more than this is another file by mistake. */
+/** The most bytes of a file of users, which is read as a whole. A larger file must be another one by mistake. */
 const FILE_BYTES_MAX = 1024 * 1024
 
-/** Something that went wrong with the file, in the system's words. */
+/** An error of the system about the file. */
 type SystemError = Error & { readonly code: string }
 
 const DIGEST_BYTES = 32
 
-/** Who may speak, as it is handed from thread to thread. */
+/** The users, in a form that can be posted to another thread. */
 export interface Users {
   readonly key: Uint8Array
-  /** The digest of each name with its password, one after the other. */
+  /** The digests of all users' names with their passwords, one behind the other. */
   readonly digests: Uint8Array
 }
 
 export class Credentials {
   private known: Users
-  /** Digests by their first word, so that no more than one or two need be looked at. */
+  /** The digests by their first word, so that only one or two need be compared. */
   private byFirstWord: ReadonlyMap<number, readonly Buffer[]>
 
   /**
    * Throws a MemslabError if the file cannot be read or a line of it is not `name:password`.
-   * @param users what another thread has read there; then the file is left alone
+   * @param users the users that another thread has read from the file; then it is not read again
    */
   constructor(private readonly path: string, users?: Users) {
     this.known = users ?? this.read()
@@ -36,22 +35,24 @@ export class Credentials {
 
   get users(): Users { return this.known }
 
-  /** From now on it is these. */
+  /** Replaces the users. */
   use(users: Users): void {
     this.known = users
     this.byFirstWord = indexOf(users)
   }
 
-  /** Reads the file again. If that throws, as the constructor does, or if there is no user in it, the users stay as they were. */
+  /** Reads the file again. Throws as the constructor does, and if the file has no users; then the users stay as they were. */
   reload(): void {
-    // a pipe has been read already, and to wait for what else comes would stop the server
-    if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) throw this.wrong('cannot be read again, it is no file')
+    // a pipe has been read already, and waiting for more would stop the server
+    if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) {
+      throw this.wrong('cannot be read again, it is not a file')
+    }
     const users = this.read()
-    if (users.digests.length === 0) throw this.wrong('names nobody')
+    if (users.digests.length === 0) throw this.wrong('has no users')
     this.use(users)
   }
 
-  /** True if there is such a user. Clients do not know the key of the digests, so the time of the answer shows nothing. */
+  /** True if there is such a user. Clients do not know the key of the digests, so the time this takes shows them nothing. */
   accepts(name: Uint8Array, password: Uint8Array): boolean {
     const given = digestOf(this.known.key, name, password)
     let isKnown = false
@@ -59,7 +60,7 @@ export class Credentials {
     return isKnown
   }
 
-  /** As in memcached a name ends at the first colon, which no line may lack, and a password at the line end or a \r. */
+  /** Reads the users. As in memcached, each line needs a colon; the first ends the name, and \r or the line end the password. */
   private read(): Users {
     const key = randomBytes(DIGEST_BYTES)
     const lines = this.text().split('\n')
@@ -73,16 +74,16 @@ export class Credentials {
     return { key, digests: Buffer.concat(digests) }
   }
 
-  /** The file as Latin-1, a character a byte. It may be a pipe, and is not trusted to have the size it claims. */
+  /** Reads the file as Latin-1, one character a byte. It may be a pipe, so the size that the system reports is not relied on. */
   private text(): string {
     const bytes = Buffer.alloc(FILE_BYTES_MAX + 1)
     let count = 0
     try {
       const file = openSync(this.path, 'r')
       try {
-        let more: number
-        do count += more = readSync(file, bytes, count, bytes.length - count, null)
-        while (more > 0 && count < bytes.length)
+        let read: number
+        do count += read = readSync(file, bytes, count, bytes.length - count, null)
+        while (read > 0 && count < bytes.length)
       } finally { closeSync(file) }
     } catch (cause) {
       const { code, message } = cause as SystemError
@@ -92,10 +93,12 @@ export class Credentials {
     return bytes.toString('latin1', 0, count)
   }
 
-  private wrong(what: string, code: MemslabErrorCode = 'EINVAL'): MemslabError { return new MemslabError(code, `Authfile [${this.path}] ${what}`) }
+  private wrong(problem: string, code: MemslabErrorCode = 'EINVAL'): MemslabError {
+    return new MemslabError(code, `Authfile [${this.path}] ${problem}`)
+  }
 }
 
-/** The length of the name keeps `a:b` with the password `c` apart from `a` with `b:c`. */
+/** The digest of a user. It includes the length of the name, so that name `a:b`, password `c` differs from `a`, `b:c`. */
 function digestOf(key: Uint8Array, name: Uint8Array, password: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${name.length}:`).update(name).update(password).digest()
 }

@@ -1,20 +1,20 @@
-// The files that only the owner of a server may read: its users, and the certificates with their key.
+// The files that only a server's owner should be able to read: its users, and its certificates with their key.
 import { Credentials, type Users } from './credentials.js'
 import { readCertificates, type Certificates } from './certificates.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
 
 export interface SecretFiles {
-  /** Who may speak; undefined: everybody. */
+  /** The users that may log in; undefined if clients need no password. */
   readonly users: Users | undefined
-  /** Where there is TLS. */
+  /** The certificates; undefined without TLS. */
   readonly certificates: Certificates | undefined
 }
 
 /**
- * Reads those that the options name.
- * @throws MemslabError with code 'EUSAGE' if a certificate is wrong, and with the code of the system if the file of users
- * cannot be read
+ * Reads the files that the options name.
+ * @throws MemslabError with code 'EUSAGE' if a certificate is wrong, and with the system's code if the file of users cannot be
+ * read
  */
 export function readSecrets(options: Options): SecretFiles {
   const usersFile = usersFileOf(options)

@@ -1,9 +1,9 @@
-// The work that goes on beside the requests, in bounded steps: lists are put in order, pages moved, dead items reclaimed,
-// chains of the hash table measured.
-// While clients are busy there is a step every 100 ms. When nobody asks for anything the steps come together once a second,
-// as it is waking up that costs an idle process its time. A page that is moving, or is to move as a client has just asked,
-// and a hash table that grows get steps of their own every 5 ms, and so does a walk over a large cache, for what is more than
-// fits one step; a crawl that a client asked for every 2 ms.
+// Background work, in bounded steps: the LRU lists are maintained, pages are moved, dead items are reclaimed, and the chains of
+// the hash table are measured.
+// While clients are busy there is a step every 100 ms. While no client sends anything there is one a second, as an idle process
+// spends its time on waking up. Three kinds of work get steps of their own every 5 ms: a page that is moving or that a client has
+// just asked to move, a hash table that is growing, and a walk over a cache too large for one step. A crawl that a client asked
+// for has a step every 2 ms.
 import { type Clock } from '../clock.js'
 import { Counter } from '../stats/counters.js'
 import { type Store } from '../store/store.js'
@@ -17,13 +17,13 @@ export class Background {
   private intervalMs = 0
   private stopTimer: () => void = () => {}
   private stopCrawl: (() => void) | undefined
-  /** What had been read from clients at the last step. */
+  /** The number of bytes that had been read from clients at the last step. */
   private bytesRead = 0
-  /** The pace while no page moves and no table grows. */
+  /** The interval of steps while no page moves, no table grows and no walk is behind. */
   private restMs = BUSY_MS
-  /** How long the last of the other steps is ago. */
+  /** The milliseconds since `otherSteps` last ran. */
   private sinceStepMs = 0
-  /** Whether the walk that reclaims dead items has more to do than it has done in a step. */
+  /** True while the walk that reclaims dead items had more to do than fitted in its last step. */
   private isWalkBehind = false
 
   constructor(private readonly store: Store, private readonly clock: Clock) {}
@@ -50,7 +50,7 @@ export class Background {
     this.stopCrawl = undefined
   }
 
-  /** Begins a move that a client asked for, without waiting for the next step. */
+  /** Begins a move that a client asked for within 5 ms. */
   move(): void { if (this.intervalMs !== 0) this.setPace(QUICK_MS) }
 
   private setPace(intervalMs: number): void {
@@ -82,7 +82,7 @@ export class Background {
     this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
   }
 
-  /** As much is walked in a second whatever the pace. */
+  /** Walks as far as is due after so many milliseconds, so that the interval of the steps does not change the walk's speed. */
   private walkStep(milliseconds: number): void {
     const { store } = this
     this.isWalkBehind = store.crawler.isOn && store.sweepStep(milliseconds)

@@ -1,6 +1,6 @@
-// A server's public life. It makes what its threads share, a store first of all; one thread serves the streams that it is
-// handed, and with -t 1 also listens; with more, a pool of workers does that. The background work, the clock and whoever
-// made the server stay with this thread.
+// A server, from its construction to `close`. It makes the memory that its threads share, above all the store. The first thread
+// serves the streams that the program hands in. With -t 1 it also listens; with more threads, a pool of workers does. The clock
+// and the background work stay in the first thread.
 import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
 import { Background } from './background.js'
@@ -26,23 +26,23 @@ import { Pool, type ServingThread } from './pool.js'
 import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
 import { startFirstThreads, type FirstThreads } from './start.js'
 
-/** What the command line has made ready before it loads the server, and wants of it. */
+/** Parts that the command line has prepared before it loads the server, and settings that only it may use. */
 export interface Prepared {
-  /** Of one thread: they listen. */
+  /** With -t 1: the listeners, which are open. */
   listeners?: Listeners | undefined
-  /** Of several: those that have been started, the first of which listens. Default: `listen` starts all of them. */
+  /** With more threads: the workers that have been started. The first of them listens. Default: `listen` starts all workers. */
   first?: FirstThreads | undefined
-  /** What has been read. */
+  /** The contents of the secret files. Default: the constructor reads the files. */
   files?: SecretFiles
-  /** Whether `log` goes to stderr. */
+  /** True if `log` writes to stderr. */
   logsToStderr?: boolean
-  /** Whether the options have been checked, as those of a command line, which may be more than a program's. */
+  /** True if the options have been checked. A command line may have more options than a program. */
   isChecked?: boolean
-  /** Called as soon as whoever comes gets an answer; `listen` resolves when all threads give one. */
+  /** Called as soon as a thread answers clients; `listen` resolves when all threads do. */
   opened?: () => void
 }
 
-/** Of what workers start from, what stays the same however often they do. */
+/** The parts of workers that stay the same if `listen` is called again after it failed. */
 type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'balance'>
 
 export class ServerCore {
@@ -50,19 +50,19 @@ export class ServerCore {
   readonly store: Store
   /** Called when a client sent `shutdown` and -A allows it. */
   onShutdown: ((graceful: boolean) => void) | undefined
-  /** The time that is handed in, and what threads go by, which tests may have moved. */
+  /** The program's clock, guarded; and the clock that the threads use, which `debugtime` may have moved. */
   private readonly machineClock: Clock
   private readonly clock: Clock
   private readonly settings: Settings
   private readonly thread: Engine
   private readonly background: Background
   private readonly epitaph: Epitaph
-  /** What workers start from; undefined with -t 1. */
+  /** The parts of workers; undefined with -t 1. */
   private readonly shared: LastingParts | undefined
-  /** Those that have been started already, until they are used. */
+  /** The workers that were started before the server was loaded, until the pool takes them. */
   private first: FirstThreads | undefined
   private pool: Pool | undefined
-  /** Those of this thread: the workers get what each thread acts on, the server acts on the others. */
+  /** The signals of the first thread: it passes those that each thread acts on to the workers, and acts on the others itself. */
   private readonly signals: Signals = {
     ...postedSignals(message => { if (isForEachThread(message)) this.pool?.pass(message) }),
     log: line => this.parts.log?.(line),
@@ -77,14 +77,15 @@ export class ServerCore {
   private isInBackground = false
 
   /**
-   * @throws MemslabError with code 'EUSAGE' if an option is wrong or a certificate that it names, and with the code of the
-   * system if the file of users cannot be read
+   * @throws MemslabError with code 'EUSAGE' if an option, or a certificate that it names, is wrong, and with the system's code if
+   * the file of users cannot be read
    */
-  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {}, private readonly prepared: Prepared = {}) {
-    complainOf(embeddingProblems(options, parts))
+  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {},
+    private readonly prepared: Prepared = {}) {
+    throwIfAny(embeddingProblems(options, parts))
     this.first = prepared.first
     this.options = completeOptions(options)
-    if (prepared.isChecked !== true) complainOf(checkOptions(this.options))
+    if (prepared.isChecked !== true) throwIfAny(checkOptions(this.options))
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
@@ -93,7 +94,8 @@ export class ServerCore {
     const clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
     const debugClock = clockMemory && new MovableClock(this.machineClock, clockMemory)
     this.clock = debugClock ?? this.machineClock
-    this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: isShared ? threads + 1 : 1 }, this.clock)
+    const storeThreads = isShared ? threads + 1 : 1
+    this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: storeThreads }, this.clock)
     this.background = new Background(this.store, this.clock)
     const memory = {
       settings: allocate(Settings.BYTES), slots: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
@@ -121,7 +123,10 @@ export class ServerCore {
     this.shared = {
       options: this.options, startedAt: facts.startedAt,
       store: this.store.share(),
-      settings: shared(memory.settings), slots: shared(memory.slots), prefixes: shared(memory.prefixes), epitaph: shared(memory.epitaph),
+      settings: shared(memory.settings),
+      slots: shared(memory.slots),
+      prefixes: shared(memory.prefixes),
+      epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
       debugClock: clockMemory && shared(clockMemory),
       time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
@@ -130,20 +135,20 @@ export class ServerCore {
 
   private log(line: string): void { this.signals.log(line) }
 
-  /** A worker has raised a signal. */
+  /** Acts on a signal that a worker has raised, or passes it on. */
   private hear(message: SignalMessage, from: ServingThread): void {
     if (!isForEachThread(message)) raise(message, this.signals)
     else {
       raise(message, this.thread.reactions)
-      // the last certificates that this thread has heard of are the last for all, the one that has read them too
+      // certificates also go back to the thread that read them, so that every thread ends with those that this one received last
       this.pool?.pass(message, message.signal === 'certificatesRead' ? undefined : from)
     }
     if (message.signal === 'log') this.logLost()
   }
 
-  /** A line of a worker has been written. */
+  /** Called when a line of a worker has been written: logs how many lines were lost, if any were. */
   private logLost(): void {
-    const lost = this.settings.lineTold()
+    const lost = this.settings.lineWritten()
     if (lost > 0) this.log(`${lost} lines were lost, as more came than can be written`)
   }
 
@@ -172,18 +177,20 @@ export class ServerCore {
 
   private async proveQuickWay(): Promise<WriteWay | undefined> {
     const { way, problem } = await proveQuickWay()
-    if (way === undefined && this.settings.verbosity > 0) this.log(`clients are served through streams, which is slower: ${problem}`)
+    if (way === undefined && this.settings.verbosity > 0) {
+      this.log(`clients are served through streams, which is slower: ${problem}`)
+    }
     return way
   }
 
-  /** Whoever comes gets an answer. */
+  /** Called when a thread answers clients. */
   private hasOpened(): void {
     if (this.isClosed) return
     this.startBackground()
     this.prepared.opened?.()
   }
 
-  /** As soon as there is somebody to serve, whether he comes by a listener or is handed in. */
+  /** Starts the background work. Called when the server has opened, and for each stream that the program hands in. */
   private startBackground(): void {
     if (this.isInBackground || this.isClosed) return
     this.isInBackground = true
@@ -205,25 +212,26 @@ export class ServerCore {
       hear: (message, from) => this.hear(message, from),
       died: (thread, error) => this.failed(error, thread),
     })
-    // they load while it is proven
+    // the workers load while the quick way is tried out
     const opened = await pool.open(await quickWay)
     this.thread.know(opened)
     this.hasOpened()
     await pool.openOthers(opened)
   }
 
-  /** The table of classes, as memcached prints it with -vv, in the sizes that `stats slabs` tells. */
+  /** Logs the table of classes as memcached does with -vv, with the chunk sizes of `stats slabs`. */
   private logClasses(): void {
     const { nominalBytes, chunksPerPage, largest } = this.store.classes
     for (let slabClass = 1; slabClass <= largest; slabClass++) {
       const number = String(slabClass).padStart(3)
-      this.log(`slab class ${number}: chunk size ${String(nominalBytes[slabClass]).padStart(9)} perslab ${String(chunksPerPage[slabClass]).padStart(7)}`)
+      const size = String(nominalBytes[slabClass]).padStart(9)
+      this.log(`slab class ${number}: chunk size ${size} perslab ${String(chunksPerPage[slabClass]).padStart(7)}`)
     }
   }
 
   private get isClosed(): boolean { return this.state === 'closed' }
 
-  /** Where the server listens; nothing before `listen`. */
+  /** The addresses that the server listens on; none before `listen`. */
   get addresses(): readonly ServerAddress[] {
     const { listening, udp } = this.thread.opened
     return [...listening, ...udp].map(({ address }) => address)
@@ -242,52 +250,52 @@ export class ServerCore {
     await Promise.all([this.pool?.close(), this.thread.close()])
   }
 
-  /** Closes the listeners and what came from them; conversations handed in go on. */
+  /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */
   private async undoListen(): Promise<void> {
     for (const stop of this.timers.splice(0)) stop()
     const { pool } = this
     await Promise.all([pool?.close(), this.thread.undoOpen()])
-    // whoever calls `close` now need not wait for it, or has called it already
+    // a `close` from now on need not wait for the pool, and an earlier one waits for it already
     this.pool = undefined
   }
 
-  /** A bug has shown itself. Nobody may be served from memory that is half written, so the server ends. */
+  /** Ends the server when a bug has shown itself, as no client may be served from memory that may be half written. */
   private failed(error: unknown, heardFrom = 0): void {
     if (this.hasFailed) return
     this.hasFailed = true
-    // who is heard first may only have noticed that another thread has died
+    // the first thread that reports may only have noticed that another one has died; the epitaph has the first cause
     this.epitaph.write(heardFrom, error)
     this.store.fail()
     const first = this.epitaph.read()
     const thread = first?.thread ?? heardFrom
     const heard = asError(error)
     const cause = first === undefined || first.cause.message === heard.message ? heard : first.cause
-    this.tellOfDeath(thread === 0 ? 'the server' : `thread ${thread}`, cause)
+    this.logDeath(thread === 0 ? 'the server' : `thread ${thread}`, cause)
     void this.pool?.abandon()
     void this.close()
-    // by itself, so that what the embedder does there, and throws, stops nothing of this
+    // in a microtask of its own, so that an error thrown by the embedder's callback stops nothing here
     queueMicrotask(() => this.parts.failed?.(cause))
   }
 
-  private tellOfDeath(who: string, { message, stack = '' }: Error): void {
-    const places = Array.from(stack.matchAll(/^ +at .*/gm), ([line]) => line)
-    for (const line of [`${who} has died: ${message}`, ...places]) {
+  private logDeath(who: string, { message, stack = '' }: Error): void {
+    const frames = Array.from(stack.matchAll(/^ +at .*/gm), ([line]) => line)
+    for (const line of [`${who} has died: ${message}`, ...frames]) {
       this.log(line)
-      if (this.prepared.logsToStderr !== true) tellStderr(line)
+      if (this.prepared.logsToStderr !== true) writeToStderr(line)
     }
   }
 
   // While it serves
 
-  /** Serves one conversation on any stream. */
+  /** Serves one client on any stream. */
   handle(stream: Duplex): void {
     this.startBackground()
     this.thread.handle(stream)
   }
 
   /**
-   * Reads the file of users and the TLS certificates again, without disturbing who is connected.
-   * @returns what went wrong, a line each; there everything stays as it was
+   * Reads the file of users and the TLS certificates again. Connections are not affected.
+   * @returns one line for each problem; the users or certificates concerned stay as they were
    */
   reload(): string[] {
     const hasTls = this.options.sslEnabled
@@ -313,25 +321,25 @@ export class ServerCore {
     return undefined
   }
 
-  /** The host of the conversations in this thread. */
+  /** The host of the sessions in this thread. */
   get host(): Host { return this.thread }
 
   /** Walks the whole store under all locks and throws at the first inconsistency, for tests. */
   verify(): void { this.store.verify() }
 }
 
-/** At once, as the process may end, and whatever has become of stderr. */
-function tellStderr(line: string): void {
+/** Writes a line synchronously, as the process may end at once. */
+function writeToStderr(line: string): void {
   try {
     writeSync(2, `${line}\n`)
-  } catch { /* nobody reads it */ }
+  } catch { /* stderr is closed */ }
 }
 
-function complainOf(problems: readonly string[]): void {
+function throwIfAny(problems: readonly string[]): void {
   if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
 }
 
 function shared(memory: ArrayBuffer | SharedArrayBuffer): SharedArrayBuffer {
-  assert(memory instanceof SharedArrayBuffer, 'workers share memory')
+  assert(memory instanceof SharedArrayBuffer, 'memory for workers is not shared')
   return memory
 }

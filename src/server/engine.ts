@@ -1,6 +1,6 @@
-// What serves in one thread: input, output and protocols, where it listens, its connections. A server has one in the
-// thread that made it and, with -t 2 or more, one in each of its workers; then the first serves only the streams that it
-// is handed. What they share is memory; whatever else one wants of the others is a signal.
+// The parts that serve clients in one thread: input, output, protocols, listeners and connections. A server has an Engine in the
+// thread that made it and, with -t 2 or more, one in each worker; then the first serves only the streams that the program hands
+// in. Engines share memory, and send each other signals.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from '../clock.js'
@@ -28,45 +28,47 @@ import { Reports } from './reports.js'
 import { type External, type Settings } from './settings.js'
 import { type Signals, type ThreadSignals } from './signals.js'
 
-/** What a thread is made of. */
+/** The parts that an Engine is made from. */
 export interface EngineParts {
   readonly options: Options
   readonly store: Store
   readonly clock: Clock
-  /** The same, where the command `debugtime` may move it. */
+  /** The same clock if the command `debugtime` may move it; otherwise undefined. */
   readonly debugClock: MovableClock | undefined
   readonly settings: Settings
   readonly slots: Slots
-  /** They may be open already. */
+  /** The listeners of the thread, which may be open already. */
   readonly listeners: Listeners
   readonly prefixes: Prefixes
-  /** Who may speak to it; undefined: everybody. */
+  /** The users that the file of users names; undefined if there is no such file, so that clients need no password. */
   readonly users: Users | undefined
-  /** Where there is TLS. */
+  /** The certificates of TLS; undefined without TLS. */
   readonly certificates: Certificates | undefined
   /** Unix time in milliseconds at which the server was made. */
   readonly startedAt: number
   readonly signals: Signals
 }
 
-/** Where a thread listens. It may be posted to another. */
+/** The addresses and sockets that a thread listens on. It may be posted to another thread. */
 export interface Opened {
   readonly listening: readonly Listening[]
   readonly udp: readonly UdpBound[]
 }
 
 const OUTPUT_TOTAL_BYTES = OUTPUT_BUFFERS * OUTPUT_BYTES
-/** What a thread needs for itself beside the items. */
+/** The bytes of a store's memory that each thread needs for its input and output. */
 export const IO_BYTES = INPUT_BYTES + OUTPUT_TOTAL_BYTES
 
 const IDLE_CHECK_MS = 1000
 
-/** What memcached cuts the memory of read buffers and answers into, and how many answers go into a piece: one a request or key. */
+/** The size of memcached's blocks, which hold read buffers and answers. */
 const BLOCK_BYTES = 16 * 1024
+/** The number of answers that fit one of memcached's blocks. A request needs one answer, a get one for each key. */
 const ANSWERS_PER_BLOCK = 13
+/** memcached's default of -R. */
 const REQUESTS_PER_TURN = 20
 
-/** What memcached calls a listener with -vv. */
+/** memcached's names of protocols in the lines about listeners with -vv. */
 const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
 
 export class Engine implements Host {
@@ -88,7 +90,7 @@ export class Engine implements Host {
   private readonly watchers: Watchers
   private readonly connections: Connections
   private readonly reports: Reports
-  /** What this thread does when another one raises a signal. */
+  /** The functions that act on signals of other threads. */
   readonly reactions: ThreadSignals
   private readonly timers: (() => void)[] = []
 
@@ -106,7 +108,7 @@ export class Engine implements Host {
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
     const { threads, requestMemLimit } = options
-    // with several threads the main one serves too, if only streams that it is handed
+    // with several threads the main thread serves too: the streams that the program hands in
     this.unfinished = new Unfinished(store.counters, requestMemLimit, requestMemLimit / (threads === 1 ? 1 : threads + 1),
       signals.memoryShort)
     const usersFile = usersFileOf(options)
@@ -135,8 +137,8 @@ export class Engine implements Host {
   // Its life
 
   /**
-   * Serves whoever comes, once every listener is open. Rejects with a MemslabError whose message is one clear line; then
-   * `undoOpen` undoes the rest.
+   * Opens every listener, and serves clients from then on. Rejects with a MemslabError whose message is one line; then the
+   * caller has to call `undoOpen`.
    */
   async open(): Promise<void> {
     const { listeners } = this
@@ -157,23 +159,23 @@ export class Engine implements Host {
 
   private takeIn(): void { this.listeners.serve((socket, listening) => this.accept(socket, listening)) }
 
-  /** Listens where another thread does. */
+  /** Listens on the sockets of another thread. */
   async follow({ listening, udp }: Opened): Promise<void> {
     this.takeIn()
     await this.listeners.follow(listening)
     await this.udp.follow(udp)
   }
 
-  /** From now on it waits for other threads, and they for this one, so that each gets its share of connections. */
+  /** Takes part in balancing from now on: this thread and the others wait for each other, so that each gets its share. */
   joinOthers(): void { this.listeners.balance?.join() }
 
-  /** Takes note of where other threads listen. */
+  /** Stores the addresses that other threads listen on, for `opened`, `port` and `udpPort`. */
   know({ listening, udp }: Opened): void {
     this.listeners.know(listening)
     this.udp.know(udp)
   }
 
-  /** Where it listens, or knows that others do. */
+  /** The addresses and sockets that this thread, or the threads given to `know`, listen on. */
   get opened(): Opened { return { listening: this.listeners.listening, udp: this.udp.bound } }
 
   startTimers(): void {
@@ -197,8 +199,8 @@ export class Engine implements Host {
   get udpPort(): number { return this.udp.port }
 
   /**
-   * Takes nobody in any more, from this moment on. Where threads listen by one descriptor they must do this together.
-   * @returns whether something had to stay, so that the thread must too; see SharedDescriptor
+   * Accepts no more clients, from this moment on. Threads that share a descriptor must all do this before any of them ends.
+   * @returns true if a descriptor had to stay open, so that the thread must not end; see SharedDescriptor
    */
   drop(): boolean {
     this.listeners.drop()
@@ -206,7 +208,7 @@ export class Engine implements Host {
     return this.listeners.hasLeftovers || this.udp.hasLeftovers
   }
 
-  /** Closes the listeners and what came from them; conversations handed in go on. */
+  /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */
   async undoOpen(): Promise<void> {
     const gone = [this.listeners.close(), this.udp.close()]
     this.tls?.close()
@@ -222,25 +224,25 @@ export class Engine implements Host {
 
   // Connections
 
-  /** Serves one conversation on any stream. */
+  /** Serves one client on any stream. */
   handle(stream: Duplex): void { this.connections.handle(stream) }
 
   private accept(socket: Socket, listening: Listening): boolean {
     try {
       return this.connections.accept(socket, listening)
     } catch (error) {
-      // it is none of the connections that are closed now
+      // the socket is not among the connections yet, which the server closes now
       socket.destroy()
       this.signals.failed(error)
       return false
     }
   }
 
-  // What is read again while it serves
+  // Certificates, which may be read again while the thread serves
 
   refreshCertificates(): string | undefined { return this.tls === undefined ? 'Error TLS not enabled' : this.tls.refresh() }
 
-  /** Those it uses now. */
+  /** The certificates in use; undefined without TLS. */
   get certificates(): Certificates | undefined { return this.tls?.certificates }
 
   // Host
@@ -253,13 +255,13 @@ export class Engine implements Host {
   get isFlushEnabled(): boolean { return this.options.flushEnabled }
   get isDumpEnabled(): boolean { return this.options.dumpEnabled }
   get isWatchEnabled(): boolean { return this.options.watchEnabled }
-  /** Where answers are bounded, memcached's default is one that does not let them pile up. */
+  /** The value of -R, 0 for no limit. With a limit on answers, 0 means memcached's default, so that answers do not pile up. */
   get requestsPerTurn(): number {
     const { reqsPerEvent, readBufMemLimit } = this.options
     return reqsPerEvent === 0 && readBufMemLimit > 0 ? REQUESTS_PER_TURN : reqsPerEvent
   }
 
-  /** A connection reads to one block of those of its thread, and has the others for answers. */
+  /** The most answers of a connection, 0 for no limit: it reads into one block of its thread, and has the others for answers. */
   get answersMax(): number {
     const { readBufMemLimit, threads } = this.options
     if (readBufMemLimit === 0) return 0
@@ -270,7 +272,7 @@ export class Engine implements Host {
 
   watch(kinds: number, peer: Peer): Watcher | undefined {
     const watcher = this.watchers.add(kinds, peer)
-    // a single thread does not ask who is there before somebody wants to know; when they go it is too late
+    // A single thread looks clients' addresses up only when they are needed. Once a client has gone it is too late.
     if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describeSoon()
     return watcher
   }

@@ -1,6 +1,6 @@
-// The cause of a server's death, in memory that its threads share. The thread that meets a defect writes it here before others
-// can notice that a thread has died. So the first cause is known, whichever error reaches the main thread first: the errors of
-// the other threads only say that a thread is gone. A leaf: anyone may import it.
+// The cause of a server's death, in memory that its threads share. The thread that meets a defect writes the cause here before
+// other threads can notice that a thread has died. So the first cause is known, whichever error reaches the main thread first:
+// the errors of the other threads only say that a thread has died.
 
 const enum Word { State, Thread, Bytes, Count }
 const enum State { Nothing, BeingWritten, Written }
@@ -18,19 +18,19 @@ export interface Death {
 }
 
 export class Epitaph {
-  /** The bytes of memory that this needs, all 0 at the start. */
+  /** The bytes of memory that an Epitaph needs, all 0 at the start. */
   static readonly BYTES = Word.Count * 4 + TEXT_BYTES
 
   private readonly words: Int32Array
   private readonly text: Buffer
 
-  /** @param memory `BYTES` of it */
+  /** @param memory of BYTES bytes */
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.words = new Int32Array(memory, 0, Word.Count)
     this.text = Buffer.from(memory, Word.Count * 4, TEXT_BYTES)
   }
 
-  /** Thread `thread` dies of this error. Only the first call counts. */
+  /** Stores the error that thread `thread` dies of. Only the first call of all threads counts. */
   write(thread: number, error: unknown): void {
     if (Atomics.compareExchange(this.words, Word.State, State.Nothing, State.BeingWritten) !== State.Nothing) return
     this.words[Word.Thread] = thread
@@ -51,5 +51,5 @@ export class Epitaph {
   }
 }
 
-/** Whatever has been thrown, as an error. */
+/** The error that was thrown, or an error with the text of another thrown value. */
 export function asError(thrown: unknown): Error { return thrown instanceof Error ? thrown : new Error(String(thrown)) }

@@ -1,5 +1,5 @@
-// What the main thread and its workers tell each other, and what a worker starts from. Everything else that they have in
-// common lies in memory that they share.
+// The messages between the main thread and its workers, and the parts that a worker starts from. Everything else that they have
+// in common is in shared memory.
 import { type SharedTime } from '../clock.js'
 import { type Users } from '../secrets/credentials.js'
 import { type Certificates } from '../secrets/certificates.js'
@@ -10,7 +10,7 @@ import { type SharedStore } from '../store/store.js'
 import { type Opened } from './engine.js'
 import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 
-/** What all workers start from. */
+/** The parts that all workers start from. */
 export interface SharedParts {
   readonly options: Options
   readonly store: SharedStore
@@ -20,34 +20,34 @@ export interface SharedParts {
   readonly prefixes: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
   readonly beginners: SharedArrayBuffer
-  /** Of a MovableClock, where there is one. */
+  /** The memory of a MovableClock, if there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
   readonly time: SharedTime
-  /** Unix time in milliseconds. */
+  /** Unix time in milliseconds at which the server was made. */
   readonly startedAt: number
   readonly users: Users | undefined
   readonly certificates: Certificates | undefined
 }
 
-/** What a worker starts with that is to listen before anything else. */
-export interface Order {
+/** The start data of the worker that is to listen before anything else. */
+export interface ListenOrder {
   readonly options: Options
   readonly balance: SharedArrayBuffer
 }
 
-/** What went wrong: a MemslabError. */
+/** The code and message of a MemslabError. */
 export interface Problem { readonly code: string; readonly message: string }
 
-/** The first thing that a worker is told; `thread` counts from 1. */
+/** The first message to a worker. Threads are numbered from 1. */
 export interface WorkerParts extends SharedParts { readonly thread: number }
 
-/** What the main thread asks of a worker; each is answered, with its number. */
+/** Tasks that the main thread gives a worker. The worker answers each with its number. */
 export type Task =
-  /** Serve what has been opened, and open what still is not. `quickWay`: how sockets are written to, see proof.ts. */
+  /** Open all listeners that are not open yet, and serve. `quickWay` is the way to write to sockets, see proof.ts. */
   | { readonly do: 'open'; readonly quickWay: WriteWay | undefined }
-  /** Listen where another worker does. */
+  /** Listen on the sockets of another worker. */
   | { readonly do: 'follow'; readonly opened: Opened; readonly quickWay: WriteWay | undefined }
-  /** Take nobody in any more. */
+  /** Accept no more clients. */
   | { readonly do: 'drop' }
   /** Close all connections. */
   | { readonly do: 'close' }
@@ -57,25 +57,25 @@ export type NumberedTask = Task & { readonly task: number }
 /** The answer to a task. */
 export interface Done {
   readonly task: number
-  /** open: where it listens now. */
+  /** After `open`: the addresses and sockets that it listens on. */
   readonly opened?: Opened
-  /** drop: the thread must not end, see SharedDescriptor. */
+  /** After `drop`: true if the thread must not end, see SharedDescriptor. */
   readonly mustStay?: boolean
-  /** It could not be done. */
+  /** The reason why the task failed; undefined if it succeeded. */
   readonly problem?: Problem
 }
 
-/** How far a worker has come, as it tells the main thread of its own accord. */
+/** A worker's progress, which it reports to the main thread without being asked. */
 export type Life =
-  /** It listens, and cannot serve yet. */
+  /** It listens, but cannot serve yet. */
   | { readonly life: 'listening'; readonly listening: readonly Listening[] }
   | { readonly life: 'not listening'; readonly problem: Problem }
-  /** So many clients have come by now that other threads should take some. */
+  /** So many clients have connected that the other threads should start, and take some. */
   | { readonly life: 'crowded' }
   /** It can serve. */
   | { readonly life: 'ready' }
 
-/** Everything that a worker is posted after its parts. */
+/** Everything that is posted to a worker after its parts. */
 export type ToWorker = NumberedTask | ThreadSignalMessage
 
 /** Everything that a worker posts. */

@@ -1,6 +1,6 @@
-// The workers of a server, as its main thread sees them. The first of them has listened since it was started; it starts the
-// others and has them listen there too, passes on what concerns all of them, and notices when one of them dies. They end
-// together.
+// The workers of a server, as the main thread sees them. The first worker listens from its start on. The pool starts the others,
+// has them listen on the same sockets, passes signals that concern all of them, and notices when one of them dies. All workers
+// end together.
 import { type Worker } from 'node:worker_threads'
 import { MemslabError, systemError } from '../errors.js'
 import { type WriteWay } from '../net/handle.js'
@@ -10,43 +10,43 @@ import { type Done, type Life, type SharedParts, type Task, type WorkerParts } f
 import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 import { startWorker, type StartedWorker } from './start.js'
 
-/** How long a worker may take to take nobody in any more, and then to close its connections. Whoever does not is ended. */
+/** The longest that a worker may take to stop accepting clients, and again to close its connections; then it is terminated. */
 const PATIENCE_MS = 3000
-/** The same where another one has died: it may be waiting for what that one has locked. */
+/** The same limit after a thread has died: another may be waiting for a lock that the dead thread held. */
 const SHORT_PATIENCE_MS = 200
 
-/** Takes what a pool hears of its threads. */
+/** The callbacks of a pool. */
 export interface PoolEvents {
-  /** One of them has raised a signal. */
+  /** Called when a worker has raised a signal. */
   hear(message: SignalMessage, from: ServingThread): void
-  /** One of them has died; the others must not go on. */
+  /** Called when a worker has died; the others must not go on. */
   died(thread: number, error: unknown): void
 }
 
 export class Pool {
   private readonly workers: ServingThread[] = []
-  /** Why they are to end, if they are: they are closed, or one has died. */
-  private whyEnd: MemslabError | undefined
+  /** The reason why the workers end, once they are to: the pool is closed, or a worker has died. */
+  private endCause: MemslabError | undefined
   private opening: Promise<unknown> | undefined
-  /** Where the first one listens, as soon as it does. */
+  /** Resolves with the sockets of the first worker, once it listens. */
   private readonly listening: Promise<readonly Listening[]>
-  private tellListening: (listening: readonly Listening[]) => void = () => {}
-  private refuseListening: (cause: MemslabError) => void = () => {}
-  /** Resolves when they are to begin. */
+  private resolveListening: (listening: readonly Listening[]) => void = () => {}
+  private rejectListening: (cause: MemslabError) => void = () => {}
+  /** Resolves when the workers may begin to serve. */
   private readonly begun: Promise<void>
   private begin: () => void = () => {}
-  /** Those that listen where the first one does, or are about to. */
+  /** For each worker but the first: resolves when it listens on the sockets of the first. */
   private readonly followers: Promise<void>[] = []
   private ended: Promise<void> | undefined
   private quickWay: WriteWay | undefined
 
-  /** @param started workers that wait already, taken out here, the first of which listens */
+  /** @param started workers that have been started, the first of which listens; the pool empties the array */
   constructor(private parts: SharedParts, private readonly started: StartedWorker[], private readonly events: PoolEvents) {
     this.listening = new Promise((resolve, reject) => {
-      this.tellListening = resolve
-      this.refuseListening = reject
+      this.resolveListening = resolve
+      this.rejectListening = reject
     })
-    // it is for whoever waits for it
+    // `openFirst` and `follow` handle a rejection; until one of them waits, it must not count as unhandled
     this.listening.catch(() => {})
     this.begun = new Promise(resolve => { this.begin = resolve })
     this.startUpTo(started.length)
@@ -57,36 +57,42 @@ export class Pool {
     while (workers.length < count) {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
-      const serving: ServingThread = new ServingThread(worker, parts, thread, message => this.hear(message, serving), (error, hasThrown) => {
-        // whoever is told to end may do so
-        if (this.whyEnd !== undefined && !hasThrown) return
-        this.whyEnd ??= loss(thread)
-        this.refuseListening(loss(thread))
-        this.events.died(thread, error)
-      })
+      const serving: ServingThread = new ServingThread(worker, parts, thread, message => this.hear(message, serving),
+        (error, hasThrown) => this.hasDied(thread, error, hasThrown))
       workers.push(serving)
       if (thread === 1) continue
       const following = this.follow(serving)
-      // whoever waits for all of them hears of it
+      // `followAll` handles a rejection; until it waits, it must not count as unhandled
       following.catch(() => {})
       this.followers.push(following)
     }
   }
 
-  /** All that there are to be. */
-  private startAll(): void { if (this.whyEnd === undefined) this.startUpTo(this.parts.options.threads) }
+  private hasDied(thread: number, error: unknown, hasThrown: boolean): void {
+    // a worker that is to end may do so
+    if (this.endCause !== undefined && !hasThrown) return
+    this.endCause ??= loss(thread)
+    this.rejectListening(loss(thread))
+    this.events.died(thread, error)
+  }
+
+  /** Starts all workers that -t asks for and that have not been started. */
+  private startAll(): void { if (this.endCause === undefined) this.startUpTo(this.parts.options.threads) }
 
   private hear(message: Life | SignalMessage, from: ServingThread): void {
     if ('signal' in message) return this.events.hear(message, from)
     switch (message.life) {
       case 'ready': return
-      case 'listening': return this.tellListening(message.listening)
-      case 'not listening': return this.refuseListening(systemError(message.problem.code, message.problem.message))
+      case 'listening': return this.resolveListening(message.listening)
+      case 'not listening': return this.rejectListening(systemError(message.problem.code, message.problem.message))
       case 'crowded': return this.startAll()
     }
   }
 
-  /** Has the first one serve. @param quickWay how sockets are written to. Rejects with a MemslabError whose message is one clear line. */
+  /**
+   * Has the first worker serve. Rejects with a MemslabError whose message is one line.
+   * @param quickWay the way to write to sockets, see proof.ts
+   */
   async open(quickWay: WriteWay | undefined): Promise<Opened> {
     this.quickWay = quickWay
     this.begin()
@@ -103,7 +109,7 @@ export class Pool {
     return opened!
   }
 
-  /** The same for the others. */
+  /** Has the other workers serve. Rejects as `open` does. */
   async openOthers({ udp }: Opened): Promise<void> {
     this.opening = this.followAll(udp)
     await this.opening
@@ -117,10 +123,10 @@ export class Pool {
     if (udp.length > 0) await Promise.all(others.map(worker => this.askToFollow(worker, { listening: [], udp })))
   }
 
-  /** As soon as both can. */
+  /** Has a worker listen on the sockets of the first one, as soon as both are ready. */
   private async follow(worker: ServingThread): Promise<void> {
     const [listening] = await Promise.all([this.listening, worker.ready, this.begun])
-    // what it would listen to is being closed
+    // if the pool ends, those sockets are being closed
     this.checkGoesOn()
     await this.askToFollow(worker, { listening, udp: [] })
   }
@@ -129,29 +135,29 @@ export class Pool {
     await worker.ask({ do: 'follow', opened, quickWay: this.quickWay })
   }
 
-  private checkGoesOn(): void { if (this.whyEnd !== undefined) throw this.whyEnd }
+  private checkGoesOn(): void { if (this.endCause !== undefined) throw this.endCause }
 
   // Signals
 
-  /** Passes a signal to all of them but one. */
+  /** Passes a signal to all workers but one. */
   pass(message: ThreadSignalMessage, except?: ServingThread): void {
-    this.parts = { ...this.parts, ...keptOf(message) }
+    this.parts = { ...this.parts, ...partsFrom(message) }
     for (const worker of this.workers) if (worker !== except) worker.post(message)
   }
 
   // Their end
 
-  /** Ends all of them, once their connections are closed. May be called twice. */
+  /** Ends all workers once their connections are closed. May be called twice. */
   close(): Promise<void> { return this.ended ??= this.end(PATIENCE_MS, true) }
 
-  /** Ends all of them, since one has died, whatever they are doing. */
+  /** Ends all workers after one has died, without closing their connections first. */
   abandon(): Promise<void> { return this.ended ??= this.end(SHORT_PATIENCE_MS, false) }
 
   private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
-    this.whyEnd ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
+    this.endCause ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
     this.begin()
     await inTime(Promise.allSettled([this.opening, ...this.followers]), patienceMs)
-    // all of them, before any is ended: see SharedDescriptor
+    // all workers drop their sockets before any of them ends: see SharedDescriptor
     const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))
     await Promise.all(this.workers.map(async (worker, index) => {
       const answer = dropped[index]
@@ -162,8 +168,8 @@ export class Pool {
   }
 }
 
-/** What threads that start later are to begin with, as the others have been told. */
-function keptOf(message: ThreadSignalMessage): Partial<SharedParts> {
+/** The parts that a signal replaces, so that workers which start later begin with the new ones. */
+function partsFrom(message: ThreadSignalMessage): Partial<SharedParts> {
   switch (message.signal) {
     case 'certificatesRead': return { certificates: message.value }
     case 'usersRead': return { users: message.value }
@@ -171,7 +177,7 @@ function keptOf(message: ThreadSignalMessage): Partial<SharedParts> {
   }
 }
 
-/** What comes of something; undefined if it fails, or takes longer than this. */
+/** Resolves with the result of a promise; with undefined if the promise rejects or takes longer than `patienceMs`. */
 async function inTime<Result>(result: Promise<Result>, patienceMs: number): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), patienceMs) })
@@ -182,26 +188,26 @@ async function inTime<Result>(result: Promise<Result>, patienceMs: number): Prom
 
 function loss(thread: number): MemslabError { return new MemslabError('EDIED', `thread ${thread} has died`) }
 
-/** One worker. */
+/** One worker, as the main thread sees it. */
 export class ServingThread {
-  /** Resolves when it has started, or has ended before. */
+  /** Resolves when the worker can serve, or has ended before. */
   readonly ready: Promise<void>
   private readonly worker: Worker
   private taskCount = 0
-  /** What it has been asked and not answered. */
+  /** The tasks that the worker has not answered yet, by number. */
   private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
   private isDead = false
 
-  /** @param died called once, when it has ended, of an error that nobody has caught or otherwise */
-  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number, hear: (message: Life | SignalMessage) => void,
-    private readonly died: (error: unknown, hasThrown: boolean) => void) {
+  /** @param died called once, when the worker has ended; `hasThrown` is true if it ended by an uncaught error */
+  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number,
+    hear: (message: Life | SignalMessage) => void, private readonly died: (error: unknown, hasThrown: boolean) => void) {
     const { worker } = started
     this.worker = worker
     worker.ref()
     worker.postMessage({ ...parts, thread } satisfies WorkerParts)
     this.ready = new Promise(resolve => {
-      // in a turn of its own: it may have told something already, and who makes this does not have it yet
-      setImmediate(() => started.tellTo({
+      // in a turn of its own: messages may be waiting, and the caller of this constructor does not have the object yet
+      setImmediate(() => started.deliverTo({
         message: message => {
           if ('task' in message) return this.answered(message)
           if ('life' in message && message.life === 'ready') resolve()
@@ -231,7 +237,7 @@ export class ServingThread {
     this.died(error, hasThrown)
   }
 
-  /** Rejects with a MemslabError if it cannot do this. */
+  /** Gives the worker a task. Resolves with its answer; rejects with a MemslabError if the task fails or the worker dies. */
   ask(task: Task): Promise<Done> {
     if (this.isDead) return Promise.reject(loss(this.thread))
     const number = ++this.taskCount
@@ -239,12 +245,12 @@ export class ServingThread {
     return new Promise((resolve, reject) => { this.open.set(number, { resolve, reject }) })
   }
 
-  /** The same; undefined if it cannot, or has not by then. */
+  /** Gives the worker a task. Resolves with undefined if the task fails or takes longer than `patienceMs`. */
   askInTime(task: Task, patienceMs: number): Promise<Done | undefined> { return inTime(this.ask(task), patienceMs) }
 
   post(message: ThreadSignalMessage): void { this.worker.postMessage(message) }
 
-  /** It does nothing any more and keeps nobody from ending. */
+  /** Lets the process end while the worker, which does nothing any more, is still there. */
   leaveAlone(): void { this.worker.unref() }
 
   async end(): Promise<void> { await this.worker.terminate() }

@@ -1,6 +1,6 @@
-// The reports of `stats` about the server that a thread belongs to: what the store holds, what the settings are, who is
-// connected. An Engine makes them for the clients of its thread. All threads answer alike, as all that is reported lies in
-// memory that they share; only the first-hand facts of listeners and UDP sockets are the thread's own.
+// The reports of `stats` about the server that a thread belongs to: the contents of the store, the settings, the connections. An
+// Engine makes them for the clients of its thread. All threads report the same, as nearly all facts are in memory that they
+// share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
@@ -13,13 +13,15 @@ import { type Host, type Rows } from '../protocol/host.js'
 import { INPUT_BYTES } from '../protocol/input.js'
 import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { type Prefixes } from '../stats/prefixes.js'
-import { connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts } from '../stats/report.js'
+import {
+  connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
+} from '../stats/report.js'
 import { ageOfTail, type ServerFacts } from '../stats/rows.js'
 import { Segment } from '../store/items/items.js'
 import { type Store } from '../store/store.js'
 import { type Settings } from './settings.js'
 
-/** What the reports are about. */
+/** The parts of a server that the reports read. */
 export interface Reported {
   readonly options: Options
   readonly store: Store
@@ -91,7 +93,7 @@ export class Reports {
     })
   }
 
-  /** The longest that an item at the end of a COLD list has not been used, in seconds. */
+  /** The age of the oldest item at the tail of a COLD list: the seconds since its last use. */
   private get oldest(): number {
     const { store } = this.parts
     let oldest = 0

@@ -1,5 +1,4 @@
-// A server as programs have it: the part of ServerCore that is for them. Everything else of the package (the command line,
-// later a test server) makes a ServerCore itself, as do the tests.
+// The server that programs use: the public part of ServerCore. The command line and the tests make a ServerCore themselves.
 import { type Duplex } from 'node:stream'
 import { type ServerAddress } from '../options/address.js'
 import { type Options } from '../options/values.js'
@@ -12,12 +11,12 @@ export class Server {
 
   /**
    * Allocates the server's memory, but opens nothing.
-   * @throws MemslabError with code 'EUSAGE' and all `problems` if an option is wrong or a certificate that it names, and with
+   * @throws MemslabError with code 'EUSAGE' and all `problems` if an option, or a certificate that it names, is wrong, and with
    * the system's code if the file of users cannot be read
    */
   constructor(options: Partial<Options> = {}, parts: ServerParts = {}) { this.#core = new ServerCore(options, parts) }
 
-  /** All options as they are in force, those that were left out with their defaults. */
+  /** All options that are in force, with the defaults of those that were left out. */
   get options(): Readonly<Options> { return this.#core.options }
 
   /**
@@ -29,8 +28,8 @@ export class Server {
 
   /**
    * Opens every listener, or none. Resolves when all threads accept clients.
-   * Rejects with a MemslabError whose message is one clear line: the system's code (`EADDRINUSE` ...), 'EALREADY' if the
-   * server was opened or closed before, 'ECANCELED' if it is closed meanwhile, 'EDIED' if a thread dies.
+   * Rejects with a MemslabError whose message is one line. Its code is the system's (`EADDRINUSE` ...), 'EALREADY' if the
+   * server was opened or closed before, 'ECANCELED' if it is closed meanwhile, or 'EDIED' if a thread dies.
    */
   listen(): Promise<void> { return this.#core.listen() }
 
@@ -44,14 +43,14 @@ export class Server {
   get udpPort(): number { return this.#core.udpPort }
 
   /**
-   * Serves one client on a stream of any kind, also before `listen`. The stream takes one of the `maxconns` connections;
-   * where there is none left, or the server is closed, it is refused and ended.
+   * Serves one client on a stream of any kind, also before `listen`. The stream takes one of the `maxconns` connections. If
+   * none is left, or the server is closed, the server ends the stream.
    */
   handle(stream: Duplex): void { this.#core.handle(stream) }
 
   /**
    * Reads the file of users and the TLS certificates again, for all threads; connections stay as they are.
-   * @returns what went wrong, a line each; the users or certificates concerned stay as they were. Empty: all is well
+   * @returns one line for each problem; the users or certificates concerned stay as they were. Empty if there was none
    */
   reload(): string[] { return this.#core.reload() }
 

@@ -1,5 +1,5 @@
-// A worker, once it is loaded: a thread that serves, beside others, over the memory that it is given. It does what the main
-// thread tells it, and lives until that ends it. Whatever is thrown here and not caught ends it too, and then the server.
+// A worker, once it is loaded: a thread that serves clients, over memory that it shares with the other threads. It carries out
+// the tasks of the main thread until that terminates it. An uncaught error ends the worker, and then the server.
 import { setImmediate as turn } from 'node:timers/promises'
 import { type MessagePort } from 'node:worker_threads'
 import { clockOf, GuardedClock, MovableClock } from '../clock.js'
@@ -17,43 +17,43 @@ import { Engine } from './engine.js'
 import { type Done, type FromWorker, type NumberedTask, type Task, type ToWorker, type WorkerParts } from './messages.js'
 import { postedSignals, raise, type Signals } from './signals.js'
 
-type Tell = (message: FromWorker) => void
+type Post = (message: FromWorker) => void
 
-/** What a worker goes by from the moment that it knows what it is to serve. */
+/** The state of a worker once it has received its parts. */
 interface Serving { readonly thread: Engine; readonly beginners: Beginners }
 
-/** @param listeners those that are open already, in the worker that was told to */
+/** Handles the messages of the main thread. @param listeners the open listeners, in the worker that listens before it loads */
 export function beginServing(port: MessagePort, listeners: Listeners | undefined): void {
-  const tell: Tell = message => port.postMessage(message)
+  const post: Post = message => port.postMessage(message)
   let serving: Serving | undefined
   port.on('message', (message: WorkerParts | ToWorker) => {
-    // the first thing it hears is what it is to serve
+    // the first message has the worker's parts
     if (serving === undefined) {
-      serving = serve(message as WorkerParts, listeners, tell)
-      tell({ life: 'ready' })
+      serving = serve(message as WorkerParts, listeners, post)
+      post({ life: 'ready' })
     } else if ('signal' in message) raise(message, serving.thread.reactions)
-    else void perform(serving, message as NumberedTask, tell)
+    else void perform(serving, message as NumberedTask, post)
   })
 }
 
-function serve(parts: WorkerParts, listeners: Listeners | undefined, tell: Tell): Serving {
+function serve(parts: WorkerParts, listeners: Listeners | undefined, post: Post): Serving {
   const beginners = new Beginners(parts.beginners)
-  const thread = makeThread(parts, listeners, beginners, tell)
+  const thread = makeThread(parts, listeners, beginners, post)
   thread.startTimers()
   return { thread, beginners }
 }
 
-function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, tell: Tell): Engine {
+function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, post: Post): Engine {
   const { options, store, prefixes, time } = parts
   const settings = new Settings(parts.settings)
   const epitaph = new Epitaph(parts.epitaph)
-  // at once, and before anybody can notice
+  // first of all, before another thread can notice the death
   process.on('uncaughtExceptionMonitor', error => epitaph.write(parts.thread, error))
   const signals: Signals = {
-    ...postedSignals(tell),
-    log: value => { if (settings.mayTellLine()) tell({ signal: 'log', value }) },
+    ...postedSignals(post),
+    log: value => { if (settings.mayPostLine()) post({ signal: 'log', value }) },
     failed: error => {
-      // at once, also where what follows takes its time
+      // at once, as a caller may catch the error and go on for a while
       epitaph.write(parts.thread, error)
       attached.fail()
       throw error
@@ -65,7 +65,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
   const attached = Store.attach(store, parts.thread, clock)
   attached.enter()
   process.on('uncaughtExceptionMonitor', () => {
-    // at once: the main thread may be waiting for a lock that this one takes with it, and would not hear of its end
+    // at once: if the main thread is waiting for a lock that this thread holds, it cannot see this thread end
     attached.fail()
     beginners.die()
   })
@@ -78,13 +78,13 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
   })
 }
 
-async function perform(serving: Serving, message: NumberedTask, tell: Tell): Promise<void> {
+async function perform(serving: Serving, message: NumberedTask, post: Post): Promise<void> {
   const { task } = message
   try {
-    tell({ task, ...await carryOut(serving, message) })
+    post({ task, ...await carryOut(serving, message) })
   } catch (error) {
     if (!(error instanceof MemslabError)) throw error
-    tell({ task, problem: { code: error.code, message: error.message } })
+    post({ task, problem: { code: error.code, message: error.message } })
   }
 }
 
@@ -113,8 +113,9 @@ async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Par
 }
 
 /**
- * Until the event loop has told the kernel of what has been opened. If another thread closed a descriptor before that,
- * the loop could not, and would abort the process. It does so when it waits for events, which is before the second turn.
+ * Waits until the event loop has registered the opened descriptors with the kernel. If another thread closed one before that,
+ * registering it would fail, and the loop would abort the process. The loop registers descriptors when it waits for events, which
+ * is before the second turn.
  */
 async function untilPolled(): Promise<void> {
   await turn()

@@ -1,54 +1,57 @@
-// What commands change while a server runs and all its threads go by, in memory that they share: how much is logged, what of
-// it waits to be written, when the certificates were last read, and what `extstore` has set. A leaf: anyone may import it.
+// State of a running server that all its threads use, in memory that they share: the verbosity, the number of log lines that wait
+// to be written, the time at which the certificates were last read, and the settings of `extstore`. A leaf: any file may import
+// it.
 
-/** Words, and then doubles: one for the certificates, the others for `extstore`. */
+/** The words, which are followed by doubles: one for the certificates, the others for `extstore`. */
 const enum Word { Verbosity, LinesUnderWay, LinesLost, ExternalSet, Count = 4 }
 
-/** What the command `extstore` sets. There is no external storage here, so it is only kept, for `stats settings` to show. */
-export const enum External { ItemSize, ItemAge, LowTtl, RecacheRate, CompactUnder, DropUnder, MaxSleep, MaxFrag, DropUnread, Count }
+/** The settings of the command `extstore`. They are stored only for `stats settings` to show, as there is no external storage. */
+export const enum External {
+  ItemSize, ItemAge, LowTtl, RecacheRate, CompactUnder, DropUnder, MaxSleep, MaxFrag, DropUnread, Count,
+}
 
-/** By setting, what the command calls it; `stats settings` puts `ext_` in front. */
+/** The names of the settings in the command, by External. `stats settings` prefixes them with `ext_`. */
 export const EXTERNAL_NAMES: readonly string[] = [
   'item_size', 'item_age', 'low_ttl', 'recache_rate', 'compact_under', 'drop_under', 'max_sleep', 'max_frag', 'drop_unread',
 ]
 
-/** How many lines of workers may wait to be written; the main thread may be slower than all of them together. */
+/** The most lines of workers that may wait to be written. The main thread may be slower than all workers together. */
 const LINES_MAX = 1000
 
 export class Settings {
-  /** The bytes of memory that this needs. */
+  /** The bytes of memory that Settings need. */
   static readonly BYTES = Word.Count * 4 + (1 + External.Count) * 8
 
   private readonly words: Int32Array
   private readonly readAt: Float64Array
   private readonly externals: Float64Array
 
-  /** @param memory `BYTES` of it */
+  /** @param memory of BYTES bytes */
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.words = new Int32Array(memory, 0, Word.Count)
     this.readAt = new Float64Array(memory, Word.Count * 4, 1)
     this.externals = new Float64Array(memory, Word.Count * 4 + 8, External.Count)
   }
 
-  /** 0 to 3, see -v. */
+  /** The verbosity, 0 to 3: see -v. */
   get verbosity(): number { return this.words[Word.Verbosity]! }
   set verbosity(level: number) { this.words[Word.Verbosity] = level }
 
-  /** Whether a worker may tell the main thread another line; if not, the line is lost, and counted. */
-  mayTellLine(): boolean {
+  /** Counts a line that a worker posts to the main thread. Returns false if too many wait: then the line is counted as lost. */
+  mayPostLine(): boolean {
     if (Atomics.add(this.words, Word.LinesUnderWay, 1) < LINES_MAX) return true
     Atomics.sub(this.words, Word.LinesUnderWay, 1)
     Atomics.add(this.words, Word.LinesLost, 1)
     return false
   }
 
-  /** A line that was told has been written; answers how many were lost since the last. */
-  lineTold(): number {
+  /** Called when the main thread has written a posted line. Returns the number of lines that were lost since the last call. */
+  lineWritten(): number {
     Atomics.sub(this.words, Word.LinesUnderWay, 1)
     return Atomics.exchange(this.words, Word.LinesLost, 0)
   }
 
-  /** The clock's time in milliseconds at which the TLS certificates were last read, or found to be what they were. */
+  /** The clock's time in milliseconds at which the TLS certificates were last read or found unchanged. */
   get certificatesReadAt(): number { return this.readAt[0]! }
   set certificatesReadAt(milliseconds: number) { this.readAt[0] = milliseconds }
 
@@ -57,7 +60,7 @@ export class Settings {
     Atomics.or(this.words, Word.ExternalSet, 1 << setting)
   }
 
-  /** What `extstore` has set so far, by the names and in the form of `stats settings`. */
+  /** The settings that `extstore` has changed so far, with the names and values of `stats settings`. */
   get external(): ReadonlyMap<string, string> {
     const set = this.words[Word.ExternalSet]!
     const values = EXTERNAL_NAMES.map((name, setting) => [`ext_${name}`, this.externalText(setting)] as const)

@@ -1,58 +1,62 @@
-// Starts the threads of workers. To load what it needs takes a worker longer than all the rest of a server's start, so who
-// knows early that there will be workers starts them before it loads its own part. The first one listens at once; then all
-// wait until they are told what they are to serve.
+// Starts the threads of workers. A worker takes longer to load its modules than the rest of a server takes to start, so the
+// command line starts workers before it loads its own part. The first worker listens at once. Then all of them wait for the
+// message with their parts.
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Balance } from '../net/balance.js'
 import { type Options } from '../options/options.js'
-import { type FromWorker, type Order } from './messages.js'
+import { type FromWorker, type ListenOrder } from './messages.js'
 
-/** Who hears of a worker. */
-export interface Hears {
+/** The callbacks for the events of a worker. */
+export interface WorkerEvents {
   message(message: FromWorker): void
   error(error: unknown): void
   exit(code: number): void
 }
 
-/** A worker of which somebody may hear later: what it has told by then waits, which otherwise would be lost. */
+/** A worker whose events are held until there are callbacks for them, as they would be lost otherwise. */
 export class StartedWorker {
-  private readonly early: ((hears: Hears) => void)[] = []
-  private hears: Hears | undefined
+  private readonly early: ((events: WorkerEvents) => void)[] = []
+  private events: WorkerEvents | undefined
 
   constructor(readonly worker: Worker) {
-    worker.on('message', (message: FromWorker) => this.tell(hears => hears.message(message)))
-    worker.on('error', error => this.tell(hears => hears.error(error)))
-    worker.on('exit', code => this.tell(hears => hears.exit(code)))
+    worker.on('message', (message: FromWorker) => this.deliver(events => events.message(message)))
+    worker.on('error', error => this.deliver(events => events.error(error)))
+    worker.on('exit', code => this.deliver(events => events.exit(code)))
   }
 
-  private tell(event: (hears: Hears) => void): void {
-    if (this.hears === undefined) this.early.push(event)
-    else event(this.hears)
+  private deliver(event: (events: WorkerEvents) => void): void {
+    if (this.events === undefined) this.early.push(event)
+    else event(this.events)
   }
 
-  /** From now on this hears of it, first of all what has been told. */
-  tellTo(hears: Hears): void {
-    this.hears = hears
-    for (const event of this.early.splice(0)) event(hears)
+  /** Delivers the events that are held, and all later ones, to these callbacks. */
+  deliverTo(events: WorkerEvents): void {
+    this.events = events
+    for (const event of this.early.splice(0)) event(events)
   }
 }
 
-/** Threads that have been started, and what they go by while they accept by one descriptor. */
+/** Workers that have been started, and the memory for balancing connections among them. */
 export interface FirstThreads {
   readonly workers: StartedWorker[]
   readonly balance: SharedArrayBuffer
 }
 
 /**
- * Young objects of a worker, in MiB: two halves of 1 MiB, and as much of those that have lived. Requests make none, and
- * with Node.js's default of 48 clients that come and go leave 30 MiB in each thread.
+ * The size of a worker's young generation in MiB: two semispaces of 1 MiB, and as much for new large objects. Requests allocate
+ * nothing. With Node.js's default of 48 MiB, clients that connect and leave would make each thread grow by 30 MiB.
  */
 const YOUNG_MIB = 3
 
-/** Starts one; `thread` counts from 1. It does not keep the process alive until somebody makes it, with `ref`. */
-export function startWorker(thread: number, order: Order | null = null): StartedWorker {
-  // what was said to the process, a loader for one, is not for it
+/**
+ * Starts a worker. It does not keep the process alive until its `ref` is called.
+ * @param thread the number of the worker, from 1
+ * @param order given to the worker that is to listen at once
+ */
+export function startWorker(thread: number, order: ListenOrder | null = null): StartedWorker {
+  // options of the process, such as a loader, do not apply to a worker
   const worker = new Worker(join(__dirname, 'worker.js'), {
     execArgv: [], name: `memslab ${thread}`, workerData: order, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   })
@@ -61,9 +65,9 @@ export function startWorker(thread: number, order: Order | null = null): Started
 }
 
 /**
- * Starts those that a server of several threads begins with, no more than start side by side, beside the main thread. The
- * others start while clients come, of whom they then get their share, see Balance.
- * @param mayStartLater whether threads can start though clients are there; if not all start now
+ * Starts the first workers of a server of several threads: as many as can start in parallel with the main thread. The others
+ * start while clients connect, and then get their share of the clients, see Balance.
+ * @param mayStartLater true if threads can still start while clients are connected; otherwise all workers start now
  */
 export function startFirstThreads(options: Options, mayStartLater: boolean): FirstThreads {
   const { threads } = options

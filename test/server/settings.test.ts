@@ -6,12 +6,12 @@ t.test('so many lines of workers may wait, more are lost and counted', async t =
   const worker = new Settings(memory)
   const main = new Settings(memory)
   let told = 0
-  while (worker.mayTellLine()) told++
+  while (worker.mayPostLine()) told++
   t.equal(told, 1000)
-  t.notOk(worker.mayTellLine())
-  t.equal(main.lineTold(), 2, 'both that found no room')
-  t.equal(main.lineTold(), 0)
-  t.ok(worker.mayTellLine(), 'there is room again')
+  t.notOk(worker.mayPostLine())
+  t.equal(main.lineWritten(), 2, 'both that found no room')
+  t.equal(main.lineWritten(), 0)
+  t.ok(worker.mayPostLine(), 'there is room again')
 })
 
 t.test('what one thread sets another sees', async t => {
