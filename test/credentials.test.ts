@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Credentials } from '../src/secrets/credentials.js'
 import { MemslabError, systemError } from '../src/errors.js'
+import './support/fresh.js'
 
 function fileOf(t: Test, content: string | Uint8Array): string {
   const folder = mkdtempSync(join(tmpdir(), 'memslab-'))

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import t from 'tap'
+import './support/fresh.js'
 import { inProject } from './support/places.js'
 
 const SRC = inProject('src')

@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import * as api from '../src/index.mjs'
+import './support/fresh.js'
 import { inProject } from './support/places.js'
 
 const DIST = inProject('dist')

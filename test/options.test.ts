@@ -6,6 +6,7 @@ import {
   checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionSections, optionTable, parseAddress, parseArguments,
   settingsReport, type Options,
 } from '../src/options/options.js'
+import './support/fresh.js'
 import { inProject } from './support/places.js'
 
 const KIB = 1024

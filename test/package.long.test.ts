@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import './support/fresh.js'
 import { inProject, ROOT } from './support/places.js'
 
 /** Takes what one way of loading gave and what the other did. */

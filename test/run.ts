@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
-import { refuseStaleBuild } from './support/fresh.js'
+import './support/fresh.js'
 import { runFile } from './support/job.js'
 import type { Result } from './support/job.js'
 import { ownMark } from './support/kin.js'
@@ -20,7 +20,6 @@ const NAME_COLUMNS = 52
 const COMMENTS_SHOWN = 20
 
 async function main(words: readonly string[]): Promise<number> {
-  refuseStaleBuild()
   linkSources()
   const files = choose(words)
   if (files.length === 0) {

@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import { playable, wireFiles } from './play.js'
+import '../support/fresh.js'
 import { uselessRows } from './transports.js'
 
 t.test('every row of transports.ts keeps some block from being played', async t => {

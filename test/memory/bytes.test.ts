@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Memory } from '../../src/memory/bytes.js'
+import '../support/fresh.js'
 
 t.test('copies of every short length and of some long ones, at every alignment', async t => {
   const source = Uint8Array.from({ length: 5000 }, (_, at) => (at * 7 + (at >> 8)) & 0xff)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Counter64Word } from '../../src/memory/layout.js'
 import { Counter64 } from '../../src/memory/counter64.js'
+import '../support/fresh.js'
 
 /** @param low, crossings what the words are at the start */
 function begin(low: number, crossings: number, shared = true): { words: Int32Array, sequence: Counter64, next: () => bigint } {

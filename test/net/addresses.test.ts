@@ -3,6 +3,7 @@ import t from 'tap'
 import { systemError } from '../../src/errors.js'
 import { openAddresses, type Opener } from '../../src/net/addresses.js'
 import { type Address } from '../../src/options/address.js'
+import '../support/fresh.js'
 
 interface Trial extends Opener {
   /** What is open, `host port`. */

@@ -4,6 +4,7 @@ import { devNull } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { Beginners, withHighNumbers } from '../../dist/net/descriptor.js'
+import '../support/fresh.js'
 
 const BEGINNERS = new URL('../../dist/net/descriptor.js', import.meta.url)
 

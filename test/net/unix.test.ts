@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { removeSocket, UnixSocket } from '../../src/net/unix.js'
+import '../support/fresh.js'
 
 const BACKLOG = 16
 /** What Linux allows. */

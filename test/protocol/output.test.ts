@@ -4,6 +4,7 @@ import t from 'tap'
 import { Memory } from '../../src/memory/bytes.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES, type Held, type Sink } from '../../src/protocol/output.js'
 import { Counters } from '../../src/stats/counters.js'
+import '../support/fresh.js'
 
 const TOO_MUCH = { name: 'InvariantError', message: /a reply needs more room than a buffer has/ }
 const TOO_LONG = { name: 'InvariantError', message: /a reply is longer than the room that was made for it/ }

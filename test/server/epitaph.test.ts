@@ -2,6 +2,7 @@
 import t from 'tap'
 import { Epitaph } from '../../src/server/epitaph.js'
 import { InvariantError } from '../../src/errors.js'
+import '../support/fresh.js'
 
 function memory(): SharedArrayBuffer { return new SharedArrayBuffer(Epitaph.BYTES) }
 

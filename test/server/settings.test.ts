@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Settings } from '../../src/server/settings.js'
+import '../support/fresh.js'
 
 t.test('so many lines of workers may wait, more are lost and counted', async t => {
   const memory = new SharedArrayBuffer(Settings.BYTES)

@@ -1,5 +1,6 @@
 import t from 'tap'
 
+import '../support/fresh.js'
 import { draw, ticks } from './chart.js'
 
 t.test('lines are at round numbers and reach as far as what is drawn', async t => {

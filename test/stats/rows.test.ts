@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { generalRows, hashRows, itemRows, slabRows, slabTotalRows, type ClassStatistic, type Statistic } from '../../src/stats/rows.js'
+import '../support/fresh.js'
 import { inProject } from '../support/places.js'
 
 const TABLES: Readonly<Record<string, readonly (Statistic | ClassStatistic)[]>> = { generalRows, hashRows, itemRows, slabRows, slabTotalRows }

@@ -4,6 +4,7 @@ import t from 'tap'
 import { Arena } from '../../src/memory/arena.js'
 import { Regions } from '../../src/memory/regions.js'
 import { Hash } from '../../src/store/index/hash.js'
+import '../support/fresh.js'
 
 const MIB = 1024 * 1024
 const KEY = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')

@@ -1,6 +1,7 @@
 // The clock that tests hand to a server: time stands still until it is advanced.
 
 import type { Clock } from '../../src/clock.js'
+import './fresh.js'
 
 interface Task {
   readonly intervalMs: number

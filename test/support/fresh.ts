@@ -1,8 +1,13 @@
-// Whether what is built is built from the sources that lie there. Tests run what is built, and a stale build tells of sources
-// that are gone. It goes by contents, which the compiler notes down by their hashes: a checkout changes the times of files.
+// Refuses what was built from other files than those that lie there: tests run what is built, and a stale build tells of files
+// that are gone. It compares contents, of which the compiler notes the hashes: a checkout changes the times of files.
+//
+// Whatever is run first looks: run.ts, or a test file that is run alone, by importing this, as all of them do. Those that run.ts
+// starts have its word.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import { MARK } from './mark.js'
 import { inProject } from './places.js'
 
 /** What is read of the compiler's notes: the files it has compiled, and the hash of each. */
@@ -11,22 +16,49 @@ interface BuildNotes {
   readonly fileInfos: readonly (string | { readonly version: string })[]
 }
 
-/** @throws Error if the built command is missing, or was built from other sources than those in src/ */
-export function refuseStaleBuild(notesPath = inProject('dist/tsconfig.tsbuildinfo'), sources = inProject('src')): void {
-  if (!existsSync(notesPath)) throw new Error('dist is missing; npm test builds it first')
-  const stale = staleFiles(notesPath, sources)
-  if (stale.length > 0) throw new Error(`dist is older than ${stale.join(', ')}; npm test builds it first`)
+/** What is built. */
+export interface Build {
+  readonly sources: string
+  /** Where their compiled forms lie. */
+  readonly compiled: string
+  /** The compiler's notes of it. */
+  readonly notes: string
 }
 
-function staleFiles(notesPath: string, sources: string): string[] {
-  const { fileNames, fileInfos } = JSON.parse(readFileSync(notesPath, 'utf8')) as BuildNotes
+const BUILDS: readonly Build[] = [
+  { sources: inProject('src'), compiled: inProject('dist'), notes: inProject('dist/tsconfig.tsbuildinfo') },
+  { sources: inProject('test'), compiled: inProject('dist-test/test'), notes: inProject('dist-test/tsconfig.tsbuildinfo') },
+]
+
+const COMPILED = /\.([cm]?)js$/
+const SOURCE = /(?<!\.d)\.[cm]?ts$/
+
+if (isMainThread && process.env[MARK] === undefined) for (const build of BUILDS) refuseStaleBuild(build)
+
+/**
+ * @throws Error if something is not built, was built from other sources than those that lie there, or from sources that do not
+ * lie there any more
+ */
+export function refuseStaleBuild({ sources, compiled, notes }: Build): void {
+  const name = relative(inProject(''), compiled)
+  if (!existsSync(notes)) throw new Error(`${name} is missing; npm test builds it first`)
+  const stale = staleFiles(sources, notes)
+  if (stale.length > 0) throw new Error(`${name} is older than ${stale.join(', ')}; npm test builds it first`)
+  const orphans = namesIn(compiled, COMPILED).filter(path => !existsSync(join(sources, path.replace(COMPILED, '.$1ts'))))
+  if (orphans.length > 0) throw new Error(`${name} has ${orphans.join(', ')}, of which the sources are gone; npm test removes it first`)
+}
+
+function staleFiles(sources: string, notes: string): string[] {
+  const { fileNames, fileInfos } = JSON.parse(readFileSync(notes, 'utf8')) as BuildNotes
   const hashes = new Map(fileNames.map((name, index) => {
     const info = fileInfos[index]!
-    return [resolve(notesPath, '..', name), typeof info === 'string' ? info : info.version]
+    return [resolve(notes, '..', name), typeof info === 'string' ? info : info.version]
   }))
-  return readdirSync(sources, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
-    .map(name => join(sources, name))
-    .filter(path => hashes.get(path) !== createHash('sha256').update(readFileSync(path)).digest('hex'))
-    .map(path => relative(sources, path))
+  return namesIn(sources, SOURCE)
+    .filter(name => hashes.get(join(sources, name)) !== createHash('sha256').update(readFileSync(join(sources, name))).digest('hex'))
+}
+
+/** The files in a folder and those in it whose names end so. */
+function namesIn(folder: string, ending: RegExp): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => ending.test(name))
 }

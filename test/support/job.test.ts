@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs'
 import t from 'tap'
 
 import { runFile } from './job.js'
-import { kin, MARK, ownMark } from './kin.js'
+import { kin, ownMark } from './kin.js'
+import { MARK } from './mark.js'
 import { until } from './patience.js'
 import { inProject } from './places.js'
 

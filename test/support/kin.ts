@@ -6,8 +6,9 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 
-/** The variable that is the mark. Run by run.ts, a file is given one; run alone, it takes one of its own. */
-export const MARK = 'MEMSLAB_TEST_FILE'
+// before this takes a mark
+import './fresh.js'
+import { MARK } from './mark.js'
 
 /** What /proc counts processor time in: a hundredth of a second. */
 const TICK_MS = 10

@@ -1,5 +1,6 @@
 // Random numbers that can be had again: the same seed gives the same sequence
 // on every machine. A failing test prints its seed.
+import './fresh.js'
 
 export class Prng {
   private state: number

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 
+import './fresh.js'
 import { TapReader } from './tap.js'
 
 function read(text: string): TapReader {

@@ -1,6 +1,7 @@
 // Several real threads that run one module at once, over memory they share. A module is handed what it works with as
 // `workerData`; it calls `meet` before it begins, so that no thread has ended before the last has started.
 import { Worker } from 'node:worker_threads'
+import './fresh.js'
 
 /**
  * Runs a module once for each entry of `data`.

@@ -13,12 +13,9 @@ import type { Task } from '../../src/server/messages.js'
 import type { Bytes } from './bytes.js'
 import { Client } from './client.js'
 import { ManualClock } from './clock.js'
-import { refuseStaleBuild } from './fresh.js'
 import { Patience, until } from './patience.js'
 import type { Ends } from './real.js'
 import type { Host } from './replay.js'
-
-refuseStaleBuild()
 
 /** What nobody has read when all threads have slept so long is not going to be read. */
 const READ_IDLE_MS = 2000
