@@ -23,8 +23,8 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
   --memory            only the rows about memory and start-up: the same as --only memory
   --threads LIST      rows with -t as the list says, for example 1,2,4: a few of the rows, or those of --only
   --table             also as a Markdown table, with the servers side by side
-  --rounds N          measurements of a row on each server, in alternation (5)
-  --seconds N         length of one measurement (1)
+  --rounds N          rounds of a row, each with servers started anew (5)
+  --seconds N         load on each server in a round, in slices of 0.1 s in turn (1)
   --server NAME       memslab, memcached or both (both, as far as installed)
   --command COMMAND   compare with this server rather than memcached, for example 'node ../other/dist/cli.js';
                       given twice, the first is compared with the second

@@ -7,26 +7,23 @@ import type { Batch } from './feeds.js'
 // One such client after the other.
 export class BriefConnections {
   readonly opened = Promise.resolve()
-  // Resolves after `stop`, when the last of them has gone; rejects as that of a Connection.
-  ended: Promise<void> = Promise.resolve()
-  private isStopped = false
+  private isResting = false
 
   constructor(private readonly port: number, private readonly next: () => Batch, private readonly tally: Tally) {}
 
-  start(): void {
-    this.ended = this.run()
-    this.ended.catch(() => {})
-  }
-
-  stop(): void { this.isStopped = true }
-
-  private async run(): Promise<void> {
-    while (!this.isStopped) {
+  // Resolves after `rest`, when the last of them has gone; rejects as that of a Connection.
+  async run(): Promise<void> {
+    this.isResting = false
+    while (!this.isResting) {
       const batches = [this.next()]
       const connection = new Connection(this.port, () => batches.pop(), this.tally)
       await connection.opened
-      connection.start()
-      await connection.ended
+      await connection.run()
+      connection.close()
     }
   }
+
+  rest(): void { this.isResting = true }
+
+  close(): void {}
 }

@@ -1,5 +1,6 @@
-// One client connection that keeps exactly one batch under way and compares every byte of the answers. All connections
-// of a thread read into one buffer; nothing is parsed. Used by the load threads, and by the main thread to fill a server.
+// One client connection that, while it runs, keeps exactly one batch under way and compares every byte of the answers. All
+// connections of a thread read into one buffer; nothing is parsed. Used by the load threads, and by the main thread to fill a
+// server.
 // What is asked only once, and how a socket is opened, is here too.
 
 import { connect, type Socket } from 'node:net'
@@ -18,44 +19,46 @@ export interface Tally {
 }
 
 export class Connection {
-  // Resolves when the connection is open; `ended` when the feed has no more or after `stop`, with all answers in.
-  // Both reject when an answer is wrong or the server hangs up.
+  // Resolves when the connection is open; rejects when the server hangs up.
   readonly opened: Promise<void>
-  readonly ended: Promise<void>
 
   private readonly socket: Socket
+  private readonly broken: Promise<never>
   private batch: Batch | undefined
   private received = 0
   private text = ''               // the answer so far of a batch that may be refused
   private sentAt = 0
-  private stopped = false
-  private end: () => void = () => {}
+  private isResting = true
+  private rested: () => void = () => {}
   private fail: (reason: Error) => void = () => {}
 
   constructor(port: number, private readonly next: () => Batch | undefined, private readonly tally: Tally) {
     this.socket = open(port, (length, buffer) => this.receive(length, buffer))
-    const broken = new Promise<never>((_, reject) => { this.fail = reject })
-    this.opened = Promise.race([broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
-    this.ended = Promise.race([broken, new Promise<void>(resolve => { this.end = resolve })])
-    this.ended.catch(() => {})
-    failWith(this.socket, error => this.fail(error))
+    this.broken = new Promise<never>((_, reject) => { this.fail = reject })
+    this.broken.catch(() => {})
+    this.opened = Promise.race([this.broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
+    failWith(this.socket, error => this.fail(error), () => this.batch !== undefined)
   }
 
-  start(): void {
+  // Sends batch after batch until the feed has no more or `rest` is called. Resolves when the last answer is in; rejects when
+  // an answer is wrong or the server hangs up.
+  run(): Promise<void> {
+    this.isResting = false
+    const rested = new Promise<void>(resolve => { this.rested = resolve })
     this.sentAt = performance.now()
     this.send()
+    return Promise.race([this.broken, rested])
   }
 
-  stop(): void {
-    this.stopped = true
-    if (this.batch === undefined) this.finish()
-  }
+  rest(): void { this.isResting = true }
+
+  close(): void { this.socket.destroy() }
 
   private send(): void {
-    this.batch = this.stopped ? undefined : this.next()
+    this.batch = this.isResting ? undefined : this.next()
     this.received = 0
     this.text = ''
-    if (this.batch === undefined) this.finish()
+    if (this.batch === undefined) this.rested()
     else this.socket.write(this.batch.request)
   }
 
@@ -103,11 +106,6 @@ export class Connection {
     this.fail(wrongAnswer(bytes, this.batch?.answer.subarray(this.received, this.received + bytes.length) ?? Buffer.alloc(0)))
     this.socket.destroy()
   }
-
-  private finish(): void {
-    this.end()
-    this.socket.destroy()
-  }
 }
 
 // A socket whose bytes go to `receive`, in a buffer that is valid until it returns. False: it wants no more.
@@ -118,10 +116,12 @@ export function open(port: number, receive: (length: number, buffer: Buffer) => 
   })
 }
 
-// Whatever ends a socket that nobody here has ended.
-export function failWith(socket: Socket, fail: (reason: Error) => void): void {
+// Fails when the other end closes the socket, and when nothing comes for long while an answer is due.
+export function failWith(socket: Socket, fail: (reason: Error) => void, isDue: () => boolean = () => true): void {
   socket.on('error', fail)
-  socket.setTimeout(SILENCE_MS_MAX, () => fail(new Error('no answer')))
+  socket.setTimeout(SILENCE_MS_MAX, () => {
+    if (isDue()) fail(new Error('no answer'))
+  })
   socket.on('close', () => fail(new Error('the server closed a connection')))
 }
 

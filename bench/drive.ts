@@ -49,6 +49,6 @@ async function drive(port: number, sources: readonly (() => Batch | undefined)[]
   const tally = { requests: 0, refused: 0, latency: new Histogram() }
   const connections = sources.map(next => new Connection(port, next, tally))
   await Promise.all(connections.map(connection => connection.opened))
-  connections.forEach(connection => connection.start())
-  await Promise.all(connections.map(connection => connection.ended))
+  await Promise.all(connections.map(connection => connection.run()))
+  connections.forEach(connection => connection.close())
 }

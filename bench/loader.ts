@@ -1,5 +1,5 @@
-// A worker thread that holds a share of a workload's connections and keeps them busy. It does what the orders of
-// load.ts say, one after the other: open, start, mark (twice), stop.
+// A worker thread that holds a share of a workload's connections, to one server or to several at once, and keeps those to one of
+// them busy. It does what the orders of load.ts say, one after the other: open each side, run and rest them in turn, close all.
 
 import { parentPort } from 'node:worker_threads'
 import { BriefConnections } from './brief.js'
@@ -11,6 +11,7 @@ import type { SpeedWorkload } from './workloads.js'
 
 export interface OpenOrder {
   readonly do: 'open'
+  readonly side: number        // of the servers, the one with this port
   readonly workload: SpeedWorkload
   readonly port: number
   readonly round: number
@@ -19,7 +20,8 @@ export interface OpenOrder {
   readonly perSecond: number   // requests that become due; 0: each connection sends when it has its answer
 }
 
-export type Order = OpenOrder | { readonly do: 'start' | 'mark' | 'stop' }
+// `rest` ends with all answers in.
+export type Order = OpenOrder | { readonly do: 'run' | 'rest', readonly side: number } | { readonly do: 'close' }
 
 export interface Report {
   readonly failure: string | undefined
@@ -28,14 +30,18 @@ export interface Report {
   readonly latency: Uint32Array
 }
 
+interface Side {
+  readonly connections: readonly (Connection | BriefConnections | PacedConnection)[]
+  readonly pacer: Pacer | undefined
+  running: Promise<unknown>
+}
+
 // Opening more at once would overflow what a server lets wait.
 const OPENING_MAX = 250
 
 const port = parentPort!
 const tally: Tally = { requests: 0, refused: 0, latency: new Histogram() }
-let connections: (Connection | BriefConnections | PacedConnection)[] = []
-let start: () => void = () => {}
-let stopPacing: () => void = () => {}
+const sides: Side[] = []
 
 port.on('message', (order: Order) => {
   obey(order).then(() => report(undefined), (error: Error) => report(error.message))
@@ -43,31 +49,22 @@ port.on('message', (order: Order) => {
 
 async function obey(order: Order): Promise<void> {
   switch (order.do) {
-    case 'open': return open(order)
-    case 'start': return start()
-    case 'mark': return
-    case 'stop':
-      stopPacing()
-      connections.forEach(connection => connection.stop())
-      await Promise.all(connections.map(connection => connection.ended))
+    case 'open': sides[order.side] = await open(order); return
+    case 'run': return run(sides[order.side]!)
+    case 'rest': return rest(sides[order.side]!)
+    case 'close': sides.splice(0).forEach(({ connections }) => connections.forEach(connection => connection.close()))
   }
 }
 
-async function open(order: OpenOrder): Promise<void> {
+async function open(order: OpenOrder): Promise<Side> {
   const { port, perSecond, workload } = order
+  const running = Promise.resolve()
   if (perSecond === 0) {
     const Kind = workload.isBrief === true ? BriefConnections : Connection
-    const opened = await openAll(order, next => new Kind(port, next, tally))
-    start = () => opened.forEach(connection => connection.start())
-    stopPacing = () => {}
-    connections = opened
-  } else {
-    const opened = await openAll(order, next => new PacedConnection(port, next, tally))
-    const pacer = new Pacer(opened, perSecond)
-    start = () => pacer.start()
-    stopPacing = () => pacer.stop()
-    connections = opened
+    return { connections: await openAll(order, next => new Kind(port, next, tally)), pacer: undefined, running }
   }
+  const connections = await openAll(order, next => new PacedConnection(port, next, tally))
+  return { connections, pacer: new Pacer(connections, perSecond), running }
 }
 
 async function openAll<T extends { readonly opened: Promise<void> }>(order: OpenOrder, make: (next: () => Batch) => T): Promise<T[]> {
@@ -83,6 +80,18 @@ async function openAll<T extends { readonly opened: Promise<void> }>(order: Open
     opened.push(...some)
   }
   return opened
+}
+
+function run(side: Side): void {
+  side.running = Promise.all(side.connections.map(connection => connection.run()))
+  side.running.catch(() => {})
+  side.pacer?.start()
+}
+
+async function rest({ connections, pacer, running }: Side): Promise<void> {
+  pacer?.stop()
+  connections.forEach(connection => connection.rest())
+  await running
 }
 
 function report(failure: string | undefined): void {

@@ -92,7 +92,7 @@ function describe({ servers, rounds, seconds }: Arguments, rows: readonly Worklo
     machine: `${processors.length} x ${processors[0]?.model.trim()}`,
     ...Object.fromEntries(threadCountsOf(rows).map(threads => [`-t ${threads}`, placementFor(threads).text])),
     rows: rows.map(({ name }) => name).join('; '),
-    rounds: `${rounds} x ${seconds} s`,
+    rounds: `${rounds} x ${seconds} s in slices`,
     date: new Date().toISOString(),
   }
 }
@@ -106,7 +106,7 @@ function threadCountsOf(rows: readonly Workload[]): number[] {
 function tableFacts({ commit, node, memcached, machine, rounds, date, others, ...rest }: Record<string, string>): string[] {
   const placements = Object.entries(rest).filter(([name]) => name.startsWith('-t '))
   return [
-    `${date!.slice(0, 10)}: memslab at ${commit} on Node ${node}, memcached ${memcached}, ${machine}, medians of ${rounds}; ` +
+    `${date!.slice(0, 10)}: memslab at ${commit} on Node ${node}, memcached ${memcached}, ${machine}, ${rounds}; ` +
       `other programs used ${others} of the machine.`,
     ...placements.map(([name, value]) => `${name}: ${value}.`),
   ]

@@ -6,12 +6,12 @@ import { fillUntil, sendAll } from './drive.js'
 import { preload } from './feeds.js'
 import { measureGarbage, type GarbageResult } from './garbage.js'
 import type { LayerResult } from './layers.js'
-import type { Load, Measurement, Sample } from './load.js'
+import type { Load, Sample } from './load.js'
 import type { LockResult } from './locks.js'
 import { LookAside } from './lookaside.js'
 import { measureFootprints, measureHeld, measureStarts, type FootprintSide, type HeldSide, type StartSide } from './memory.js'
 import { median } from './numbers.js'
-import { connectionsMax, memslab, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
+import { connectionsMax, hasNanoseconds, memslab, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
 import { measureWaits, type WaitsSide } from './waits.js'
@@ -84,6 +84,8 @@ export interface WaitsResult {
 export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | StartResult | HitsResult | GarbageResults |
   WaitsResult | LayerResults | LocksResult
 
+// Long enough that its start and its end do not count, and so short that what disturbs the machine disturbs both servers.
+const SLICE_MS = 100
 const SETTLE_MS = 100           // for what a server still does in the background after it was filled
 const GETS_PER_KEY = 4          // half of them to fill the cache, half to count
 const QUICK_DIVISOR = 8
@@ -121,26 +123,26 @@ function lessened<T extends { readonly megabytes: number }>(workload: T): T {
   return { ...workload, megabytes: workload.megabytes / QUICK_DIVISOR }
 }
 
+// Each round has servers of its own: what a process is dealt, such as where its memory lies and how V8 has compiled it, it keeps.
 async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Promise<SpeedResult | SkippedResult> {
-  if (workload.connections > connectionsMax()) {
+  if (workload.connections * plan.servers.length > connectionsMax()) {
     return { kind: 'skipped', workload, reason: `only ${connectionsMax()} connections can be opened, see ulimit -n` }
   }
-  const servers = await startAll(plan.servers, workload)
-  try {
-    await Promise.all(servers.map(server => prepare(workload, server)))
-    await sleep(plan.quick ? 0 : SETTLE_MS)
-    const perSecond = workload.isPaced === true ? await paceOf(workload, servers.at(-1)!, plan, load) : 0
-    const sides = servers.map(server => ({ server: server.name, samples: [] as Sample[] }))
-    for (let round = 0; round < plan.rounds; round++) {
-      for (const [index, server] of servers.entries()) {
-        const sample = await measureOnce(workload, server, { round, perSecond }, plan, load)
-        sides[index]!.samples.push(sample)
-      }
+  const sides = plan.servers.map(({ name }) => ({ server: name, samples: [] as Sample[] }))
+  let perSecond = 0
+  for (let round = 0; round < plan.rounds; round++) {
+    const servers = await startAll(plan.servers, workload)
+    try {
+      await Promise.all(servers.map(server => prepare(workload, server)))
+      await sleep(plan.quick ? 0 : SETTLE_MS)
+      if (workload.isPaced === true && round === 0) perSecond = await paceOf(workload, servers.at(-1)!, plan, load)
+      const samples = await measureRound(workload, servers, { round, perSecond }, plan, load)
+      for (const [index, sample] of samples.entries()) sides[index]!.samples.push(sample)
+    } finally {
+      await stopAll(servers)
     }
-    return { kind: 'speed', workload, sides }
-  } finally {
-    await stopAll(servers)
   }
+  return { kind: 'speed', workload, sides }
 }
 
 async function prepare(workload: SpeedWorkload, server: RunningServer): Promise<void> {
@@ -152,25 +154,32 @@ async function prepare(workload: SpeedWorkload, server: RunningServer): Promise<
 async function paceOf(workload: SpeedWorkload, server: RunningServer, plan: Plan, load: Load): Promise<number> {
   const rates: number[] = []
   for (let round = 0; round < Math.min(SATURATION_ROUNDS, plan.rounds); round++) {
-    const { requestsPerSecond } = await measureOnce(workload, server, { round, perSecond: 0 }, plan, load)
-    rates.push(requestsPerSecond)
+    const [sample] = await measureRound(workload, [server], { round, perSecond: 0 }, plan, load)
+    rates.push(sample!.requestsPerSecond)
   }
   return median(rates) * PACE_SHARE
 }
 
-type Turn = Pick<Measurement, 'round' | 'perSecond'>
+interface Turn { readonly round: number, readonly perSecond: number }
 
-// The first round warms up longest: a Node server is still compiling itself.
-async function measureOnce(workload: SpeedWorkload, server: RunningServer, { round, perSecond }: Turn, plan: Plan, load: Load): Promise<Sample> {
-  const warmUpMs = plan.seconds * (round === 0 ? 1000 : 250)
-  const before = await askStats(server.port)
-  const sample = await load.measure(server, { workload, round, warmUpMs, ms: plan.seconds * 1000, perSecond })
-  if (workload.command === 'churn') {
-    const after = await askStats(server.port)
-    const grown = (name: string): number => after.get(name)! - before.get(name)!
-    if (grown('evictions') < EVICTED_SHARE_MIN * grown('cmd_set')) throw new Error(`${server.name}: not every set evicted an item`)
+async function measureRound(workload: SpeedWorkload, servers: readonly RunningServer[], { round, perSecond }: Turn, plan: Plan,
+  load: Load): Promise<Sample[]> {
+  const ms = plan.seconds * 1000
+  // requests that become due one by one need one long slice: each slice begins with an idle server
+  const slices = perSecond === 0 && hasNanoseconds() ? Math.max(1, Math.round(ms / SLICE_MS)) : 1
+  const measured = (): Promise<Sample[]> => load.measure(servers, { workload, round, warmUpMs: ms, sliceMs: ms / slices, slices, perSecond })
+  return workload.command === 'churn' ? evicting(servers, measured) : measured()
+}
+
+async function evicting(servers: readonly RunningServer[], measured: () => Promise<Sample[]>): Promise<Sample[]> {
+  const before = await Promise.all(servers.map(({ port }) => askStats(port)))
+  const samples = await measured()
+  for (const [index, { name, port }] of servers.entries()) {
+    const after = await askStats(port)
+    const grown = (figure: string): number => after.get(figure)! - before[index]!.get(figure)!
+    if (grown('evictions') < EVICTED_SHARE_MIN * grown('cmd_set')) throw new Error(`${name}: not every set evicted an item`)
   }
-  return sample
+  return samples
 }
 
 async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResult['sides']> {

@@ -16,24 +16,30 @@ interface Sent {
 }
 
 export class PacedConnection {
-  // Resolves when the connection is open; `ended` when all is answered after `stop`. Both reject as those of Connection.
+  // Resolves when the connection is open; rejects when the server hangs up.
   readonly opened: Promise<void>
-  readonly ended: Promise<void>
 
   private readonly socket: Socket
+  private readonly broken: Promise<never>
   private readonly outstanding: Sent[] = []
   private received = 0             // of the answer to the first of them
-  private isStopped = false
-  private end: () => void = () => {}
+  private isResting = true
+  private rested: () => void = () => {}
   private fail: (reason: Error) => void = () => {}
 
   constructor(port: number, private readonly next: () => Batch, private readonly tally: Tally) {
     this.socket = open(port, (length, buffer) => this.receive(buffer.subarray(0, length)))
-    const broken = new Promise<never>((_, reject) => { this.fail = reject })
-    this.opened = Promise.race([broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
-    this.ended = Promise.race([broken, new Promise<void>(resolve => { this.end = resolve })])
-    this.ended.catch(() => {})
-    failWith(this.socket, error => this.fail(error))
+    this.broken = new Promise<never>((_, reject) => { this.fail = reject })
+    this.broken.catch(() => {})
+    this.opened = Promise.race([this.broken, new Promise<void>(resolve => this.socket.once('connect', resolve))])
+    failWith(this.socket, error => this.fail(error), () => this.outstanding.length > 0)
+  }
+
+  // Resolves after `rest`, when all is answered; rejects as that of Connection.
+  run(): Promise<void> {
+    this.isResting = false
+    const rested = new Promise<void>(resolve => { this.rested = resolve })
+    return Promise.race([this.broken, rested])
   }
 
   send(dueAt: number): void {
@@ -42,10 +48,12 @@ export class PacedConnection {
     this.socket.write(batch.request)
   }
 
-  stop(): void {
-    this.isStopped = true
-    if (this.outstanding.length === 0) this.finish()
+  rest(): void {
+    this.isResting = true
+    if (this.outstanding.length === 0) this.rested()
   }
+
+  close(): void { this.socket.destroy() }
 
   private receive(bytes: Buffer): boolean {
     for (let at = 0; at < bytes.length;) {
@@ -69,12 +77,7 @@ export class PacedConnection {
     this.tally.requests += batch.requests
     this.outstanding.shift()
     this.received = 0
-    if (this.isStopped && this.outstanding.length === 0) this.finish()
-  }
-
-  private finish(): void {
-    this.end()
-    this.socket.destroy()
+    if (this.isResting && this.outstanding.length === 0) this.rested()
   }
 }
 
@@ -82,25 +85,23 @@ export class PacedConnection {
 export class Pacer {
   private startedAt = 0
   private sent = 0
-  private isStopped = false
+  private next: NodeJS.Immediate | undefined
 
   constructor(private readonly connections: readonly PacedConnection[], private readonly perSecond: number) {}
 
   start(): void {
     this.startedAt = performance.now()
+    this.sent = 0
     this.turn()
   }
 
-  stop(): void {
-    this.isStopped = true
-  }
+  stop(): void { clearImmediate(this.next) }
 
   private turn(): void {
-    if (this.isStopped) return
     const due = Math.floor((performance.now() - this.startedAt) / 1000 * this.perSecond)
     for (const end = Math.min(due, this.sent + BURST_MAX); this.sent < end; this.sent++) {
       this.connections[this.sent % this.connections.length]!.send(this.startedAt + this.sent / this.perSecond * 1000)
     }
-    setImmediate(() => this.turn())
+    this.next = setImmediate(() => this.turn())
   }
 }

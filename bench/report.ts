@@ -1,12 +1,11 @@
-// Turns results into lines of text: a line for each server of a row, and one with their ratios. Figures are medians over
-// the rounds; a ratio is the median of the ratios of neighbouring measurements, with the smallest and the largest after it.
+// Turns results into lines of text: a line for each server of a row, and one with their ratios, see compare.ts.
 
+import { cpuRatio, cpuRatioRange, figureOf, ratioOf } from './compare.js'
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
 import type { FootprintResult, GarbageResults, HeldResult, HitsResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
   StartResult, WaitsResult } from './measure.js'
-import { median } from './numbers.js'
-import { ratiosOf, type Target } from './targets.js'
+import type { Target } from './targets.js'
 
 const NAME_WIDTH = 31
 const columns = ['server', 'req/s', 'CPU µs/req', 'busy', 'p50 µs', 'p99 µs', 'p99.9 µs', 'RSS MiB', 'answers'] as const
@@ -34,11 +33,6 @@ export function targetLine({ name, limit, measured, isMet }: Target): string {
   return `${name.padEnd(NAME_WIDTH + 2)} ${limit.padEnd(30)} ${measured.padStart(10)}   ${isMet ? 'met' : 'NOT MET'}`
 }
 
-// The median over the rounds
-export function of(samples: readonly Sample[], figure: keyof Sample): number {
-  return median(samples.map(sample => sample[figure]))
-}
-
 export function whole(number: number): string {
   return Math.round(number).toLocaleString('en-US')
 }
@@ -47,23 +41,26 @@ function speedLines(result: SpeedResult): string[] {
   const { workload: { name }, sides } = result
   const lines = sides.map(({ server, samples }, index) => line(index === 0 ? name : '', [
     server,
-    whole(of(samples, 'requestsPerSecond')),
-    of(samples, 'cpuUsPerRequest').toFixed(2),
-    percent(of(samples, 'busy'), 0),
-    whole(of(samples, 'p50')),
-    whole(of(samples, 'p99')),
-    whole(of(samples, 'p999')),
-    mebibytes(of(samples, 'rssBytes')),
+    whole(figureOf(samples, 'requestsPerSecond')),
+    figureOf(samples, 'cpu').toFixed(2),
+    percent(figureOf(samples, 'busy'), 0),
+    whole(figureOf(samples, 'p50')),
+    whole(figureOf(samples, 'p99')),
+    whole(figureOf(samples, 'p999')),
+    mebibytes(figureOf(samples, 'rssBytes')),
     whole(sum(samples, 'requests')),
   ]) + (sum(samples, 'refused') === 0 ? '' : `  ${whole(sum(samples, 'refused'))} refused`))
   return sides.length < 2 ? lines : [...lines, ratioLine(result)]
 }
 
 function ratioLine(result: SpeedResult): string {
-  const cells = (['requestsPerSecond', 'cpuUsPerRequest', 'busy', 'p50', 'p99', 'p999'] as const)
-    .map(figure => figure === 'busy' ? '' : median(ratiosOf(result, figure)).toFixed(2))
-  const cpu = ratiosOf(result, 'cpuUsPerRequest')
-  return line('', ['ratio', ...cells]) + `  CPU ${Math.min(...cpu).toFixed(2)} to ${Math.max(...cpu).toFixed(2)}`
+  const cells = (['requestsPerSecond', 'cpu', 'busy', 'p50', 'p99', 'p999'] as const).map(figure => {
+    if (figure === 'busy') return ''
+    return ratioOf(result, figure).toFixed(figure === 'cpu' ? 3 : 2)
+  })
+  const [low, middle] = [0.1, 0.5].map(share => cpuRatio(result, share).toFixed(3))
+  const [least, most] = cpuRatioRange(result)
+  return line('', ['ratio', ...cells]) + `  CPU ${low} at 10 %, ${middle} at 50 %; rounds ${least.toFixed(3)} to ${most.toFixed(3)}`
 }
 
 function skippedLines({ workload: { name }, reason }: SkippedResult): string[] {
@@ -154,7 +151,7 @@ function line(name: string, cells: readonly string[]): string {
   return `${name.padEnd(NAME_WIDTH)} ${server.padEnd(10)}${figures.map(figure => figure.padStart(11)).join('')}`
 }
 
-function sum(samples: readonly Sample[], figure: keyof Sample): number {
+function sum(samples: readonly Sample[], figure: 'requests' | 'refused'): number {
   return samples.reduce((total, sample) => total + sample[figure], 0)
 }
 

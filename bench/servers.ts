@@ -50,6 +50,10 @@ export function connectionsMax(): number {
   return files === undefined ? Infinity : Number(files) - OTHER_FILES_MAX
 }
 
+// Whether the scheduler keeps each thread's CPU time in nanoseconds. What it tells of a thread that runs is up to a tick old, of
+// one that sleeps exact.
+export function hasNanoseconds(): boolean { return taskNs('/proc/self/schedstat') > 0 }
+
 export class RunningServer {
   private constructor(readonly name: string, readonly port: number, readonly child: ChildProcess) {}
 
@@ -108,7 +112,7 @@ export class RunningServer {
   cpuNs(): number {
     const folder = `/proc/${this.child.pid}`
     if (!existsSync(folder)) return NaN
-    if (!existsSync(`${folder}/schedstat`)) return ticksNs(`${folder}/stat`)
+    if (!hasNanoseconds()) return ticksNs(`${folder}/stat`)
     return readdirSync(`${folder}/task`).reduce((sum, task) => sum + taskNs(`${folder}/task/${task}/schedstat`), 0)
   }
 
@@ -169,7 +173,7 @@ function taskNs(schedstat: string): number {
   try {
     return Number(readFileSync(schedstat, 'utf8').split(' ')[0])
   } catch {
-    return 0   // the thread ended meanwhile
+    return 0   // the thread ended meanwhile, or there is no such file
   }
 }
 

@@ -2,10 +2,9 @@
 // second and CPU time a request, each with the ratio of the first server to the second. Above it stands what was
 // measured, when, with what and on which cores.
 
+import { figureOf, ratioOf, type Figure } from './compare.js'
 import type { Result, SpeedResult } from './measure.js'
-import { median } from './numbers.js'
-import { of, whole } from './report.js'
-import { ratiosOf } from './targets.js'
+import { whole } from './report.js'
 
 export function tableOf(results: readonly Result[], facts: readonly string[], asMarkdown: boolean): string {
   const speeds = results.filter((result): result is SpeedResult => result.kind === 'speed')
@@ -21,12 +20,11 @@ function headings(speeds: readonly SpeedResult[]): string[] {
 
 function cellsOf(result: SpeedResult): string[] {
   const { workload: { name }, sides } = result
-  const ratio = (figure: 'requestsPerSecond' | 'cpuUsPerRequest'): string[] =>
-    sides.length < 2 ? [] : [median(ratiosOf(result, figure)).toFixed(2)]
+  const ratio = (figure: Figure): string[] => sides.length < 2 ? [] : [ratioOf(result, figure).toFixed(2)]
   return [
     name,
-    ...sides.map(({ samples }) => whole(of(samples, 'requestsPerSecond'))), ...ratio('requestsPerSecond'),
-    ...sides.map(({ samples }) => of(samples, 'cpuUsPerRequest').toFixed(2)), ...ratio('cpuUsPerRequest'),
+    ...sides.map(({ samples }) => whole(figureOf(samples, 'requestsPerSecond'))), ...ratio('requestsPerSecond'),
+    ...sides.map(({ samples }) => figureOf(samples, 'cpu').toFixed(2)), ...ratio('cpu'),
   ]
 }
 

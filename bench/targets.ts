@@ -1,9 +1,8 @@
-// The limits that the project has set itself, met or not. A ratio is the first server's figure ÷ the second's: of speeds
-// the median over the rounds, each measurement against its neighbour. Most targets need a server to compare with.
+// The limits that the project has set itself, met or not. A ratio is the first server's figure ÷ the second's, see compare.ts.
+// Most targets need a server to compare with.
 
-import type { Sample } from './load.js'
+import { ratioOf, type Figure } from './compare.js'
 import type { GarbageResults, HeldResult, HitsResult, LocksResult, Result, SpeedResult, WaitsResult } from './measure.js'
-import { median } from './numbers.js'
 import type { Limits } from './workloads.js'
 
 export interface Target {
@@ -20,8 +19,8 @@ const LOCKS_COST_MAX = 1.05
 const WAIT_MS_MAX = 5
 
 // What a limit is about.
-const figures: Readonly<Record<keyof Limits, { figure: keyof Sample, label: string, isLeast?: true }>> = {
-  cpu: { figure: 'cpuUsPerRequest', label: 'CPU/request at most' },
+const figures: Readonly<Record<keyof Limits, { figure: Figure, label: string, isLeast?: true }>> = {
+  cpu: { figure: 'cpu', label: 'CPU/request at most' },
   rate: { figure: 'requestsPerSecond', label: 'requests/s at least', isLeast: true },
   p50: { figure: 'p50', label: 'p50 at most' },
   p99: { figure: 'p99', label: 'p99 at most' },
@@ -41,18 +40,12 @@ export function targetsOf(result: Result): Target[] {
   }
 }
 
-// A figure of the first server ÷ that of the second, a number for each round
-export function ratiosOf({ sides: [subject, other] }: SpeedResult, figure: keyof Sample): number[] {
-  if (subject === undefined || other === undefined) return []
-  return subject.samples.map((sample, round) => sample[figure] / other.samples[round]![figure])
-}
-
 function speedTargets(result: SpeedResult): Target[] {
   const { workload: { name, limits = {} }, sides } = result
   if (sides.length < 2) return []
   return (Object.keys(limits) as (keyof Limits)[]).map(key => {
     const { figure, label, isLeast } = figures[key]
-    const ratio = median(ratiosOf(result, figure))
+    const ratio = ratioOf(result, figure)
     const limit = limits[key]!
     return {
       name, limit: `${label} x ${limit.toFixed(2)}`, measured: ratio.toFixed(2),
