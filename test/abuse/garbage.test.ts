@@ -1,6 +1,5 @@
 // Bytes that make no sense, and bytes that nearly make sense. The seed is printed; with it a run can be repeated.
 
-import { randomInt } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { Prng } from '../support/prng.js'
 import { spawnServer, type SpawnedServer } from '../clients/server.js'
@@ -15,7 +14,7 @@ const WORDS = [
 ]
 const ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\r\n', '\n\r']
 
-const seed = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 31))
+const seed = Number(process.env['MEMSLAB_SEED'] ?? 20261122)
 
 t.test('random bytes', { skip: skipOffLinux }, t => survive(t, randomText))
 t.test('random words of the protocol, with line ends and data', { skip: skipOffLinux }, t => survive(t, randomWords))

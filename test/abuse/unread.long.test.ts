@@ -1,15 +1,15 @@
 // Clients that ask for much more than they read. What is rendered for them and not taken by the kernel must not grow:
 // the server stops answering such a client, in the middle of a batch or of one command, until it reads again.
 
-import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { spawnServer, type SpawnedServer } from '../clients/server.js'
 import { until } from '../support/patience.js'
+import { Prng } from '../support/prng.js'
 import { ENGINE_MIB, endures, readStat, skipOffLinux } from './endures.js'
 import { openSocket, openSockets, pour, reset } from './sockets.js'
 
-const VALUE = randomBytes(1_000_000)
+const VALUE = new Prng(1).bytes(1_000_000)
 const ANSWER = Buffer.concat([Buffer.from('VALUE big 0 1000000\r\n'), VALUE, Buffer.from('\r\nEND\r\n')])
 
 async function serverWithBigValue(t: Test): Promise<SpawnedServer> {

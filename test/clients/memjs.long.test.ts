@@ -1,11 +1,11 @@
 // memjs, which speaks the binary protocol only: every operation but prepend, which it sends as an append; SASL; and a
 // server that is started anew.
 
-import { randomBytes } from 'node:crypto'
 import { Client, type ClientOptions } from 'memjs'
 import t, { type Test } from 'tap'
 import { spawnServer, type SpawnedServer } from './server.js'
 import { until } from '../support/patience.js'
+import { Prng } from '../support/prng.js'
 import { saslOptions, skipWithoutUsers } from './users.js'
 
 const SILENT = { log(): void {} }
@@ -46,7 +46,7 @@ t.test('values are stored and found', async t => {
 t.test('large values come back whole', async t => {
   const client = await start(t)
   for (const bytes of [0, 1, 16 * 1024, 512 * 1024, 1_000_000]) {
-    const value = randomBytes(bytes)
+    const value = new Prng(bytes).bytes(bytes)
     await client.set('large', value, {})
     t.ok((await client.get('large')).value?.equals(value), `${bytes} bytes`)
   }

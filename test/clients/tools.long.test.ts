@@ -1,11 +1,11 @@
 // The command-line tools that come with libmemcached and memcached: what people use to look into a running cache, and a
 // load generator.
 
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import { Client } from '../support/client.js'
+import { Prng } from '../support/prng.js'
 import { realVersion, startReal } from '../support/real.js'
 import { runTool as run, skipWithout, type Finished } from './programs.js'
 import { spawnServer, type SpawnedServer } from './server.js'
@@ -38,7 +38,7 @@ function testTool(name: string, body: (t: Test, tool: (command: string, ...args:
 }
 
 testTool('memccp, memccat and memcrm copy files into the cache, out of it and remove them', async (t, tool) => {
-  const content = randomBytes(200_000)
+  const content = new Prng(1).bytes(200_000)
   const folder = t.testdir({ 'one.txt': 'hello', 'two.bin': content })
   t.equal((await tool('memccp', join(folder, 'one.txt'), join(folder, 'two.bin'))).code, 0, 'memccp stores two files')
   t.same(await tool('memccat', 'one.txt'), { code: 0, output: 'hello\n' }, 'memccat prints the text')

@@ -1,9 +1,10 @@
 // The same random requests of all protocols to the memcached of this machine and to memslab.
-// MEMSLAB_SEED chooses the stream, MEMSLAB_DIFF_SECONDS how long it goes on.
+// MEMSLAB_SEED chooses the stream, MEMSLAB_DIFF_SECONDS has it go on for longer.
 
 import t from 'tap'
 
 import { wireFiles } from '../conversations/play.js'
+import { lasting } from '../support/length.js'
 import { Prng } from '../support/prng.js'
 import { realVersion, startReal } from '../support/real.js'
 import { replay } from '../support/replay.js'
@@ -16,7 +17,8 @@ import { Stream } from './stream.js'
 import type { Batch } from './stream.js'
 
 const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20260115)
-const SECONDS = Number(process.env['MEMSLAB_DIFF_SECONDS'] ?? 5)
+/** Some 40,000 requests. */
+const BATCHES = 10_000
 const MEMORY_MIB = 512
 /** Without threads that hold on to items for a moment, memcached answers the same stream the same way every time. */
 const ALONE = 'no_lru_crawler,no_lru_maintainer,no_slab_reassign'
@@ -55,9 +57,9 @@ t.test('memslab answers random requests as memcached does', { skip }, async t =>
 
   const history: Batch[] = []
   const generator = new Stream(new Prng(SEED))
-  const deadline = performance.now() + SECONDS * 1000
+  const goesOn = lasting(BATCHES, 'MEMSLAB_DIFF_SECONDS')
   function* stream(): Iterable<Batch> {
-    while (performance.now() < deadline) {
+    while (goesOn(history.length)) {
       const batch = generator.next()
       history.push(batch)
       yield batch

@@ -1,5 +1,5 @@
 // Random and spoiled streams of every protocol: whatever comes, the server goes on, its answers are well-formed, its
-// memory is bounded and nothing is left behind. MEMSLAB_SEED chooses the streams, MEMSLAB_FUZZ_SECONDS how long it goes on.
+// memory is bounded and nothing is left behind. MEMSLAB_SEED chooses the streams, MEMSLAB_FUZZ_SECONDS has it go on for longer.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import t, { type Test } from 'tap'
 
 import type { Options } from '../../src/options/options.js'
 import { escape } from '../support/bytes.js'
+import { lasting } from '../support/length.js'
 import { Prng } from '../support/prng.js'
 import { shrink } from '../support/shrink.js'
 import { binaryFrames, SASL_TOKEN, saslFrames, textFrames, TOKEN, tokenFrames, USER } from './frames.js'
@@ -21,7 +22,8 @@ import { World } from './world.js'
 import type { Step } from './world.js'
 
 const SEED = Number(process.env['MEMSLAB_SEED'] ?? 20261122)
-const SECONDS = Number(process.env['MEMSLAB_FUZZ_SECONDS'] ?? 6)
+/** Of each kind. */
+const STREAMS = 1000
 /** What connections may hold on to that wait for the rest of something, all together. */
 const HELD_BYTES_MAX = STAYING_MAX * 64 * 1024
 /** What may be allocated for good while a few thousand streams go by, most of it compiled code. */
@@ -65,11 +67,11 @@ for (const kind of KINDS) {
 
 async function endure(t: Test, kind: Kind): Promise<void> {
   const { bytes } = await measureMemory()
-  const end = performance.now() + SECONDS * 1000 / KINDS.length
+  const goesOn = lasting(STREAMS, 'MEMSLAB_FUZZ_SECONDS', 1 / KINDS.length)
   let count = 0
   function* untilTheEnd(): Iterable<Step> {
     for (const step of stepsOf(kind)) {
-      if (performance.now() > end) return
+      if (!goesOn(count)) return
       count++
       yield step
     }

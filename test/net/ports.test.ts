@@ -1,7 +1,6 @@
 // Whether a port is somebody's already, where threads share ports: no second server comes in unnoticed, and no client that
 // comes while the first one starts is cut off.
 import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
@@ -14,6 +13,10 @@ import { CLI } from '../support/places.js'
 const skip = process.platform !== 'linux' && 'only Linux lists who listens, and shares ports'
 /** Starts of a server whose first client comes as early as can be. */
 const STARTS = 4
+/** Ports that neither the kernel chooses nor a known service has, and how many of them a process may well try. */
+const FIRST_PORT = 20_000
+const PORTS = 10_000
+const PORTS_PER_PROCESS = 2 * STARTS
 
 async function listener(t: Test, host: string): Promise<{ server: Server, port: number }> {
   const server = createServer().listen(0, host)
@@ -62,10 +65,17 @@ t.test('who comes as soon as a server listens is answered', { skip }, async t =>
   }
 })
 
-/** Not one that the kernel gives to clients: whoever tries again and again to connect to that may come to be given it himself. */
+/** Where the search for a free port goes on. Tests that run side by side begin elsewhere. */
+let nextPort = FIRST_PORT + process.pid * PORTS_PER_PROCESS % PORTS
+
+/**
+ * A port that nothing uses. Not one that the kernel chooses, as it gives those to clients too: a client that tries again and again
+ * to connect to such a port may come to be given it itself.
+ */
 async function freePort(t: Test): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 30_000)
+    const port = nextPort
+    nextPort = FIRST_PORT + (nextPort + 1 - FIRST_PORT) % PORTS
     const server = createServer().listen(port, '127.0.0.1')
     const isFree = await new Promise(resolve => server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
     if (!isFree) continue

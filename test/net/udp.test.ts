@@ -1,5 +1,4 @@
 // UDP: what is served and what is not, that nothing is left behind, and that nobody can be flooded without end.
-import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -260,7 +259,7 @@ t.test('a value that is a request is not served when it comes back', async t => 
 })
 
 t.test('garbage', async t => {
-  const seed = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 31))
+  const seed = Number(process.env['MEMSLAB_SEED'] ?? 20261122)
   t.comment(`MEMSLAB_SEED=${seed}`)
   const random = new Prng(seed)
   const { client, open, server } = await startUdpServer(t, { maxbytes: 8 * 1024 * 1024 })

@@ -1,5 +1,4 @@
 // Pages that move: what becomes of the items in them, step by step. The whole store is verified between the steps.
-import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { BusyStatus, ClassWord, ItemWord } from '../../src/memory/layout.js'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
@@ -417,8 +416,8 @@ t.test('in mode 2 whoever evicts gets a page', async t => {
 })
 
 t.test('whatever is done while pages move, every value that is there is the last that was stored', async t => {
-  const seed = Number(process.env['MEMSLAB_SEED'] ?? randomInt(2 ** 30))
-  t.comment(`seed ${seed}`)
+  const seed = Number(process.env['MEMSLAB_SEED'] ?? 20261122)
+  t.comment(`MEMSLAB_SEED=${seed}`)
   const prng = new Prng(seed)
   const subject = new Subject({ maxbytes: 20 * MIB, itemSizeMax: 2 * MIB })
   const model = new Map<string, Buffer>()

@@ -28,6 +28,12 @@ export class Prng {
     return least + this.below(most - least + 1)
   }
 
+  bytes(count: number): Buffer {
+    const bytes = Buffer.alloc(count)
+    for (let at = 0; at < count; at++) bytes[at] = this.below(256)
+    return bytes
+  }
+
   /** True once in `times`. */
   oneIn(times: number): boolean {
     return this.below(times) === 0

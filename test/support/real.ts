@@ -52,6 +52,7 @@ export async function startReal(t: Ends, options: readonly string[] = [], patien
   return {
     port,
     connect: async () => await Client.connect({ host: '127.0.0.1', port }, patienceMs),
+    // memcached has no clock but the machine's, and does not tell when it has read what was sent
     settle: async () => { await sleep(20) },
     pass: async milliseconds => { await sleep(milliseconds) },
     stopped: async () => { await exited },
