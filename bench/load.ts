@@ -70,7 +70,8 @@ export class Load {
   }
 }
 
-async function openSide(workers: readonly Worker[], side: number, port: number, { workload, round, perSecond }: Round): Promise<void> {
+async function openSide(workers: readonly Worker[], side: number, port: number, given: Round): Promise<void> {
+  const { workload, round, perSecond } = given
   const { connections } = workload
   await Promise.all(workers.map((worker, index) => {
     const first = Math.floor(connections * index / workers.length)

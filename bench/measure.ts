@@ -9,10 +9,11 @@ import type { LayerResult } from './layers.js'
 import type { Load, Sample } from './load.js'
 import type { LockResult } from './locks.js'
 import { LookAside } from './lookaside.js'
-import { measureFootprints, measureHeld, measureStarts, type FootprintSide, type HeldSide, type StartSide } from './memory.js'
+import { measureFootprints, measureHeld, measureIdle, measureStarts, type FootprintSide, type HeldSide, type IdleSide,
+  type StartSide } from './memory.js'
 import { median } from './numbers.js'
 import { connectionsMax, hasNanoseconds, memslab, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
-import type { FootprintWorkload, HeldWorkload, HitsWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
+import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
 import { measureWaits, type WaitsSide } from './waits.js'
 
@@ -48,6 +49,12 @@ export interface FootprintResult {
   readonly sides: readonly FootprintSide[]   // for each number of threads one of each server
 }
 
+export interface IdleResult {
+  readonly kind: 'idle'
+  readonly workload: IdleWorkload
+  readonly sides: readonly IdleSide[]   // Node's, then for each number of threads one of each server
+}
+
 export interface StartResult {
   readonly kind: 'start'
   readonly workload: StartWorkload
@@ -81,7 +88,7 @@ export interface WaitsResult {
   readonly sides: readonly WaitsSide[]
 }
 
-export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | StartResult | HitsResult | GarbageResults |
+export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | IdleResult | StartResult | HitsResult | GarbageResults |
   WaitsResult | LayerResults | LocksResult
 
 // Long enough that its start and its end do not count, and so short that what disturbs the machine disturbs both servers.
@@ -100,6 +107,7 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
     case 'speed': return measureSpeed(workload, plan, load)
     case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, { megabytes: workload.megabytes }, server => measureHeld(workload, server)) }
     case 'footprint': return { kind: 'footprint', workload, sides: await measureFootprints(workload, servers) }
+    case 'idle': return { kind: 'idle', workload, sides: await measureIdle(workload, servers, quick) }
     case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
     case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
     case 'waits': return { kind: 'waits', workload, sides: await measureAllWaits(workload, plan) }
@@ -167,7 +175,8 @@ async function measureRound(workload: SpeedWorkload, servers: readonly RunningSe
   const ms = plan.seconds * 1000
   // requests that become due one by one need one long slice: each slice begins with an idle server
   const slices = perSecond === 0 && hasNanoseconds() ? Math.max(1, Math.round(ms / SLICE_MS)) : 1
-  const measured = (): Promise<Sample[]> => load.measure(servers, { workload, round, warmUpMs: ms, sliceMs: ms / slices, slices, perSecond })
+  const given = { workload, round, warmUpMs: ms, sliceMs: ms / slices, slices, perSecond }
+  const measured = (): Promise<Sample[]> => load.measure(servers, given)
   return workload.command === 'churn' ? evicting(servers, measured) : measured()
 }
 

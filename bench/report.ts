@@ -3,7 +3,7 @@
 import { cpuRatio, cpuRatioRange, figureOf, ratioOf } from './compare.js'
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
-import type { FootprintResult, GarbageResults, HeldResult, HitsResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
+import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
   StartResult, WaitsResult } from './measure.js'
 import type { Target } from './targets.js'
 
@@ -20,6 +20,7 @@ export function linesOf(result: Result): string[] {
     case 'skipped': return skippedLines(result)
     case 'held': return heldLines(result)
     case 'footprint': return footprintLines(result)
+    case 'idle': return idleLines(result)
     case 'start': return startLines(result)
     case 'hits': return hitsLines(result)
     case 'waits': return waitLines(result)
@@ -97,6 +98,12 @@ function footprintsOf({ workload: { megabytes }, sides }: FootprintResult, serve
       `which is ${mebibytes(fullBytes - megabytes * 2 ** 20, 1)} MiB beyond -m ${megabytes}`),
     ...(own.length < 2 ? [] : [`  each further thread: ${perThread('emptyBytes')} MiB empty, ${perThread('fullBytes')} MiB full`]),
   ]
+}
+
+function idleLines({ workload: { name }, sides }: IdleResult): string[] {
+  return sides.map(({ server, threads, rssBytes, aboveNodeBytes }, index) => line(index === 0 ? name : '', [server]) +
+    (index === 0 ? `  RSS ${mebibytes(rssBytes, 1)} MiB` :
+      `  -t ${threads}: RSS ${mebibytes(rssBytes, 1)} MiB, ${mebibytes(aboveNodeBytes, 1)} MiB above that of bare node`))
 }
 
 function startLines({ workload: { name }, sides }: StartResult): string[] {

@@ -31,6 +31,14 @@ process.once('exit', () => running.forEach(child => child.kill('SIGKILL')))
 
 export const memslab: ServerCommand = { name: 'memslab', argv: [process.execPath, 'dist/cli.js'] }
 
+// Node without any program but a listener, which says where it listens as the servers do.
+export const bareNode: ServerCommand = {
+  name: 'bare node',
+  argv: [process.execPath, '-e', `require('net').createServer().listen(0, '127.0.0.1', function () {
+    require('fs').writeFileSync(process.env.MEMCACHED_PORT_FILENAME, 'TCP INET: ' + this.address().port + '\\n')
+  })`, '--'],
+}
+
 export function memcached(): ServerCommand {
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
   return { name: 'memcached', argv: ['memcached', ...user] }

@@ -3,8 +3,8 @@
 
 import type { ProtocolName } from './exchanges.js'
 
-export type Workload = SpeedWorkload | HeldWorkload | FootprintWorkload | StartWorkload | HitsWorkload | GarbageWorkload |
-  WaitsWorkload | LayersWorkload | LocksWorkload
+export type Workload = SpeedWorkload | HeldWorkload | FootprintWorkload | IdleWorkload | StartWorkload | HitsWorkload |
+  GarbageWorkload | WaitsWorkload | LayersWorkload | LocksWorkload
 
 interface Row {
   readonly name: string
@@ -52,6 +52,13 @@ export interface HeldWorkload extends Row {
 export interface FootprintWorkload extends Row {
   readonly kind: 'footprint'
   readonly valueBytes: number
+  readonly megabytes: number
+  readonly threads: readonly number[]
+}
+
+// What an idle process takes, with each of several numbers of threads, beside a Node process that does nothing but listen.
+export interface IdleWorkload extends Row {
+  readonly kind: 'idle'
   readonly megabytes: number
   readonly threads: readonly number[]
 }
