@@ -1,22 +1,22 @@
-// How many connections each thread has accepted and still serves, so that none takes far more than its share. Where all
-// threads listen by one descriptor, a connection goes to whoever is quickest, and one that wakes up for a crowd takes all
-// of it. So a thread that is ahead of the others waits a moment behind a connection it has accepted; that lets another
-// one have the next. It waits for as long as it takes until it is no longer ahead, which among threads with nothing else to
-// do is less than a tenth of a millisecond, and at most for one.
+// Keeps the numbers of connections of threads even. If all threads listen on one descriptor, the first thread that is awake
+// accepts a connection, and a thread that wakes up for many connections accepts all of them. So a thread that is ahead of the
+// others waits after a connection that it has accepted, which lets another thread accept the next. It waits until it is no longer
+// ahead, at most a millisecond. If the other threads have nothing else to do, that takes less than a tenth of a millisecond.
 //
-// The first thread may listen before the others have started. It does not wait for those: whoever comes until then is served
-// by it, at once. Later the others are left more, until the numbers are even.
+// The first thread may listen before the others have started. It does not wait for those, but serves all clients that connect
+// until then at once. Later it leaves more clients to the others, until the numbers are even.
 import { monotonicMilliseconds } from '../clock.js'
 
-/** How far ahead of the one with the fewest a thread may be: so many, and a part of what that one has. */
+/** A thread is ahead if it has this many connections more than the thread with the fewest, and this part of that number. */
 const LEAD = 2
 const LEAD_PART = 0.125
 
+/** The longest wait of a thread that is ahead, in milliseconds. */
 const PATIENCE_MS = 1
 
 /**
- * Word 0 changes whenever anybody accepts, or begins to. Then each thread has a word for what it serves, and after those a
- * word that is 1 once it listens.
+ * The index of the word that changes whenever a thread accepts a connection or starts to listen. Behind it is a word for each
+ * thread with the number of its connections, and then a word for each thread that is 1 once it listens.
  */
 const CHANGES = 0
 
@@ -27,33 +27,33 @@ export class Balance {
   private readonly threads: number
 
   /**
-   * @param memory `bytesFor(threads)` of it, zeroed
-   * @param thread the number of this one, from 1
-   * @param areEvenLater the kernel shares out whoever comes once all threads listen, so that they need not wait then
+   * @param memory zeroed memory of `bytesFor(threads)` bytes
+   * @param thread the number of this thread, from 1
+   * @param areEvenLater true if the kernel distributes clients once all threads listen, so that threads need not wait then
    */
   constructor(memory: SharedArrayBuffer, private readonly thread: number, private readonly areEvenLater = false) {
     this.words = new Int32Array(memory)
     this.threads = (this.words.length - 1) / 2
   }
 
-  /** This thread listens: from now on the others leave it some, and it them. */
+  /** Records that this thread listens. From now on the other threads leave it some connections, and it leaves them some. */
   join(): void {
     Atomics.store(this.words, this.threads + this.thread, 1)
-    this.tell()
+    this.notify()
   }
 
-  /** So many more, or fewer, are served here, or wait for a place. */
+  /** Changes the number of this thread's connections, which includes accepted sockets that wait for a slot. */
   add(change: number): void {
     this.words[this.thread]! += change
-    this.tell()
+    this.notify()
   }
 
-  private tell(): void {
+  private notify(): void {
     Atomics.add(this.words, CHANGES, 1)
     Atomics.notify(this.words, CHANGES)
   }
 
-  /** Waits a moment if this thread is ahead of another. */
+  /** Waits, at most PATIENCE_MS, while this thread is ahead, so that others accept the next connections. */
   leaveSome(): void {
     if (!this.isAhead || this.areEvenLater && this.allListen) return
     const end = monotonicMilliseconds() + PATIENCE_MS
@@ -66,7 +66,7 @@ export class Balance {
     }
   }
 
-  /** Of those that listen. */
+  /** True if this thread is ahead of another thread that listens. */
   private get isAhead(): boolean {
     const { words, threads } = this
     let fewest = Infinity

@@ -1,5 +1,6 @@
-// A connection joins a stream with a session: bytes read go in, replies are written, and whoever is slow waits. Streams
-// of any kind come in here: TCP and Unix sockets read through `onread`, TLS and everything else by 'data' events.
+// A connection joins a stream with a session: it passes the bytes that it reads to the session, and writes the replies. If a
+// client reads slowly, its session pauses. The stream may be of any kind: TCP and Unix sockets are read through `onread`, TLS and
+// all other streams through 'data' events.
 import { Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
@@ -15,15 +16,15 @@ import { descriptorOf, takeQuickly, type Reader } from './handle.js'
 import { type Slots } from './slots.js'
 import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
-/** Where a connection comes from. */
+/** The origin of a connection, and its slot. */
 export interface Entry {
-  /** Where it was accepted, as `stats conns` shows it. */
+  /** The address of the listener that accepted it, as `stats conns` shows it. */
   readonly listenAddress: string
-  /** Whether it comes from a listener: only such a one, that nobody has touched, is used without its stream. */
+  /** True if a listener accepted it. Only such a socket, which no other code has touched, is used without its stream. */
   readonly isAccepted: boolean
-  /** The slot it has among those of all threads. */
+  /** Its slot, see slots.ts. */
   readonly slot: number
-  /** Store time at which it got that. */
+  /** Store time at which it got the slot. */
   readonly since: number
 }
 
@@ -32,22 +33,22 @@ export class Connection implements Peer, Reader {
   /** The file descriptor; 0 for a stream that has none. */
   readonly id: number
   private readonly session: Session
-  /** Writes that were not taken at once. */
+  /** The bytes of writes that are still under way. */
   private readonly pending: Held[] = []
   private isReadingDirect = false
   private lastTarget: Uint8Array | undefined
   private isYielding = false
   private isPaused = false
-  /** Whether the other end has said that it sends no more. */
+  /** True once the client has closed its sending side. */
   private hasEnded = false
   private isOver = false
-  /** Why it ends, for the log. */
+  /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
   private readonly writer: Writer
 
   /**
-   * @param stream nobody reads it yet
-   * @param onClose called once, when the connection is gone
+   * @param stream a stream that no other code reads
+   * @param onClose called once, when the connection is closed
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,
     private readonly slots: Slots, private readonly onClose: (connection: Connection) => void) {
@@ -55,26 +56,26 @@ export class Connection implements Peer, Reader {
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = entry.since
     const isPlain = entry.isAccepted && stream instanceof Socket && !(stream instanceof TLSSocket)
-    const quick = isPlain ? takeQuickly(stream, this, this.drained, what => this.quickHasBroken(what)) : undefined
+    const quick = isPlain ? takeQuickly(stream, this, this.drained, problem => this.quickHasBroken(problem)) : undefined
     this.writer = quick ?? new StreamWriter(stream, this.drained)
     stream.on('close', () => this.closed())
-    // what there is to do about an error, 'close' does; it does not follow by itself where TLS was broken
+    // 'close' handles the rest of an error; after an error of TLS it would not follow without `destroy`
     stream.on('error', () => {
       this.closeReason = CloseReason.Error
       stream.destroy()
     })
     if (quick === undefined) stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
-    // it is still to get what it asked for, so the way back must stay open
+    // a client that has closed its sending side still gets its replies
     stream.allowHalfOpen = true
     stream.on('end', () => this.ended())
     stream.resume()
   }
 
-  private quickHasBroken(what: string): void {
-    if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${what}`)
+  private quickHasBroken(problem: string): void {
+    if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${problem}`)
   }
 
-  /** Does something with the session. Where that breaks an invariant, it is for the host to know. */
+  /** Runs an action of the session. If it throws, an invariant is broken, and the server has to end. */
   private guard(action: () => void): void {
     try {
       action()
@@ -82,14 +83,14 @@ export class Connection implements Peer, Reader {
     } catch (error) { this.host.signals.failed(error) }
   }
 
-  /** Says who it is, for `stats conns`. */
+  /** Stores its addresses and its state, for `stats conns`. */
   describe(): void {
     const { slot, listenAddress } = this.entry
     this.note()
     this.slots.describe(slot, this.id, remoteAddress(this.stream, listenAddress), listenAddress)
   }
 
-  /** Notes what the connection does, for `stats conns` of any thread. */
+  /** Stores its state in shared memory, for `stats conns` in any thread. */
   note(): void { this.slots.note(this.entry.slot, this.state, this.session.usedAt) }
 
   get lentBytesMax(): number { return this.writer.lentBytesMax }
@@ -139,7 +140,7 @@ export class Connection implements Peer, Reader {
     }
   }
 
-  /** Somebody answers a reply in the middle of its batch: a stream within this process can do that. */
+  /** Reads a chunk in a later turn. A stream within this process may send it while another session's batch uses the input. */
   private readLater(chunk: Buffer): void {
     this.stream.pause()
     this.stream.unshift(chunk)
@@ -156,10 +157,10 @@ export class Connection implements Peer, Reader {
 
   hold(held: Held): void { this.pending.push(held) }
 
-  /** Nobody hears any more. Nothing is taken then, so that the session stops; `closed`, which follows, settles the rest. */
+  /** True if the client gets no more bytes. Then writes return false, so that the session stops; `closed` settles the rest. */
   private get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
 
-  /** Everything that was not taken at once has been. */
+  /** Called when all writes are complete. */
   private readonly drained = (): void => {
     if (this.pending.length === 0 || this.isBroken) return
     this.guard(() => {
@@ -186,7 +187,7 @@ export class Connection implements Peer, Reader {
   }
 
   private unpause(): void {
-    // the other end has read in the middle of somebody's batch: a stream within this process can do that
+    // a stream within this process may read while another session's batch uses the input
     if (this.host.input.isInUse) return this.yield()
     this.isPaused = false
     this.session.resume()
@@ -194,7 +195,7 @@ export class Connection implements Peer, Reader {
     if (this.hasEnded) this.ended()
   }
 
-  /** No more comes: ends, unless there is something left to send. */
+  /** Called when the client has closed its sending side: ends the connection, unless there is something left to send. */
   private ended(): void {
     this.hasEnded = true
     if (!this.isPaused && this.pending.length === 0) this.end()
@@ -219,19 +220,19 @@ export class Connection implements Peer, Reader {
     this.stream.destroy()
   }
 
-  /** Tells those who watch that it has come. */
+  /** Logs its beginning, for watchers. */
   logNew(): void {
     const { address, port, transport } = this.origin
     this.host.store.log.connNew(this.id, address, port, transport)
   }
 
-  /** And that it has gone. */
+  /** Logs its end, for watchers. */
   logClose(): void {
     const { address, port, transport } = this.origin
     this.host.store.log.connClose(this.id, address, port, transport, this.closeReason)
   }
 
-  /** Where it comes from, as the log has it. A socket knows that after its end only if it was asked before. */
+  /** The client's address in the form of the log. After the end of a socket it is known only if it was looked up before. */
   private get origin(): { address: string, port: number, transport: Transport } {
     const { entry: { isAccepted }, stream } = this
     if (stream instanceof Socket && stream.remoteAddress !== undefined) {
@@ -251,11 +252,11 @@ export class Connection implements Peer, Reader {
 
   get usedAt(): number { return this.session.usedAt }
 
-  /** Whether the client still has to say who it is, and since when. */
+  /** True while the client has not authenticated, though it must; and the store time since which that is so. */
   get isUnknown(): boolean { return this.session.isUnknown }
   get unknownSince(): number { return this.session.unknownSince }
 
-  /** Whether it waits for a request and has nothing more to send. */
+  /** True while it waits for a request and has nothing to send. */
   get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
 
   private get state(): ConnectionState {
@@ -264,7 +265,7 @@ export class Connection implements Peer, Reader {
   }
 }
 
-/** Where the other end is, as `stats conns` shows it; for one that has no address of its own where it came in. */
+/** The client's address as `stats conns` shows it. If it has none, as with Unix sockets, it is that of the listener. */
 export function remoteAddress(stream: Duplex, listenAddress: string): string {
   if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress
   return formatAddress(stream.remoteAddress, stream.remotePort ?? 0)

@@ -1,6 +1,6 @@
-// The connections of one thread: those its listeners accept, and the streams it is handed. Each has a slot, of which all
-// threads together have as many as -c allows. Who finds none is told so and closed, or waits (-o no_maxconns_fast) until
-// a connection ends, in whichever thread that is.
+// The connections of one thread: those that its listeners accept, and the streams that the program hands in. Each takes a slot,
+// of which all threads together have as many as -c allows. If no slot is free, a client gets an error and is closed, or waits
+// (-o no_maxconns_fast) until a connection ends in any thread.
 import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock } from '../clock.js'
@@ -19,12 +19,12 @@ import { NO_SLOT, type Slots } from './slots.js'
 import { type Balance } from './balance.js'
 import { type Tls } from './tls.js'
 
-/** How many connections are described in one step: the first time each of them takes some microseconds. */
+/** The number of connections described in one step. The first time, each takes some microseconds. */
 const DESCRIBED_PER_STEP = 32
 
 const TOO_MANY = 'ERROR Too many open connections\r\n'
 
-/** What memcached says with -vv of who came. */
+/** memcached's texts for a new connection with -vv. */
 const NEW_TEXT = {
   auto: 'auto-negotiating client connection', ascii: 'ascii client connection.', binary: 'binary client connection.',
 } as const
@@ -34,14 +34,14 @@ export class Connections {
   /** Accepted sockets without a slot; only with -o no_maxconns_fast. */
   private readonly waiting: { socket: Socket; listening: Listening }[] = []
   private waitingSince = 0
-  /** Who waits for the last connection to be gone. */
+  /** Callbacks for the moment when the last connection has closed. */
   private readonly whenEmpty: (() => void)[] = []
   private isClosed = false
   private readonly waitingMax: number
 
   /**
-   * @param balance where several threads accept whoever comes
-   * @param protocolFor what a conversation begins with
+   * @param balance given if several threads accept clients
+   * @param protocolFor returns the protocol that a session begins with
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
@@ -49,7 +49,7 @@ export class Connections {
     this.waitingMax = queueOf(options.backlog)
   }
 
-  /** Serves one conversation on any stream. */
+  /** Serves one client on any stream. */
   handle(stream: Duplex): void {
     if (this.isClosed) stream.destroy()
     if (stream.destroyed) return
@@ -59,7 +59,7 @@ export class Connections {
     this.open(stream, 'stream', this.options.protocol, false, slot, this.now)
   }
 
-  /** Takes a socket from a listener, that nobody reads yet; whether it stays, and then in its share. */
+  /** Takes a paused socket from a listener. Returns true if it is served or waits, so that it counts in the thread's balance. */
   accept(socket: Socket, listening: Listening): boolean {
     if (this.isClosed) {
       socket.destroy()
@@ -92,12 +92,12 @@ export class Connections {
     socket.on('error', () => {})
     waiting.push({ socket, listening })
     slots.addWaiting(1)
-    // a thread that has given back a slot before it could know that somebody waits tells nobody
+    // a thread that released a slot just before it could see that this socket waits has raised no signal
     this.admitWaiting()
     return true
   }
 
-  /** Lets those in who wait, as far as there are slots. */
+  /** Serves waiting sockets, as far as there are free slots. */
   admitWaiting(): void {
     const { slots, waiting } = this
     if (waiting.length === 0) return
@@ -117,17 +117,18 @@ export class Connections {
     this.host.store.counters.add(Counter.TotalConnections)
     const { now } = this
     if (verify === undefined) return this.open(socket, name, protocol, true, slot, now)
-    assert(this.tls !== undefined, 'nothing can be encrypted without -Z')
+    assert(this.tls !== undefined, 'a listener asks for TLS, and the server has no certificates')
     this.slots.note(slot, ConnectionState.Read, now)
     this.slots.describe(slot, descriptorOf(socket), remoteAddress(socket, name), name)
     this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, slot, now), () => this.release(slot, true))
   }
 
-  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, slot: number, since: number): void {
+  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, slot: number,
+    since: number): void {
     const entry = { listenAddress, isAccepted, slot, since }
     const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.slots, gone => this.closed(gone))
     this.all.add(connection)
-    // a single thread has the time to do so when it is asked
+    // a single thread can do this when `stats conns` asks for it
     if (this.options.threads > 1) connection.describe()
     if (this.isWatched) connection.logNew()
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} new ${NEW_TEXT[protocol]}`)
@@ -148,7 +149,7 @@ export class Connections {
     if (this.waiting.length === 0 && this.slots.waiting > 0) this.host.signals.slotFreed()
   }
 
-  /** Whether somebody wants to know who comes and goes. */
+  /** True while a client watches connections. */
   private get isWatched(): boolean { return (this.host.store.log.kinds & Kind.ConnEvents) !== 0 }
 
   /** Store time. */
@@ -157,7 +158,7 @@ export class Connections {
     return this.host.store.context.now
   }
 
-  /** Ends those who in so many seconds have not said who they are, where they must. */
+  /** Ends the connections whose clients have to authenticate and have not done so for `seconds`. */
   closeUnknown(seconds: number): void {
     const { host, now } = this
     for (const connection of this.all) {
@@ -168,7 +169,7 @@ export class Connections {
     }
   }
 
-  /** Ends those who have asked for nothing in so many seconds. */
+  /** Ends the connections that have had no request for more than `seconds`. */
   closeIdle(seconds: number): void {
     const { host: { store }, now } = this
     for (const connection of this.all) {
@@ -179,8 +180,8 @@ export class Connections {
   }
 
   /**
-   * Says of each who it is and what it is doing at this moment; otherwise that is noted after each of its batches. A step is
-   * DESCRIBED_PER_STEP of them, at most 0.2 ms.
+   * Stores the addresses and the present state of each connection; otherwise its state is stored after each of its batches. A
+   * step takes DESCRIBED_PER_STEP connections, at most 0.2 ms.
    */
   *describe(): Iterable<void> {
     let count = 0
@@ -190,12 +191,12 @@ export class Connections {
     }
   }
 
-  /** Describes all of them, the first at once, and the others a step a turn. */
+  /** Describes all connections: the first step at once, and then one in each turn of the event loop. */
   describeSoon(steps = this.describe()[Symbol.iterator]()): void {
     if (steps.next().done !== true) setImmediate(() => this.describeSoon(steps))
   }
 
-  /** Ends those that listeners have accepted. */
+  /** Ends the connections that listeners have accepted. */
   closeAccepted(): void {
     const waiting = this.waiting.splice(0)
     this.slots.addWaiting(-waiting.length)
@@ -204,7 +205,7 @@ export class Connections {
     for (const connection of this.all) if (connection.entry.isAccepted) connection.destroy()
   }
 
-  /** Ends all of them, for good; resolves when the last is gone. */
+  /** Ends all connections, and refuses new ones; resolves when the last has closed. */
   async close(): Promise<void> {
     this.isClosed = true
     this.closeAccepted()

@@ -1,14 +1,15 @@
-// How several threads listen in one place: each with a socket of its own, or all by one file descriptor. Of that each
-// thread has a handle for the same number, so each of them closes that number when it stops; and once the first has, the
-// kernel gives the number to the next file that anybody in the process opens, unless a lower one is free. A socket that is
-// to be shared therefore gets a high number, far above those that are in use, and nobody comes by it in the moment until
-// the last thread has closed it.
+// Several threads listen on one address in two ways: each with a socket of its own, or all on one file descriptor. With one
+// descriptor, each thread has a handle with the same number, and closes that number when it stops. Once the first thread has
+// closed it, the kernel gives the number to the next file that any thread opens, unless a lower number is free. A socket that is
+// to be shared therefore gets a high number, far above those in use, so that no other file gets it until the last thread has
+// closed it.
 //
-// Should the numbers below it all be taken by then, whoever stops looks whether the number still is what it was. If it is
-// somebody else's it must stay open: then the handle is left alone, and with it its thread, whose end would close it too.
+// All lower numbers may be in use by then. So a thread that stops checks whether the number still belongs to the socket. If it
+// belongs to another file, it must stay open: the thread does not close its handle, and it must not end, as that would close the
+// handle too.
 //
-// An event loop that is to wait for a number that has been closed meanwhile aborts the process. Threads that are told to end
-// do so when nobody begins to listen any more; one that dies waits for those who do, see Beginners.
+// The process aborts if an event loop begins to wait for a number that has been closed meanwhile. So threads end only when no
+// thread is beginning to listen, and one that dies waits for those that are, see Beginners.
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { monotonicMilliseconds } from '../clock.js'
@@ -16,27 +17,30 @@ import { MemslabError } from '../errors.js'
 import { filesAllowed, filesToStart } from '../process/limits.js'
 import { type Options } from '../options/options.js'
 
-/** Whether several threads may listen on one port, each with a socket of its own: then the kernel shares out who comes. */
+/** True if several threads can listen on one port, each with a socket of its own. Then the kernel distributes the clients. */
 const canSharePorts = process.platform === 'linux' && hasReusePort(process.versions.node)
 
-/** Since 23.1, and on the branch before it since 22.12. */
+/** True if Node.js has the option `reusePort`: from 23.1 on, and in version 22 from 22.12 on. */
 function hasReusePort(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major > 23 || major === 23 && minor >= 1 || major === 22 && minor >= 12
 }
 
 /**
- * Whether each thread of a server has a socket of its own as well: TCP's for those who come once all threads serve, UDP's
- * in place of a shared one. A Unix socket is a file that only one of them can open.
+ * True if each thread of a server opens sockets of its own. With TCP it does so besides the shared one, and they get the clients
+ * that connect once all threads serve. With UDP it does so instead. Threads always share a Unix socket, as it is one file.
  */
 export function sharesPorts({ threads, socketPath }: Options): boolean {
   return threads > 1 && socketPath === undefined && canSharePorts
 }
 
-/** How many numbers are free below that of a shared socket when it is opened; where there are not so many, half of them. */
+/** The free numbers below that of a shared socket when it is opened. If there are fewer in all, it is half of them. */
 const SPARE_NUMBERS = 512
 
-/** Does what opens sockets, and has them get high numbers; so many threads may be starting, which takes numbers too. */
+/**
+ * Calls `open`, and makes the sockets that it opens get high numbers.
+ * @param threads the number of threads that may be starting, which open files too
+ */
 export async function withHighNumbers<Result>(threads: number, open: () => Promise<Result>): Promise<Result> {
   const lower: number[] = []
   try {
@@ -59,17 +63,17 @@ function takeNumbers(taken: number[], count: number): void {
 export class SharedDescriptor {
   private readonly file: string | undefined
 
-  /** @param number as it was shared, open */
+  /** @param number the number of the shared socket, which is open */
   constructor(private readonly number: number) { this.file = fileOf(number) }
 
-  /** Whether closing the number closes nobody else's file. */
+  /** True if closing the number would not close another file. */
   get mayBeClosed(): boolean {
     const file = fileOf(this.number)
     return file === undefined || file === this.file
   }
 }
 
-/** What the kernel calls the file behind a descriptor; undefined if there is none. */
+/** The kernel's identity of the file behind a descriptor; undefined if there is none. */
 function fileOf(number: number): string | undefined {
   try {
     const { dev, ino } = fstatSync(number)
@@ -79,24 +83,27 @@ function fileOf(number: number): string | undefined {
   }
 }
 
-/** The one word: how many begin to listen, and so much more for each thread that has died. */
+/** The amount that each death adds to the word of Beginners, above the count of threads that are beginning to listen. */
 const DEATH = 1 << 16
-/** Nobody takes that long to begin. */
+/** The longest wait for threads that are beginning, in milliseconds: far more than it takes them. */
 const BEGIN_PATIENCE_MS = 1000
 
-/** Who begins to listen by a number of which other threads have a handle too, in memory that all of them share. */
+/** A count, in shared memory, of the threads that are beginning to listen on numbers that other threads have too. */
 export class Beginners {
-  /** The bytes of memory that this needs, all 0 at the start. */
+  /** The bytes of memory that Beginners need, all 0 at the start. */
   static readonly BYTES = Int32Array.BYTES_PER_ELEMENT
 
   private readonly word: Int32Array
-  /** How many of them are in this thread. */
+  /** The part of the count that is this thread's: its actions that are under way. */
   private own = 0
 
-  /** @param memory `BYTES` of it */
+  /** @param memory of BYTES bytes */
   constructor(memory: SharedArrayBuffer) { this.word = new Int32Array(memory) }
 
-  /** Does what begins to listen, and ends when the event loop waits for it. Rejects if a thread has died. */
+  /**
+   * Runs an action that begins to listen, and is counted until it ends. Rejects if a thread has died.
+   * @param action ends when the event loop waits for the descriptor
+   */
   async begin(action: () => Promise<void>): Promise<void> {
     this.own++
     const before = Atomics.add(this.word, 0, 1)
@@ -114,7 +121,7 @@ export class Beginners {
     Atomics.notify(this.word, 0)
   }
 
-  /** This thread dies, and closes its numbers: waits until nobody begins with one of them, and nobody will. */
+  /** Called when this thread dies, which closes its numbers: stops new actions in all threads, and waits for those under way. */
   die(): void {
     Atomics.add(this.word, 0, DEATH)
     this.leave(this.own)

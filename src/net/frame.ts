@@ -1,18 +1,18 @@
-// memcached's frame around datagrams (protocol.txt, "UDP protocol"): 8 bytes before the payload, high byte first.
+// memcached's frame of datagrams (protocol.txt, "UDP protocol"): 8 bytes before the payload, numbers with the high byte first.
 //
 //    0            2                 4                             6
 //   | request id | sequence number | datagrams of this message  | reserved, 0 |  payload ...
 //
-// A datagram may hold several requests, and the answer to each is a message of its own: it has the id of the datagram and is
-// cut into as many datagrams as it needs, numbered from 0. It is gathered whole, since each of them says how many there are;
-// so there is a bound to all the answers of a datagram together.
+// A datagram may hold several requests. The answer to each is a message of its own: it has the request id of the datagram, and is
+// cut into as many datagrams as it needs, numbered from 0. As each of them has their number, the whole message is gathered
+// before any is sent. So the answers of a datagram together have a limit.
 import { type Held } from '../protocol/output.js'
 import { type Peer } from '../protocol/peer.js'
 
 export const HEADER_BYTES = 8
-/** The longest datagram that is sent, its header included: it fits an Ethernet frame. */
+/** The longest datagram that is sent, with its header. It fits an Ethernet frame. */
 export const DATAGRAM_BYTES_MAX = 1400
-/** What one datagram is answered at most, about 2 MB: any value there can be without -I, and no more than that for a small request. */
+/** The most datagrams that answer one: about 2 MB, which is enough for the largest value without -I. */
 const DATAGRAMS_MAX = 1500
 
 const enum At { RequestId = 0, Sequence = 2, Total = 4, Reserved = 6 }
@@ -22,9 +22,9 @@ const LOWER_Z = 0x7a
 const BINARY_REQUEST = 0x80
 
 /**
- * Whether a datagram is a whole request. One that claims to be part of several is not, as in memcached. Requests begin
- * with a small letter or with the binary protocol's byte for requests; answers never do. That keeps an answer which comes
- * in as if it were a request, because somebody forged an address, from being answered again, and again.
+ * True if a datagram holds whole requests. As in memcached, it does not if it claims to be one of several. A request begins with
+ * a lower-case letter or the magic byte of a binary request; an answer never does. Without this check, two servers would answer
+ * each other's answers for ever if an attacker sent one a request with the forged address of the other.
  */
 export function isRequest(datagram: Buffer): boolean {
   if (datagram.length <= HEADER_BYTES || datagram.readUInt16BE(At.Total) !== 1) return false
@@ -32,22 +32,22 @@ export function isRequest(datagram: Buffer): boolean {
   return first >= LOWER_A && first <= LOWER_Z || first === BINARY_REQUEST
 }
 
-/** The answers to the requests of one datagram, gathered from what their session writes. */
+/** The answers to the requests of one datagram. It is the peer of their session, and gathers the bytes that this writes. */
 export class Answer implements Peer {
   readonly lentBytesMax = 64 * 1024
   readonly isLasting = false
-  /** Whether more was written than a datagram is answered. */
+  /** True if the session wrote more than DATAGRAMS_MAX allows. */
   isTooLong = false
   private readonly requestId: number
-  /** Messages that are complete, numbered. */
+  /** The datagrams of complete messages, with their headers. */
   private readonly complete: Buffer[] = []
-  /** The message that is being written. */
+  /** The datagrams of the message that is being written. */
   private datagrams: Buffer[] = []
-  /** Bytes that are free at the end of the last datagram. */
+  /** The free bytes at the end of the last datagram. */
   private room = 0
   private hasYielded = false
 
-  /** @param id what logs call the session */
+  /** @param id the session's number in logs */
   constructor(request: Buffer, readonly id: number) { this.requestId = request.readUInt16BE(At.RequestId) }
 
   write(bytes: Uint8Array): boolean {
@@ -73,10 +73,10 @@ export class Answer implements Peer {
     return true
   }
 
-  /** What did not fit is not needed any more. */
+  /** Releases bytes that did not fit: they are not sent later. */
   hold(held: Held): void { held.settle() }
 
-  /** Puts `bytes`, few of them, in place of what was written of the last message. */
+  /** Replaces the message that is being written by `bytes`, which fit one datagram. */
   replace(bytes: Uint8Array): void {
     this.datagrams = bytes.length === 0 ? [] : [Buffer.concat([Buffer.alloc(HEADER_BYTES), bytes], DATAGRAM_BYTES_MAX)]
     this.room = bytes.length === 0 ? 0 : DATAGRAM_BYTES_MAX - HEADER_BYTES - bytes.length
@@ -84,7 +84,7 @@ export class Answer implements Peer {
 
   yield(): void { this.hasYielded = true }
 
-  /** Whether the session wants to be resumed; asked once for each time. */
+  /** True if the session has yielded since the last call, so that it has to be resumed. */
   takeYield(): boolean {
     const { hasYielded } = this
     this.hasYielded = false
@@ -97,7 +97,7 @@ export class Answer implements Peer {
 
   drop(): void {}
 
-  /** The answer to one request is complete; one without any bytes is no message. */
+  /** Ends the answer to one request. If it has no bytes, there is no message. */
   endMessage(): void {
     const { datagrams, requestId } = this
     const last = datagrams.pop()
@@ -113,7 +113,7 @@ export class Answer implements Peer {
     this.room = 0
   }
 
-  /** The datagrams to send, none if nothing was written. */
+  /** Ends the last answer. Returns the datagrams to send: none if nothing was written. */
   finish(): readonly Buffer[] {
     this.endMessage()
     return this.complete

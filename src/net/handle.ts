@@ -1,47 +1,48 @@
-// Reading and writing without the stream machinery, which costs as much as a small request itself. `net.Socket` can read
-// into a buffer of its owner's (`onread`), but only a socket that is made so, and a server makes its sockets without: so an
-// accepted, paused socket is given what the option would have given it. Writes go to the handle.
+// The quick way: reads and writes sockets without Node's stream machinery, which costs as much as a small request itself. A
+// `net.Socket` can read into a buffer of its owner's (`onread`), but only if it was constructed with that option, and a listener
+// constructs its sockets without it. So this file sets on an accepted, paused socket the properties that the option would have
+// set. Writes go to the handle.
 //
-// This touches `_handle` and the symbols of `onread`, which Node does not document. They are touched only here, and not
-// before proof.ts has seen that all of it works in this process; until then, and where it does not, there is no quick way
-// and the caller uses the stream as a stream. What goes wrong nevertheless ends one connection, and the quick way with it.
-// Node 20, 22, 24 and 26 have it, in two kinds, see WriteWay.
+// This uses `_handle` and the symbols of `onread`, which Node does not document. No other file uses them, and this one does so
+// only after proof.ts has seen that all of it works in this process. Until then, and where it does not work, the caller uses
+// the socket as a stream. If something goes wrong nevertheless, one connection ends, and later ones use streams.
+// Node 20, 22, 24 and 26 support the quick way, with two kinds of writing, see WriteWay.
 import { type Socket as DatagramSocket } from 'node:dgram'
 import { type Socket } from 'node:net'
 import { type Writer } from './writer.js'
 
 export interface Reader {
-  /** Where the next bytes go; asked after each read. Undefined: the same place as before. */
+  /** The buffer for the next read; undefined for the same as before. Called after each read. */
   target(): Uint8Array | undefined
-  /** `count` bytes are there. */
+  /** Called when `count` bytes have been read into the buffer. */
   read(count: number): void
 }
 
 /**
- * How a handle is told to write. 'handed': it is handed a WriteWrap, and answers 0 or the number of an error; whether bytes
- * are under way the WriteWrap tells (Node 20, 22, 24). 'answered': it is handed null, and answers 0, the number of an error
- * or, where bytes are under way, a WriteWrap that it has made (Node 26).
+ * The way to call a handle's write methods. 'handed' (Node 20, 22, 24): the caller passes a WriteWrap, the method returns 0 or an
+ * error number, and the WriteWrap shows whether bytes are under way. 'answered' (Node 26): the caller passes null, and the method
+ * returns 0, an error number or, if bytes are under way, a WriteWrap that it has made.
  */
 export type WriteWay = 'handed' | 'answered'
 
-/** What is used of libuv's stream as Node wraps it. */
+/** The members used of libuv's stream, as Node wraps it. */
 export interface Handle {
   readonly fd?: number
-  /** The bytes that are under way. */
+  /** The number of bytes under way. */
   readonly writeQueueSize?: number
-  /** Reads go there, until the call that tells of one answers with another place. */
+  /** Sets the buffer that reads go to. */
   useUserBuffer(buffer: Uint8Array): void
   writeBuffer(request: WriteRequest | null, bytes: Uint8Array): unknown
   writev(request: WriteRequest | null, parts: readonly Uint8Array[], areBuffers: true): unknown
 }
 
 /**
- * Node's WriteWrap. One that is handed in gets a number when libuv takes it, which is when the kernel did not take all bytes
- * at once; it is libuv's then until it completes. Before that it may be used again and again.
+ * Node's WriteWrap. If the kernel does not take all bytes at once, libuv takes a WriteWrap that was passed in, and it gets an
+ * async id. Then it belongs to libuv until it completes. A WriteWrap that libuv has not taken can be passed again.
  */
 interface WriteRequest {
   oncomplete: ((status: number) => void) | null
-  /** What is written: libuv has only its address, so it is kept here, as Node's own streams do, until that is done. */
+  /** The bytes that are written. As in Node's own streams, this keeps them in memory, as libuv has only their address. */
   buffer: Uint8Array | readonly Uint8Array[] | null
   getAsyncId(): number
 }
@@ -52,21 +53,21 @@ let requestClass: WriteRequestClass | undefined
 
 interface Inside { _handle?: Handle | null }
 
-/** How this thread's sockets are written to; undefined: as streams. */
+/** The way in which this thread writes to sockets; undefined: through streams. */
 let proven: WriteWay | undefined
 
-/** Says what has been proven, in this thread or, as all have the same Node, in another one. */
+/** Sets the way in which this thread writes to sockets. Any thread may have proved it, as all have the same Node. */
 export function useQuickWay(way: WriteWay | undefined): void { proven = way }
 
 /**
- * Has a socket, which must be paused, read as `reader` says and answers what writes to it; undefined if that cannot be done
- * here, and then the socket is as it was.
- * @param onWritten called when everything that was not taken at once has been; also when it never will be
- * @param onBroken called, at most once, with what was not as it has to be: the socket is destroyed then, and others are
- * served as streams
- * @param way for those who prove it
+ * Makes a paused socket read into the buffers of `reader`, and returns a writer for it. Returns undefined, and leaves the socket
+ * as it was, if there is no quick way.
+ * @param onWritten called when no write is under way any more, be it that the writes are complete or that they failed
+ * @param onBroken called at most once, with a problem, if the socket does not behave as it was proved: then it is destroyed, and
+ * later sockets are used as streams
+ * @param way the way to use; given by the proof
  */
-export function takeQuickly(socket: Socket, reader: Reader, onWritten: () => void, onBroken: (what: string) => void,
+export function takeQuickly(socket: Socket, reader: Reader, onWritten: () => void, onBroken: (problem: string) => void,
   way = proven): Writer | undefined {
   if (way === undefined) return undefined
   try {
@@ -78,7 +79,7 @@ export function takeQuickly(socket: Socket, reader: Reader, onWritten: () => voi
   }
 }
 
-/** The handle of a socket, if it is what this file knows. */
+/** The handle of a socket; undefined if it has none, or one without the methods that this file uses. */
 export function handleOf(socket: Socket): Handle | undefined {
   const handle = (socket as unknown as Inside)._handle
   if (handle === undefined || handle === null) return undefined
@@ -88,13 +89,13 @@ export function handleOf(socket: Socket): Handle | undefined {
 
 // Reading
 
-/** What a socket keeps of its `onread`. */
+/** The symbols under which a socket keeps the parts of its `onread`. */
 interface OnRead {
-  /** Where it reads to. */
+  /** The buffer that it reads into. */
   readonly buffer: symbol
-  /** What it asks after each read; it keeps the buffer it has when it gets none. */
+  /** The function that it calls after each read for the next buffer. If that returns undefined, the buffer stays the same. */
   readonly nextBuffer: symbol
-  /** What it tells of each read; the answer is whether it goes on. */
+  /** The function that it calls after each read with the number of bytes. If that returns false, the socket stops reading. */
   readonly callback: symbol
 }
 let onRead: OnRead | undefined
@@ -104,7 +105,7 @@ function readInto(socket: Socket, handle: Handle, reader: Reader): boolean {
   if (onRead === undefined) return false
   const buffer = reader.target()
   if (buffer === undefined) return false
-  // first, as it is the one that may throw
+  // first, as only this call may throw
   handle.useUserBuffer(buffer)
   const inside = socket as unknown as Record<symbol, unknown>
   inside[onRead.nextBuffer] = () => reader.target()
@@ -118,25 +119,26 @@ function readInto(socket: Socket, handle: Handle, reader: Reader): boolean {
 
 function onReadOf(socket: Socket): OnRead | undefined {
   const symbols = Object.getOwnPropertySymbols(socket)
-  // without the option they are null
+  // in a socket without the option, their values are null
   const find = (name: string): symbol | undefined =>
     symbols.find(symbol => symbol.description === name && Reflect.get(socket, symbol) === null)
   const [buffer, nextBuffer, callback] = [find('kBuffer'), find('kBufferGen'), find('kBufferCb')]
-  return buffer === undefined || nextBuffer === undefined || callback === undefined ? undefined : { buffer, nextBuffer, callback }
+  if (buffer === undefined || nextBuffer === undefined || callback === undefined) return undefined
+  return { buffer, nextBuffer, callback }
 }
 
 // Writing
 
-/** Writes to the handle of a socket. Where WriteWraps are handed in, a thread's first write goes through the socket. */
+/** Writes to the handle of a socket. With 'handed', a thread's first write goes through the socket, to learn Node's WriteWrap. */
 class HandleWriter implements Writer {
   readonly lentBytesMax = 512 * 1024
-  /** What is handed in; for the way that hands in none, null. */
+  /** The first argument of the next write: null with 'answered'; undefined if there is no WriteWrap yet. */
   private request: WriteRequest | null | undefined
-  /** Writes that are not complete. */
+  /** The number of writes that are not complete. */
   private inFlight = 0
 
   constructor(private readonly socket: Socket, private readonly handle: Handle, private readonly way: WriteWay,
-    private readonly onWritten: () => void, private readonly onBroken: (what: string) => void) {}
+    private readonly onWritten: () => void, private readonly onBroken: (problem: string) => void) {}
 
   write(bytes: Uint8Array): boolean {
     try {
@@ -163,7 +165,7 @@ class HandleWriter implements Writer {
       this.isUnderWay(request, bytes)
       if (answer === 0) return false
     } else if (answer === 0) return true
-    // the number of an error, such as EPIPE
+    // an error number, such as that of EPIPE
     if (typeof answer === 'number') this.socket.destroy()
     else this.breaks(`the answer to a write is ${String(answer)}`)
     return false
@@ -190,7 +192,7 @@ class HandleWriter implements Writer {
     if (--this.inFlight === 0) this.onWritten()
   }
 
-  /** Learns what Node hands in, by the way. */
+  /** Writes through the socket, and learns the class of WriteWrap from the call that Node makes. */
   private writeThroughSocket(bytes: Uint8Array): boolean {
     learnWay(this.handle, 'writeBuffer', () => {})
     this.inFlight++
@@ -198,34 +200,34 @@ class HandleWriter implements Writer {
     return this.socket.writableLength === 0 && this.socket.errored === null
   }
 
-  /** Not as it was proven: nothing more comes of this connection, and later ones do without. What is closed may be odd. */
-  private breaks(what: string): false {
+  /** Called if the handle does not behave as it was proved: ends the connection; later ones use streams. A closed socket may. */
+  private breaks(problem: string): false {
     if (this.socket.destroyed) return false
     proven = undefined
     this.socket.destroy()
-    this.onBroken(what)
+    this.onBroken(problem)
     return false
   }
 }
 
 /**
- * Learns from what Node itself does next with a method of a handle how that is called; undefined: as nobody knows here. What
- * is called otherwise may end the process, which cannot be tried.
+ * Learns how a method of a handle is called, by observing Node's own next call. Passes `learned` undefined if Node calls it in a
+ * way that is not known. Trying out a wrong call is not possible, as it may abort the process.
  */
 export function learnWay(handle: Handle, method: 'writeBuffer' | 'writev', learned: (way: WriteWay | undefined) => void): void {
-  const observe = (...given: unknown[]): unknown => {
-    // back to the one all handles share
+  const observe = (...values: unknown[]): unknown => {
+    // uncovers the method of the prototype again
     Reflect.deleteProperty(handle, method)
-    learned(wayOf(method, given))
-    return Reflect.apply(handle[method], handle, given)
+    learned(wayOf(method, values))
+    return Reflect.apply(handle[method], handle, values)
   }
   Reflect.set(handle, method, observe)
 }
 
-function wayOf(method: 'writeBuffer' | 'writev', [request, what, ...rest]: readonly unknown[]): WriteWay | undefined {
+function wayOf(method: 'writeBuffer' | 'writev', [request, bytes, ...rest]: readonly unknown[]): WriteWay | undefined {
   const isKnown = method === 'writeBuffer'
-    ? what instanceof Uint8Array && rest.length === 0
-    : Array.isArray(what) && rest.length === 1 && rest[0] === true
+    ? bytes instanceof Uint8Array && rest.length === 0
+    : Array.isArray(bytes) && rest.length === 1 && rest[0] === true
   if (!isKnown) return undefined
   if (request === null) return 'answered'
   if (!isWriteRequest(request)) return undefined
@@ -233,18 +235,18 @@ function wayOf(method: 'writeBuffer' | 'writev', [request, what, ...rest]: reado
   return 'handed'
 }
 
-/** Whether something is a WriteWrap, as far as can be seen. */
+/** True if a value looks like a WriteWrap. */
 function isWriteRequest(value: unknown): value is WriteRequest {
   return typeof value === 'object' && value !== null && 'oncomplete' in value &&
     'getAsyncId' in value && typeof value.getAsyncId === 'function'
 }
 
-// Numbers
+// Descriptors
 
-/** What a socket is taken for whose number cannot be told: nothing may be done by it. */
+/** The descriptor of a stream that has none, or whose descriptor Node does not show. */
 export const NO_DESCRIPTOR = 0
 
-/** The file descriptor of a stream or a listener; NO_DESCRIPTOR where it has none. */
+/** The file descriptor of a stream or a listener; NO_DESCRIPTOR if it has none. */
 export function descriptorOf(stream: unknown): number {
   try {
     const fd = (stream as Inside)._handle?.fd
@@ -254,7 +256,7 @@ export function descriptorOf(stream: unknown): number {
   }
 }
 
-/** The same for a UDP socket, which keeps its handle behind a symbol; asked for `_handle` it would print a warning. */
+/** The file descriptor of a UDP socket. Its handle is found behind a symbol, as reading `_handle` would print a warning. */
 export function descriptorOfUdp(socket: DatagramSocket): number {
   for (const symbol of Object.getOwnPropertySymbols(socket)) {
     const state: unknown = Reflect.get(socket, symbol)

@@ -1,4 +1,4 @@
-// Opens listeners of TCP, by an address or by the descriptor of another thread. What goes wrong is said in one line.
+// Opens TCP listeners, on an address or on the descriptor of another thread. An error is one line.
 import { createServer, type ListenOptions, type Server as Listener } from 'node:net'
 import { MemslabError, systemError } from '../errors.js'
 import { queueOf } from '../process/limits.js'
@@ -6,8 +6,8 @@ import { queueOf } from '../process/limits.js'
 export interface TcpAddress { host: string; port: number }
 
 /**
- * Opens one TCP listener; port 0 takes any free one. Whoever comes is a 'connection' event, from the next turn on.
- * @param isShared whether others may listen on the same port who say so too
+ * Opens a TCP listener; with port 0, on any free port. Clients arrive as 'connection' events from the next turn on.
+ * @param isShared true if other sockets that are shared too may listen on the same port
  */
 export async function listenTcp({ host, port }: TcpAddress, backlog: number, isShared = false): Promise<Listener> {
   const options = { host, port, ipv6Only: host.includes(':'), exclusive: true, reusePort: isShared }
@@ -18,7 +18,7 @@ export async function listenTcp({ host, port }: TcpAddress, backlog: number, isS
   }
 }
 
-/** Listens by a file descriptor by which another thread listens already. */
+/** Opens a listener on a file descriptor on which another thread listens already. */
 export async function listenAlong(fd: number, backlog: number): Promise<Listener> {
   try {
     return await open({ fd, exclusive: true }, backlog)
@@ -27,15 +27,15 @@ export async function listenAlong(fd: number, backlog: number): Promise<Listener
   }
 }
 
-/** Node's types do not know all of them. */
+/** The options of `listen`, with two that Node's types lack. */
 type AllListenOptions = ListenOptions & { fd?: number, reusePort?: boolean }
 
-/** Opens what the options name; a connection is paused until somebody takes it. */
+/** Opens a listener. The sockets that it accepts are paused. */
 export function open(options: AllListenOptions, backlog: number): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const listener = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true })
     listener.once('error', reject)
-    // among the options Node overlooks it where there is a descriptor
+    // the backlog is an argument of its own, as Node ignores the option if there is a descriptor
     listener.listen(options, queueOf(backlog), () => {
       listener.off('error', reject)
       // running out of file descriptors must not end the process; the connection stays in the queue
@@ -55,7 +55,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
 }
 
-/** What went wrong, in one line. */
+/** The error of a listener, whose message is one line. @param what the address or descriptor */
 export function failure(cause: unknown, what: string): MemslabError {
   if (cause instanceof MemslabError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'

@@ -1,9 +1,9 @@
-// Where a server listens: all its TCP addresses, or its Unix socket. What it knows of a listener goes along with every
-// socket that is accepted there. Of several threads one opens the listeners, and the others follow.
+// The listeners of a server: all its TCP addresses, or its Unix socket. Each socket is passed on with the properties of the
+// listener that accepted it. If there are several threads, one opens the listeners, and the others follow.
 //
-// They open as soon as the options are known, while what serves is still being loaded: this file needs little itself. Who
-// comes before `serve` is kept; among several threads, only so many that the others get their share of those who all come
-// at once because the server was away. A Unix socket gets its name with `publish`, when all of this is over.
+// Listeners open as soon as the options are known, while the code that serves is still being loaded; so this file imports little.
+// Sockets that are accepted before `serve` are kept. If a server restarts, many clients connect at once, so with several threads
+// the first keeps only so many that the others get their share. A Unix socket gets its name with `publish`, after all of this.
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
 import { assert } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
@@ -17,63 +17,64 @@ import { type Balance } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from '../secrets/verify.js'
 
-/** What is spoken where. It may be posted to a thread. */
+/** The properties of a listener. They can be posted to another thread. */
 export interface Listening {
   /** The file descriptor. */
   readonly id: number
   readonly address: ServerAddress
-  /** The host as it was asked for; nothing for a Unix socket. */
+  /** The host as the options name it; empty for a Unix socket. */
   readonly host: string
   /** The address as `stats conns` shows it. */
   readonly name: string
   readonly protocol: ProtocolName
-  /** How certificates of clients are treated; undefined: there is no TLS. */
+  /** The check of client certificates; undefined without TLS. */
   readonly verify: Verify | undefined
-  /** What the kernel calls the file of a Unix socket; nothing for TCP. */
+  /** The kernel's identity of the file of a Unix socket; empty for TCP. */
   readonly file: string
 }
 
-/** Takes a socket that nobody reads yet; whether it stays, in use or waiting. */
+/** Takes a paused socket. Returns true if the socket is served, or waits to be. */
 type Accept = (socket: Socket, listening: Listening) => boolean
 
-/** How many of those who come early one thread keeps without asking whether others could take them. */
+/** The most sockets that one thread keeps before `serve` without giving the others time to accept some. */
 const EARLY_MAX = 8
 
-/** A listener of this thread; or what is known of one that only other threads have. */
+/** A listener of this thread; or the properties of one that only other threads have. */
 interface Open {
   readonly listening: Listening
   readonly listener: Listener | undefined
-  /** Where other threads listen by the same one. */
+  /** Its descriptor if other threads may listen on it too. */
   readonly descriptor: SharedDescriptor | undefined
 }
 
 export class Listeners {
   private readonly all: Open[] = []
-  /** Where each thread has a socket of its own beside the one that all share. */
+  /** The listeners that this thread has for itself, beside those that all threads share. */
   private readonly own: Listener[] = []
-  /** The ends of those that are closed. */
+  /** For each listener that is being closed, a promise that resolves when it is. */
   private readonly ends: Promise<unknown>[] = []
   private readonly isShared: boolean
   private readonly sharesPorts: boolean
   private unixSocket: UnixSocket | undefined
   private accept: Accept | undefined
   private readonly early: { socket: Socket, listening: Listening }[] = []
-  /** A line each about an address that could not be opened and need not be. */
+  /** One line for each address that could not be opened and was skipped. */
   readonly warnings: string[] = []
   isOpen = false
-  /** Whether a listener had to stay, see SharedDescriptor. */
+  /** True if a listener had to stay open, see SharedDescriptor. */
   hasLeftovers = false
 
   /**
-   * @param balance where several threads accept whoever comes
-   * @param crowded called when others should see to those who come, as this thread cannot serve yet
+   * @param balance given if several threads accept clients
+   * @param crowded called when other threads should accept clients too, as this one cannot serve yet and keeps many already
    */
-  constructor(private readonly options: Options, readonly balance: Balance | undefined, private readonly crowded: () => void = () => {}) {
+  constructor(private readonly options: Options, readonly balance: Balance | undefined,
+    private readonly crowded: () => void = () => {}) {
     this.isShared = options.threads > 1
     this.sharesPorts = sharesPorts(options)
   }
 
-  /** Opens what the options ask for. Rejects with a MemslabError whose message is one clear line, and undoes the rest. */
+  /** Opens all listeners of the options. If one fails, closes the others, and rejects with a MemslabError of one line. */
   async open(): Promise<void> {
     try {
       if (this.isShared) await withHighNumbers(this.options.threads, () => this.openAll())
@@ -92,7 +93,8 @@ export class Listeners {
       this.unixSocket = await UnixSocket.open(socketPath, umask, backlog)
       const { listener, file } = this.unixSocket
       const address = { family: 'Unix', path: socketPath } as const
-      this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol: this.options.protocol, verify: undefined, file })
+      const { protocol } = this.options
+      this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined, file })
     } else if (port !== 0) {
       await openAddresses(listen, port, {
         open: (address, port) => this.openOn(address, port),
@@ -116,19 +118,19 @@ export class Listeners {
     return bound.port
   }
 
-  /** Opens a port of this server's own, though its threads may share it. */
+  /** Opens a port that no other server has, though the threads of this one may share it. */
   private async openTcp(host: string, port: number): Promise<Listener> {
     const { backlog } = this.options
     if (!this.sharesPorts) return await listenTcp({ host, port }, backlog)
     if (port !== 0 && await this.isFree(host, port)) return await listenTcp({ host, port }, backlog, true)
-    // opened unshared first, it is known to be nobody else's
+    // opening it unshared first fails if another server has it
     const listener = await listenTcp({ host, port }, backlog)
     const bound = boundAddress(listener)
     await close(listener)
     return await listenTcp({ host, port: bound.port }, backlog, true)
   }
 
-  /** Whether a port is known to be nobody else's. */
+  /** True if a port is known to be free. */
   private async isFree(host: string, port: number): Promise<boolean> {
     let probe: Listener
     try {
@@ -141,37 +143,37 @@ export class Listeners {
     return isFree
   }
 
-  /** Listens where another thread does. */
+  /** Listens on the descriptors of another thread. */
   async follow(others: readonly Listening[]): Promise<void> {
     const { backlog } = this.options
     for (const { id, ...listening } of others) {
-      // a Node that does not tell it: the thread that has opened this serves alone
+      // if Node does not show the descriptor, only the thread that opened the listener serves it
       if (id === NO_DESCRIPTOR) this.know([{ id, ...listening }])
       else this.add(await listenAlong(id, backlog), listening)
     }
     await this.openOwn()
   }
 
-  /** Where ports may be shared the kernel does it better than threads that all wake up for one connection. */
+  /** Opens this thread's own listeners, if ports can be shared: the kernel distributes clients without waking all threads. */
   async openOwn(): Promise<void> {
     if (!this.sharesPorts) return
     const { backlog } = this.options
     for (const { listening } of this.all.slice(this.own.length)) {
       const { address, host } = listening
-      assert('port' in address, 'only ports are shared')
+      assert('port' in address, 'a Unix socket has no port to share')
       const listener = await listenTcp({ host, port: address.port }, backlog, true)
       listener.on('connection', socket => this.arrived(socket, listening))
       this.own.push(listener)
     }
   }
 
-  /** Takes note of where other threads listen. */
+  /** Stores the properties of listeners that other threads have. */
   know(others: readonly Listening[]): void {
     for (const listening of others) this.all.push({ listening, listener: undefined, descriptor: undefined })
   }
 
-  private add(listener: Listener, what: Omit<Listening, 'id'>): void {
-    const listening = { ...what, id: descriptorOf(listener) }
+  private add(listener: Listener, properties: Omit<Listening, 'id'>): void {
+    const listening = { ...properties, id: descriptorOf(listener) }
     listener.on('connection', socket => {
       if (this.arrived(socket, listening)) this.leaveSome()
     })
@@ -179,9 +181,9 @@ export class Listeners {
     this.all.push({ listening, listener, descriptor: isShared ? new SharedDescriptor(listening.id) : undefined })
   }
 
-  // Who comes
+  // Accepted sockets
 
-  /** Whether he stays. */
+  /** Serves or keeps an accepted socket. Returns false if it was refused. */
   private arrived(socket: Socket, listening: Listening): boolean {
     this.balance?.add(1)
     if (this.accept !== undefined) return this.pass(this.accept, socket, listening)
@@ -195,7 +197,7 @@ export class Listeners {
     return stays
   }
 
-  /** Where all threads accept by one descriptor. */
+  /** Called after a socket of a shared listener: gives other threads the time to accept the next, if this one is ahead. */
   private leaveSome(): void {
     if (this.accept === undefined) {
       if (this.early.length <= EARLY_MAX) return
@@ -204,16 +206,16 @@ export class Listeners {
     this.balance?.leaveSome()
   }
 
-  /** From now on whoever comes is taken by this, first of all those who have come. */
+  /** Passes the sockets that are kept, and all later ones, to `accept`. */
   serve(accept: Accept): void {
     this.accept = accept
     for (const { socket, listening } of this.early.splice(0)) this.pass(accept, socket, listening)
   }
 
-  /** Whoever is led here by the name of a Unix socket gets an answer. */
+  /** Gives a Unix socket its name, so that clients can find it. Called when the server can answer them. */
   async publish(): Promise<void> { await this.unixSocket?.publish() }
 
-  // What is open
+  // Addresses
 
   get listening(): readonly Listening[] { return this.all.map(({ listening }) => listening) }
 
@@ -223,7 +225,7 @@ export class Listeners {
     return 0
   }
 
-  /** Takes nobody in any more, from this moment on. */
+  /** Accepts no more clients, from this moment on. */
   drop(): void {
     this.isOpen = false
     this.accept = undefined
@@ -243,7 +245,7 @@ export class Listeners {
 
   private end(listener: Listener): void { this.ends.push(close(listener)) }
 
-  /** The same; resolves when the connections that came from here are gone too. */
+  /** Accepts no more clients; resolves when all connections that the listeners accepted have closed. */
   async close(): Promise<void> {
     this.drop()
     await Promise.all(this.ends.splice(0))
@@ -252,7 +254,7 @@ export class Listeners {
 
 function boundAddress(listener: Listener): AddressInfo {
   const bound = listener.address()
-  assert(bound !== null && typeof bound !== 'string', 'a TCP listener has a port')
+  assert(bound !== null && typeof bound !== 'string', 'a TCP listener has no port')
   return bound
 }
 

@@ -1,20 +1,19 @@
-// Whether somebody listens on a port already, by the kernel's own list of those who do (Linux). The kernel refuses a port
-// that is in use, but not where both sides say that they share it (SO_REUSEPORT), and another server of the same user says
-// so too. To find that out by opening the port unshared for a moment would do as well, if no client came in that moment: it
-// would be taken in, and cut off.
+// Finds out whether another process listens on a port, from the kernel's list of listening sockets (Linux). The kernel refuses a
+// port that is in use, but not if both sockets share it (SO_REUSEPORT), as another server of the same user would. Opening the
+// port unshared for a moment would show that too, but a client that connects in that moment would be accepted and cut off.
 import { fstatSync, readFileSync } from 'node:fs'
 
-/** By version of the protocol. */
+/** The kernel's lists of TCP sockets, of IPv4 and of IPv6. */
 const LISTS = ['/proc/net/tcp', '/proc/net/tcp6']
-/** The state of a socket that listens. */
+/** The state of a listening socket. */
 const LISTENING = '0A'
 
 interface Row { readonly address: string; readonly port: number; readonly inode: number }
 
 /**
- * Whether somebody listens on `port` of an address, or of all addresses where that one is among them.
- * @param descriptor of a socket that listens on any port of that address
- * @returns undefined where it cannot be told
+ * True if a socket listens on `port` of an address, or of all addresses.
+ * @param descriptor that of a socket which listens on the address, with any port
+ * @returns undefined if the list cannot be read
  */
 export function isTaken(port: number, descriptor: number): boolean | undefined {
   try {
@@ -28,7 +27,7 @@ export function isTaken(port: number, descriptor: number): boolean | undefined {
   return undefined
 }
 
-/** The sockets that listen. The columns are number, local address, remote one, state, five others, inode. */
+/** The listening sockets of a list. Its columns are number, local address, remote address, state, five others, inode. */
 function rowsOf(list: string): Row[] {
   const rows: Row[] = []
   for (const line of readFileSync(list, 'latin1').split('\n')) {
@@ -40,7 +39,7 @@ function rowsOf(list: string): Row[] {
   return rows
 }
 
-/** Addresses are in hexadecimal digits; all zeros means every address. */
+/** True if two addresses, in hexadecimal digits, have a port in common. All zeros means every address. */
 function overlap(one: string, other: string): boolean {
   return one === other || /^0+$/.test(one) || /^0+$/.test(other)
 }

@@ -1,37 +1,38 @@
-// The proof that sockets can be read and written without their streams, see handle.ts. Node does not document what that
-// takes, so it is tried once in each process, on a pair of sockets of its own, before anybody is served so: reads, a small
-// write, writes that the kernel does not take whole, and an end in the middle of one. Whatever is not as expected, or does
-// not come, means that there is no quick way; nothing is thrown. The pair needs no network and leaves no file. All that
-// happens on it happens in this process, so waiting is counted in turns of the event loop: a slow machine needs no more.
+// The proof that sockets can be read and written without their streams, see handle.ts. This relies on properties that Node does
+// not document. So each process tries it out once, on a pair of sockets of its own, before it serves clients that way: reads, a
+// small write, writes that the kernel does not take at once, and an end in the middle of one. If anything is not as expected, or
+// does not happen, there is no quick way; nothing is thrown. The pair needs no network and leaves no file. Both ends are in this
+// process, so waiting is counted in turns of the event loop: a slow machine needs no more of them.
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handleOf, learnWay, takeQuickly, useQuickWay, type Reader, type WriteWay } from './handle.js'
 import { type Writer } from './writer.js'
 
-/** An environment variable: if it is 1, all clients are served through streams. For tests, and should the proof be wrong. */
+/** An environment variable: if it is 1, all clients are served through streams. For tests, and in case the proof is wrong. */
 const SWITCH = 'MEMSLAB_STREAMS'
 
-/** Many times what anything here takes. */
+/** The most turns of the event loop to wait for something: many times what anything here takes. */
 const TURNS_MAX = 1000
-/** What the kernel does not take whole, of which it takes 208 KiB unless told otherwise; and how often it is written. */
+/** The size of a write that the kernel does not take at once. Its default is to take 208 KiB. */
 const LARGE_BYTES = 256 * 1024
+/** The most such writes until one must be under way. */
 const LARGE_WRITES_MAX = 64
 
-/** What has come of the proof. */
+/** The result of the proof. */
 export interface Proof {
-  /** Undefined: streams have to be used. */
+  /** The proven way; undefined if streams have to be used. */
   readonly way: WriteWay | undefined
-  /** Why there is no quick way; nothing if there is. */
+  /** The reason why there is no quick way; empty if there is one. */
   readonly problem: string
 }
 
-/** Two ends of one connection. What comes to `near`, which was accepted, is not read yet. */
+/** The two ends of a connection. `near` was accepted, and is still paused. */
 export interface Pair { readonly near: Socket; readonly far: Socket }
 
 let proof: Promise<Proof> | undefined
 
-/** Proves the quick way, in the first call, and has this thread use it. Does not reject. */
+/** Proves the quick way, and lets this thread use it. Only the first call does so; later ones get its result. Does not reject. */
 export function proveQuickWay(): Promise<Proof> { return proof ??= proveOnce() }
 
 async function proveOnce(): Promise<Proof> {
@@ -41,7 +42,7 @@ async function proveOnce(): Promise<Proof> {
   return proof
 }
 
-/** Tries it on a pair, which is closed then. Does not reject. */
+/** Tries the quick way on a pair of sockets, and closes them. Does not reject. */
 export async function prove(open: () => Promise<Pair>): Promise<Proof> {
   try {
     const { near, far } = await open()
@@ -67,26 +68,26 @@ async function openPair(): Promise<Pair> {
   const listener = createServer({ pauseOnConnect: true }, socket => { near = socket }).on('error', fail)
   try {
     const path = privatePath()
-    // exclusive: not by way of another process, where this is one of a cluster
+    // exclusive: in a cluster, the worker listens itself and not through the primary process
     listener.listen({ path, exclusive: true })
     await until(() => listener.listening || failure !== undefined, 'no socket opens')
     const far = connect(path).on('error', fail)
-    await until(() => near !== undefined || failure !== undefined, 'nobody can connect')
-    if (near === undefined) throw failure ?? new Error('nobody has connected')
+    await until(() => near !== undefined || failure !== undefined, 'a socket cannot connect')
+    if (near === undefined) throw failure ?? new Error('no socket has connected')
     return { near, far }
   } finally {
     listener.close()
   }
 }
 
-/** Where a Unix socket of this process alone can be: on Linux that need be no file, and elsewhere it goes as it is closed. */
+/** A path for a Unix socket that no other process knows. On Linux it is not a file; elsewhere closing the socket removes it. */
 function privatePath(): string {
   const name = `memslab-${process.pid}-${Math.random().toString(36).slice(2)}`
   if (process.platform === 'linux') return `\0${name}`
   return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name)
 }
 
-/** @throws Error whose message is `otherwise` if it does not come to hold */
+/** Waits until `holds` returns true. @throws Error with the message `otherwise` if that takes more than TURNS_MAX turns */
 async function until(holds: () => boolean, otherwise: string): Promise<void> {
   for (let turns = 0; !holds(); turns++) {
     if (turns === TURNS_MAX) throw new Error(otherwise)
@@ -98,9 +99,9 @@ function check(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise)
 }
 
-/** What is done to a pair. Each step throws an Error that says what is not as expected. */
+/** The trial of a pair. Each step throws an Error that says what is not as expected. */
 class Trial {
-  private readonly reader = new TwoPlaces()
+  private readonly reader = new TwoBuffers()
   private readonly received: Buffer[] = []
   private readonly large = Buffer.alloc(LARGE_BYTES, 'large')
   private writtenCount = 0
@@ -112,7 +113,7 @@ class Trial {
   async run(): Promise<WriteWay> {
     const way = await this.learn()
     let broken = ''
-    const writer = takeQuickly(this.near, this.reader, () => { this.writtenCount++ }, what => { broken = what }, way)
+    const writer = takeQuickly(this.near, this.reader, () => { this.writtenCount++ }, problem => { broken = problem }, way)
     check(writer !== undefined, 'a socket is not as it is known')
     try {
       await this.read()
@@ -157,20 +158,20 @@ class Trial {
   private async writeLarge(writer: Writer): Promise<void> {
     const written = this.writeUntilHeld(writer)
     const parts = [Buffer.from('behind '), Buffer.from('it')]
-    check(!writer.writeMany(parts), 'a write is taken at once though another one is under way')
+    check(!writer.writeMany(parts), 'a write is taken at once, though another one is under way')
     await this.arrives([...written, ...parts], 'a large write')
     await until(() => this.writtenCount > 0, 'a large write is never done')
     check(this.writtenCount === 1, 'a large write is done twice')
   }
 
-  /** Writes until the kernel does not take all of it; answers what. */
+  /** Writes until the kernel does not take a write at once. Returns all that was written. */
   private writeUntilHeld(writer: Writer): Buffer[] {
     const written: Buffer[] = []
     for (let isTaken = true; isTaken;) {
       check(written.length < LARGE_WRITES_MAX, 'whatever is written is taken at once')
       written.push(this.large)
       isTaken = writer.write(this.large)
-      // to write again as if it were taken would end the process
+      // writing again as if this write were complete would abort the process
       check(isTaken === (handleOf(this.near)?.writeQueueSize === 0), 'a write does not say whether it is under way')
     }
     return written
@@ -180,14 +181,14 @@ class Trial {
     this.far.pause()
     this.near.allowHalfOpen = true
     this.far.end()
-    await until(() => this.near.readableEnded, 'an end is not heard of')
+    await until(() => this.near.readableEnded, 'the end of a stream is not noticed')
     this.writeUntilHeld(writer)
     this.near.destroy()
     await until(() => this.near.closed, 'a socket does not close')
     await until(() => this.writtenCount === 2, 'a write that is broken off is never done')
   }
 
-  /** @param what it is, and arrives as it was written */
+  /** Waits until all of `expected` has arrived, and checks that it is unchanged. @param what its name in messages */
   private async arrives(expected: Buffer[], what: string): Promise<void> {
     const all = Buffer.concat(expected)
     await until(() => this.received.reduce((sum, { length }) => sum + length, 0) >= all.length, `${what} does not arrive`)
@@ -195,20 +196,20 @@ class Trial {
   }
 }
 
-/** Has each read go to another place than the one before. */
-class TwoPlaces implements Reader {
-  private readonly places = [Buffer.alloc(16), Buffer.alloc(16)] as const
-  private place = 0
+/** Reads into two buffers in turn. */
+class TwoBuffers implements Reader {
+  private readonly buffers = [Buffer.alloc(16), Buffer.alloc(16)] as const
+  private index = 0
   private text = ''
 
-  target(): Uint8Array { return this.places[this.place]! }
+  target(): Uint8Array { return this.buffers[this.index]! }
 
   read(count: number): void {
-    this.text += this.places[this.place]!.toString('latin1', 0, count)
-    this.place = 1 - this.place
+    this.text += this.buffers[this.index]!.toString('latin1', 0, count)
+    this.index = 1 - this.index
   }
 
-  /** Whether this has come, and nothing else. */
+  /** True if exactly this text has been read since the last call that returned true. */
   take(text: string): boolean {
     if (this.text !== text) return false
     this.text = ''

@@ -1,36 +1,37 @@
-// The slots that connections take, those of all threads: as many as -c allows, and what `stats conns` shows of each. They
-// lie in memory that may be shared; zeroed, it is an empty table. A connection belongs to one thread, which alone takes,
-// describes, notes and releases its slot.
+// The slots of the connections of all threads: as many as -c allows, with the facts that `stats conns` shows. They lie in memory
+// that may be shared; zeroed memory is an empty table. A connection belongs to one thread, and only this thread takes, describes,
+// notes and releases its slot.
 //
 //   | control | slot 0 | slot 1 ...        slot   next  id  state  second  described  lengths  address  listenAddress
 //    16 words                                        a word each ...                              112 bytes each
 //
-// Free slots are a list through `next`, whose links are a slot's number + 1; those never used come behind it, lowest
-// first, so that no more memory is touched than was ever needed at once. One lock guards the list and the texts, and
-// whoever holds it takes no other. `state` and `second`, which change with every request, are stored without it.
+// Free slots are a list through `next`, whose links are a slot's number + 1. When the list is empty, the lowest slot that was
+// never used is taken, so that no more memory is touched than was ever needed at once. One lock guards the list and the texts,
+// and a thread that holds it takes no other lock. `state` and `second`, which change with every request, are stored without it.
 import { assert } from '../errors.js'
 import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { STATE_NAMES, type ConnectionState } from '../protocol/work/state.js'
 import { type ConnectionFacts } from '../stats/report.js'
 
-/** The answer of `take` where all slots are taken. */
+/** The result of `take` if all slots are taken. */
 export const NO_SLOT = -1
 
-/** More cannot be taken, whatever -c says: a process on Linux may open 2^20 files. */
+/** The most slots, whatever -c says: a process on Linux may open 2^20 files. */
 const SLOTS_MAX = 1 << 20
 const SLOT_MASK = SLOTS_MAX - 1
-/** How many slots are looked at in one part of `facts`, and how many are told of. */
+/** The number of slots that are sorted in one step of `facts`. */
 const SLOTS_PER_RUN = 2048
+/** The most connections in one part of `facts`. */
 const FACTS_PER_PART = 32
 
-/** Words at the start. `Used` is how many slots were ever taken at once. */
+/** The words at the start. `Used` is the most slots that were ever taken at once. */
 const enum Word { Lock, FreeHead, Used, Taken, Waiting, Rows = 16 }
 
-/** Words of a slot, each slot on cache lines of its own. */
+/** The words of a slot. Each slot has cache lines of its own. */
 const enum Row { Next, Id, State, Second, IsDescribed, AddressBytes, ListenBytes, Texts = 8, Stride = 64 }
 
-/** The longest is a Unix socket's: 107 bytes behind 'unix:'. */
+/** The bytes for an address. The longest is that of a Unix socket: 107 bytes behind 'unix:'. */
 const TEXT_BYTES = 112
 /** The `next` of a slot that is not free. */
 const TAKEN = -1
@@ -41,13 +42,13 @@ export class Slots {
   private readonly locks: Locks
   private readonly count: number
 
-  /** How much memory `count` slots need. */
+  /** The bytes of memory that `count` slots need. */
   static bytesFor(count: number): number { return (Word.Rows + Math.min(count, SLOTS_MAX) * Row.Stride) * 4 }
 
   /**
-   * @param memory `bytesFor(count)` of it
-   * @param count how many may be taken, see -c
-   * @param lives of the threads that share it; none: this is the only one
+   * @param memory of `bytesFor(count)` bytes
+   * @param count the number of slots, see -c
+   * @param lives the record of the threads that share the memory; without it, this is the only one
    */
   constructor(memory: ArrayBuffer | SharedArrayBuffer, count: number, lives?: Lives) {
     this.words = new Int32Array(memory)
@@ -70,11 +71,11 @@ export class Slots {
     return slot
   }
 
-  /** Gives back a slot that was taken. */
+  /** Releases a slot that was taken. */
   release(slot: number): void {
     const row = rowOf(slot)
-    // without the lock: while a slot is taken, its connection's thread alone changes this word
-    assert(this.words[row + Row.Next] === TAKEN, 'a slot is given back once')
+    // without the lock: while a slot is taken, only its connection's thread changes this word
+    assert(this.words[row + Row.Next] === TAKEN, 'a slot is released twice')
     this.locks.take(Word.Lock)
     this.words[row + Row.Next] = this.words[Word.FreeHead]!
     this.words[Word.FreeHead] = slot + 1
@@ -82,7 +83,7 @@ export class Slots {
     this.locks.release(Word.Lock)
   }
 
-  /** Takes a slot out of the free ones; NO_SLOT if there is none. */
+  /** Removes a slot from the free ones, and returns it; NO_SLOT if there is none. */
   private unlinkLocked(): number {
     const { words } = this
     const head = words[Word.FreeHead]!
@@ -96,15 +97,15 @@ export class Slots {
     return used
   }
 
-  /** How many are taken. */
+  /** The number of slots that are taken. */
   get taken(): number { return Atomics.load(this.words, Word.Taken) }
 
-  /** How many accepted sockets wait for a slot, see -o no_maxconns_fast. */
+  /** The number of accepted sockets that wait for a slot, see -o no_maxconns_fast. */
   get waiting(): number { return Atomics.load(this.words, Word.Waiting) }
 
   addWaiting(change: number): void { Atomics.add(this.words, Word.Waiting, change) }
 
-  /** Says who has a slot; `note` has said what it does. From now on `facts` tells of it. */
+  /** Stores the descriptor and the addresses of a connection, after `note`. From now on `facts` includes the connection. */
   describe(slot: number, id: number, address: string, listenAddress: string): void {
     const row = rowOf(slot)
     this.locks.take(Word.Lock)
@@ -115,7 +116,7 @@ export class Slots {
     this.locks.release(Word.Lock)
   }
 
-  /** What a connection does, and the second of its last request. */
+  /** Stores the state of a connection, and the second of its last request. */
   note(slot: number, state: ConnectionState, second: number): void {
     const row = rowOf(slot)
     this.words[row + Row.State] = state
@@ -123,9 +124,9 @@ export class Slots {
   }
 
   /**
-   * What `stats conns` shows, in order of id, in parts that take some 0.1 ms each; some are empty. Nobody who comes or goes
-   * meanwhile waits for more than one of them; such a one may be among them or not.
-   * @param now the second of the moment in which a part is asked for
+   * The facts for `stats conns`, in order of id, in parts that take some 0.1 ms each; some parts are empty. Other threads may
+   * open and close connections between two parts. Such a connection may be included or not.
+   * @param now returns the present second
    */
   *facts(now: () => number): Iterable<ConnectionFacts[]> {
     const used = Atomics.load(this.words, Word.Used)
@@ -137,7 +138,7 @@ export class Slots {
     let part: ConnectionFacts[] = []
     for (const key of merged(runs)) {
       const facts = this.factsOf(rowOf(key & SLOT_MASK), now())
-      // who has the slot by now would be out of order
+      // another connection may have the slot by now, which would be out of order
       if (facts?.id !== Math.floor(key / SLOTS_MAX)) continue
       if (part.push(facts) < FACTS_PER_PART) continue
       yield part
@@ -146,14 +147,15 @@ export class Slots {
     yield part
   }
 
-  /** Of some slots those with somebody to tell of, in order of id: each as `id * SLOTS_MAX + slot`. */
+  /** The slots in `[first, end)` whose connections are described, in order of id, each as `id * SLOTS_MAX + slot`. */
   private sortedRun(first: number, end: number): Float64Array {
     const { words } = this
     const run = new Float64Array(end - first)
     let count = 0
     for (let slot = first; slot < end; slot++) {
       const row = rowOf(slot)
-      if (words[row + Row.Next] === TAKEN && words[row + Row.IsDescribed] !== 0) run[count++] = words[row + Row.Id]! * SLOTS_MAX + slot
+      if (words[row + Row.Next] !== TAKEN || words[row + Row.IsDescribed] === 0) continue
+      run[count++] = words[row + Row.Id]! * SLOTS_MAX + slot
     }
     return run.subarray(0, count).sort()
   }
@@ -173,24 +175,24 @@ export class Slots {
       address: this.text(textAt(row), words[row + Row.AddressBytes]!),
       listenAddress: this.text(textAt(row) + TEXT_BYTES, words[row + Row.ListenBytes]!),
       state: STATE_NAMES[words[row + Row.State]! as ConnectionState],
-      // the clock of the thread that asks may be behind that of the one that serves
+      // the time of this thread may be behind that of the thread that serves the connection
       idleSeconds: Math.max(0, now - words[row + Row.Second]!),
     }
   }
 
-  /** Writes a text, cut if need be; answers how long it is. */
+  /** Writes a text, cut to TEXT_BYTES. Returns the number of bytes written. */
   private write(text: string, at: number): number { return this.bytes.write(text, at, TEXT_BYTES, 'latin1') }
 
   private text(at: number, length: number): string { return this.bytes.toString('latin1', at, at + length) }
 }
 
-/** The first word of a slot. */
+/** The index of the first word of a slot. */
 function rowOf(slot: number): number { return Word.Rows + slot * Row.Stride }
 
-/** The first byte of a slot's texts. */
+/** The index of the first byte of a slot's texts. */
 function textAt(row: number): number { return (row + Row.Texts) * 4 }
 
-/** All numbers of some sorted runs, in order. There are few runs: 512 for as many slots as there may be. */
+/** The numbers of several sorted runs, in order. There are at most 512 runs. */
 function* merged(runs: readonly Float64Array[]): Iterable<number> {
   const at = new Int32Array(runs.length)
   for (;;) {

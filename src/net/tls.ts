@@ -1,9 +1,9 @@
-// TLS, with Node's own `tls`: an accepted socket goes in, and once both sides have agreed an encrypted stream comes out
-// that is served like any other. Until then the socket holds a connection's place, but is none; its time is bounded, see
-// -o auth_timeout.
+// TLS, with Node's own `tls`. An accepted socket begins a handshake. When it is complete, an encrypted stream takes its place,
+// which is served like any other. During the handshake the socket has a slot, but is not a connection yet. The time for it is
+// limited, see -o auth_timeout.
 //
-// Node's TLS servers are used without listening themselves: one for each way to treat certificates of clients, which
-// keeps their sessions apart. A session begun where no certificate was asked for cannot be resumed where one is.
+// Node's TLS servers are used without letting them listen: one for each Verify, which keeps their sessions apart. A session that
+// began without a client certificate cannot be resumed on a listener that asks for one.
 import { type Socket } from 'node:net'
 import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { type Clock } from '../clock.js'
@@ -15,32 +15,32 @@ import { Counter, type Counters } from '../stats/counters.js'
 import { readCertificates, stampOf, type Certificates } from '../secrets/certificates.js'
 import { type Verify } from '../secrets/verify.js'
 
-/** A socket that has no agreement yet. */
+/** A handshake under way. */
 interface Handshake {
   readonly socket: Socket
-  /** By the clock, in milliseconds. */
+  /** The clock's time at its start, in milliseconds. */
   readonly beganAt: number
   readonly secured: (stream: TLSSocket) => void
 }
 
 export class Tls {
   private readonly servers = new Map<Verify, TlsServer>()
-  /** By the two ends of the connection: a socket and the encrypted stream over it have these in common. */
+  /** The handshakes by both addresses of the connection, which a socket and the encrypted stream over it have in common. */
   private readonly handshakes = new Map<string, Handshake>()
-  /** What was wrong with the files when they were last read. */
+  /** The problem with the files when they were last read; undefined if there was none. */
   private problem: string | undefined
-  /** What the files were like then. */
+  /** The stamp of the files when they were last read. */
   private stamp: string
 
-  /** @param signals a line for each client that failed (-v), and certificates that `refresh` has read */
+  /** @param signals get a line for each handshake that failed (-v), and the certificates that `refresh` has read */
   constructor(private readonly options: Options, public certificates: Certificates, private readonly clock: Clock,
     private readonly settings: Settings, private readonly counters: Counters, private readonly signals: Signals) {
     this.stamp = certificates.stamp
   }
 
   /**
-   * Reads the files again, for new connections. If that fails everything stays as it was, and the answer says why. Files
-   * that have not changed are not read, as any client may ask for this, and reading them takes milliseconds.
+   * Reads the files again, for new connections. If that fails, everything stays as it was, and the problem is returned. Files
+   * that have not changed are not read again, as any client may ask for this and reading takes milliseconds.
    */
   refresh(): string | undefined {
     const stamp = stampOf(this.options)
@@ -62,7 +62,7 @@ export class Tls {
     }
   }
 
-  /** Goes by these for new connections. */
+  /** Uses these certificates for new connections. */
   use(certificates: Certificates): void {
     this.certificates = certificates
     this.stamp = certificates.stamp
@@ -73,12 +73,12 @@ export class Tls {
   get secondsSinceRefresh(): number { return Math.floor((this.clock.milliseconds() - this.settings.certificatesReadAt) / 1000) }
 
   /**
-   * Takes an accepted socket that nobody has read.
-   * @param secured called with the encrypted stream, which nobody has read either ...
-   * @param failed ... or when there will be none
+   * Begins a handshake on an accepted, paused socket.
+   * @param secured called with the encrypted stream when the handshake is complete
+   * @param failed called instead if the handshake fails
    */
   begin(socket: Socket, verify: Verify, secured: (stream: TLSSocket) => void, failed: () => void): void {
-    // gone before it was looked at; it has no ends any more
+    // the client is gone already, and the socket has no addresses any more
     if (socket.remoteAddress === undefined) {
       socket.destroy()
       return failed()
@@ -118,7 +118,7 @@ export class Tls {
     stream.on('error', error => this.broken(error))
     const ends = endsOf(stream)
     const handshake = this.handshakes.get(ends)
-    // the client is gone already, and its ends with it
+    // the client is gone already, and its handshake with it
     if (handshake === undefined) return void stream.destroy()
     if (verify === 'request' && !stream.authorized && stream.getPeerX509Certificate() !== undefined) {
       this.count(handshake.socket, String(stream.authorizationError))
@@ -131,7 +131,7 @@ export class Tls {
 
   private refused(error: Error, stream: TLSSocket): void {
     const isUntrusted = (stream.authorizationError ?? null) !== null
-    // who only looks whether anybody listens, as monitors do, is no error
+    // a client that only checks whether the port is open, as monitors do, is no error
     if (!isUntrusted && codeOf(error) === 'ECONNRESET') return
     this.count(stream, isUntrusted ? String(stream.authorizationError) : reasonOf(error))
   }
@@ -142,18 +142,18 @@ export class Tls {
     this.signals.log(`TLS handshake with ${socket.remoteAddress ?? 'a client'} failed: ${reason}`)
   }
 
-  /** An error of a stream that was agreed on; what else it brings about, 'close' tells. */
+  /** Counts an error of an encrypted stream. The connection handles its 'close' event. */
   private broken(error: Error): void {
     if (codeOf(error).startsWith('ERR_SSL_')) this.counters.add(Counter.SslProtoErrors)
   }
 
-  /** How many seconds both sides may take to agree. */
+  /** The longest that a handshake may take, in seconds. */
   private get patience(): number {
     const { authTimeout, idleTimeout } = this.options
     return Math.min(...[authTimeout, idleTimeout].filter(seconds => seconds > 0))
   }
 
-  /** Drops those who take too long. */
+  /** Ends the handshakes that take too long. */
   closeSlow(): void {
     const { patience } = this
     const now = this.clock.milliseconds()
@@ -165,7 +165,7 @@ export class Tls {
     }
   }
 
-  /** Drops everybody who has no agreement yet. */
+  /** Ends all handshakes. */
   close(): void {
     for (const { socket } of this.handshakes.values()) socket.destroy()
   }
@@ -177,5 +177,5 @@ function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket):
 
 function codeOf(error: Error): string { return 'code' in error ? String(error.code) : '' }
 
-/** What OpenSSL says went wrong, without where in its source. */
+/** OpenSSL's reason for an error, without the position in its source. */
 function reasonOf(error: Error): string { return 'reason' in error ? String(error.reason) : error.message }

@@ -1,22 +1,22 @@
-// UDP: a datagram in, its answer out. Each datagram is a conversation of its own, with a session that lives no longer
-// than the datagram is served, so that nothing half done is left for the next one, whoever sends it. (A new session costs
-// well under a microsecond; receiving a datagram costs ten.)
+// UDP: answers datagrams. Each datagram has a session of its own, which ends when the datagram has been served, so that nothing
+// unfinished is left for the next datagram, which may be another client's. (A new session takes well under a microsecond;
+// receiving a datagram takes ten.)
 //
-// As in memcached: requests in several datagrams are not served, nor what is too short to hold any; several requests in one
-// datagram are answered each for itself, numbered anew from 0; a line or a value that ends with its datagram unfinished is
-// dropped without an answer. What differs:
+// As in memcached, a request in several datagrams is not served, nor is a datagram that is too short for a request. Several
+// requests in one datagram are answered one by one, each numbered from 0. If a line or a value is incomplete at the end of its
+// datagram, it is dropped without an answer. Four things differ:
 //
-// - The answer to a request is one message, numbered through, as protocol.txt has it. memcached numbers the answer to each
-//   key of a get anew from 0, so that no client can put them together (memcaslap's multi-get breaks there), and for a key
-//   that is missing it sends an empty datagram, number 0 of 0. Here a request without an answer gets no datagram.
-// - memcached takes the next datagram, of any client, for the rest of an unfinished value, and hears nobody any more
-//   after a value that is too large, or a request from port 0.
-// - What does not begin as a request does is not answered, not even with ERROR; see isRequest.
-// - There is a bound to the answers of a datagram together. The first that goes beyond it is an error instead, in the binary
-//   protocol nothing, and of what was asked for behind it nothing is done.
+// - The answer to a request is one message, numbered from its first datagram to its last, as protocol.txt says. memcached numbers
+//   the answer to each key of a get from 0 again, so that no client can put them together (memcaslap's multi-get breaks there).
+//   For a missing key it sends an empty datagram, number 0 of 0. Here a request without an answer gets no datagram.
+// - memcached takes the next datagram, of any client, for the rest of an unfinished value. After a value that is too large, or a
+//   request from port 0, it serves no datagram any more.
+// - A datagram that does not begin like a request is not answered, not even with ERROR; see isRequest.
+// - The answers to one datagram have a limit. The first answer that exceeds it is replaced by an error (in the binary protocol,
+//   by nothing), and the requests behind it are not carried out.
 //
-// A client's address may be forged, so whoever reaches this port can have others sent more than he sends himself. It is
-// therefore off by default, and then on loopback.
+// A client's address may be forged: an attacker who can reach the port can make the server send a third party more than the
+// attacker sends. UDP is therefore off by default, and when it is on, its default address is loopback.
 import { createSocket, type BindOptions, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { type Options, type ProtocolName } from '../options/options.js'
@@ -32,38 +32,38 @@ import { descriptorOfUdp, NO_DESCRIPTOR } from './handle.js'
 import { failure } from './listen.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
 
-/** While so many bytes wait for the network, nobody is served: clients take silence for a loss. */
+/** While more bytes than this wait for the network, datagrams are dropped: to clients they are lost. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
 
-/** What is answered in one turn of the event loop; what comes after that in the same turn is dropped, for the sake of others. */
+/** The most bytes of answers in a turn of the event loop. Later datagrams of the turn are dropped, so that others are served. */
 const TURN_BYTES_MAX = 256 * 1024
 
-/** How many parts of an answer about much, such as `stats conns`, a datagram is worth beyond the first: some 0.3 ms. */
+/** The most parts beyond the first of a long answer, such as that of `stats conns`, to one datagram. They take some 0.3 ms. */
 const LISTING_PARTS_MAX = 6
 
 const TOO_LONG = Buffer.from('SERVER_ERROR out of memory writing get response\r\n')
 
-/** An open UDP socket. It may be posted to a thread. */
+/** The properties of an open UDP socket. They can be posted to another thread. */
 export interface UdpBound {
   /** The file descriptor. */
   readonly id: number
   readonly address: ServerAddress & { readonly port: number }
-  /** The host as it was asked for. */
+  /** The host as the options name it. */
   readonly host: string
   readonly protocol: ProtocolName
 }
 
-/** The UDP sockets of a thread. Of several threads one opens them, and the others follow. */
+/** The UDP sockets of a thread. If there are several threads, one opens them, and the others follow. */
 export class Udp {
   private readonly sockets: UdpSocket[] = []
-  /** What is open: here or, in a thread that serves none of it, in the others. */
+  /** The open sockets: those of this thread or, in a thread that serves none, those of the others. */
   private readonly all: UdpBound[] = []
   private readonly isByDescriptor: boolean
-  /** Whether a socket had to stay, see SharedDescriptor. */
+  /** True if a socket had to stay open, see SharedDescriptor. */
   hasLeftovers = false
 
   /**
-   * @param protocolFor what a conversation begins with
+   * @param protocolFor returns the protocol that a session begins with
    * @param opened called for each socket that is opened, with its file descriptor
    */
   constructor(private readonly host: Host, private readonly options: Options,
@@ -71,7 +71,7 @@ export class Udp {
     this.isByDescriptor = options.threads > 1 && !sharesPorts(options)
   }
 
-  /** Opens what -U asks for. Rejects with a MemslabError whose message is one clear line; then `close` undoes the rest. */
+  /** Opens the sockets of -U. Rejects with a MemslabError of one line; then the caller has to call `close`. */
   async open(): Promise<void> {
     const { listen, udpport, socketPath } = this.options
     if (udpport === 0 || socketPath !== undefined) return
@@ -89,7 +89,7 @@ export class Udp {
     return address.port
   }
 
-  /** As with TCP, a port that is to be shared is opened unshared first. */
+  /** Opens a socket. As with TCP, a port that is to be shared is opened unshared first, which fails if it is in use. */
   private async openSocket(host: string, port: number): Promise<Socket> {
     if (this.options.threads === 1 || this.isByDescriptor) return await bind(host, port)
     const socket = await bind(host, port)
@@ -98,17 +98,17 @@ export class Udp {
     return await bind(host, bound.port, true)
   }
 
-  /** Opens what another thread has opened. */
+  /** Opens the sockets that another thread has opened. */
   async follow(others: readonly UdpBound[]): Promise<void> {
     for (const other of others) {
       const { id, address, host, protocol } = other
-      // as with listeners
+      // if Node does not show the descriptor, only the thread that opened the socket serves it
       if (this.isByDescriptor && id === NO_DESCRIPTOR) this.know([other])
       else this.add(this.isByDescriptor ? await bindAlong(host, id) : await bind(host, address.port, true), host, protocol)
     }
   }
 
-  /** Takes note of what other threads have opened. */
+  /** Stores the properties of sockets that other threads have opened. */
   know(others: readonly UdpBound[]): void { this.all.push(...others) }
 
   private add(socket: Socket, host: string, protocol: ProtocolName): UdpSocket {
@@ -118,10 +118,10 @@ export class Udp {
     return served
   }
 
-  /** What is open. */
+  /** The open sockets. */
   get bound(): readonly UdpBound[] { return this.all }
 
-  /** How many sockets there are; memcached counts them as connections. */
+  /** The number of sockets, which memcached counts as connections. */
   get count(): number { return this.all.length }
 
   get addresses(): readonly ServerAddress[] { return this.all.map(({ address }) => address) }
@@ -129,7 +129,7 @@ export class Udp {
   /** The first port, 0 if there is none. */
   get port(): number { return this.all[0]?.address.port ?? 0 }
 
-  /** What `stats conns` shows. */
+  /** The facts for `stats conns`. */
   facts(now: number): readonly ConnectionFacts[] { return this.sockets.map(socket => socket.facts(now)) }
 
   async close(): Promise<void> {
@@ -145,11 +145,11 @@ class UdpSocket {
   readonly id: number
   readonly address: ServerAddress & { readonly port: number }
   private readonly name: string
-  /** Whose datagram is being served. */
+  /** The client whose datagram is being served. */
   private client: RemoteInfo | undefined
   private usedAt: number
   private turnBytes = 0
-  /** Where other threads have it too. */
+  /** Its descriptor if other threads may have the socket too. */
   private readonly descriptor: SharedDescriptor | undefined
 
   constructor(private readonly host: Host, private readonly protocol: Protocol, private readonly socket: Socket,
@@ -194,7 +194,7 @@ class UdpSocket {
     session.receive(datagram.length - HEADER_BYTES)
     for (let parts = 0; answer.takeYield();) {
       if (!session.isListing) answer.endMessage()
-      // a listing of many parts takes more turns than one datagram is worth
+      // a long listing takes more time than one datagram may
       else if (++parts > LISTING_PARTS_MAX) break
       session.resume()
     }
@@ -214,7 +214,7 @@ class UdpSocket {
     }
   }
 
-  /** Undefined: it has to stay, and is only silent. */
+  /** Closes the socket. Returns undefined if its descriptor has to stay open: then the socket only stops serving. */
   close(): Promise<void> | undefined {
     if (this.descriptor?.mayBeClosed === false) {
       this.socket.removeAllListeners('message').unref()
@@ -230,12 +230,12 @@ function formatUdpAddress({ address, port }: { address: string, port: number }):
   return formatAddress(address, port).replace(/^tcp/, 'udp')
 }
 
-/** Opens one UDP socket; port 0 takes any free one. `isShared`: others may have the same port who say so too. */
+/** Opens a UDP socket; with port 0, on any free port. `isShared`: other sockets that are shared too may have the same port. */
 function bind(host: string, port: number, isShared = false): Promise<Socket> {
   return bound(makeSocket(host, isShared), { address: host, port, exclusive: true }, `UDP port ${port} of ${host}`)
 }
 
-/** Opens a socket that another thread has opened, by its file descriptor. */
+/** Opens a socket on the file descriptor of one that another thread has opened. */
 function bindAlong(host: string, fd: number): Promise<Socket> {
   return bound(makeSocket(host, false), { fd, exclusive: true }, `file descriptor ${fd}`)
 }
@@ -246,7 +246,7 @@ function makeSocket(host: string, isShared: boolean): Socket {
     type: `udp${family}`,
     ipv6Only: family === 6,
     reusePort: isShared,
-    // every address here is a number already: without this each answer would wait for a turn to learn that
+    // every address here is numeric already; without this, each answer would wait a turn for a look-up
     lookup: (address, _options, done) => done(null, address, family),
   }
   return createSocket(options)
@@ -260,7 +260,7 @@ function bound(socket: Socket, options: BindOptions, what: string): Promise<Sock
     })
     socket.bind(options, () => {
       socket.removeAllListeners('error')
-      // a datagram that cannot be sent is lost, as datagrams are
+      // a datagram that cannot be sent is lost, as any datagram may be
       socket.on('error', () => {})
       resolve(socket)
     })

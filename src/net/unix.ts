@@ -1,33 +1,33 @@
-// Unix sockets. One comes into being in a folder of its own beside its place, which nobody else may enter; it gets its mask
-// there, and its place when whoever finds it is sure of an answer. So its name never leads to a socket that is half made, and
-// a start that fails has not touched what was there. A socket file that somebody answers at is not taken away; one that was
-// left behind is. Of several servers that start at once, one gets the place.
+// Unix sockets. A server creates its socket as a draft, in a folder of its own beside the socket's path that no other user may
+// enter, and sets its permissions there. The draft gets its path when the server is sure to answer clients. So the path never
+// leads to a socket that is half made, and a failed start leaves the file at the path alone. If a server answers on the socket
+// file at the path, it is not replaced; if it was left behind, it is. If several servers start at once, one gets the path.
 import { chmodSync, linkSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync, type Stats } from 'node:fs'
 import { connect, type Server as Listener } from 'node:net'
 import { dirname } from 'node:path'
 import { failure, open } from './listen.js'
 
-/** What the kernel has room for in the address of a Unix socket. */
+/** The most bytes of a Unix socket's path in the kernel. */
 const PATH_BYTES = 107
-/** What connecting to a file tells at which nobody listens, or which is gone. */
+/** The errors of connecting to a socket file on which no server listens, or which is gone. */
 const DEAD: readonly unknown[] = ['ECONNREFUSED', 'ENOENT']
 
 export class UnixSocket {
-  /** @param folder where it is until it is published; undefined: it is in its place */
+  /** @param folder the folder of the draft until it is published; undefined: the socket is at its path */
   private constructor(readonly listener: Listener, private readonly path: string, private folder: string | undefined,
-    /** What the kernel calls the file. */
+    /** The kernel's identity of the file. */
     readonly file: string) {}
 
-  /** Opens one for `path`; `mask` are its permissions. */
+  /** Opens a socket for `path`. @param mask its permissions */
   static async open(path: string, mask: number, backlog: number): Promise<UnixSocket> {
     let folder: string | undefined
     try {
-      // libuv says EACCES when the folder is missing
+      // throws ENOENT if the folder is missing, where libuv would report EACCES
       lstatSync(dirname(path))
       await mustBeFree(path)
       folder = makeFolder(path)
       const draft = draftOf(path, folder)
-      // to bind it where something is would fail
+      // binding fails if there is a file
       if (folder === undefined) rmSync(path, { force: true })
       const listener = await open({ path: draft }, backlog)
       chmodSync(draft, mask)
@@ -38,14 +38,14 @@ export class UnixSocket {
     }
   }
 
-  /** Puts it into its place, unless somebody else has taken that meanwhile. */
+  /** Gives the socket its path. Rejects if another server has taken that meanwhile. */
   async publish(): Promise<void> {
     const { folder, path } = this
     if (folder === undefined) return
     try {
       while (!takePlace(draftOf(path, folder), path)) {
         const dead = await mustBeFree(path)
-        // another one that starts may have removed it, and be there itself
+        // another server that is starting may have replaced it already
         if (fileAt(path) === dead) rmSync(path, { force: true })
       }
     } catch (cause) {
@@ -55,31 +55,31 @@ export class UnixSocket {
     remove(folder)
   }
 
-  /** Leaves nothing of it behind where it has not been published; what has been is for `removeSocket`. */
+  /** Removes the draft of a socket that has not been published. `removeSocket` removes one that has. */
   discard(): void { if (this.folder !== undefined) remove(this.folder) }
 }
 
-/** Removes a socket from its place, unless another one is there by now. */
+/** Removes a socket from its path, unless there is another file by now. */
 export function removeSocket(path: string, file: string): void {
   try {
     if (fileAt(path) === file) unlinkSync(path)
-  } catch { /* it is gone, or not ours to remove */ }
+  } catch { /* it is gone, or this process may not remove it */ }
 }
 
-/** Gives a draft its place, whose name it gets as well; whether nothing is there. */
+/** Links a draft to its path, too. Returns false if there is a file already. */
 function takePlace(draft: string, path: string): boolean {
   try {
     linkSync(draft, path)
   } catch (error) {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false
     if (lstatSync(draft, { throwIfNoEntry: false }) === undefined) throw error
-    // a file system in which no file has two names
+    // the file system has no hard links
     renameSync(draft, path)
   }
   return true
 }
 
-/** A folder for its draft; undefined where the path of that would be too long for a socket. */
+/** Makes a folder for the draft. Returns undefined if the draft's path would be too long for a socket. */
 function makeFolder(path: string): string | undefined {
   const beside = `${dirname(path)}/.`
   return Buffer.byteLength(draftOf(path, `${beside}XXXXXX`)) > PATH_BYTES ? undefined : mkdtempSync(beside)
@@ -96,7 +96,7 @@ function fileAt(path: string): string | undefined {
 
 function nameOf({ dev, ino }: Stats): string { return `${dev} ${ino}` }
 
-/** Throws if something is there that is not a socket, or somebody answers; else answers what file may be removed there. */
+/** Throws if the file is not a socket, or a server answers on it. Otherwise returns its identity: it may be removed. */
 async function mustBeFree(path: string): Promise<string> {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return ''
@@ -105,7 +105,7 @@ async function mustBeFree(path: string): Promise<string> {
   throw Object.assign(new Error(), { code: answer === 'EACCES' ? answer : 'EADDRINUSE' })
 }
 
-/** What it is called that goes wrong there; undefined if nothing does. */
+/** Connects to a socket. Resolves with the code of the error; undefined if there is none. */
 function codeOfConnecting(path: string): Promise<unknown> {
   return new Promise(resolve => {
     const socket = connect({ path })

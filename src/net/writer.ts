@@ -1,23 +1,23 @@
-// Writing to a stream of any kind. For sockets there is a quicker way, see handle.ts.
+// Writes to a stream of any kind. For sockets there is a quicker way, see handle.ts.
 import { type Duplex } from 'node:stream'
 
 /**
- * Takes bytes; true if they are not needed any more, false if they are until `onWritten` is called, or, when the other end
- * is gone, until the stream is closed.
+ * Writes bytes. Returns true if it does not need the bytes any more. If it returns false, the caller has to keep them until
+ * `onWritten` is called or, if the client is gone, until the stream is closed.
  */
 export interface Writer {
-  /** How much of large values it likes to be lent at once. */
+  /** The most bytes of large values that it should be lent at once. */
   readonly lentBytesMax: number
   write(bytes: Uint8Array): boolean
   writeMany(parts: readonly Uint8Array[]): boolean
 }
 
 /**
- * Writes to any stream. A stream may keep what it is given, even though it counts it as written, so it gets a copy; the
- * caller has to wait only where more is under way than the stream likes to hold.
+ * Writes to any stream. A stream may keep the bytes that it is given even after it counts them as written, so it gets a copy.
+ * The caller has to wait only if the stream buffers more than its high-water mark.
  */
 export class StreamWriter implements Writer {
-  /** What is lent is copied, and a client that does not read keeps the copy, so it is little. */
+  /** Small, as lent bytes are copied, and the copy stays in memory while a client does not read. */
   readonly lentBytesMax = 64 * 1024
 
   constructor(private readonly stream: Duplex, private readonly onWritten: () => void) {}
@@ -36,5 +36,5 @@ export class StreamWriter implements Writer {
   }
 }
 
-/** Whether a stream has met an error; Node's own tell it by null or an error, others may not know it. */
+/** True if a stream has had an error. In Node's streams `errored` is null or the error; other streams may lack it. */
 export function hasFailed(stream: Duplex): boolean { return (stream.errored ?? null) !== null }
