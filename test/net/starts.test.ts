@@ -1,5 +1,5 @@
 // The command starts and serves on every kind of listener, with one thread and with several, in the quick way and through
-// streams: what a Node of another version breaks first.
+// streams: what a Node of another version breaks first. And that its threads share ports where Node can do that.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,12 @@ import { connectSecurely } from '../support/server.js'
 
 /** More than the kernel takes at once from who writes it. */
 const LARGE_BYTES = 900_000
+
+const THREADS = 4
+/** Whether this Node knows `reusePort`: since 23.1, and on the branch before it since 22.12. */
+const hasReusePort = !/^v(\d|1\d|2[01]|22\.(\d|1[01])|23\.0)\./.test(process.version)
+/** Of a socket of TCP that listens, and of one of UDP, in the lists of the kernel. */
+const STATES = { tcp: '0A', udp: '07' } as const
 
 interface Started {
   /** What it has said, with -v. */
@@ -83,3 +89,28 @@ for (const streams of ['0', '1']) {
     })
   }
 }
+
+/** How many sockets are open at a port of 127.0.0.1, in whichever process. */
+function socketsAt(port: number, transport: 'tcp' | 'udp'): number {
+  const place = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = readFileSync(`/proc/net/${transport}`, 'latin1').split('\n').map(line => line.trim().split(/\s+/))
+  return rows.filter(([, local, , state]) => local === place && state === STATES[transport]).length
+}
+
+const skip = process.platform !== 'linux' && 'only Linux lists sockets, and shares ports'
+const what = hasReusePort ? 'each thread has sockets of its own at a port' : 'the threads have one socket at a port, as Node cannot share it'
+
+t.test(`${what}, with Node ${process.version}`, { skip }, async t => {
+  const { port, udpPort } = await start(t, ['-p', '-1', '-U', '-1', '-t', String(THREADS)], '0')
+  // with one more of TCP, at which the first thread listened before there were others
+  const wanted = hasReusePort ? { tcp: THREADS + 1, udp: THREADS } : { tcp: 1, udp: 1 }
+  const open = () => ({ tcp: socketsAt(port, 'tcp'), udp: socketsAt(udpPort, 'udp') })
+  await until('all threads listen', () => JSON.stringify(open()) === JSON.stringify(wanted)).catch(() => {})
+  await converse(await Client.connect({ host: '127.0.0.1', port }))
+  t.same(open(), wanted)
+})
+
+t.test('a single thread has one socket at a port, with any Node', { skip }, async t => {
+  const { port, udpPort } = await start(t, ['-p', '-1', '-U', '-1', '-t', '1'], '0')
+  t.same([socketsAt(port, 'tcp'), socketsAt(udpPort, 'udp')], [1, 1])
+})
