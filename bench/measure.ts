@@ -12,7 +12,7 @@ import { LookAside } from './lookaside.js'
 import { measureFootprints, measureHeld, measureIdle, measureStarts, type FootprintSide, type HeldSide, type IdleSide,
   type StartSide } from './memory.js'
 import { median } from './numbers.js'
-import { connectionsMax, hasNanoseconds, memslab, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
+import { connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
 import { measureWaits, type WaitsSide } from './waits.js'
@@ -136,10 +136,11 @@ async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Pr
   if (workload.connections * plan.servers.length > connectionsMax()) {
     return { kind: 'skipped', workload, reason: `only ${connectionsMax()} connections can be opened, see ulimit -n` }
   }
-  const sides = plan.servers.map(({ name }) => ({ server: name, samples: [] as Sample[] }))
+  const commands = workload.isBare === true ? [plan.servers[0]!, responder] : plan.servers
+  const sides = commands.map(({ name }) => ({ server: name, samples: [] as Sample[] }))
   let perSecond = 0
   for (let round = 0; round < plan.rounds; round++) {
-    const servers = await startAll(plan.servers, workload)
+    const servers = await startAll(commands, workload)
     try {
       await Promise.all(servers.map(server => prepare(workload, server)))
       await sleep(plan.quick ? 0 : SETTLE_MS)

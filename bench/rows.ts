@@ -24,6 +24,7 @@ const rows: readonly Workload[] = [
   { ...small, name: 'set 100 B, depth 1', command: 'set', depth: 1, limits: single },
   { ...small, name: 'set 100 B, depth 10', command: 'set', depth: 10, limits: few, inQuick: false },
   { ...small, name: 'set 100 B, depth 100', command: 'set', depth: 100, limits: { cpu: 0.48 } },
+  ...bareRows(),
   { ...small, name: 'mixed 1:10, depth 1', command: 'mixed', depth: 1 },
   { ...small, name: 'mixed 1:10, depth 10', command: 'mixed', depth: 10, inQuick: false },
   { ...small, name: 'multi-get of 50', command: 'multi-get', depth: 1, limits: { cpu: 0.65 } },
@@ -83,7 +84,7 @@ export function pickRows(only: RegExp | undefined, quick: boolean): readonly Wor
 export function pickThreadRows(only: RegExp | undefined, counts: readonly number[]): readonly SpeedWorkload[] {
   const isWanted = (name: string): boolean => only === undefined ? threadRows.includes(name) : only.test(name)
   return rows.flatMap(row => {
-    if (row.kind !== 'speed' || row.threads !== undefined || !isWanted(row.name)) return []
+    if (row.kind !== 'speed' || row.threads !== undefined || row.isBare === true || !isWanted(row.name)) return []
     return counts.map(threads => withThreads(row, threads))
   })
 }
@@ -100,6 +101,16 @@ function protocolRows(protocol: ProtocolName): SpeedWorkload[] {
     limits: { cpu: depth === 1 ? 1.15 : depth === 100 && command === 'get' ? 0.5 : 1 },
     ...(depth === 10 ? { inQuick: false } : {}),
   })))
+}
+
+function bareRows(): SpeedWorkload[] {
+  const bare = { ...small, depth: 1, isBare: true } as const
+  return [
+    { ...bare, name: 'bare responder, get, depth 1', command: 'get' },
+    { ...bare, name: 'bare responder, set, depth 1', command: 'set', inQuick: false },
+    { ...bare, name: 'bare responder, mg, depth 1', command: 'get', protocol: 'meta', inQuick: false },
+    { ...bare, name: 'bare responder, miss, depth 1', command: 'miss', inQuick: false },
+  ]
 }
 
 // As many keys as make 16 MiB of values, in a cache that holds them all.

@@ -31,6 +31,9 @@ process.once('exit', () => running.forEach(child => child.kill('SIGKILL')))
 
 export const memslab: ServerCommand = { name: 'memslab', argv: [process.execPath, 'dist/cli.js'] }
 
+// The least that a server in Node can do, see responder.ts.
+export const responder: ServerCommand = { name: 'responder', argv: [process.execPath, 'dist-bench/responder.js'] }
+
 // Node without any program but a listener, which says where it listens as the servers do.
 export const bareNode: ServerCommand = {
   name: 'bare node',

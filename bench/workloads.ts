@@ -23,7 +23,8 @@ export interface Limits {
 
 // Driven by `connections` that each keep `depth` requests under way. A paced row sends its requests one by one when they
 // are due instead, answered or not, half as many as the second server can answer. In a brief row each of the clients, as
-// many as there are connections, opens another one for each batch.
+// many as there are connections, opens another one for each batch. A bare row compares the first server with the bare responder
+// in place of the second server.
 export interface SpeedWorkload extends Row {
   readonly kind: 'speed'
   readonly command: 'get' | 'set' | 'mixed' | 'multi-get' | 'miss' | 'incr' | 'churn'
@@ -36,6 +37,7 @@ export interface SpeedWorkload extends Row {
   readonly threads?: number            // of the servers; 1 if not said
   readonly isPaced?: true
   readonly isBrief?: true
+  readonly isBare?: true
   readonly limits?: Limits
 }
 

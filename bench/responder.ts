@@ -1,0 +1,117 @@
+// The bare responder: the least that a server in Node can do for a request, and so what memslab's rows at depth 1 are to be
+// compared with. It reads and writes sockets as memslab does, by net/handle.ts, and answers a request with a buffer that was made
+// beforehand, found by one look-up of the key in a Map. There is no store, no statistics, no expiry and no limit.
+//
+// It knows `get` of one key, in the classic protocol or as `mg` with the flag v, and `set`: the first of a key makes the answers,
+// and later ones change nothing. A process of its own, started with the options of a server, of which it takes -p.
+
+import { writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { takeQuickly, type Reader } from '../dist/net/handle.js'
+import { proveQuickWay } from '../dist/net/proof.js'
+import type { Writer } from '../dist/net/writer.js'
+
+interface Answers { readonly get: Buffer, readonly mg: Buffer }
+
+const INPUT_BYTES = 256 * 1024
+const LF = 10
+const SPACE = 32
+const STORED = Buffer.from('STORED\r\n')
+const MISSES: Answers = { get: Buffer.from('END\r\n'), mg: Buffer.from('EN\r\n') }
+const VERSION = Buffer.from('VERSION bare\r\n')
+
+const input = Buffer.allocUnsafeSlow(INPUT_BYTES)   // of all connections, as only one is read at a time
+const answersOf = new Map<string, Answers>()
+
+class Client implements Reader {
+  private bytes = input
+  private kept: Buffer | undefined   // of a request that is not whole yet
+  private at = 0
+  private isTold = false
+  private readonly replies: Buffer[] = []
+  private readonly writer: Writer
+
+  constructor(socket: Socket) {
+    const writer = takeQuickly(socket, this, () => {}, what => { throw new Error(what) })
+    if (writer === undefined) throw new Error('a socket cannot be used without its stream')
+    this.writer = writer
+    socket.on('error', () => socket.destroy())
+    socket.resume()
+  }
+
+  target(): Buffer | undefined {
+    if (this.isTold) return undefined
+    this.isTold = true
+    return input
+  }
+
+  read(count: number): void {
+    const { kept, replies } = this
+    this.bytes = kept === undefined ? input : Buffer.concat([kept, input.subarray(0, count)])
+    const end = kept === undefined ? count : this.bytes.length
+    this.at = 0
+    while (this.at < end && this.takeRequest(end));
+    this.kept = this.at < end ? Buffer.from(this.bytes.subarray(this.at, end)) : undefined
+    if (replies.length === 1) this.writer.write(replies[0]!)
+    else if (replies.length > 1) this.writer.writeMany([...replies])
+    replies.length = 0
+  }
+
+  // False if the request is not whole.
+  private takeRequest(end: number): boolean {
+    const { bytes, at } = this
+    let lineEnd = at
+    while (bytes[lineEnd] !== LF) if (++lineEnd >= end) return false
+    this.at = lineEnd + 1
+    switch (bytes[at]) {
+      case 0x67: this.replies.push(this.answers(at + 4, lineEnd - 1).get); break   // get
+      case 0x6d: this.replies.push(this.answers(at + 3, lineEnd - 3).mg); break    // mg
+      case 0x73: return this.set(at, lineEnd, end)                                 // set
+      default: this.replies.push(VERSION)
+    }
+    return true
+  }
+
+  private answers(keyStart: number, keyEnd: number): Answers {
+    return answersOf.get(this.bytes.toString('latin1', keyStart, keyEnd)) ?? MISSES
+  }
+
+  private set(at: number, lineEnd: number, end: number): boolean {
+    const { bytes } = this
+    const keyStart = at + 4
+    let keyEnd = keyStart
+    while (bytes[keyEnd] !== SPACE) keyEnd++
+    let count = 0
+    let digit = lineEnd - 1
+    while (bytes[digit] !== SPACE) digit--
+    while (++digit < lineEnd - 1) count = count * 10 + bytes[digit]! - 0x30
+    const next = lineEnd + 1 + count + 2
+    if (next > end) {
+      this.at = at
+      return false
+    }
+    if (this.answers(keyStart, keyEnd) === MISSES) this.remember(keyStart, keyEnd, lineEnd, next)
+    this.at = next
+    this.replies.push(STORED)
+    return true
+  }
+
+  private remember(keyStart: number, keyEnd: number, lineEnd: number, next: number): void {
+    const { bytes } = this
+    const key = bytes.toString('latin1', keyStart, keyEnd)
+    const value = bytes.toString('latin1', lineEnd + 1, next)
+    const count = value.length - 2
+    answersOf.set(key, {
+      get: Buffer.from(`VALUE ${key} 0 ${count}\r\n${value}END\r\n`, 'latin1'),
+      mg: Buffer.from(`VA ${count}\r\n${value}`, 'latin1'),
+    })
+  }
+}
+
+await proveQuickWay()
+const port = Number(process.argv[process.argv.indexOf('-p') + 1])
+const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, socket => { new Client(socket) })
+server.listen(Math.max(port, 0), '127.0.0.1', () => {
+  const { MEMCACHED_PORT_FILENAME: file } = process.env
+  if (file !== undefined) writeFileSync(file, `TCP INET: ${(server.address() as AddressInfo).port}\n`)
+})
