@@ -53,7 +53,8 @@ function exchangesOf(workload: SpeedWorkload): Exchange[] {
   const { keys, valueBytes } = workload
   const { get, set } = phrasings[workload.protocol ?? 'classic']
   const prng = new Prng(SEED)
-  const order = shuffle(keysOf(workload), prng)
+  // of few keys each comes several times, so that there are enough for a batch
+  const order = shuffle(Array.from({ length: Math.max(keys, workload.depth) }, (_, index) => index % keys), prng)
   switch (workload.command) {
     case 'get': return order.map(index => get(index, valueBytes))
     case 'set': return order.map(index => set(index, valueBytes))

@@ -15,6 +15,7 @@ import { median } from './numbers.js'
 import { connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
+import type { StripesResult } from './stripes.js'
 import { measureWaits, type WaitsSide } from './waits.js'
 
 export interface Plan {
@@ -82,6 +83,11 @@ export interface LocksResult {
   readonly layers: readonly LockResult[]
 }
 
+export interface StripesResults {
+  readonly kind: 'stripes'
+  readonly cases: readonly StripesResult[]
+}
+
 export interface WaitsResult {
   readonly kind: 'waits'
   readonly workload: WaitsWorkload
@@ -89,7 +95,7 @@ export interface WaitsResult {
 }
 
 export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | IdleResult | StartResult | HitsResult | GarbageResults |
-  WaitsResult | LayerResults | LocksResult
+  WaitsResult | LayerResults | LocksResult | StripesResults
 
 // Long enough that its start and its end do not count, and so short that what disturbs the machine disturbs both servers.
 const SLICE_MS = 100
@@ -114,6 +120,7 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
     case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
     case 'layers': return { kind: 'layers', layers: await measureAllLayers(plan) }
     case 'locks': return { kind: 'locks', layers: await measureAllLocks(plan) }
+    case 'stripes': return { kind: 'stripes', cases: await measureAllStripes(plan) }
   }
 }
 
@@ -232,6 +239,12 @@ async function measureAllLocks(plan: Plan): Promise<readonly LockResult[]> {
   if (!plan.servers.includes(memslab)) return []
   const { measureLocks } = await import('./locks.js')
   return measureLocks(plan.quick)
+}
+
+async function measureAllStripes(plan: Plan): Promise<readonly StripesResult[]> {
+  if (!plan.servers.includes(memslab)) return []
+  const { measureStripes } = await import('./stripes.js')
+  return measureStripes(plan.quick)
 }
 
 async function oneByOne<T>(plan: Plan, options: StartOptions, task: (server: RunningServer) => Promise<T>): Promise<T[]> {

@@ -4,7 +4,7 @@ import { cpuRatio, cpuRatioRange, figureOf, ratioOf } from './compare.js'
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
 import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
-  StartResult, WaitsResult } from './measure.js'
+  StartResult, StripesResults, WaitsResult } from './measure.js'
 import type { Target } from './targets.js'
 
 const NAME_WIDTH = 31
@@ -27,6 +27,7 @@ export function linesOf(result: Result): string[] {
     case 'garbage': return garbageLines(result)
     case 'layers': return layerLines(result)
     case 'locks': return lockLines(result)
+    case 'stripes': return stripeLines(result)
   }
 }
 
@@ -103,7 +104,7 @@ function footprintsOf({ workload: { megabytes }, sides }: FootprintResult, serve
 function idleLines({ workload: { name }, sides }: IdleResult): string[] {
   return sides.map(({ server, threads, rssBytes, aboveNodeBytes }, index) => line(index === 0 ? name : '', [server]) +
     (index === 0 ? `  RSS ${mebibytes(rssBytes, 1)} MiB` :
-      `  -t ${threads}: RSS ${mebibytes(rssBytes, 1)} MiB, ${mebibytes(aboveNodeBytes, 1)} MiB above that of bare node`))
+      `  -t ${threads}: RSS ${mebibytes(rssBytes, 1)} MiB, ${mebibytes(Math.abs(aboveNodeBytes), 1)} MiB ${aboveNodeBytes < 0 ? 'below' : 'above'} bare node's`))
 }
 
 function startLines({ workload: { name }, sides }: StartResult): string[] {
@@ -151,6 +152,12 @@ function lockLines({ layers }: LocksResult): string[] {
     line(index === 0 ? 'locks' : '', ['']) +
     `  ${name.padEnd(18)} ${ownNs.toFixed(1).padStart(9)} ns alone, ${sharedNs.toFixed(1).padStart(9)} ns with locks and shared memory, ` +
     `ratio ${ratio.toFixed(3)}`)
+}
+
+function stripeLines({ cases }: StripesResults): string[] {
+  return cases.map(({ name, threads, cpuNs, wallNs }, index) =>
+    line(index === 0 ? 'locks, stripe' : '', ['']) + `  ${`${threads} x ${name}`.padEnd(22)} ${cpuNs.toFixed(1).padStart(8)} ns CPU for each, ` +
+    `one every ${wallNs.toFixed(1).padStart(8)} ns`)
 }
 
 function line(name: string, cells: readonly string[]): string {

@@ -50,8 +50,10 @@ const rows: readonly Workload[] = [
     { ...small, name: `get 100 B, depth 1, -t ${threads}`, command: 'get', depth: 1, threads, limits: { rate: 1 }, inQuick: false },
     { ...small, name: `get 100 B, depth 100, -t ${threads}`, command: 'get', depth: 100, threads, limits: { rate: 1.3 },
       ...(threads === 2 ? {} : { inQuick: false }) },
+    { ...small, name: `get one key, depth 100, -t ${threads}`, command: 'get', depth: 100, keys: 1, threads, inQuick: false },
     { ...small, name: `set 100 B, depth 1, -t ${threads}`, command: 'set', depth: 1, threads, limits: { rate: 1 }, inQuick: false },
     { ...small, name: `set 100 B, depth 100, -t ${threads}`, command: 'set', depth: 100, threads, limits: { rate: 1.3 }, inQuick: false },
+    { ...small, name: `set one key, depth 100, -t ${threads}`, command: 'set', depth: 100, keys: 1, threads, inQuick: false },
   ] satisfies Workload[]),
   ...memoryRows(64),
   ...memoryRows(1024),
@@ -68,6 +70,7 @@ const rows: readonly Workload[] = [
   { kind: 'garbage', name: 'garbage' },
   { kind: 'layers', name: 'layers' },
   { kind: 'locks', name: 'locks' },
+  { kind: 'stripes', name: 'locks, stripe' },
 ]
 
 // The rows of --threads where no others are asked for.

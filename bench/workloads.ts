@@ -4,7 +4,7 @@
 import type { ProtocolName } from './exchanges.js'
 
 export type Workload = SpeedWorkload | HeldWorkload | FootprintWorkload | IdleWorkload | StartWorkload | HitsWorkload |
-  GarbageWorkload | WaitsWorkload | LayersWorkload | LocksWorkload
+  GarbageWorkload | WaitsWorkload | LayersWorkload | LocksWorkload | StripesWorkload
 
 interface Row {
   readonly name: string
@@ -106,4 +106,9 @@ export interface LayersWorkload extends Row {
 // Sessions over shared memory with its locks beside sessions over memory of their own.
 export interface LocksWorkload extends Row {
   readonly kind: 'locks'
+}
+
+// The lock of a stripe, taken by one thread and by several.
+export interface StripesWorkload extends Row {
+  readonly kind: 'stripes'
 }
