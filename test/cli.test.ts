@@ -57,7 +57,7 @@ t.test('contradictions of protocols, authentication and TLS are said like everyt
   const { code, stdout, stderr } = run('-p', '-1', '-S', '-B', 'ascii', '-U', '-1', '-Z', '-l', 'notls:127.0.0.1,proto[auto]:::1',
     '-o', 'ssl_min_version=7', '-Y', 'users')
   t.same([code, stdout], [64, ''])
-  for (const part of ['-S/--enable-sasl: ', '-U/--udp-port: nobody', '-Z/--enable-ssl: ', '-o ssl_min_version: ']) {
+  for (const part of ['-S/--enable-sasl: ', '-U/--udp-port: clients', '-Z/--enable-ssl: ', '-o ssl_min_version: ']) {
     t.match(stderr, `memslab: ${part}`)
   }
 })
@@ -126,7 +126,7 @@ t.test('a line from a script for memcached starts, with a warning for what is do
   t.match(output.stderr.split('\n'), [
     /^WARNING: "memcached" is ignored/, /^WARNING: -U.*"off" is read as 0$/, /^WARNING: -o modern: takes no value/,
     /^WARNING: -o modern: ignored/, /^WARNING: -o ext_threads: ignored/, /^WARNING: "more" is ignored/,
-    /^WARNING: -S.*nobody can log in/, '',
+    /^WARNING: -S.*no client can log in/, '',
   ])
 })
 
@@ -140,7 +140,7 @@ t.test('-p 0 alone listens nowhere, and waits for a signal', async t => {
     let said = ''
     child.stderr.on('data', text => { said += text })
     await until('it has started', () => said.split('\n').length === 4)
-    t.match(said, /^WARNING: nothing is listened on.*\n.* listens on nothing\n/)
+    t.match(said, /^WARNING: the server listens nowhere.*\n.* listens on nothing\n/)
     t.equal(readFileSync(portFile, 'utf8'), '', 'there are no ports')
     child.kill('SIGTERM')
     t.same(await ended, [0, null], `-t ${threads}`)

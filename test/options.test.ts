@@ -179,15 +179,15 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['extra', /"extra" is ignored/],
   ['-m 64 MB', /"MB" is ignored/],
   ['-- -m 5', /"-m" is ignored/, /"5" is ignored/],
-  ['-p 0', /^nothing is listened on: -p 0/],
-  ['-p 0 -U 0', /nothing is listened on/],
-  ['-p x', /-p.*"x" is read as 0/, /nothing is listened on/],
-  ['-p=11211', /-p.*"=11211" is read as 0/, /nothing is listened on/],
-  ['-l ,', /-l.*names no address, so nothing is listened on/],
-  ['-l ::1;localhost -l localhost:5 -l host', /-l.*"host" is ignored, as it stands in ::1;localhost,localhost:5/],
-  ['-l 127.0.0.1:5 -l 127.0.0.1', /-l.*"127\.0\.0\.1" is ignored, as it stands in 127\.0\.0\.1:5/],
-  ['-l proto[foo]:::1', /-l.*proto\[foo\] is no protocol, so it is auto there/],
-  ['-B ascii -l proto[auto]:::1', /-l.*proto\[auto\] is no protocol, so it is ascii there/],
+  ['-p 0', /^the server listens nowhere: -p 0/],
+  ['-p 0 -U 0', /server listens nowhere/],
+  ['-p x', /-p.*"x" is read as 0/, /server listens nowhere/],
+  ['-p=11211', /-p.*"=11211" is read as 0/, /server listens nowhere/],
+  ['-l ,', /-l.*names no address, so the server listens nowhere/],
+  ['-l ::1;localhost -l localhost:5 -l host', /-l.*"host" is ignored, as it is part of ::1;localhost,localhost:5/],
+  ['-l 127.0.0.1:5 -l 127.0.0.1', /-l.*"127\.0\.0\.1" is ignored, as it is part of 127\.0\.0\.1:5/],
+  ['-l proto[foo]:::1', /-l.*proto\[foo\] is not a protocol, so auto is used there/],
+  ['-B ascii -l proto[auto]:::1', /-l.*proto\[auto\] is not a protocol, so ascii is used there/],
   ['-U off', /-U.*"off" is read as 0$/],
   ['-a 8', /-a.*"8" is read as 0, in octal/, /-a.*without -s/],
   ['-s x -a 1750', /-a.*"1750" is read as 750, in octal/],
@@ -207,9 +207,9 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-o no_maxconns_fast=0,track_sizes=1', /no_maxconns_fast: takes no value, so "0" is ignored/, /track_sizes: takes no value/],
   ['-o resp_obj_mem_limit', /resp_obj_mem_limit: ignored/],
   ['-o ext_item_size=600,ext_drop_unread', /ext_item_size: ignored for compatibility, there is no external storage/, /ext_drop_unread: ignored/],
-  ['-S', /-S\/--enable-sasl: nobody can log in without a file of users, -Y\/--auth-file or MEMCACHED_SASL_PWDB/],
-  ['-S -l proto[ascii]:::1', /nobody can log in/, /-l.*clients of the text protocol are not asked who they are/],
-  ['-Y users -l proto[negotiating]:::1', /-l.*clients of the binary protocol are not asked who they are/],
+  ['-S', /-S\/--enable-sasl: no client can log in without a file of users, -Y\/--auth-file or MEMCACHED_SASL_PWDB/],
+  ['-S -l proto[ascii]:::1', /no client can log in/, /-l.*clients of the text protocol need no password/],
+  ['-Y users -l proto[negotiating]:::1', /-l.*clients of the binary protocol need no password/],
   ['-Z -o ssl_chain_cert=c -U 11300', /-U.*UDP is not encrypted/],
   ['-Z -o ssl_chain_cert=c,ssl_verify_mode=1', /ssl_verify_mode: no certificate of a client is trusted without -o ssl_ca_cert/],
   ['-Z -o ssl_chain_cert=c -l mtls:::1', /ssl_verify_mode: no certificate of a client is trusted/],
@@ -293,14 +293,14 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-I 1025m -m 4096', /-I.*not 1025m/],
   ['-I 33m', /-I.*33m is more than half of -m\/--memory-limit, 64m/],
   ['-m 1 -I 1m', /-I.*1m is more than half of -m\/--memory-limit, 1m/],
-  ['-S -Y users -B ascii', /-S.*for the binary protocol alone, so -B\/--protocol cannot be ascii/],
+  ['-S -Y users -B ascii', /-S.*only for the binary protocol, so -B\/--protocol cannot be ascii/],
   ['-S -B auto', /-S.*cannot be auto/],
-  ['-Y users -B binary', /-Y.*without -S\/--enable-sasl is for the text protocol alone, so -B\/--protocol cannot be binary/],
+  ['-Y users -B binary', /-Y.*without -S\/--enable-sasl is only for the text protocol, so -B\/--protocol cannot be binary/],
   ['-Y users -B auto', /-Y.*cannot be auto/],
   ['-Y', /-Y.*needs an argument/],
-  ['-S -Y users -U 11211', /-U.*nobody can authenticate by UDP, so not with -S/],
-  ['-S -U -1', /-U.*nobody can authenticate by UDP, so not with -S/],
-  ['-Y users -U -1', /-U.*nobody can authenticate by UDP, so not with -Y/],
+  ['-S -Y users -U 11211', /-U.*clients cannot authenticate over UDP, so it does not go with -S/],
+  ['-S -U -1', /-U.*clients cannot authenticate over UDP, so it does not go with -S/],
+  ['-Y users -U -1', /-U.*clients cannot authenticate over UDP, so it does not go with -Y/],
   ['-Z', /-Z\/--enable-ssl: needs a certificate, -o ssl_chain_cert/],
   ['-Z -o ssl_key=k', /-Z.*needs a certificate/],
   ['-Z -o ssl_chain_cert=', /ssl_chain_cert: must not be empty/, /-Z.*needs a certificate/],
@@ -312,7 +312,7 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-Z -o ssl_chain_cert=c,no_ssl_session_cache', /unknown option -o no_ssl_session_cache/],
   ['-e file', /-e\/--memory-file: not supported yet, items are lost when the server ends; leave it out/],
   ['-o ext_path=y:1G,proxy_config=z', /ext_path: not supported yet, all items are kept in memory; leave it out/,
-    /proxy_config: not supported yet, this is a server alone/],
+    /proxy_config: not supported yet, memslab has no proxy/],
   ['-o', /-o\/--extended: needs an argument/],
   ['-o nope', /unknown option -o nope/],
   ['-o no_idle_timeout', /unknown option -o no_idle_timeout/],
@@ -378,7 +378,7 @@ t.test('the file of users for SASL may come from the environment', async t => {
   t.same(problems, [])
   t.match(options, { sasl: true, saslPwdb: '/etc/users', authFile: undefined, protocol: 'binary' })
   t.same(parse('', { MEMCACHED_SASL_PWDB: '/etc/users' }).options.protocol, 'auto', 'it alone changes nothing')
-  t.match(parse('-S', { MEMCACHED_SASL_PWDB: '' }).warnings, [/nobody can log in/])
+  t.match(parse('-S', { MEMCACHED_SASL_PWDB: '' }).warnings, [/no client can log in/])
 })
 
 t.test('embedders are told what is wrong in their own names', async t => {
@@ -416,16 +416,16 @@ t.test('embedders are told what is wrong in their own names', async t => {
   t.same(checkOptions(completeOptions({ slabSizes: [100, 200.5] })), ['slabSizes: must be an array of whole numbers'])
   t.same(checkOptions({ ...defaultOptions(), listen: ['[::1]:x'] }), ['listen: "[::1]:x": "x" is not a port number'])
   t.same(checkOptions(completeOptions({ sasl: true, protocol: 'auto', udpport: 5, sslEnabled: true, listen: ['proto[ascii]:::1'] })), [
-    'sasl: is for the binary protocol alone, so protocol cannot be auto',
-    'udpport: nobody can authenticate by UDP, so not with sasl',
+    'sasl: is only for the binary protocol, so protocol cannot be auto',
+    'udpport: clients cannot authenticate over UDP, so it does not go with sasl',
     'sslEnabled: needs a certificate, sslChainCert',
-    'sasl: nobody can log in without a file of users, authFile or MEMCACHED_SASL_PWDB',
-    'listen: clients of the text protocol are not asked who they are',
+    'sasl: no client can log in without a file of users, authFile or MEMCACHED_SASL_PWDB',
+    'listen: clients of the text protocol need no password',
     'udpport: UDP is not encrypted by sslEnabled',
   ])
   t.same(checkOptions(completeOptions({ sasl: true, saslPwdb: '/etc/users' })), [], 'the protocol follows')
   t.same(checkOptions(completeOptions({ sslEnabled: true, sslChainCert: 'c', sslVerifyMode: 2, listen: ['proto[foo]:::1'] })), [
-    'listen: proto[foo] is no protocol, so it is auto there',
+    'listen: proto[foo] is not a protocol, so auto is used there',
     'sslVerifyMode: no certificate of a client is trusted without sslCaCert',
   ])
 })

@@ -1,18 +1,18 @@
-// One address of `-l`: a host, or a host and a port, behind prefixes that say how to speak there: `notls:`, `btls:`,
-// `mtls:` and `proto[...]:`. A `tag[...]:` or `tag_..._:` is for memcached's proxy, and means nothing here.
+// One address of `-l`: a host, or a host and a port, behind prefixes that choose the protocol and TLS: `notls:`, `btls:`, `mtls:`
+// and `proto[...]:`. A prefix `tag[...]:` or `tag_..._:` is for memcached's proxy, and has no effect here.
 import { isIPv6 } from 'node:net'
 import { type ProtocolName } from './values.js'
 
 export interface Address {
   /** An IPv4 or IPv6 address without brackets, or a name to look up; '*' means every address of the machine. */
   host: string
-  /** undefined: the port of `-p`. */
+  /** The port; undefined for that of `-p`. */
   port: number | undefined
-  /** undefined: that of `-B`. */
+  /** The protocol; undefined for that of `-B`. */
   protocol: ProtocolName | undefined
-  /** A word of `proto[...]` that names no protocol, so that of -B counts. */
+  /** The word of `proto[...]` if it names no protocol. Then that of `-B` is used. */
   unknownProtocol: string | undefined
-  /** undefined: TLS if there is `-Z`, and certificates of clients as `ssl_verify_mode` says. */
+  /** The kind of TLS; undefined for TLS with `-Z`, and client certificates by `ssl_verify_mode`. */
   tls: 'none' | 'basic' | 'mutual' | undefined
 }
 
@@ -25,15 +25,15 @@ type Prefixes = Pick<Address, 'protocol' | 'unknownProtocol' | 'tls'>
 
 const PREFIX = /^(?:(?<tls>notls|btls|mtls)|proto\[(?<word>[^\]]*)\]|tag(?:\[(?<tag>[^\]]*)\]|_(?<plainTag>[^_]*)_)):/
 const TLS = { notls: 'none', btls: 'basic', mtls: 'mutual' } as const
-/** In memcached's order: the first that begins with a word is what the word means. */
+/** The names of protocols, in memcached's order. A word means the first name that begins with it. */
 const PROTOCOLS: readonly (readonly [name: string, protocol: ProtocolName | undefined])[] =
   [['ascii', 'ascii'], ['binary', 'binary'], ['negotiating', 'auto'], ['proxy', undefined]]
 const TAG_MAX = 8
 
 /**
- * Reads `host`, `host:port`, `[::1]`, `[::1]:port` or a bare `::1`, after any of `proto[ascii]:`, `proto[binary]:`,
- * `proto[negotiating]:`, whose words may be cut short, `notls:`, `btls:`, `mtls:`, and `tag[name]:` or `tag_name_:` with 1
- * to 8 characters. A string says what is wrong with it.
+ * Reads `host`, `host:port`, `[::1]`, `[::1]:port` or a bare `::1`, behind any of these prefixes: `proto[ascii]:`,
+ * `proto[binary]:`, `proto[negotiating]:` (their words may be cut short), `notls:`, `btls:`, `mtls:`, and `tag[name]:` or
+ * `tag_name_:` with 1 to 8 characters. Returns a string that says what is wrong if it is not an address.
  */
 export function parseAddress(text: string): Address | string {
   const prefixes: Prefixes = { protocol: undefined, unknownProtocol: undefined, tls: undefined }
@@ -51,7 +51,7 @@ export function parseAddress(text: string): Address | string {
   return { host, port: Math.max(Number(port), 0), ...prefixes }
 }
 
-/** Puts what a prefix says with the others, or tells why it cannot be. */
+/** Adds a prefix to those read before. Returns the problem if it is wrong or does not go with them. */
 function readPrefix({ tls, word, tag, plainTag }: Partial<Record<string, string>>, prefixes: Prefixes): string | undefined {
   if (tls !== undefined) {
     if (prefixes.tls !== undefined) return 'only one of notls, btls and mtls'

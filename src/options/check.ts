@@ -1,5 +1,5 @@
-// Checks a set of options: types, bounds, contradictions, and whether they are supported. The same checks hold for the command
-// line and for programs, which hand in objects. A doubt, which is a warning on the command line, is an error in a program.
+// Checks a set of options: their types, their bounds, and contradictions between them. The checks are the same for the command
+// line and for programs, which pass objects. A doubt, which is a warning on the command line, is an error in a program.
 import { parseAddress } from './address.js'
 import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { kindOf } from './embedded.js'
@@ -8,13 +8,13 @@ import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
-/** The length of a Unix socket's path that the kernel has room for. */
+/** The most bytes of a Unix socket's path in the kernel. */
 const SOCKET_PATH_BYTES = 107
 
 type Field = keyof Options
 
 /**
- * All problems, one sentence each; none means that a server can be made of these options.
+ * Returns all problems, one sentence each. If there are none, a server can be made with these options.
  * @param nameOf the name of an option in a message; by default its field
  */
 export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
@@ -31,11 +31,11 @@ export function checkOptions(options: Options, nameOf: (row: OptionRow) => strin
     const problem = valueProblem(row.value, options, !isProgram)
     if (problem !== undefined) wrong.set(fieldsOf(row.value)[0], `${nameOf(row)}: ${problem}`)
   }
-  const looked = [...CONTRADICTIONS, ...isProgram ? DOUBTS : []].filter(({ fields }) => !fields.some(field => wrong.has(field)))
-  return [...unknown, ...wrong.values(), ...problemsOf(looked, options, nameOf)]
+  const possible = [...CONTRADICTIONS, ...isProgram ? DOUBTS : []].filter(({ fields }) => !fields.some(field => wrong.has(field)))
+  return [...unknown, ...wrong.values(), ...problemsOf(possible, options, nameOf)]
 }
 
-/** Those of some contradictions that there are, one sentence each. */
+/** The problems of these contradictions that the options have, one sentence each. */
 export function problemsOf(contradictions: readonly Contradiction[], options: Options,
   nameOf: (row: OptionRow) => string): string[] {
   return contradictions.flatMap(({ fields: [first], problem }) => {
@@ -64,7 +64,7 @@ function listenProblem(value: unknown): string | undefined {
   if (!Array.isArray(value)) return 'must be an array of addresses'
   const entries: readonly unknown[] = value
   const shown = (entry: unknown) => typeof entry === 'object' ? kindOf(entry) : String(entry)
-  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${shown(entry)} is no address`)
+  const problems = entries.map(entry => typeof entry === 'string' ? parseAddress(entry) : `${shown(entry)} is not an address`)
     .filter(problem => typeof problem === 'string')
   return problems.length === 0 ? undefined : problems.join('; ')
 }
@@ -103,7 +103,7 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
   }
 }
 
-/** How the command line writes a number of this kind. */
+/** The function that prints a number of this kind as the command line writes it. */
 function printer(value: Value): (number: number) => string {
   if (value.kind === 'octal') return number => number.toString(8)
   if (value.kind === 'size') return printSize

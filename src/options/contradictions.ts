@@ -1,5 +1,5 @@
-// Options that cannot go together, options that need another one, and combinations that memcached accepts though they are
-// hardly meant so. A message names the first field. There is none if one of the fields is wrong by itself.
+// Options that cannot go together, options that need another one, and combinations that memcached accepts although they are
+// hardly intended. A message names the first field. There is none if one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
 import { printSize } from './rows.js'
 import { PAGE_BYTES, type Options, type ProtocolName } from './values.js'
@@ -12,10 +12,11 @@ export interface Contradiction {
   readonly problem: (options: Options, nameOf: (field: Field) => string) => string | false
 }
 
-/** The most classes beside the one of the largest chunks, and the least distance between their sizes, as in memcached. */
+/** The most sizes in `slab_sizes`, as in memcached: one for each class except that of the largest chunks. */
 const SLAB_SIZES_MAX = 62
+/** The least distance between two sizes, as in memcached. */
 const SLAB_SIZE_STEP = 9
-/** `ssl_keyformat` */
+/** The value of `ssl_keyformat` for a key in DER. */
 const DER = 2
 
 const MEMORY: readonly Contradiction[] = [
@@ -34,13 +35,13 @@ const MEMORY: readonly Contradiction[] = [
 
 const AUTHENTICATION: readonly Contradiction[] = [
   { fields: ['sasl', 'protocol'], problem: ({ sasl, protocol }, nameOf) =>
-    sasl && protocol !== 'binary' && `is for the binary protocol alone, so ${nameOf('protocol')} cannot be ${protocol}` },
+    sasl && protocol !== 'binary' && `is only for the binary protocol, so ${nameOf('protocol')} cannot be ${protocol}` },
   { fields: ['authFile', 'sasl', 'protocol'], problem: (options, nameOf) =>
     authenticatesText(options) && options.protocol !== 'ascii' &&
-    `without ${nameOf('sasl')} is for the text protocol alone, so ${nameOf('protocol')} cannot be ${options.protocol}` },
+    `without ${nameOf('sasl')} is only for the text protocol, so ${nameOf('protocol')} cannot be ${options.protocol}` },
   { fields: ['udpport', 'sasl', 'authFile'], problem: ({ udpport, sasl, authFile }, nameOf) =>
     udpport !== 0 && (sasl || authFile !== undefined) &&
-    `nobody can authenticate by UDP, so not with ${nameOf(sasl ? 'sasl' : 'authFile')}` },
+    `clients cannot authenticate over UDP, so it does not go with ${nameOf(sasl ? 'sasl' : 'authFile')}` },
 ]
 
 const TLS: readonly Contradiction[] = [
@@ -55,21 +56,21 @@ const TLS: readonly Contradiction[] = [
 
 export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS]
 
-/** Combinations that are hardly meant: wrong in a program; on the command line a warning, as memcached starts with them. */
+/** Combinations that are hardly intended: errors in a program; warnings on the command line, as memcached starts with them. */
 export const DOUBTS: readonly Contradiction[] = [
   { fields: ['sasl', 'authFile', 'saslPwdb'], problem: ({ sasl, authFile, saslPwdb }, nameOf) =>
     sasl && authFile === undefined && saslPwdb === undefined &&
-    `nobody can log in without a file of users, ${nameOf('authFile')} or MEMCACHED_SASL_PWDB` },
+    `no client can log in without a file of users, ${nameOf('authFile')} or MEMCACHED_SASL_PWDB` },
   { fields: ['listen', 'sasl', 'authFile', 'protocol'], problem: options =>
     options.sasl && options.authFile === undefined && hasListenerBesides('binary', options) &&
-    'clients of the text protocol are not asked who they are' },
+    'clients of the text protocol need no password' },
   { fields: ['listen', 'sasl', 'authFile', 'protocol'], problem: options =>
     authenticatesText(options) && hasListenerBesides('ascii', options) &&
-    'clients of the binary protocol are not asked who they are' },
+    'clients of the binary protocol need no password' },
   { fields: ['listen', 'protocol'], problem: options => {
     const names = listenersOf(options).flatMap(({ unknownProtocol }) => unknownProtocol ?? [])
     const name = names.find(name => name !== options.protocol)
-    return name !== undefined && `proto[${name}] is no protocol, so it is ${options.protocol} there`
+    return name !== undefined && `proto[${name}] is not a protocol, so ${options.protocol} is used there`
   } },
   { fields: ['udpport', 'sslEnabled', 'socketPath'], problem: ({ udpport, sslEnabled, socketPath }, nameOf) =>
     udpport !== 0 && sslEnabled && socketPath === undefined && `UDP is not encrypted by ${nameOf('sslEnabled')}` },
@@ -79,14 +80,14 @@ export const DOUBTS: readonly Contradiction[] = [
     `no certificate of a client is trusted without ${nameOf('sslCaCert')}` },
 ]
 
-/** True if the file of users is for clients of the text protocol. */
+/** True if clients of the text protocol have to authenticate. */
 function authenticatesText({ authFile, sasl }: Options): boolean {
   return authFile !== undefined && !sasl
 }
 
-/** True if a listener has a protocol of its own that is another. */
-function hasListenerBesides(only: ProtocolName, options: Options): boolean {
-  return listenersOf(options).some(({ protocol }) => protocol !== undefined && protocol !== only)
+/** True if the prefix of a listener's address chooses another protocol than this. */
+function hasListenerBesides(expected: ProtocolName, options: Options): boolean {
+  return listenersOf(options).some(({ protocol }) => protocol !== undefined && protocol !== expected)
 }
 
 /** The addresses of `-l`, which have been checked before. */

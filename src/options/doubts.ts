@@ -5,17 +5,22 @@ import { DOUBTS, listenersOf } from './contradictions.js'
 import { optionName, printSize, type OptionRow } from './rows.js'
 import { type Options } from './values.js'
 
-/** One sentence for each doubt. @param given what the line has set, in `options` and all that follows from it */
+/**
+ * Returns one sentence for each doubt.
+ * @param given the fields that the command line set; `options` also has the defaults
+ * @param used the rows of the options on the command line
+ */
 export function doubtsAbout(options: Options, given: Partial<Options>, used: ReadonlySet<OptionRow>): string[] {
   return [
-    ...uselessness(options, used), ...changes(options, given), ...deafness(options, given),
+    ...withoutEffect(options, used), ...changes(options, given), ...deafness(options, given),
     ...problemsOf(DOUBTS, options, optionName),
   ]
 }
 
 const IDLE_WITHOUT = { lruSegmented: 'in the flat LRU', socketPath: 'without -s', sslEnabled: 'without -Z' } as const
 
-function uselessness(options: Options, used: ReadonlySet<OptionRow>): string[] {
+/** Options that have no effect without another one. */
+function withoutEffect(options: Options, used: ReadonlySet<OptionRow>): string[] {
   const useless: string[] = []
   for (const row of used) {
     if (row.needs === undefined || options[row.needs]) continue
@@ -28,7 +33,7 @@ function uselessness(options: Options, used: ReadonlySet<OptionRow>): string[] {
   return useless
 }
 
-/** Settings that get another value than the line says. */
+/** Settings that get another value than the command line says. */
 function changes(options: Options, given: Partial<Options>): string[] {
   const changed: string[] = []
   if (given.maxbytes !== undefined && given.itemSizeMax === undefined && options.itemSizeMax < 1024 * 1024) {
@@ -40,13 +45,13 @@ function changes(options: Options, given: Partial<Options>): string[] {
   return changed
 }
 
-/** A server that listens nowhere, or not where the line says. */
+/** Listeners that the server does not open, although the command line asks for them; or a server that listens nowhere. */
 function deafness(options: Options, given: Partial<Options>): string[] {
   if (options.socketPath !== undefined) {
     const hasNetwork = given.port || given.udpport || given.listen !== undefined || options.sslEnabled
     return hasNetwork ? ['-s/--unix-socket: disables network support, so -p, -U, -l and -Z have no effect'] : []
   }
-  if (given.listen?.length === 0) return ['-l/--listen: names no address, so nothing is listened on']
+  if (given.listen?.length === 0) return ['-l/--listen: names no address, so the server listens nowhere']
   const isDeaf = options.port === 0 && options.udpport === 0
-  return isDeaf ? ['nothing is listened on: -p 0 switches TCP off, and there is neither -U nor -s'] : []
+  return isDeaf ? ['the server listens nowhere: -p 0 switches TCP off, and there is neither -U nor -s'] : []
 }

@@ -1,15 +1,15 @@
-// Checks the arguments of createServer before their values: they must be objects, and may not ask for what only a command line
-// can have. A program may be JavaScript, where no compiler checks types.
+// Checks the arguments of createServer, before check.ts checks their values: they must be objects, and must not set options that
+// are only for the command line. A program may be JavaScript, where no compiler checks types.
 import { type Options } from './values.js'
 
 /** Settings that concern the whole process, and the reason why a server in a program cannot have them. */
 const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
-  daemonize: 'is for the command line alone, a program leaves its terminal itself',
-  user: 'is for the command line alone, a program changes its user itself',
-  pidFile: 'is for the command line alone, a program writes its process id itself',
+  daemonize: 'is only for the command line, a program leaves its terminal itself',
+  user: 'is only for the command line, a program changes its user itself',
+  pidFile: 'is only for the command line, a program writes its process id itself',
 }
 
-/** One sentence each. */
+/** Returns all problems, one sentence each. */
 export function embeddingProblems(options: unknown, parts: unknown): string[] {
   if (!isRecord(options)) return [`the options must be an object, not ${kindOf(options)}`]
   const problems = Object.entries(OF_THE_PROCESS).flatMap(([field, why]) => isGiven(options[field]) ? [`${field}: ${why}`] : [])

@@ -1,9 +1,9 @@
-// The option that was probably meant, where the command line or a program names one that does not exist.
+// Guesses the option that was meant if the command line or a program names one that does not exist.
 
-/** How many letters of a name may be wrong: one, and one more for each four of it. */
+/** The letters of a name for each of which one more mistake is allowed, besides the first mistake. */
 const LETTERS_FOR_A_MISTAKE = 4
 
-/** `; is it --threads?`: the names that begin so, or else those that are nearest; nothing if none is near. */
+/** `; is it --threads?`: the names that begin with the text, or else the nearest ones; empty if none is near. */
 export function guess(written: string, names: readonly string[]): string {
   const begun = written.replace(/^-*/, '').length > 1 ? names.filter(name => name.startsWith(written)) : []
   const meant = begun.length > 0 ? begun : nearest(written, names)
@@ -15,7 +15,7 @@ function nearest(written: string, names: readonly string[]): string[] {
   let found: string[] = []
   for (const name of names) {
     const count = mistakes(written, name)
-    // a name that short would have nothing left
+    // a name as short as that would have half of its letters wrong
     if (count > fewest || 2 * count >= name.length) continue
     if (count < fewest) found = []
     fewest = count
@@ -24,7 +24,7 @@ function nearest(written: string, names: readonly string[]): string[] {
   return found
 }
 
-/** How many letters are missing, too many, others, or change places, from one text to the other. */
+/** The number of letters that are missing, added, replaced or swapped between two texts. */
 function mistakes(one: string, other: string): number {
   let last: number[] = []
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)

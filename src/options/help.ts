@@ -1,22 +1,23 @@
-// `--help` and the table of options in README.md, both out of the rows, section by section.
+// `--help` and the table of options in README.md, both made from the rows, section by section.
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
 import { optionSections, printSize, type OptionRow } from './rows.js'
 import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js'
 
-/** Where the descriptions begin, and how long a line may be. */
+/** The column in which the descriptions begin. */
 const COLUMN = 30
+/** The longest line, in characters. */
 const WIDTH = 100
 
 const REMARK = 'memcached\'s other options are ignored with a warning, or refused: see src/options/README.md.'
 
-/** The text of `-h`: the options that have an effect. Scripts look here for what a server can do. */
+/** The text of `-h`: the options that have an effect. Scripts read it to find out what a server can do. */
 export function helpText(): string {
   const lines = optionSections.filter(({ works }) => works)
     .flatMap(({ title, rows }) => ['', `${title}:`, ...rows.flatMap(helpLines)])
   return [versionText(), 'usage: memslab [options]', ...lines, '', REMARK].join('\n') + '\n'
 }
 
-/** An option that is too long for its column has a line of its own. */
+/** The lines of an option. Its name has a line of its own if it is too long for its column. */
 function helpLines(row: OptionRow): string[] {
   const name = `  ${heading(row)}`
   const lines = wrap(describe(row).join(' ')).map(line => ' '.repeat(COLUMN) + line)
@@ -73,7 +74,7 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '\\<').replaceAll('*', '\\*')
 }
 
-/** The default as the command line would say it. */
+/** The default value in the form of the command line. */
 function defaultOf({ value, sets }: OptionRow): string {
   if (value === undefined) return isDefault(sets ?? {}) ? 'enabled' : 'disabled'
   switch (value.kind) {

@@ -1,15 +1,16 @@
-// How memcached reads the numbers of its command line. Most it takes as C's atoi, atof and strtol do: the digits count,
-// what follows them is dropped, and what has none is 0. Some it takes whole or not at all.
+// Reads numbers as memcached reads those of its command line. Most are read as by C's atoi, atof and strtol: the digits count,
+// the text behind them is ignored, and a text without digits is 0. Some are read strictly: other text is refused.
 
-/** A number, and whether it is all that was written. */
+/** A number that was read from a text. */
 export interface Reading {
   readonly value: number
+  /** True if the whole text is this number. */
   readonly isPlain: boolean
 }
 
 const LONG_MAX = 2n ** 63n - 1n
 
-/** As atoi: a whole number of 32 bits, from which larger ones are cut. */
+/** Reads as atoi: a whole number, of which the lowest 32 bits are kept. */
 export function readWhole(text: string): Reading {
   const digits = /^\s*([+-]?\d+)/.exec(text)
   if (digits === null) return { value: 0, isPlain: false }
@@ -19,7 +20,7 @@ export function readWhole(text: string): Reading {
   return { value: Number(value), isPlain: digits[0].length === text.length && value === number }
 }
 
-/** As strtol with base 8, of 32 bits. */
+/** Reads as strtol with base 8, limited to 32 bits. */
 export function readOctal(text: string): Reading {
   const digits = /^\s*([+-]?)([0-7]+)/.exec(text)
   if (digits === null) return { value: 0, isPlain: false }
@@ -28,26 +29,26 @@ export function readOctal(text: string): Reading {
   return { value, isPlain: digits[0].length === text.length && value === number }
 }
 
-/** As atof. */
+/** Reads as atof. */
 export function readFraction(text: string): Reading {
   const number = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?/i.exec(text)
   return number === null ? { value: 0, isPlain: false } : { value: Number(number[0]), isPlain: number[0].length === text.length }
 }
 
-/** A whole number with nothing but spaces beside it; undefined if there is anything else. */
+/** Reads a whole number that may have spaces around it; undefined if there is anything else. */
 export function readStrictly(text: string): Reading | undefined {
   return /^\s*[+-]?\d{1,15}\s*$/.test(text) ? { value: Number(text), isPlain: true } : undefined
 }
 
-/** The same, with a point or without. */
+/** Reads a number, with or without a decimal point, that may have spaces around it; undefined if there is anything else. */
 export function readFractionStrictly(text: string): Reading | undefined {
   const number = readFraction(text.trimEnd())
   return number.isPlain ? number : undefined
 }
 
 /**
- * As memcached reads `-I`: a k or m at the very end means 1,024 bytes or as many of those; before it anything may stand
- * behind the digits.
+ * Reads as memcached reads `-I`: a k or m at the very end means KiB or MiB. Between the digits and that letter there may be
+ * any text.
  */
 export function readSize(text: string): Reading {
   const unit = { k: 1024, m: 1024 * 1024 }[text.slice(-1).toLowerCase()]

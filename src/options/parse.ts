@@ -1,6 +1,6 @@
-// A command line becomes Options. Like memcached's getopt: `-vvv`, `-m64`, `-m 64`, `--memory-limit=64`, `--memory-l 64`,
-// `-dm 64`, and what follows an option that takes an argument is its argument, even `-1`. Unlike it, the whole line is read
-// before the first message, so all problems are reported at once. Nothing is opened or printed here.
+// Parses a command line into Options. It accepts what memcached's getopt does: `-vvv`, `-m64`, `-m 64`, `--memory-limit=64`,
+// `--memory-l 64`, `-dm 64`; and the word behind an option that takes an argument is its argument, even `-1`. Unlike getopt, it
+// reads the whole line before the first message, so that all problems are reported at once. It opens and prints nothing.
 import { parseArgs } from 'node:util'
 import { checkOptions } from './check.js'
 import { doubtsAbout } from './doubts.js'
@@ -10,18 +10,18 @@ import { optionName, optionRows, printSize, type OptionRow, type Value } from '.
 import { COMMAND_LINE_DEFAULTS, completeOptions, PAGE_BYTES, type Options } from './values.js'
 
 export interface CommandLine {
-  /** The action asked for: all but 'serve' print something and end, whatever else the line says. */
+  /** The action to take. All but 'serve' print something and end, whatever else the line says. */
   readonly action: 'serve' | 'help' | 'version' | 'license'
   readonly options: Options
-  /** Options that are accepted but have no effect or another one than they say, or are not safe: one sentence each. */
+  /** One sentence for each option that has no effect, has another effect than it seems to have, or is not safe. */
   readonly warnings: string[]
-  /** Errors, one sentence each. With any of them the server must not start. */
+  /** One sentence for each error. If there are any, the server must not start. */
   readonly problems: string[]
-  /** The file that gets the ports, from the environment. */
+  /** The file for the server's ports, which the environment names. */
   readonly portFile: string | undefined
 }
 
-/** @param argv without the names of node and script */
+/** Parses a command line. @param argv the arguments, without the names of node and script */
 export function parseArguments(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): CommandLine {
   const reader = new Reader()
   for (const token of tokensOf(argv)) {
@@ -41,13 +41,16 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   }
 }
 
-/** Where only UDP has a port, TCP takes it too; -1 gives it a free one of its own. A -l without addresses opens nothing. */
+/**
+ * Sets the ports that follow from other options. If only UDP has a port, TCP gets the same; with -1, each gets a free one. A -l
+ * without addresses opens no port.
+ */
 function withPorts(given: Partial<Options>): Partial<Options> {
   if (given.listen?.length === 0 && given.socketPath === undefined) return { ...given, port: 0, udpport: 0 }
   return given.udpport && given.port === undefined ? { ...given, port: given.udpport } : given
 }
 
-/** Items of more than a page are cut into chunks of the default size, unless the line says of which. */
+/** Drops the chunk size of `no_chunked_items` or `no_modern` if items may be larger than a page: they need smaller chunks. */
 function withChunks(given: Partial<Options>, used: ReadonlySet<OptionRow>): Partial<Options> {
   if ((given.itemSizeMax ?? 0) <= PAGE_BYTES || [...used].some(({ name }) => name === 'slab_chunk_max')) return given
   const { slabChunkMax: _, ...others } = given
@@ -64,12 +67,12 @@ function impossibilities({ sslEnabled, port, shown, threads }: Options, { listen
 }
 
 /**
- * memcached wants the largest item to be whole chunks of the largest size. Only who says how large these are is held to
- * that; they fit any largest item.
+ * The problem of a `slab_chunk_max` that does not divide the largest item evenly, which memcached refuses. It is checked only
+ * if the command line sets `slab_chunk_max`, as chunks of the default size are fine for any largest item.
  */
 function unevenChunks({ itemSizeMax }: Options, { slabChunkMax }: Partial<Options>, used: ReadonlySet<OptionRow>): string[] {
   const row = [...used].find(({ name }) => name === 'slab_chunk_max')
-  // what divides no page is wrong whatever -I is
+  // a size that does not divide a page is reported by the checks, whatever -I is
   if (row === undefined || slabChunkMax === undefined || PAGE_BYTES % slabChunkMax !== 0) return []
   if (itemSizeMax % slabChunkMax === 0) return []
   const [chunk, item] = [printSize(slabChunkMax), printSize(itemSizeMax)]
@@ -93,7 +96,7 @@ function tokensOf(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens
 }
 
-/** The option of a name as typed: `-m`, `--memory-limit`, or so much of it that it can be no other. */
+/** Finds an option by its name as typed: `-m`, `--memory-limit`, or an unambiguous beginning of that. */
 function rowOf(rawName: string): OptionRow | undefined {
   const row = optionRows.find(({ flag, long }) => rawName === `-${flag}` || rawName === `--${long}`)
   if (row !== undefined || rawName.length < 3) return row
@@ -109,7 +112,7 @@ class Reader {
   readonly problems: string[] = []
   action: CommandLine['action'] = 'serve'
 
-  /** @param rawName as typed: `-m` or `--memory-limit` */
+  /** @param rawName the name as typed: `-m` or `--memory-limit` */
   readOption(rawName: string, argument: string | undefined): void {
     const row = rowOf(rawName)
     // memcached skips spaces before an argument
@@ -162,7 +165,7 @@ class Reader {
     this.show(row, shown)
   }
 
-  /** Has `stats settings` say something; undefined: what it says by itself. */
+  /** Sets the text that `stats settings` shows for an option; undefined for the value of its field. */
   private show({ setting }: OptionRow, text: string | undefined): void {
     if (setting === undefined || text === undefined && this.given.shown?.[setting] === undefined) return
     const { [setting]: _, ...others } = this.given.shown ?? {}
@@ -182,6 +185,6 @@ function oppositeOf(name: string): string {
 }
 
 const LONG_NAMES = optionRows.flatMap(({ long }) => long === undefined ? [] : [`--${long}`])
-/** Of `-o`, with their opposites. */
+/** The names of `-o`, with their opposites. */
 const EXTENDED_NAMES = optionRows.flatMap(({ name, clears }) =>
   name === undefined ? [] : clears === undefined ? [name] : [name, oppositeOf(name)])

@@ -1,14 +1,13 @@
-// One argument of the command line becomes the fields that it sets. What memcached reads is read here: letters behind a
-// number are dropped, with a warning wherever memcached reads another number than it says. Bounds are those of the
-// rows; a value beyond them is a problem, and sets nothing.
+// Reads one argument of the command line into the fields that it sets, as memcached reads it: text behind a number is ignored,
+// with a warning. The bounds are those of the rows. A value beyond them is a problem, and sets nothing.
 import { readFraction, readFractionStrictly, readOctal, readSize, readStrictly, readWhole, type Reading } from './numbers.js'
 import { printSize, type FractionValue, type ShownValue, type Value, type WholeValue } from './rows.js'
 import { type Options } from './values.js'
 
-/** The meaning of an argument. With a problem nothing is set. */
+/** The result of reading an argument. With a problem, it has no fields. */
 export interface Argument {
   readonly fields?: Partial<Options>
-  /** The value that `stats settings` shows, if that is not simply a field. */
+  /** The text that `stats settings` shows, if it is not the value of a field. */
   readonly shown?: string | undefined
   readonly warning?: string | undefined
   readonly problem?: string
@@ -16,15 +15,15 @@ export interface Argument {
 
 /**
  * Reads the argument of an option.
- * @param text undefined where an argument may be left out, and is
- * @param given what the options before it have set
+ * @param text the argument; undefined if it is optional and missing
+ * @param given the fields that the options before it have set
  */
 export function readArgument(value: Value, text: string | undefined, given: Partial<Options>): Argument {
   switch (value.kind) {
     case 'count':
       return {
         fields: { [value.field]: Math.min((given[value.field] ?? 0) + 1, value.max) },
-        warning: text === undefined ? undefined : `"${text}" is ignored; each -v says a little more`,
+        warning: text === undefined ? undefined : `"${text}" is ignored; each -v raises the level by one`,
       }
     case 'whole': return readWholeValue(value, text)
     case 'size': return readSizeValue(value, text ?? '')
@@ -46,19 +45,19 @@ function readWholeValue(value: WholeValue, text: string | undefined): Argument {
   const reading = value.isStrict ? readStrictly(text) : readLetters(value.letters, text) ?? readWhole(text)
   if (reading === undefined) return { problem: `"${text}" is not a whole number` }
   const number = value.isUnsigned ? reading.value >>> 0 : reading.value
-  const most = max / unit
-  const isTooMuch = number > most
+  const greatest = max / unit
+  const isTooMuch = number > greatest
   if (isTooMuch || number < least) {
-    // what 0 makes memcached refuse is refused, whatever letters stand for it
+    // memcached refuses a 0, and so a text that is read as 0
     const isNear = value.isOurBound === true && (isTooMuch || value.isStrict === true)
-    if (!isNear) return { problem: `must be from ${least} to ${most}, not ${asRead(text, number, reading.isPlain)}` }
-    const nearest = isTooMuch ? most : least
+    if (!isNear) return { problem: `must be from ${least} to ${greatest}, not ${asRead(text, number, reading.isPlain)}` }
+    const nearest = isTooMuch ? greatest : least
     return { fields: { [field]: nearest * unit }, warning: `${number} is ${isTooMuch ? 'lowered' : 'raised'} to ${nearest}` }
   }
   return { fields: { [field]: number * unit }, warning: reading.isPlain ? undefined : doubt(text, number) }
 }
 
-/** A number with a unit that is taken at its word, such as 2g; undefined if there is none. */
+/** Reads a number with a unit, such as 2g; undefined if there is no unit of `letters`. */
 function readLetters(letters: WholeValue['letters'], text: string): Reading | undefined {
   const [, digits, letter] = /^\s*\+?(\d+(?:\.\d+)?)\s*([a-z])/i.exec(text) ?? []
   const unit = letter === undefined ? undefined : letters?.[letter.toLowerCase()]
@@ -67,7 +66,7 @@ function readLetters(letters: WholeValue['letters'], text: string): Reading | un
   return { value, isPlain: readWhole(text).value === value }
 }
 
-/** Says what is made of a text; and what memcached makes of it, where that is something else. */
+/** The warning that a text is read as a number, and as which number memcached reads it if that differs. */
 function doubt(text: string, number: number): string {
   const theirs = readWhole(text).value
   return `"${text}" is read as ${number}${(theirs | 0) === (number | 0) ? '' : `; memcached reads ${theirs}`}`
@@ -95,13 +94,13 @@ function readFractionValue(value: FractionValue, text: string): Argument {
   return { fields: { [value.field]: number }, warning: isPlain ? undefined : `"${text}" is read as ${number}` }
 }
 
-/** Within what a fraction must be, in words. */
+/** The bounds of a fraction in words. */
 export function fractionBounds({ above, max }: FractionValue): string {
   if (above === -Infinity) return 'must be a number'
   return `must be greater than ${above}${max === Infinity ? '' : ` and at most ${max}`}`
 }
 
-/** Only the last nine bits count, but memcached shows them all. */
+/** Reads an access mask. Only its last nine bits count, but memcached shows all of them. */
 function readMask(text: string): Argument {
   const { value, isPlain } = readOctal(text)
   const umask = value & 0o777
@@ -129,21 +128,21 @@ function readChoice(choices: Readonly<Record<string, Partial<Options>>>, text: s
 }
 
 /**
- * Addresses are separated by commas or semicolons, and empty ones overlooked. As in memcached, an argument that is part of
- * what other -l have said already is not taken twice.
+ * Reads addresses, which are separated by commas or semicolons; empty ones are skipped. As in memcached, an argument is ignored
+ * if its text is part of the arguments of earlier -l.
  */
 function readAddresses({ listen, shown }: Partial<Options>, text: string): Argument {
   const before = shown?.['inter'] ?? listen?.join(',')
   if (listen !== undefined && before?.includes(text)) {
     const isSame = text === '' || listen.includes(text)
-    return { shown: shown?.['inter'], warning: isSame ? undefined : `"${text}" is ignored, as it stands in ${before}` }
+    return { shown: shown?.['inter'], warning: isSame ? undefined : `"${text}" is ignored, as it is part of ${before}` }
   }
   const addresses = [...listen ?? [], ...text.split(/[,;]/).filter(part => part !== '')]
   const inter = before === undefined ? text : `${before},${text}`
   return { fields: { listen: addresses }, shown: inter === addresses.join(',') ? undefined : inter }
 }
 
-/** Numbers with hyphens between them, of which there may be more than one, as in memcached. */
+/** Reads numbers with hyphens between them. As in memcached, there may be several hyphens between two numbers. */
 function readSizes(text: string): Argument {
   const sizes = text.split('-').filter(part => part !== '').map(readStrictly)
   const slabSizes = sizes.flatMap(reading => reading === undefined ? [] : [reading.value])

@@ -1,5 +1,5 @@
-// One row an option, in the sections of `--help`. A row says all about its option: parse.ts reads command lines by the rows,
-// check.ts takes bounds from them, help.ts prints them, settings.ts shows them in `stats settings`.
+// One row for each option, in the sections of `--help`. All facts about an option are in its row: parse.ts reads command lines by
+// the rows, check.ts takes bounds from them, help.ts prints them, settings.ts shows them in `stats settings`.
 import { type Options } from './values.js'
 
 export interface OptionRow {
@@ -9,38 +9,39 @@ export interface OptionRow {
   readonly long?: string
   /** A word after `-o`, as help prints it. A row with `clears` also has the opposite name, with or without `no_`. */
   readonly name?: string
-  /** The name of its argument in the help; without this it takes none. */
+  /** The name of its argument in the help. Without this it takes none. */
   readonly argument?: string
-  /** The argument may be left out. */
+  /** Set if the argument may be left out. */
   readonly optional?: true
-  /** How the argument is read, which field it sets, and the bounds of that field. */
+  /** The kind of the argument, the field that it sets, and the bounds of that field. */
   readonly value?: Value
-  /** Fields that it sets whatever the argument is. */
+  /** Fields that the option sets whatever its argument is. */
   readonly sets?: Partial<Options>
   /** Fields that it sets unless an option before it has. */
   readonly setsUnlessGiven?: Partial<Options>
   /** Fields that the opposite name sets. */
   readonly clears?: Partial<Options>
-  /** It does nothing unless this is set too. */
+  /** The field without which the option has no effect. */
   readonly needs?: 'lruSegmented' | 'socketPath' | 'sslEnabled'
-  /** Answered instead of serving. */
+  /** The action that the option asks for, instead of serving. */
   readonly action?: 'help' | 'version' | 'license'
-  /** The support for it. Default 'live'. */
+  /** The support for the option. Default 'live'. */
   readonly support?: Support
   /** The reason why it has no effect, in a few words. */
   readonly why?: string
-  /** Its line in `stats settings`, and for a row without a field what that line says unless the option is given. */
+  /** Its name in `stats settings`. */
   readonly setting?: string
+  /** For a row without a field: its value in `stats settings` if the option is not given. */
   readonly settingValue?: string
-  /** And what it says if it is. */
+  /** For a row without a field: its value in `stats settings` if the option is given. */
   readonly settingIfGiven?: string
   /** The lines of its help; `{default}` is the default value. */
   readonly help: readonly string[]
 }
 
 /**
- * live: works. ignored: makes no sense here; accepted with a warning. later: refused as "not supported yet". The last two
- * are not in the help.
+ * The support for an option. live: it works. ignored: it makes no sense here, and is accepted with a warning. later: it is
+ * refused as "not supported yet". The last two are not in the help.
  */
 export type Support = 'live' | 'ignored' | 'later'
 
@@ -60,22 +61,22 @@ export type Value =
 export interface WholeValue {
   readonly kind: 'whole'
   readonly field: NumberField
-  /** Bounds of the field. */
+  /** The bounds of the field. */
   readonly min: number
   readonly max: number
-  /** The factor of the number on the command line. Default 1. */
+  /** The factor from the number on the command line to the field. Default 1. */
   readonly unit?: number
-  /** The least that the command line takes, where the default is less and cannot be asked for. */
+  /** The least number that the command line accepts, if the field may be less by default. */
   readonly least?: number
-  /** The value of the option without its argument. */
+  /** The value if the argument is left out. */
   readonly absent?: number
-  /** memcached wants a number with nothing behind it; without this it drops what follows the digits. */
+  /** Set if memcached refuses a number with other text behind it. Otherwise it ignores that text. */
   readonly isStrict?: true
-  /** memcached has no such bounds: beyond them the command line takes the nearest number, with a warning. */
+  /** Set if memcached has no such bounds. Beyond them the command line takes the nearest number, with a warning. */
   readonly isOurBound?: true
-  /** A number below 0 counts from 2 ** 32 down, as in memcached. */
+  /** Set if 2 ** 32 is added to a negative number, as in memcached. */
   readonly isUnsigned?: true
-  /** Letters behind the number that mean what they say: how many of it they are. */
+  /** The letters that may follow the number as a unit, with their factors. */
   readonly letters?: Readonly<Record<string, number>>
 }
 
@@ -85,12 +86,12 @@ export interface FractionValue {
   readonly above: number
   /** The largest; Infinity for none. */
   readonly max: number
-  /** How many digits `stats settings` shows behind the point. Default 2. */
+  /** The number of digits that `stats settings` shows behind the point. Default 2. */
   readonly digits?: number
   readonly isStrict?: true
 }
 
-/** A number of an option without effect: `stats settings` shows what it would be in memcached, times `unit`. */
+/** The number of an option without effect. `stats settings` shows it as memcached would, times `unit`. */
 export interface ShownValue {
   readonly kind: 'shown'
   readonly min: number
@@ -107,10 +108,10 @@ const MIB = 1024 * KIB
 const INT_MAX = 2 ** 31 - 1
 const UINT_MAX = 2 ** 32 - 1
 const INT_MIN = -(2 ** 31)
-/** The largest log buffer, in bytes: there is one for each watcher and one for each thread, and there may be many. */
+/** The largest log buffer, in bytes. There is one for each watcher and one for each thread, so there may be many. */
 const LOGBUF_MAX = 64 * MIB
 
-/** memcached 1.4 as far as it can still be had: one flat list, nothing in the background. */
+/** The defaults of memcached 1.4, as far as they still exist: one flat list, and no background tasks. */
 const OLD_DEFAULTS: Partial<Options> = {
   maxconnsFast: false,
   slabReassign: false,
@@ -122,11 +123,11 @@ const OLD_DEFAULTS: Partial<Options> = {
 }
 
 const NO_RESTART = 'items are lost when the server ends; leave it out, and expect a cold cache after a restart'
-const NO_STORAGE = 'all items are kept in memory; leave it out, and give -m what the cache may take'
+const NO_STORAGE = 'all items are kept in memory; leave it out, and give -m all the memory that the cache may take'
 const WITHOUT_STORAGE = 'there is no external storage'
-const NO_PROXY = 'this is a server alone'
+const NO_PROXY = 'memslab has no proxy'
 const NO_CALL = 'Node.js has no call for it'
-const OWN_SIZE = 'the hash table is as large as the memory limit asks for'
+const OWN_SIZE = 'the size of the hash table follows from the memory limit'
 
 const GENERAL: readonly OptionRow[] = [
   { flag: 'h', long: 'help', action: 'help',
@@ -224,26 +225,26 @@ const LIMITS: readonly OptionRow[] = [
     setting: 'reqs_per_event',
     help: ['maximum number of requests per event, limits the',
       'requests processed per connection to prevent',
-      'starvation (default: {default}, what one read brings)'] },
+      'starvation (default: {default}, as many as one read brings)'] },
   { name: 'read_buf_mem_limit', argument: 'num',
     value: { kind: 'whole', field: 'readBufMemLimit', min: 0, max: INT_MAX * MIB, unit: MIB, isStrict: true },
     setting: 'read_buf_mem_limit',
     help: ['megabytes for answers that wait, one for each key of a get, found',
-      'or not, shared out among the threads: with 1 and -t 1 a get',
+      'or not, divided among the threads: with 1 and -t 1 a get',
       'may have 819 keys (default: {default}, unlimited)'] },
   { name: 'request_mem_limit', argument: 'num',
     value: { kind: 'whole', field: 'requestMemLimit', min: MIB, max: INT_MAX * MIB, unit: MIB, isStrict: true },
     setting: 'request_mem_limit',
-    help: ['megabytes for requests whose end is not there yet, of all clients',
-      'together; when they take more, threads with more than their share',
-      'close the oldest of their own (default: {default}, or a sixteenth',
-      'of -m if that is more)'] },
+    help: ['megabytes for unfinished requests of all clients together; if they',
+      'need more, threads that use more than their share close the clients',
+      'with the oldest of them (default: {default}, or a sixteenth of -m',
+      'if that is more)'] },
 ]
 
 const PERMISSIONS: readonly OptionRow[] = [
   { flag: 'S', long: 'enable-sasl', sets: { sasl: true },
     setting: 'auth_enabled_sasl',
-    help: ['turn on Sasl authentication, for the binary protocol alone;', 'the users are those of -Y, or of the file that the',
+    help: ['turn on Sasl authentication, only for the binary protocol;', 'the users are those of -Y, or of the file that the',
       'environment variable MEMCACHED_SASL_PWDB names'] },
   { flag: 'Y', long: 'auth-file', argument: 'file', value: { kind: 'text', field: 'authFile' },
     setting: 'auth_enabled_ascii',
@@ -251,7 +252,7 @@ const PERMISSIONS: readonly OptionRow[] = [
   { name: 'auth_timeout', argument: 'seconds',
     value: { kind: 'whole', field: 'authTimeout', min: 0, max: INT_MAX, isStrict: true },
     setting: 'auth_timeout',
-    help: ['timeout for clients that do not say who they are, with -Y or -S,', 'or do not end their TLS handshake;',
+    help: ['timeout for clients that do not authenticate, with -Y or -S,', 'or do not complete their TLS handshake;',
       '0 is off (default: {default})'] },
   { flag: 'A', long: 'enable-shutdown', sets: { shutdownCommand: true },
     setting: 'shutdown_command',
@@ -323,7 +324,7 @@ const LRU: readonly OptionRow[] = [
   { name: 'no_lru_maintainer', sets: { lruMaintainer: false, lruSegmented: false },
     clears: { lruMaintainer: true, lruSegmented: true },
     setting: 'lru_maintainer_thread',
-    help: ['one flat LRU instead of the segmented one, put in order by', 'requests alone'] },
+    help: ['one flat LRU instead of the segmented one, maintained by', 'requests only'] },
   { name: 'no_modern', sets: OLD_DEFAULTS, setsUnlessGiven: { slabChunkMax: MIB },
     help: ['uses defaults of previous major version (1.4.x)'] },
 ]
@@ -353,8 +354,8 @@ const PAGES: readonly OptionRow[] = [
   { name: 'slab_automove_ratio', argument: 'num',
     value: { kind: 'fraction', field: 'slabAutomoveRatio', above: 0, max: 1 },
     setting: 'slab_automove_ratio',
-    help: ['how young the items a class evicts must be, next to those',
-      'of the class that gives it a page (default: {default})'] },
+    help: ['how young the items that a class evicts must be, compared with',
+      'those of the class that gives it a page (default: {default})'] },
   { name: 'slab_automove_window', argument: 'num',
     value: { kind: 'whole', field: 'slabAutomoveWindow', min: 3, max: INT_MAX },
     setting: 'slab_automove_window',
@@ -400,7 +401,7 @@ const PROCESS: readonly OptionRow[] = [
   { flag: 'P', long: 'pidfile', argument: 'file', value: { kind: 'text', field: 'pidFile' },
     help: ['save PID in <file>, removed when the server ends'] },
   { name: 'debug_commands', sets: { debugCommands: true },
-    help: ['for tests alone: the command \'debugtime\' moves the time by which',
+    help: ['for tests only: the command \'debugtime\' moves the time by which',
       'items expire, for all clients (default: {default})'] },
 ]
 
@@ -516,11 +517,11 @@ const LATER: readonly OptionRow[] = [
     help: ['string to pass to proxy_config'] },
 ]
 
-/** A part of `--help` and of the table of options. */
+/** A section of `--help` and of the table of options. */
 export interface Section {
   readonly title: string
   readonly rows: readonly OptionRow[]
-  /** True if its options have an effect, and stand in `--help`. */
+  /** True if its options have an effect, so that `--help` prints them. */
   readonly works: boolean
 }
 
@@ -530,7 +531,7 @@ export const optionSections: readonly Section[] = [
   { title: 'Where to listen', rows: LISTENING, works: true },
   { title: 'Memory and items', rows: MEMORY, works: true },
   { title: 'Threads and limits', rows: LIMITS, works: true },
-  { title: 'Who may do what', rows: PERMISSIONS, works: true },
+  { title: 'Permissions', rows: PERMISSIONS, works: true },
   { title: 'TLS', rows: TLS, works: true },
   { title: 'LRU: which items go first', rows: LRU, works: true },
   { title: 'Expired items', rows: EXPIRED, works: true },
@@ -555,7 +556,7 @@ export function fieldsOf(value: Value): [keyof Options, ...(keyof Options)[]] {
   return value.kind === 'choice' ? Object.keys(Object.values(value.choices)[0] ?? {}) as [keyof Options] : [value.field]
 }
 
-/** 1048576 is 1m, 524288 is 512k. */
+/** A size in the form of the command line: 1048576 is 1m, 524288 is 512k. */
 export function printSize(bytes: number): string {
   if (bytes !== 0 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)}m`
   return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}k` : String(bytes)

@@ -1,9 +1,9 @@
-// `stats settings`: what the server is set to, in memcached's names, order and formats. Settings that memcached does not have
-// come last, and only those that differ from their defaults, so that the lines of a server without options are memcached's.
+// `stats settings`: the settings of a server, with memcached's names, order and formats. Settings that memcached does not have
+// come last, and only if they differ from their defaults, so that a server without options has the same lines as memcached.
 import { fieldsOf, optionRows, type OptionRow } from './rows.js'
 import { completeOptions, LOOPBACK, type Options } from './values.js'
 
-/** Settings that change while a server runs, or are known only then. Those that are left out are as at the start. */
+/** Settings that change while a server runs, or are known only then. Other settings are those of the start. */
 export interface RunningSettings extends Partial<Options> {
   /** The ports that TCP and UDP are listening on, 0 if none. */
   readonly tcpPort: number
@@ -19,12 +19,12 @@ export function settingsReport(options: Options, live: RunningSettings): readonl
   const current = { ...options, ...live }
   const valueOf = (name: string): string =>
     live.external?.get(name) ?? options.shown[name] ?? EXTRAS[name]?.(current) ?? settingOf(ROWS.get(name), current)
-  const untold = completeOptions({ maxbytes: options.maxbytes })
-  const given = OWN.filter(name => valueOf(name) !== settingOf(ROWS.get(name), untold))
-  return [...ORDER, ...given].map(name => [name, valueOf(name)] as const)
+  const defaults = completeOptions({ maxbytes: options.maxbytes })
+  const changed = OWN.filter(name => valueOf(name) !== settingOf(ROWS.get(name), defaults))
+  return [...ORDER, ...changed].map(name => [name, valueOf(name)] as const)
 }
 
-/** memcached's order. */
+/** The names of memcached's settings, in its order. */
 const ORDER = `
   maxbytes maxconns tcpport udpport inter verbosity oldest evictions domain_socket umask shutdown_command growth_factor
   chunk_size num_threads num_threads_per_udp stat_key_prefix detail_enabled reqs_per_event cas_enabled tcp_backlog
@@ -38,9 +38,9 @@ const ORDER = `
   ssl_wbuf_size ssl_session_cache ssl_kernel_tls ssl_min_version num_napi_ids memory_file client_flags_size
 `.trim().split(/\s+/)
 
-/** The lines that are not simply the value of an option. */
+/** The values of settings that are not simply the value of an option. */
 const EXTRAS: Readonly<Record<string, (current: Options & RunningSettings) => string>> = {
-  // what was asked for; or where that is any free port, which one it is
+  // the port that the options name; if that is any free port, the one that was found
   tcpport: ({ port, tcpPort }) => String(port === -1 ? tcpPort : port),
   udpport: ({ udpport, udpPort }) => String(udpport === -1 ? udpPort : udpport),
   inter: ({ listen, socketPath }) => {
@@ -50,7 +50,7 @@ const EXTRAS: Readonly<Record<string, (current: Options & RunningSettings) => st
   oldest: ({ oldest }) => String(oldest),
   evictions: ({ evictions }) => evictions ? 'on' : 'off',
   num_threads_per_udp: ({ listen, shown, threads }) => String((shown['inter'] ?? listen.join(',')).includes(',') ? 1 : threads),
-  // memcached's default, for those who compare it; ours is what one read brings
+  // memcached's default, for tools that compare it; ours is as many as one read brings
   reqs_per_event: ({ reqsPerEvent }) => String(reqsPerEvent === 0 ? 20 : reqsPerEvent),
   detail_enabled: ({ detailEnabled }) => yesOrNo(detailEnabled),
   binding_protocol: ({ protocol }) => protocol === 'auto' ? 'auto-negotiate' : protocol,
@@ -65,12 +65,12 @@ const EXTRAS: Readonly<Record<string, (current: Options & RunningSettings) => st
   client_flags_size: () => '4',
 }
 
-/** The modes of `ssl_verify_mode` as OpenSSL's flags, which is how memcached prints them: peer 1, required 2, once 4. */
+/** OpenSSL's flags by `ssl_verify_mode`, which memcached prints: peer 1, required 2, once 4. */
 const OPENSSL_VERIFY = [0, 1, 1 | 2, 1 | 2 | 4]
 
 const ROWS = new Map(optionRows.flatMap(row => row.setting === undefined ? [] : [[row.setting, row] as const]))
 
-/** Settings that memcached does not have. */
+/** The names of settings that memcached does not have. */
 const OWN = [...ROWS.keys()].filter(name => !ORDER.includes(name))
 
 function settingOf(row: OptionRow | undefined, options: Options): string {

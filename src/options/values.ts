@@ -1,5 +1,5 @@
-// The settings of a server: a field each, named after memcached's `stats settings`. rows.ts has how the command line sets them;
-// rows.ts and contradictions.ts have which values are allowed.
+// The settings of a server, a field each, named after memcached's `stats settings`. The command line sets them by the rows in
+// rows.ts. The allowed values are in rows.ts and contradictions.ts.
 
 /** The least that `-I` may be, in bytes. */
 export const ITEM_SIZE_MIN = 1024
@@ -7,21 +7,22 @@ export const ITEM_SIZE_MIN = 1024
 /** The size of a page, from which chunks are cut. */
 export const PAGE_BYTES = 1024 * 1024
 
-/** The memory for unfinished requests, in bytes, or as a part of the items' memory if that is more. */
+/** The memory for unfinished requests, in bytes. */
 const REQUEST_MEM_LIMIT = 64 * 1024 * 1024
+/** The same as a part of the items' memory; the larger of both is the limit. */
 const REQUEST_MEM_PART = 1 / 16
 
-/** Where a server listens by default. */
+/** The addresses that a server listens on by default. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 
 /** The protocol of a connection; 'auto' lets its first byte decide. */
 export type ProtocolName = 'auto' | 'ascii' | 'binary'
 
-/** The settings of a server. Only `threads` has another default on the command line. Sizes are in bytes. */
+/** The settings of a server. Sizes are in bytes. Only `threads` has another default on the command line. */
 export interface Options {
   /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m` gives it in MiB. Default 64 MiB. */
   maxbytes: number
-  /** Connections at a time, from 1, `-c`. Default 1024. */
+  /** The most connections at a time, from 1, `-c`. Default 1024. */
   maxconns: number
   /** TCP port, `-p`: 0 opens none, -1 takes any free one. Default 11211. */
   port: number
@@ -32,27 +33,27 @@ export interface Options {
    * none, which means loopback only: 127.0.0.1 and ::1.
    */
   listen: readonly string[]
-  /** Path of a Unix socket, in at most 107 bytes, `-s`; there is no TCP then. Default none. */
+  /** Path of a Unix socket, of at most 107 bytes, `-s`. With it there is neither TCP nor UDP. Default none. */
   socketPath: string | undefined
   /** Access mask of the Unix socket, from 0 to 0o777, `-a`. Default 0o700. */
   umask: number
   /** True: the `shutdown` command works, `-A`. Default false. */
   shutdownCommand: boolean
-  /** Level of the log, `-v`: 0 to 3, and more is as 3. Default 0. */
+  /** Level of the log, `-v`: 0 to 3; more has the effect of 3. Default 0. */
   verbosity: number
-  /** True: old items make room for new ones. False, `-M`: a full server answers an error instead. Default true. */
+  /** True: old items are evicted to make room for new ones. False, `-M`: a full server answers with an error. Default true. */
   evictions: boolean
-  /** Ratio of the chunk size of a slab class to that of the class below it, above 1, `-f`. Default 1.25. */
+  /** Ratio of the chunk size of a slab class to that of the next smaller class, above 1, `-f`. Default 1.25. */
   factor: number
   /** Least space for key, value and flags, in bytes, from 1, `-n`. Default 48. */
   chunkSize: number
-  /** Threads that serve, from 1 to 256, `-t`: with 1 the thread that makes the server. Default 1, on the command line 4. */
+  /** Threads that serve clients, 1 to 256, `-t`; with 1, the thread that makes the server. Default 1, on the command line 4. */
   threads: number
   /** The character that ends the prefix of a key in `stats detail`, `-D`: one printable character. Default ':'. */
   prefixDelimiter: string
-  /** True: `stats detail` counts from the start, set by `-D`. Default false. */
+  /** True: `stats detail` counts from the start; `-D` sets it. Default false. */
   detailEnabled: boolean
-  /** Requests of a connection that are served in one go, `-R`. Default 0: as many as one read of 96 KiB brings. */
+  /** Requests of a connection that are served before it is another's turn, `-R`. Default 0: those of one read of 96 KiB. */
   reqsPerEvent: number
   /** True: items carry a cas number; `-C` clears it. Default true. */
   useCas: boolean
@@ -64,13 +65,13 @@ export interface Options {
   sasl: boolean
   /** File of the users and their passwords, `-Y`; without `sasl` for clients of the text protocol. Default none. */
   authFile: string | undefined
-  /** Another such file, for `sasl` alone: the environment variable MEMCACHED_SASL_PWDB. Default none. */
+  /** File of users for `sasl` if there is no `authFile`: the environment variable MEMCACHED_SASL_PWDB. Default none. */
   saslPwdb: string | undefined
-  /** Largest item, in bytes: from 1 KiB to 1 GiB, and half of `maxbytes` at most, `-I`. Default 1 MiB. */
+  /** Largest item, in bytes: from 1 KiB to 1 GiB, and at most half of `maxbytes`, `-I`. Default 1 MiB. */
   itemSizeMax: number
   /** True: a connection over the limit gets an error and is closed. False: it waits. Default true. */
   maxconnsFast: boolean
-  /** Without effect, shown by `stats settings`: power of two of the hash table's size, from 0 to 32. Default 0. */
+  /** Size of the hash table as a power of two, from 0 to 32. It has no effect, but `stats settings` shows it. Default 0. */
   hashpowerInit: number
   /** True: `flush_all` works; `-F` clears it. Default true. */
   flushEnabled: boolean
@@ -79,100 +80,103 @@ export interface Options {
   /** True: `watch` works; `-W` clears it. Default true. */
   watchEnabled: boolean
   /**
-   * Largest chunk, in bytes: from 1 KiB to 1 MiB, which it must divide evenly; larger items span several. Default 512 KiB, or
-   * what `itemSizeMax` allows.
+   * Largest chunk, in bytes: from 1 KiB to 1 MiB, which it must divide evenly. Larger items span several chunks. Default 512 KiB,
+   * or the largest power of two within `itemSizeMax` if that is less.
    */
   slabChunkMax: number
   /**
-   * Sizes of the slab classes but the last, whose chunks have `slabChunkMax`, in bytes, as memcached counts them: an
-   * item takes its key, flags and value and 59 bytes. Each is from `chunkSize` to `slabChunkMax` and at least 9 more than
-   * the one before; at most 62 of them. Default none: `chunkSize` and `factor` make the classes.
+   * Chunk sizes of all slab classes except the last, whose chunks have `slabChunkMax`. They are in bytes as memcached counts
+   * them: an item takes its key, flags and value and 59 bytes. Each is from `chunkSize` to `slabChunkMax`, and at least 9 more
+   * than the one before. There are at most 62. Default none: the classes follow from `chunkSize` and `factor`.
    */
   slabSizes: readonly number[]
   /** True: items are counted by size for `stats sizes`. Default false. */
   trackSizes: boolean
-  /** Seconds until an idle connection is closed, 0 or less for never. Default 0. */
+  /** Seconds until an idle connection is closed; 0 or less for never. Default 0. */
   idleTimeout: number
-  /** Seconds in which a client has to authenticate, where it must, and to end its TLS handshake; 0 for any time. Default 30. */
+  /** Seconds that a client may take to authenticate, and for its TLS handshake; 0 for no limit. Default 30. */
   authTimeout: number
   /** True: each class has HOT, WARM and COLD lists. False: it has one. Default true. */
   lruSegmented: boolean
-  /** True: the lists are also put in order in the background. Default true. */
+  /** True: a background task maintains the lists, too. Default true. */
   lruMaintainer: boolean
   /** True: memory of expired items is reclaimed in the background. Default true. */
   lruCrawler: boolean
-  /** Pause of the crawler in 1000 items, in microseconds, at most 1,000,000. Default 100. */
+  /** Pause of the crawler for each 1000 items, in microseconds, at most 1,000,000. Default 100. */
   lruCrawlerSleep: number
-  /** Items of a class that the crawler looks at in one run; 0 for all. Default 0. */
+  /** The most items of a class that the crawler checks in one run; 0 for all. Default 0. */
   lruCrawlerTocrawl: number
   /** Percent of a class's memory for its HOT list, 1 to 79; with `warmLruPct` at most 80. Default 20. */
   hotLruPct: number
   /** Percent of a class's memory for its WARM list, 1 to 79. Default 40. */
   warmLruPct: number
-  /** Items idle longer than this, above 0, times the age of COLD leave HOT. Default 0.2. */
+  /** Items leave HOT when they are idle longer than the age of COLD times this factor, above 0. Default 0.2. */
   hotMaxFactor: number
-  /** Items idle longer than this, above 0, times the age of COLD leave WARM. Default 2. */
+  /** Items leave WARM when they are idle longer than the age of COLD times this factor, above 0. Default 2. */
   warmMaxFactor: number
   /** True: items with a short life have a list of their own. Default false; `temporaryTtl` on the command line sets it. */
   tempLru: boolean
   /** The longest life that counts as short, in seconds. Default 61. */
   temporaryTtl: number
-  /** Without effect, shown by `stats settings`: seconds. Default 0. */
+  /** Seconds until memcached repairs the tail of a list. It has no effect, but `stats settings` shows it. Default 0. */
   tailRepairTime: number
   /** True: pages may move between slab classes. Default true. */
   slabReassign: boolean
-  /** 0: pages move only by command; 1: also by themselves; 2: also whenever a class evicts. Default 1. */
+  /** 0: pages move only by command. 1: automove moves them too. 2: also whenever a class evicts. Default 1. */
   slabAutomove: number
-  /** A class gives a page to one whose items are younger when evicted than this, above 0 to 1, times its own. Default 0.8. */
+  /**
+   * A class gives a page to another if the age of the other's evicted items is less than its own times this factor, above 0 and
+   * at most 1. Default 0.8.
+   */
   slabAutomoveRatio: number
   /** Seconds over which these ages are averaged, from 3. Default 10. */
   slabAutomoveWindow: number
   /** Share of the memory that a class may keep in free chunks. Default 0.01. */
   slabAutomoveFreeratio: number
-  /** Without effect, shown by `stats settings`: memslab has one keyed hash. Default 'murmur3'. */
+  /** Name of memcached's hash. It has no effect, as there is one keyed hash; `stats settings` shows it. Default 'murmur3'. */
   hashAlgorithm: string
   /** Buffer of each watcher, in bytes: 1 KiB to 64 MiB. Default 256 KiB. */
   watcherLogbufSize: number
-  /** Buffer of each thread for events that watchers have not got yet, in bytes: 1 KiB to 64 MiB. Default 64 KiB. */
+  /** Buffer of each thread for events on their way to watchers, in bytes: 1 KiB to 64 MiB. Default 64 KiB. */
   workerLogbufSize: number
-  /** Memory for answers that wait, in bytes, which bounds the keys of a get; 0 for no bound. Default 0. */
+  /** Memory for answers that are not written yet, in bytes, which limits the keys of a get; 0 for no limit. Default 0. */
   readBufMemLimit: number
   /**
    * Memory for unfinished requests of all connections together, in bytes, from 1 MiB. Default 64 MiB, or a sixteenth of
    * `maxbytes` if that is more.
    */
   requestMemLimit: number
-  /** True: TCP is encrypted where a listener's address says nothing else, `-Z`. Default false. */
+  /** True: TCP is encrypted unless a listener's address says otherwise, `-Z`. Default false. */
   sslEnabled: boolean
-  /** File of the certificate and of those that have signed it, PEM. Default none. */
+  /** File of the certificate chain, in PEM. Default none. */
   sslChainCert: string | undefined
-  /** File of the private key. Default none: it is in the file of the certificate. */
+  /** File of the private key. Default none: the key is in the file of the certificate. */
   sslKey: string | undefined
   /** Format of the private key, in OpenSSL's numbers: 1 PEM, 2 DER. Default 1. */
   sslKeyFormat: number
-  /** Certificates of clients: 0 not asked for, 1 asked for and checked if there is one, 2 and 3 required. Default 0. */
+  /** Client certificates: 0 not requested, 1 requested, and checked if the client sends one, 2 and 3 required. Default 0. */
   sslVerifyMode: number
-  /** Ciphers allowed, in OpenSSL's words. Default none: Node's. */
+  /** Allowed ciphers, in OpenSSL's format. Default none: those of Node.js. */
   sslCiphers: string | undefined
-  /** File of the certificates that may sign those of clients, PEM. Default none. */
+  /** File of the CA certificates for those of clients, in PEM. Default none. */
   sslCaCert: string | undefined
   /** True: clients may resume a session. Default false. */
   sslSessionCache: boolean
-  /** The oldest TLS: 0 is 1.0, 1 is 1.1, 2 is 1.2, 3 is 1.3. Default 2. */
+  /** Oldest version of TLS: 0 is 1.0, 1 is 1.1, 2 is 1.2, 3 is 1.3. Default 2. */
   sslMinVersion: number
-  /** True: there is the command `debugtime`, which moves the time: for tests alone. Default false. */
+  /** True: clients may move the server's time with the command `debugtime`. Only for tests. Default false. */
   debugCommands: boolean
-  /** Values of `stats settings` for options without effect, by its names. Default none: their defaults. */
+  /** Values that `stats settings` shows for options without effect, by their names there. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
   /** Command line only: the server leaves the terminal, `-d`. Default false. */
   daemonize: boolean
   /** Command line only: the user to become once secret files are read, `-u`. Default none. */
   user: string | undefined
-  /** Command line only: the file that gets the process id, `-P`. Default none. */
+  /** Command line only: the file to write the process id to, `-P`. Default none. */
   pidFile: string | undefined
 }
 
-/** The defaults. */
+/** The defaults of all options. */
 export function defaultOptions(): Options {
   return {
     maxbytes: 64 * 1024 * 1024,
@@ -247,23 +251,23 @@ export function defaultOptions(): Options {
   }
 }
 
-/** The defaults of the command line where they differ, as memcached's do. */
+/** The defaults of the command line that differ: they are memcached's. */
 export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
 
 /**
- * The defaults with what was given in their place, made to fit each other: `-m 1` alone lowers the largest item to half
- * a MiB, no chunk is larger than the largest item, and authentication chooses the protocol that has it.
+ * The given options with defaults for all others that fit them: `-m 1` alone lowers the largest item to half a MiB, no chunk is
+ * larger than the largest item, and authentication chooses its protocol.
  */
 export function completeOptions(given: Partial<Options>): Options {
   const options: Options = { ...defaultOptions(), ...withoutUndefined(given) }
-  // a program may have handed in anything; checkOptions reports what is no number
+  // a program may have passed values of any type; checkOptions reports those that are not numbers
   const sizes: readonly unknown[] = [options.maxbytes, options.itemSizeMax, options.slabChunkMax]
   if (sizes.every(size => typeof size === 'number')) fitSizes(options, given)
   if (given.protocol === undefined) options.protocol = protocolOf(options)
   return options
 }
 
-/** Lowers the largest item to what fits the memory, and the largest chunk to that; unfinished requests may have their part. */
+/** Fits the largest item, the memory of unfinished requests and the largest chunk to the memory for items. */
 function fitSizes(options: Options, given: Partial<Options>): void {
   if (given.itemSizeMax === undefined && options.maxbytes < 2 * options.itemSizeMax) {
     options.itemSizeMax = Math.max(ITEM_SIZE_MIN, Math.floor(options.maxbytes / 2))
@@ -276,7 +280,7 @@ function fitSizes(options: Options, given: Partial<Options>): void {
   }
 }
 
-/** SASL is for the binary protocol, an authentication file without it for the text protocol. */
+/** The protocol that authentication works with: the binary one with SASL, the text protocol with only a file of users. */
 function protocolOf({ sasl, authFile }: Options): ProtocolName {
   if (sasl) return 'binary'
   return authFile === undefined ? 'auto' : 'ascii'
@@ -286,7 +290,7 @@ function withoutUndefined(given: Partial<Options>): Partial<Options> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
-/** The largest power of two that is not above `limit`: the chunks of a class must fill a page evenly. */
+/** The largest power of two up to `limit`. A power of two, as the largest chunks must divide a page evenly. */
 function largestPowerOfTwo(limit: number): number {
   return 2 ** Math.floor(Math.log2(limit))
 }

@@ -111,7 +111,7 @@ t.test('what is no object is not taken for options', async t => {
   const nothing: unknown = Object.create(null)
   const wrong = problemsOf({ maxbytes: 64n, itemSizeMax: Symbol('1m'), slabChunkMax: nothing, port: null, listen: [nothing] })
   t.same([...wrong].sort(), [
-    'itemSizeMax: must be a number, not a symbol', 'listen: an object is no address', 'maxbytes: must be a number, not a bigint',
+    'itemSizeMax: must be a number, not a symbol', 'listen: an object is not an address', 'maxbytes: must be a number, not a bigint',
     'port: must be a number, not null', 'slabChunkMax: must be a number, not an object',
   ])
   t.same(problemsOf({}, null), ['the parts must be an object, not null'])
@@ -122,7 +122,7 @@ t.test('what is no object is not taken for options', async t => {
 
 t.test('a program cannot have what concerns the whole process', async t => {
   const problems = problemsOf({ daemonize: true, user: 'nobody', pidFile: '/run/pid' })
-  for (const [index, field] of ['daemonize', 'user', 'pidFile'].entries()) t.match(problems[index], `${field}: is for the command line alone`)
+  for (const [index, field] of ['daemonize', 'user', 'pidFile'].entries()) t.match(problems[index], `${field}: is only for the command line`)
   t.equal(problems.length, 3)
   t.same(problemsOf({ daemonize: false, user: undefined }), [])
 })
