@@ -104,7 +104,8 @@ function footprintsOf({ workload: { megabytes }, sides }: FootprintResult, serve
 function idleLines({ workload: { name }, sides }: IdleResult): string[] {
   return sides.map(({ server, threads, rssBytes, aboveNodeBytes }, index) => line(index === 0 ? name : '', [server]) +
     (index === 0 ? `  RSS ${mebibytes(rssBytes, 1)} MiB` :
-      `  -t ${threads}: RSS ${mebibytes(rssBytes, 1)} MiB, ${mebibytes(Math.abs(aboveNodeBytes), 1)} MiB ${aboveNodeBytes < 0 ? 'below' : 'above'} bare node's`))
+      `  -t ${threads}: RSS ${mebibytes(rssBytes, 1)} MiB, ${mebibytes(Math.abs(aboveNodeBytes), 1)} MiB ` +
+      `${aboveNodeBytes < 0 ? 'below' : 'above'} bare node's`))
 }
 
 function startLines({ workload: { name }, sides }: StartResult): string[] {
@@ -156,8 +157,8 @@ function lockLines({ layers }: LocksResult): string[] {
 
 function stripeLines({ cases }: StripesResults): string[] {
   return cases.map(({ name, threads, cpuNs, wallNs }, index) =>
-    line(index === 0 ? 'locks, stripe' : '', ['']) + `  ${`${threads} x ${name}`.padEnd(22)} ${cpuNs.toFixed(1).padStart(8)} ns CPU for each, ` +
-    `one every ${wallNs.toFixed(1).padStart(8)} ns`)
+    line(index === 0 ? 'locks, stripe' : '', ['']) +
+    `  ${`${threads} x ${name}`.padEnd(22)} ${cpuNs.toFixed(1).padStart(8)} ns CPU for each, one every ${wallNs.toFixed(1).padStart(8)} ns`)
 }
 
 function line(name: string, cells: readonly string[]): string {
