@@ -52,6 +52,9 @@ export class InvariantError extends Error {
   }
 }
 
+/** Throws an error again if it is an InvariantError: for a `catch` that handles errors of other kinds. */
+export function rethrowInvariant(error: unknown): void { if (error instanceof InvariantError) throw error }
+
 /**
  * Throws an InvariantError unless a condition holds. It stays on in production, as stopping is better than serving from memory
  * that may be half written.

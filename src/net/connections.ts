@@ -120,7 +120,9 @@ export class Connections {
     assert(this.tls !== undefined, 'a listener asks for TLS, and the server has no certificates')
     this.slots.note(slot, ConnectionState.Read, now)
     this.slots.describe(slot, descriptorOf(socket), remoteAddress(socket, name), name)
-    this.tls.begin(socket, verify, stream => this.open(stream, name, protocol, true, slot, now), () => this.release(slot, true))
+    this.tls.begin(socket, verify,
+      stream => this.guard(() => this.open(stream, name, protocol, true, slot, now), stream),
+      () => this.guard(() => this.release(slot, true)))
   }
 
   private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, slot: number,
@@ -136,10 +138,26 @@ export class Connections {
 
   private closed(connection: Connection): void {
     this.all.delete(connection)
-    if (this.isWatched) connection.logClose()
-    if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
-    this.release(connection.entry.slot, connection.entry.isAccepted)
+    this.guard(() => {
+      if (this.isWatched) connection.logClose()
+      if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
+      this.release(connection.entry.slot, connection.entry.isAccepted)
+    })
     if (this.all.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
+  }
+
+  /**
+   * Runs what an event of a stream, or a turn of its own, has to do here. If it throws, an invariant is broken, and the server has to
+   * end; the process, which may be an embedder's, goes on.
+   * @param stream is among the connections, which the server closes then, only if the action has come to that
+   */
+  private guard(action: () => void, stream?: Duplex): void {
+    try {
+      action()
+    } catch (error) {
+      stream?.destroy()
+      this.host.signals.failed(error)
+    }
   }
 
   private release(slot: number, isAccepted: boolean): void {
@@ -193,7 +211,7 @@ export class Connections {
 
   /** Describes all connections: the first step at once, and then one in each turn of the event loop. */
   describeSoon(steps = this.describe()[Symbol.iterator]()): void {
-    if (steps.next().done !== true) setImmediate(() => this.describeSoon(steps))
+    if (steps.next().done !== true) setImmediate(() => this.guard(() => this.describeSoon(steps)))
   }
 
   /** Ends the connections that listeners have accepted. */

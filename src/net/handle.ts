@@ -9,6 +9,7 @@
 // Node 20, 22, 24 and 26 support the quick way, with two kinds of writing, see WriteWay.
 import { type Socket as DatagramSocket } from 'node:dgram'
 import { type Socket } from 'node:net'
+import { rethrowInvariant } from '../errors.js'
 import { type Writer } from './writer.js'
 
 export interface Reader {
@@ -74,7 +75,8 @@ export function takeQuickly(socket: Socket, reader: Reader, onWritten: () => voi
     const handle = handleOf(socket)
     if (handle === undefined || !readInto(socket, handle, reader)) return undefined
     return new HandleWriter(socket, handle, way, onWritten, onBroken)
-  } catch {
+  } catch (error) {
+    rethrowInvariant(error)
     return undefined
   }
 }
@@ -145,7 +147,7 @@ class HandleWriter implements Writer {
       const request = this.request === undefined ? this.nextRequest() : this.request
       if (request === undefined) return this.writeThroughSocket(bytes)
       return this.isTaken(request, this.handle.writeBuffer(request, bytes), bytes)
-    } catch (error) { return this.breaks(String(error)) }
+    } catch (error) { return this.throws(error) }
   }
 
   writeMany(parts: readonly Uint8Array[]): boolean {
@@ -153,7 +155,7 @@ class HandleWriter implements Writer {
       const request = this.request === undefined ? this.nextRequest() : this.request
       if (request === undefined) return this.writeThroughSocket(Buffer.concat(parts))
       return this.isTaken(request, this.handle.writev(request, parts, true), parts)
-    } catch (error) { return this.breaks(String(error)) }
+    } catch (error) { return this.throws(error) }
   }
 
   private isTaken(request: WriteRequest | null, answer: unknown, bytes: Uint8Array | readonly Uint8Array[]): boolean {
@@ -198,6 +200,11 @@ class HandleWriter implements Writer {
     this.inFlight++
     this.socket.write(bytes, () => this.written())
     return this.socket.writableLength === 0 && this.socket.errored === null
+  }
+
+  private throws(error: unknown): false {
+    rethrowInvariant(error)
+    return this.breaks(String(error))
   }
 
   /** Called if the handle does not behave as it was proved: ends the connection; later ones use streams. A closed socket may. */

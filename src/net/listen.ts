@@ -1,6 +1,6 @@
 // Opens TCP listeners, on an address or on the descriptor of another thread. An error is one line.
 import { createServer, type ListenOptions, type Server as Listener } from 'node:net'
-import { MemslabError, systemError } from '../errors.js'
+import { InvariantError, MemslabError, systemError } from '../errors.js'
 import { queueOf } from '../process/limits.js'
 
 export interface TcpAddress { host: string; port: number }
@@ -55,9 +55,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
 }
 
-/** The error of a listener, whose message is one line. @param what the address or descriptor */
-export function failure(cause: unknown, what: string): MemslabError {
-  if (cause instanceof MemslabError) return cause
+/** The error of a listener, whose message is one line. A bug stays what it is. @param what the address or descriptor */
+export function failure(cause: unknown, what: string): MemslabError | InvariantError {
+  if (cause instanceof MemslabError || cause instanceof InvariantError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
   const code = isCoded ? String(cause.code) : 'EIO'
   return systemError(code, `failed to listen on ${what}: ${REASONS[code] ?? (cause instanceof Error ? cause.message : code)}`)

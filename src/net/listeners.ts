@@ -5,7 +5,7 @@
 // Sockets that are accepted before `serve` are kept. If a server restarts, many clients connect at once, so with several threads
 // the first keeps only so many that the others get their share. A Unix socket gets its name with `publish`, after all of this.
 import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
-import { assert } from '../errors.js'
+import { assert, rethrowInvariant } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address, type ServerAddress } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
@@ -135,7 +135,8 @@ export class Listeners {
     let probe: Listener
     try {
       probe = await listenTcp({ host, port: 0 }, this.options.backlog)
-    } catch {
+    } catch (error) {
+      rethrowInvariant(error)
       return false
     }
     const isFree = isTaken(port, descriptorOf(probe)) === false

@@ -137,6 +137,12 @@ export class ServerCore {
 
   /** Acts on a signal that a worker has raised, or passes it on. */
   private hear(message: SignalMessage, from: ServingThread): void {
+    try {
+      this.act(message, from)
+    } catch (error) { this.failed(error) }
+  }
+
+  private act(message: SignalMessage, from: ServingThread): void {
     if (!isForEachThread(message)) raise(message, this.signals)
     else {
       raise(message, this.thread.reactions)
@@ -289,8 +295,14 @@ export class ServerCore {
 
   /** Serves one client on any stream. */
   handle(stream: Duplex): void {
-    this.startBackground()
-    this.thread.handle(stream)
+    try {
+      this.startBackground()
+      this.thread.handle(stream)
+    } catch (error) {
+      // the stream may not be among the connections yet, which the server closes now
+      stream.destroy()
+      this.failed(error)
+    }
   }
 
   /**

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { InvariantError } from '../../src/errors.js'
 import { Client } from '../support/client.js'
 import { ServerCore } from '../../src/server/core.js'
 import { completeOptions } from '../../src/options/options.js'
@@ -165,6 +166,22 @@ t.test('bytes on their way to a socket stay there, though nobody else keeps them
   await new Promise(setImmediate)
   collectGarbage()
   t.equal(memory.deref(), undefined)
+})
+
+t.test('a broken invariant of its reader is not taken for a socket that has no quick way', async t => {
+  const listener = createListener({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const client = connect((listener.address() as AddressInfo).port, '127.0.0.1')
+  const [socket] = await once(listener, 'connection') as [Socket]
+  t.teardown(() => {
+    for (const open of [client, socket, listener]) 'destroy' in open ? open.destroy() : open.close()
+  })
+  const take = (error: Error) => {
+    const reader = { target: () => { throw error }, read: () => {} }
+    return takeQuickly(socket, reader, () => {}, what => t.fail(what), 'handed')
+  }
+  t.equal(take(new Error('something else')), undefined)
+  t.throws(() => take(new InvariantError('broken for a test')), { name: 'InvariantError' })
 })
 
 t.test('a thread does not listen by a number that nobody can tell it', async t => {

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { duplexPair } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { ServerCore } from '../../dist/server/core.js'
 import { startWorker } from '../../dist/server/start.js'
@@ -172,6 +173,18 @@ t.test('the death of a thread ends the server and nothing else', async t => {
   const late = duplexPair()[0]
   server.handle(late)
   t.ok(late.destroyed)
+})
+
+t.test('a bug in what the main thread does for a worker ends the server and nothing else', async t => {
+  const { server, failures, connect } = await startThreads(t)
+  const client = await connect()
+  await client.says('mn\r\n', 'MN\r\n')
+  const [first] = Reflect.get(Reflect.get(server, 'pool') as object, 'workers') as { readonly worker: Worker }[]
+  // as if that had posted it
+  first!.worker.emit('message', { signal: 'what nobody knows' })
+  await client.expectClosed()
+  t.match(failures, [{ message: /^broken invariant: no such signal: what nobody knows/ }])
+  await server.close()
 })
 
 t.test('the first cause is told, though another thread is heard before', async t => {
