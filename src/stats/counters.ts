@@ -1,29 +1,31 @@
-// Counters: a row of numbers for each thread, which that thread alone writes, summed when a client asks. The enums number them;
-// rows.ts says of each its name, kind and help text, from which `stats` is made. Numbers are doubles, exact up to 2^53. `stats
-// reset` does not touch the rows, as their threads go on counting: it notes in a row of its own what they had come to.
+// Counters: a row of numbers for each thread, which only that thread writes. The sums are computed when a client asks for them.
+// The enums number the counters; rows.ts has the name, kind and help text of each, from which `stats` is made. Numbers are
+// doubles, exact up to 2^53. `stats reset` does not change the rows, as their threads go on counting: it stores the present sums
+// in a row of its own, which is subtracted from then on.
 
-/** What a thread counts once. The order is the order of the row. */
+/** The counters that each thread has once. The order is that of its row. */
 export const enum Counter {
   GetMisses, GetExpired, GetFlushed, CmdGet, CmdTouch, TouchMisses, DeleteMisses, IncrMisses, DecrMisses, CasMisses,
   CmdFlush, CmdMeta, StoreTooLarge, StoreNoMemory, AuthCmds, AuthErrors, BytesRead, BytesWritten, TotalItems,
-  TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, AuthKicks, ReadBufOom, SlabsMoved,
-  /** What became of the items, and chunks of items, in pages that were moved. */
+  TotalConnections, RejectedConnections, ListenDisabled, ListenDisabledUs, ConnYields, IdleKicks, AuthKicks, ReadBufOom,
+  SlabsMoved,
+  /** The ways in which items, and chunks of items, left pages that were moved. */
   Rescues, ChunkRescues, InlineReclaims, BusyItems, BusyDeletes, BusyNoMemory,
   SslNewSessions, SslHandshakeErrors, SslProtoErrors, LruJuggles, CrawlerStarts, LogWorkerDropped, LogWorkerWritten,
   LogWatcherSkipped, LogWatcherSent,
   /** Answers refused because an item has as many readers as can be counted. */
   ResponseOom,
-  // What there is now, which a reset leaves alone: see `current`.
-  /** References to items that sessions hold, reserved ones and ones being sent. */
+  // Numbers that go up and down, which a reset leaves alone: see `current`.
+  /** The references to items that sessions hold: reserved items, and items that are being sent. */
   RefsHeld,
-  /** Output buffers beyond those that lie beside the items, and buffers of answers that wait for a slow reader. */
+  /** Output buffers outside the memory of the items; and buffers of answers that wait for a slow client. */
   OutputsAdded, OutputsHeld,
-  /** Buffers of requests that are not complete, and their bytes. */
+  /** Buffers of unfinished requests, and their bytes. */
   RequestsKept, RequestBytesKept,
   Count = 64,
 }
 
-/** What a thread counts for each slab class. */
+/** The counters that each thread has for each slab class. */
 export const enum ClassCounter {
   HitsToHot, HitsToWarm, HitsToCold, HitsToTemp, CmdSet, TouchHits, DeleteHits, IncrHits, DecrHits, CasHits, CasBadval,
   Evicted, EvictedNonzero, EvictedUnfetched, EvictedActive, OutOfMemory, TailRepairs, Reclaimed, ExpiredUnfetched,
@@ -37,7 +39,7 @@ const ROW = Counter.Count + CLASSES * ClassCounter.Count
 export class Counters {
   private readonly rows: Float64Array
   private readonly row: Float64Array
-  /** What the rows had come to when they were last reset. */
+  /** The sums of the rows at the last reset. */
   private readonly before: Float64Array
 
   static bytesFor(threads: number): number { return (threads + 1) * ROW * 8 }
@@ -62,17 +64,17 @@ export class Counters {
     return this.total(index) - this.before[index]!
   }
 
-  /** What there is now of something that comes and goes, over all threads. */
+  /** The present value, over all threads, of a number that goes up and down. */
   current(counter: Counter): number { return this.total(counter) }
 
-  /** The sum over all classes. */
+  /** The sum of a class counter over all classes. */
   sumClasses(counter: ClassCounter): number {
     let sum = 0
     for (let slabClass = 0; slabClass < CLASSES; slabClass++) sum += this.sumClass(slabClass, counter)
     return sum
   }
 
-  /** `stats reset`: everything back to 0. */
+  /** `stats reset`: sets all sums back to 0. */
   reset(): void {
     for (let index = 0; index < ROW; index++) this.before[index] = this.total(index)
   }

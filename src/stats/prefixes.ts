@@ -1,12 +1,12 @@
-// `stats detail`: gets, hits, sets and deletes counted by the part of a key before the first delimiter. The counts lie in
-// memory that may be shared between threads; zeroed, it is empty and counting is off.
+// `stats detail`: counts gets, hits, sets and deletes by the part of a key before the first delimiter. The counts lie in memory
+// that may be shared between threads. In zeroed memory there are no counts, and counting is off.
 //
 //   | control |         index          | row | row | row ...        row   get  hit  set  delete  bytes  prefix
-//      16 words  a word a slot: 0, or       in the order                 8    8    8    8       1     up to 250
-//                the row's number + 1       they came
+//      16 words  a word a slot: 0, or       in the order of              8    8    8    8       1     up to 250
+//                the row's number + 1       their first use
 //
-// Everything but `isOn` is read and changed under one lock, which is held for one key at a time, or for as long as it
-// takes to copy some rows. Whoever holds it takes no other. Nothing is touched before it is needed.
+// Everything but `isOn` is read and changed under one lock, which is held for one key at a time, or while some rows are copied.
+// A thread that holds it takes no other lock. Memory is touched only when it is needed.
 import { assert } from '../errors.js'
 import { find, Memory } from '../memory/bytes.js'
 import { Size } from '../memory/layout.js'
@@ -14,26 +14,26 @@ import { type Lives } from '../memory/lives.js'
 import { Locks } from '../memory/lock.js'
 import { type Hash } from '../store/index/hash.js'
 
-/** More prefixes than this are not counted apart: clients choose keys, and this memory is beside the cache. */
+/** The most prefixes. Further ones are not counted, as clients choose the keys, and this memory is not part of the cache. */
 export const PREFIXES_MAX = 10_000
 
-/** A power of two, so much larger than the number of prefixes that nearly all are found at the first or second slot. */
+/** The slots of the index: a power of two, and so many that nearly all prefixes are found in the first or second slot. */
 const SLOTS = 32_768
-/** Where so many slots in a row belong to others, a prefix is not counted. By chance that does not happen. */
+/** The most slots that are probed. If all have other prefixes, a prefix is not counted. That does not happen by chance. */
 const PROBES_MAX = 64
-/** How many prefixes a part of a dump has: with the longest of them it takes some 50 microseconds, and less than 64 KiB. */
+/** The prefixes in a part of a dump. With the longest prefixes, a part takes some 50 microseconds and less than 64 KiB. */
 const ROWS_PER_PART = 64
 
-/** Where everything lies, in words. */
+/** The word indexes of the control words, the index and the rows. */
 export const enum PrefixWord {
   Lock, IsOn, Count,
-  /** How often everything was forgotten. */
+  /** The number of resets that removed counts. */
   Resets,
   Index = 16,
   Rows = Index + SLOTS,
 }
 
-/** A row: four doubles, a byte for the length, the prefix. */
+/** The bytes of a row: four doubles, a byte with the length of the prefix, and the prefix. */
 const enum RowByte { Length = 32, Prefix = 33, Stride = 288 }
 
 const enum Tally { Get, Hit, Set, Delete, Count }
@@ -43,7 +43,7 @@ const ROWS_AT = PrefixWord.Rows * 4
 const NO_ROW = -1
 
 export class Prefixes {
-  /** The bytes of memory that this needs. */
+  /** The bytes of memory that Prefixes need. */
   static readonly BYTES = ROWS_AT + PREFIXES_MAX * RowByte.Stride
 
   private readonly delimiter: number
@@ -53,12 +53,13 @@ export class Prefixes {
   private readonly memory: Memory
 
   /**
-   * @param memory `BYTES` of it
+   * @param memory of BYTES bytes
    * @param delimiter one character, see -D
-   * @param hash the store's, whose key no client knows: so none can choose prefixes that fall into one slot
-   * @param lives of the threads that share it; none: this is the only one
+   * @param hash the store's hash. Clients do not know its key, so they cannot choose prefixes that collide
+   * @param lives the record of the threads that share the memory; without it, this is the only one
    */
-  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string, private readonly hash: Pick<Hash, 'of'>, lives?: Lives) {
+  constructor(memory: ArrayBuffer | SharedArrayBuffer, delimiter: string, private readonly hash: Pick<Hash, 'of'>,
+    lives?: Lives) {
     this.delimiter = delimiter.charCodeAt(0)
     this.words = new Int32Array(memory)
     this.locks = new Locks(this.words, memory instanceof SharedArrayBuffer, lives)
@@ -66,7 +67,7 @@ export class Prefixes {
     this.memory = new Memory(new Uint8Array(memory, ROWS_AT))
   }
 
-  /** Whether to count. */
+  /** True while commands are counted. */
   get isOn(): boolean { return this.words[PrefixWord.IsOn] !== 0 }
   set isOn(isOn: boolean) { this.words[PrefixWord.IsOn] = isOn ? 1 : 0 }
 
@@ -79,8 +80,8 @@ export class Prefixes {
   recordDelete(key: Uint8Array, start: number, end: number): void { this.record(key, start, end, Tally.Delete, false) }
 
   /**
-   * The lines of `stats detail dump` in Latin-1, without the END, in parts: each is of the moment in which it is asked for. What
-   * is counted first meanwhile is among them, and a reset ends them.
+   * The lines of `stats detail dump` in Latin-1, without END, in parts. Each part has the counts of the moment in which it is
+   * requested. A prefix that is first counted during the dump is included. A reset ends the dump.
    */
   *dump(): Iterable<string> {
     const resets = this.words[PrefixWord.Resets]!
@@ -107,7 +108,7 @@ export class Prefixes {
     const stop = find(key, this.delimiter, start, end)
     if (stop < 0) return
     const hash = this.hash.of(key, start, stop)
-    assert(stop - start <= Size.KeyMax, 'a prefix longer than any key')
+    assert(stop - start <= Size.KeyMax, 'a prefix is longer than a key may be')
     this.locks.take(PrefixWord.Lock)
     const row = this.findLocked(key, start, stop - start, hash)
     if (row !== NO_ROW) this.countLocked(row, tally, isHit)
@@ -119,7 +120,7 @@ export class Prefixes {
     if (isHit) this.tallies[row * ROW_DOUBLES + Tally.Hit]!++
   }
 
-  /** The row of a prefix; a new one if it has none yet and there is room. */
+  /** The row of a prefix, which is added if there is none yet; NO_ROW if there is no room for it. */
   private findLocked(key: Uint8Array, start: number, length: number, hash: number): number {
     let slot = hash
     for (let probe = 0; probe < PROBES_MAX; probe++, slot++) {
@@ -147,8 +148,8 @@ export class Prefixes {
   }
 
   /**
-   * The rows of a part from one on, none if there was another reset than so many. Copied, so that making text of them keeps nobody
-   * waiting.
+   * Copies the rows of a part, so that other threads need not wait while they are formatted. Returns none behind the last row,
+   * or if the number of resets is not `resets` any more.
    */
   private copyRows(first: number, resets: number): Buffer {
     this.locks.take(PrefixWord.Lock)
@@ -173,7 +174,7 @@ function linesOf(rows: Buffer): string {
   return lines
 }
 
-/** What the binary protocol takes in a key, but no line can show: it would end the line, or the word. */
+/** The characters that a binary key may have, but that would end a line or a word of the dump. */
 const NOT_PLAIN = /[\x00-\x20\x7f]/g
 
 function percent(character: string): string {

@@ -1,5 +1,5 @@
-// The answers of `stats`, made from the rows of rows.ts: names and order are memcached's, the values those of this server. Called
-// by server/reports.ts for the thread that is asked.
+// The answers of `stats`, made from the rows of rows.ts: names and order are memcached's, the values those of this server.
+// server/reports.ts calls them in the thread that serves the client.
 import { type Store } from '../store/store.js'
 import { activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, slabRows, slabTotalRows, valueOf,
   type ClassStatistic, type ServerFacts, type Statistic } from './rows.js'
@@ -18,7 +18,7 @@ export interface ConnectionFacts {
 /** `stats`. */
 export function generalReport(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(generalRows, store, server) }
 
-/** `stats hash`, which memcached does not have: what `stats` says of the hash table, and its longest chain. */
+/** `stats hash`, which memcached does not have: the rows of `stats` about the hash table, and its longest chain. */
 export function hashReport(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(hashRows, store, server) }
 
 /** `stats items`: the classes that hold items. */
@@ -43,7 +43,7 @@ function* classRowsOf(rows: readonly ClassStatistic[], store: Store, server: Ser
   }
 }
 
-/** `stats sizes`, in parts: how many items there are by memcached's size of them, in steps of 32 bytes. */
+/** `stats sizes`, in parts: the number of items by size as memcached counts it, in steps of 32 bytes. */
 export function* sizesReport(store: Store): Iterable<Row[]> {
   const { sizes } = store.context
   if (sizes === undefined) {

@@ -1,14 +1,14 @@
-// Every statistic, a row each: its name, its kind, the scope it is counted in, and a help text. The order of the rows is that of
-// memcached's answers. report.ts makes the answers of `stats`, `stats items`, `stats slabs` and `stats hash` from them; what
-// exports statistics elsewhere has names, kinds and help texts here. A test compares the rows with the enums of counters.ts, so
-// a number that threads count has a row. To add a counter: a member there, a row here, and the place that counts.
+// All statistics, one row each: name, kind, scope and help text. The order of the rows is that of memcached's answers. report.ts
+// makes the answers of `stats`, `stats items`, `stats slabs` and `stats hash` from them. Other code that exports statistics finds
+// their names, kinds and help texts here. A test checks that each member of the enums in counters.ts has a row. To add a counter,
+// add a member there, a row here, and the call that counts.
 import { BusyStatus, ClassWord, ListWord } from '../memory/layout.js'
 import { NO_ITEM, Segment } from '../store/items/items.js'
 import { type Store } from '../store/store.js'
 import { PROTOCOL_VERSION } from '../version.js'
 import { ClassCounter, Counter } from './counters.js'
 
-/** What a report needs to know beside the store. */
+/** The facts that reports need beside the store. */
 export interface ServerFacts {
   readonly pid: number
   /** Unix time in seconds. */
@@ -19,7 +19,7 @@ export interface ServerFacts {
   readonly reservedFds: number
   readonly isAccepting: boolean
   readonly threads: number
-  /** The buffers that each thread has from the start: one to read into, some for answers. */
+  /** The size of a thread's input buffer, that of an output buffer, and the output buffers that each thread begins with. */
   readonly inputBytes: number
   readonly outputBytes: number
   readonly outputsPerThread: number
@@ -27,27 +27,27 @@ export interface ServerFacts {
   readonly lruMaintainer: boolean
   readonly tempLru: boolean
   readonly hasIdleTimeout: boolean
-  /** Set where clients have a bounded time to say who they are, or to agree on TLS. */
+  /** True if there is a time limit for authentication or for TLS handshakes. */
   readonly hasAuthTimeout: boolean
-  /** Where there is TLS. */
+  /** The facts about TLS; undefined without TLS. */
   readonly tls: { readonly hasSessionCache: boolean; readonly secondsSinceRefresh: number } | undefined
 }
 
 export type Value = string | number
 
-/** A counter only grows until `stats reset`; a gauge is what there is now; a text is no number. */
+/** The kind of a statistic. A counter grows until `stats reset`; a gauge is a present value; a text is not a number. */
 export type Kind = 'counter' | 'gauge' | 'text'
 
 interface Described {
-  /** As memcached calls it. */
+  /** memcached's name. */
   readonly name: string
   readonly kind: Kind
   readonly help: string
-  /** Where the row is left out if this is false. */
+  /** The condition for the row. If it returns false, the row is left out. */
   readonly shownIf?: (server: ServerFacts, store: Store) => boolean
 }
 
-/** The scope of a number says who keeps it: each thread, each thread for each slab class, the store, or the server. */
+/** The scope of a statistic: counted by each thread, counted by each thread for each class, or a value of store or server. */
 type Scope =
   | { readonly scope: 'thread', readonly counter: Counter }
   | { readonly scope: 'class', readonly counters: readonly ClassCounter[] }
@@ -62,10 +62,10 @@ export type ClassStatistic = Described & (
   | { readonly scope: 'class', readonly counters: readonly ClassCounter[] }
   | { readonly scope: 'store', readonly value: (store: Store, slabClass: number) => Value })
 
-/** A hit is counted by the list its item was in. */
+/** The counters of hits: one for each list that the item was in. */
 const HITS = [ClassCounter.HitsToHot, ClassCounter.HitsToWarm, ClassCounter.HitsToCold, ClassCounter.HitsToTemp]
 
-/** What memcached calls a BusyStatus. */
+/** memcached's name of a BusyStatus. */
 function busyStatusName(status: number): string {
   switch (status) {
     case BusyStatus.InUse: return 'refcount'
@@ -79,7 +79,7 @@ const ifReassigning = ({ slabReassign }: ServerFacts): boolean => slabReassign
 const ifCrawling = (_server: ServerFacts, { crawler }: Store): boolean => crawler.isOn
 const ifTls = ({ tls }: ServerFacts): boolean => tls !== undefined
 
-/** The hash tables of all shards: in `stats` and in `stats hash`. */
+/** The rows about the hash tables of all shards, in `stats` and in `stats hash`. */
 const tableRows: readonly Statistic[] = [
   { name: 'hash_power_level', kind: 'gauge', scope: 'store', value: store => Math.floor(Math.log2(bucketCount(store))),
     help: 'Buckets of the hash table, as a power of two' },
@@ -89,19 +89,19 @@ const tableRows: readonly Statistic[] = [
     help: '1 while the hash table is growing' },
 ]
 
-/** `stats hash`, which memcached does not have: what `stats` says of the hash table, and its longest chain. */
+/** `stats hash`, which memcached does not have: the rows of `stats` about the hash table, and its longest chain. */
 export const hashRows: readonly Statistic[] = [
   ...tableRows,
   { name: 'hash_longest_chain', kind: 'gauge', scope: 'store', value: store => store.longestChain,
     help: 'Items in the longest chain that was met in the last minute or two' },
 ]
 
-/** What the background and the lists did, in `stats` over all classes and in `stats items` for each. */
+/** The rows about background work and list moves: the sums in `stats`, and those of each class in `stats items`. */
 const moveRows: readonly ClassStatistic[] = [
   { name: 'crawler_reclaimed', kind: 'counter', scope: 'class', counters: [ClassCounter.CrawlerReclaimed],
     help: 'Dead items that the crawler removed' },
   { name: 'crawler_items_checked', kind: 'counter', scope: 'class', counters: [ClassCounter.CrawlerChecked],
-    help: 'Items that the crawler looked at' },
+    help: 'Items that the crawler checked' },
   { name: 'lrutail_reflocked', kind: 'counter', scope: 'class', counters: [ClassCounter.TailReflocked],
     help: 'Items at the end of a list that a connection held' },
   { name: 'moves_to_cold', kind: 'counter', scope: 'class', counters: [ClassCounter.MovesToCold], shownIf: ifMaintained,
@@ -111,7 +111,7 @@ const moveRows: readonly ClassStatistic[] = [
   { name: 'moves_within_lru', kind: 'counter', scope: 'class', counters: [ClassCounter.MovesWithinLru], shownIf: ifMaintained,
     help: 'Active items moved to the head of HOT or WARM' },
   { name: 'direct_reclaims', kind: 'counter', scope: 'class', counters: [ClassCounter.DirectReclaims], shownIf: ifMaintained,
-    help: 'Times that storing had to make room itself' },
+    help: 'Times that a storage command had to make room itself' },
 ]
 
 const reclaimedRow: ClassStatistic =
@@ -127,7 +127,7 @@ const evictedActiveRow: ClassStatistic =
   { name: 'evicted_active', kind: 'counter', scope: 'class', counters: [ClassCounter.EvictedActive], shownIf: ifMaintained,
     help: 'Evicted items that were in active use' }
 
-/** Of an item's class: in `stats` over all classes and in `stats slabs` for each. */
+/** A row about a command, counted for the class of its item: the sum in `stats`, and that of each class in `stats slabs`. */
 function commandRow(name: string, counter: ClassCounter, help: string): ClassStatistic & Statistic {
   return { name, kind: 'counter', scope: 'class', counters: [counter], help }
 }
@@ -146,9 +146,11 @@ export const generalRows: readonly Statistic[] = [
   { name: 'pid', kind: 'gauge', scope: 'server', value: server => server.pid, help: 'Process id' },
   { name: 'uptime', kind: 'counter', scope: 'server', value: server => server.uptime, help: 'Seconds since the server started' },
   { name: 'time', kind: 'gauge', scope: 'server', value: server => server.time, help: 'Unix time in seconds' },
-  { name: 'version', kind: 'text', scope: 'server', value: () => PROTOCOL_VERSION, help: 'Version of memcached that is spoken' },
+  { name: 'version', kind: 'text', scope: 'server', value: () => PROTOCOL_VERSION,
+    help: 'Version of memcached that the server is compatible with' },
   // memcached names its event library here; ours is libuv
-  { name: 'libevent', kind: 'text', scope: 'server', value: () => `libuv-${process.versions.uv}`, help: 'Version of the event library' },
+  { name: 'libevent', kind: 'text', scope: 'server', value: () => `libuv-${process.versions.uv}`,
+    help: 'Version of the event library' },
   { name: 'pointer_size', kind: 'gauge', scope: 'server', value: () => 64, help: 'Bits of an address' },
   { name: 'rusage_user', kind: 'counter', scope: 'server', value: () => seconds(process.resourceUsage().userCPUTime),
     help: 'Seconds of CPU time that the process used' },
@@ -157,67 +159,75 @@ export const generalRows: readonly Statistic[] = [
   { name: 'max_connections', kind: 'gauge', scope: 'server', value: server => server.connectionsMax,
     help: 'Connections allowed at once' },
   { name: 'curr_connections', kind: 'gauge', scope: 'server', value: server => server.connections, help: 'Open connections' },
-  { name: 'total_connections', kind: 'counter', scope: 'thread', counter: Counter.TotalConnections, help: 'Connections accepted' },
+  { name: 'total_connections', kind: 'counter', scope: 'thread', counter: Counter.TotalConnections,
+    help: 'Connections accepted' },
   { name: 'rejected_connections', kind: 'counter', scope: 'thread', counter: Counter.RejectedConnections,
     help: 'Connections closed because there were too many' },
   { name: 'connection_structures', kind: 'gauge', scope: 'server', value: server => server.connections,
-    help: 'Connections that memory is kept for' },
+    help: 'Connections that have memory' },
   { name: 'response_obj_oom', kind: 'counter', scope: 'thread', counter: Counter.ResponseOom,
     help: 'Replies refused because an item has as many readers as can be counted' },
   { name: 'response_obj_count', kind: 'gauge', scope: 'server', value: (_server, store) => outputsInUse(store),
     help: 'Buffers that replies are in' },
-  { name: 'response_obj_bytes', kind: 'gauge', scope: 'server', value: (server, store) => outputsInUse(store) * server.outputBytes,
-    help: 'Bytes of these buffers' },
+  { name: 'response_obj_bytes', kind: 'gauge', scope: 'server',
+    value: (server, store) => outputsInUse(store) * server.outputBytes, help: 'Bytes of these buffers' },
   { name: 'read_buf_count', kind: 'gauge', scope: 'server',
     value: (server, store) => server.threads + store.counters.current(Counter.RequestsKept) + outputCount(server, store),
     help: 'Buffers for requests and replies' },
   { name: 'read_buf_bytes', kind: 'gauge', scope: 'server', value: bufferBytes, help: 'Bytes of these buffers' },
   { name: 'read_buf_bytes_free', kind: 'gauge', scope: 'server', value: (server, store) => bufferBytes(server, store) -
       server.inputBytes - store.counters.current(Counter.RequestBytesKept) - outputsInUse(store) * server.outputBytes,
-    help: 'Bytes of these buffers that wait for work' },
+    help: 'Bytes of these buffers that are free' },
   { name: 'read_buf_oom', kind: 'counter', scope: 'thread', counter: Counter.ReadBufOom,
-    help: 'Requests refused because unfinished requests take all they may' },
+    help: 'Requests refused because unfinished requests use all the memory that they may' },
   { name: 'reserved_fds', kind: 'gauge', scope: 'server', value: server => server.reservedFds,
-    help: 'File descriptors kept for other things than connections' },
+    help: 'File descriptors used for other things than connections' },
   { name: 'cmd_get', kind: 'counter', scope: 'thread', counter: Counter.CmdGet, help: 'Keys that get commands asked for' },
   cmdSetRow,
   { name: 'cmd_flush', kind: 'counter', scope: 'thread', counter: Counter.CmdFlush, help: 'Flush commands' },
   { name: 'cmd_touch', kind: 'counter', scope: 'thread', counter: Counter.CmdTouch, help: 'Keys that touch and gat asked for' },
   { name: 'cmd_meta', kind: 'counter', scope: 'thread', counter: Counter.CmdMeta, help: 'Meta commands' },
   getHitsRow,
-  { name: 'get_misses', kind: 'counter', scope: 'thread', counter: Counter.GetMisses, help: 'Keys that were asked for and not found' },
+  { name: 'get_misses', kind: 'counter', scope: 'thread', counter: Counter.GetMisses,
+    help: 'Keys that were asked for and not found' },
   { name: 'get_expired', kind: 'counter', scope: 'thread', counter: Counter.GetExpired,
     help: 'Misses whose item was there, but had expired' },
   { name: 'get_flushed', kind: 'counter', scope: 'thread', counter: Counter.GetFlushed,
     help: 'Misses whose item was there, but had been flushed' },
-  { name: 'delete_misses', kind: 'counter', scope: 'thread', counter: Counter.DeleteMisses, help: 'Keys to delete that were not found' },
+  { name: 'delete_misses', kind: 'counter', scope: 'thread', counter: Counter.DeleteMisses,
+    help: 'Keys to delete that were not found' },
   deleteHitsRow,
-  { name: 'incr_misses', kind: 'counter', scope: 'thread', counter: Counter.IncrMisses, help: 'Keys to increase that were not found' },
+  { name: 'incr_misses', kind: 'counter', scope: 'thread', counter: Counter.IncrMisses,
+    help: 'Keys to increase that were not found' },
   incrHitsRow,
-  { name: 'decr_misses', kind: 'counter', scope: 'thread', counter: Counter.DecrMisses, help: 'Keys to decrease that were not found' },
+  { name: 'decr_misses', kind: 'counter', scope: 'thread', counter: Counter.DecrMisses,
+    help: 'Keys to decrease that were not found' },
   decrHitsRow,
-  { name: 'cas_misses', kind: 'counter', scope: 'thread', counter: Counter.CasMisses, help: 'Keys to store by cas that were not found' },
+  { name: 'cas_misses', kind: 'counter', scope: 'thread', counter: Counter.CasMisses,
+    help: 'Keys to store by cas that were not found' },
   casHitsRow,
   casBadvalRow,
   touchHitsRow,
-  { name: 'touch_misses', kind: 'counter', scope: 'thread', counter: Counter.TouchMisses, help: 'Keys to touch that were not found' },
+  { name: 'touch_misses', kind: 'counter', scope: 'thread', counter: Counter.TouchMisses,
+    help: 'Keys to touch that were not found' },
   { name: 'store_too_large', kind: 'counter', scope: 'thread', counter: Counter.StoreTooLarge,
     help: 'Items refused because they are too large' },
   { name: 'store_no_memory', kind: 'counter', scope: 'thread', counter: Counter.StoreNoMemory,
     help: 'Items refused because there is no memory' },
   { name: 'auth_cmds', kind: 'counter', scope: 'thread', counter: Counter.AuthCmds, help: 'Authentication attempts' },
-  { name: 'auth_errors', kind: 'counter', scope: 'thread', counter: Counter.AuthErrors, help: 'Authentication attempts that failed' },
+  { name: 'auth_errors', kind: 'counter', scope: 'thread', counter: Counter.AuthErrors,
+    help: 'Authentication attempts that failed' },
   { name: 'idle_kicks', kind: 'counter', scope: 'thread', counter: Counter.IdleKicks, shownIf: server => server.hasIdleTimeout,
     help: 'Connections closed because they were idle' },
   { name: 'auth_kicks', kind: 'counter', scope: 'thread', counter: Counter.AuthKicks, shownIf: server => server.hasAuthTimeout,
-    help: 'Connections closed because their clients did not say in time who they are' },
+    help: 'Connections closed because their clients did not authenticate, or complete a TLS handshake, in time' },
   { name: 'bytes_read', kind: 'counter', scope: 'thread', counter: Counter.BytesRead, help: 'Bytes that clients sent' },
   { name: 'bytes_written', kind: 'counter', scope: 'thread', counter: Counter.BytesWritten, help: 'Bytes sent to clients' },
   { name: 'limit_maxbytes', kind: 'gauge', scope: 'store', value: store => store.maxbytes, help: 'Memory limit in bytes' },
   { name: 'accepting_conns', kind: 'gauge', scope: 'server', value: server => server.isAccepting ? 1 : 0,
     help: '1 while the server accepts connections' },
   { name: 'listen_disabled_num', kind: 'counter', scope: 'thread', counter: Counter.ListenDisabled,
-    help: 'Times that the server stopped to accept connections' },
+    help: 'Times that the server stopped accepting connections' },
   { name: 'time_in_listen_disabled_us', kind: 'counter', scope: 'thread', counter: Counter.ListenDisabledUs,
     help: 'Microseconds in which it accepted none' },
   { name: 'threads', kind: 'gauge', scope: 'server', value: server => server.threads, help: 'Threads that serve' },
@@ -228,8 +238,8 @@ export const generalRows: readonly Statistic[] = [
     help: 'Items moved out of pages that changed their class' },
   { name: 'slab_reassign_chunk_rescues', kind: 'counter', scope: 'thread', counter: Counter.ChunkRescues, shownIf: ifReassigning,
     help: 'Pieces of large items moved out of such pages' },
-  { name: 'slab_reassign_inline_reclaim', kind: 'counter', scope: 'thread', counter: Counter.InlineReclaims, shownIf: ifReassigning,
-    help: 'Dead items met in such pages' },
+  { name: 'slab_reassign_inline_reclaim', kind: 'counter', scope: 'thread', counter: Counter.InlineReclaims,
+    shownIf: ifReassigning, help: 'Dead items met in such pages' },
   { name: 'slab_reassign_busy_items', kind: 'counter', scope: 'thread', counter: Counter.BusyItems, shownIf: ifReassigning,
     help: 'Times that an item in such a page was in use' },
   { name: 'slab_reassign_busy_deletes', kind: 'counter', scope: 'thread', counter: Counter.BusyDeletes, shownIf: ifReassigning,
@@ -237,7 +247,7 @@ export const generalRows: readonly Statistic[] = [
   { name: 'slab_reassign_busy_nomem', kind: 'counter', scope: 'thread', counter: Counter.BusyNoMemory, shownIf: ifReassigning,
     help: 'Times that there was no chunk to move an item to' },
   { name: 'slab_reassign_last_busy_status', kind: 'text', scope: 'store', shownIf: ifReassigning,
-    value: store => busyStatusName(store.rebalance.busyStatus), help: 'What last held up the move of a page' },
+    value: store => busyStatusName(store.rebalance.busyStatus), help: 'The reason that last held up the move of a page' },
   { name: 'slab_reassign_running', kind: 'gauge', scope: 'store', value: store => store.rebalance.isUnderWay ? 1 : 0,
     shownIf: ifReassigning, help: '1 while a page is moving' },
   { name: 'slabs_moved', kind: 'counter', scope: 'thread', counter: Counter.SlabsMoved, shownIf: ifReassigning,
@@ -247,16 +257,18 @@ export const generalRows: readonly Statistic[] = [
   { name: 'lru_crawler_starts', kind: 'counter', scope: 'thread', counter: Counter.CrawlerStarts, shownIf: ifCrawling,
     help: 'Crawls begun' },
   { name: 'lru_maintainer_juggles', kind: 'counter', scope: 'thread', counter: Counter.LruJuggles, shownIf: ifMaintained,
-    help: 'Times that the background put the lists in order' },
+    help: 'Runs of the background maintenance of lists' },
   { name: 'malloc_fails', kind: 'counter', scope: 'server', value: () => 0, help: 'Always 0: memory is reserved at the start' },
   { name: 'log_worker_dropped', kind: 'counter', scope: 'thread', counter: Counter.LogWorkerDropped,
     help: 'Events lost because the log of a thread was full' },
-  { name: 'log_worker_written', kind: 'counter', scope: 'thread', counter: Counter.LogWorkerWritten, help: 'Events written to the log' },
+  { name: 'log_worker_written', kind: 'counter', scope: 'thread', counter: Counter.LogWorkerWritten,
+    help: 'Events written to the log' },
   { name: 'log_watcher_skipped', kind: 'counter', scope: 'thread', counter: Counter.LogWatcherSkipped,
     help: 'Events not sent to a watcher that is too slow' },
-  { name: 'log_watcher_sent', kind: 'counter', scope: 'thread', counter: Counter.LogWatcherSent, help: 'Events sent to watchers' },
+  { name: 'log_watcher_sent', kind: 'counter', scope: 'thread', counter: Counter.LogWatcherSent,
+    help: 'Events sent to watchers' },
   { name: 'log_watchers', kind: 'gauge', scope: 'store', value: store => store.log.watchers, help: 'Connections that watch' },
-  // threads are not chosen by the queue of the network card
+  // threads are not assigned by the queue of the network card
   { name: 'unexpected_napi_ids', kind: 'counter', scope: 'server', value: () => 0, help: 'Always 0' },
   { name: 'round_robin_fallback', kind: 'counter', scope: 'server', value: () => 0, help: 'Always 0' },
   { name: 'ssl_new_sessions', kind: 'counter', scope: 'thread', counter: Counter.SslNewSessions,
@@ -271,15 +283,15 @@ export const generalRows: readonly Statistic[] = [
   { name: 'curr_items', kind: 'gauge', scope: 'store', value: store => store.itemCount, help: 'Items in the store' },
   { name: 'total_items', kind: 'counter', scope: 'thread', counter: Counter.TotalItems, help: 'Items ever stored' },
   { name: 'slab_global_page_pool', kind: 'gauge', scope: 'store', value: store => store.rebalance.poolPages,
-    help: 'Pages that any class may have' },
+    help: 'Pages that belong to no class, and that any class may take' },
   ...overAll([expiredUnfetchedRow, evictedUnfetchedRow, evictedActiveRow,
     { name: 'evictions', kind: 'counter', scope: 'class', counters: [ClassCounter.Evicted], help: 'Items evicted to make room' },
     reclaimedRow, ...moveRows]),
-  // a hit is noted in its item, so there is no queue of hits that could be full
+  // a hit is recorded in its item, so there is no queue of hits that could be full
   { name: 'lru_bumps_dropped', kind: 'counter', scope: 'server', value: () => 0, shownIf: ifMaintained, help: 'Always 0' },
 ]
 
-/** `stats items`, of each class that holds items. */
+/** `stats items`: the rows of each class that holds items. */
 export const itemRows: readonly ClassStatistic[] = [
   { name: 'number', kind: 'gauge', scope: 'store', help: 'Items of the class',
     value: (store, slabClass) => sumShards(store, shard => shard.allocator.classItems(slabClass)) },
@@ -293,8 +305,9 @@ export const itemRows: readonly ClassStatistic[] = [
   { name: 'mem_requested', kind: 'gauge', scope: 'store', help: 'Bytes that the items of the class take of their chunks',
     value: (store, slabClass) => sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.RequestedBytes)) },
   countedRow('evicted', ClassCounter.Evicted, 'Items evicted to make room'),
-  countedRow('evicted_nonzero', ClassCounter.EvictedNonzero, 'Evicted items that had an end of their own'),
-  { name: 'evicted_time', kind: 'gauge', scope: 'store', help: 'Seconds since the item that was evicted last had been used',
+  countedRow('evicted_nonzero', ClassCounter.EvictedNonzero, 'Evicted items that had an expiration time'),
+  { name: 'evicted_time', kind: 'gauge', scope: 'store',
+    help: 'Seconds that the item that was evicted last had been unused',
     value: (store, slabClass) => Math.max(...store.shards.map(shard => shard.slabs.get(slabClass, ClassWord.EvictedAge))) },
   countedRow('outofmemory', ClassCounter.OutOfMemory, 'Items refused because there was no memory'),
   countedRow('tailrepairs', ClassCounter.TailRepairs, 'Items freed because their readers had been lost'),
@@ -305,9 +318,9 @@ export const itemRows: readonly ClassStatistic[] = [
   { ...countedRow('hits_to_temp', ClassCounter.HitsToTemp, 'Items found in TEMP'), shownIf: ifMaintained },
 ]
 
-/** `stats slabs`, of each class that owns pages. */
+/** `stats slabs`: the rows of each class that owns pages. */
 export const slabRows: readonly ClassStatistic[] = [
-  // memcached's size of a chunk, which says what goes into it; here it takes a little less
+  // memcached's size of a chunk, so that clients can tell which items fit; the chunk itself is a little smaller here
   { name: 'chunk_size', kind: 'gauge', scope: 'store', help: 'Bytes of an item that fit a chunk',
     value: ({ classes }, slabClass) => classes.nominalBytes[slabClass]! },
   { name: 'chunks_per_page', kind: 'gauge', scope: 'store', help: 'Chunks in a page',
@@ -321,9 +334,10 @@ export const slabRows: readonly ClassStatistic[] = [
   getHitsRow, cmdSetRow, deleteHitsRow, incrHitsRow, decrHitsRow, casHitsRow, casBadvalRow, touchHitsRow,
 ]
 
-/** The end of `stats slabs`. */
+/** `stats slabs`: the rows at its end. */
 export const slabTotalRows: readonly Statistic[] = [
-  { name: 'active_slabs', kind: 'gauge', scope: 'store', value: store => activeClasses(store).length, help: 'Classes that own pages' },
+  { name: 'active_slabs', kind: 'gauge', scope: 'store', value: store => activeClasses(store).length,
+    help: 'Classes that own pages' },
   { name: 'total_malloced', kind: 'gauge', scope: 'store', value: store => sumShards(store, shard => shard.slabs.bytesUsed),
     help: 'Bytes of all pages in use' },
 ]
@@ -345,7 +359,7 @@ function ageRow(name: string, segment: Segment, help: string): ClassStatistic {
 
 // Values
 
-/** The value of a statistic of the whole server, by the scope that it is counted in. */
+/** The value of a statistic of the whole server. */
 export function valueOf(row: Statistic, server: ServerFacts, store: Store): Value {
   switch (row.scope) {
     case 'thread': return store.counters.sum(row.counter)
@@ -371,7 +385,7 @@ export function classesWithItems(store: Store): number[] {
   return allClasses(store).filter(slabClass => sumShards(store, shard => shard.allocator.classItems(slabClass)) > 0)
 }
 
-/** The age in seconds of the item that was longest unused in one of the lists, 0 if there is none. */
+/** The seconds since the last use of the oldest item in the lists of a class and segment; 0 if they are empty. */
 export function ageOfTail({ shards, context: { now } }: Store, slabClass: number, segment: Segment): number {
   let age = 0
   for (const { lru, items } of shards) {
@@ -383,7 +397,7 @@ export function ageOfTail({ shards, context: { now } }: Store, slabClass: number
 
 function allClasses({ classes }: Store): number[] { return Array.from({ length: classes.largest }, (_, index) => index + 1) }
 
-/** Rows of classes, for the sums over all of them. */
+/** The rows of classes whose sums over all classes are shown. */
 function overAll(rows: readonly ClassStatistic[]): Statistic[] {
   return rows.flatMap(row => row.scope === 'class' ? [row] : [])
 }
@@ -392,7 +406,9 @@ function bucketCount(store: Store): number { return sumShards(store, shard => sh
 function pageCount(store: Store, slabClass: number): number {
   return sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.PageCount))
 }
-function chunkCount(store: Store, slabClass: number): number { return sumShards(store, shard => shard.slabs.chunkCount(slabClass)) }
+function chunkCount(store: Store, slabClass: number): number {
+  return sumShards(store, shard => shard.slabs.chunkCount(slabClass))
+}
 function usedCount(store: Store, slabClass: number): number {
   return sumShards(store, shard => shard.slabs.get(slabClass, ClassWord.UsedCount))
 }
@@ -401,7 +417,7 @@ function sumShards(store: Store, value: (shard: Store['shards'][number]) => numb
   return store.shards.reduce((sum, shard) => sum + value(shard), 0)
 }
 
-/** Buffers of replies that slow readers have not taken, and the one of the thread that is asked. */
+/** The buffers with replies: those that slow clients have not read, and the one of the thread that makes the report. */
 function outputsInUse({ counters }: Store): number { return counters.current(Counter.OutputsHeld) + 1 }
 
 function outputCount({ threads, outputsPerThread }: ServerFacts, { counters }: Store): number {
@@ -413,5 +429,5 @@ function bufferBytes(server: ServerFacts, store: Store): number {
     outputCount(server, store) * server.outputBytes
 }
 
-/** Microseconds as seconds with six digits. */
+/** Formats microseconds as seconds with six digits. */
 function seconds(microseconds: number): string { return (microseconds / 1e6).toFixed(6) }

@@ -1,5 +1,5 @@
-// What the operations on a shard tell those who watch. Only who has found somebody watching (StoreContext.watched) calls it, so
-// it costs nothing otherwise. The items named here are locked by their stripe.
+// Logs the operations on a shard for watchers. Callers check first whether a client watches (StoreContext.watched), so that this
+// costs nothing otherwise.
 import { DeleteCommand, GetStatus, StoreStatus } from '../log/events.js'
 import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items/items.js'
@@ -7,7 +7,7 @@ import { Outcome } from './outcome.js'
 import { Extra, type Request } from './request.js'
 import { type Allocator } from './slabs/allocator.js'
 
-/** What the log calls an outcome of storing. */
+/** The log's name of each outcome of a storage command. */
 const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
   [Outcome.Stored]: StoreStatus.Stored,
   [Outcome.NotStored]: StoreStatus.NotStored,
@@ -18,29 +18,29 @@ const STORE_STATUSES: Readonly<Partial<Record<Outcome, StoreStatus>>> = {
 }
 
 export class Reporter {
-  constructor(private readonly items: Items, private readonly space: Allocator, private readonly context: StoreContext) {}
+  constructor(private readonly items: Items, private readonly allocator: Allocator, private readonly context: StoreContext) {}
 
-  /** A key was looked up; `item` is what the table has of it, dead or alive. */
+  /** Logs the look-up of a key. @param item the item in the table, dead or alive; NO_ITEM if there is none */
   getStripeLocked({ bytes, keyStart, keyEnd, client }: Request, item: ItemId): void {
     const status = this.getStatus(item)
     const isFound = status === GetStatus.Found
-    this.context.log.itemGet(client, bytes, keyStart, keyEnd, status, isFound ? this.space.classOf(item) : 0,
+    this.context.log.itemGet(client, bytes, keyStart, keyEnd, status, isFound ? this.allocator.classOf(item) : 0,
       isFound ? this.items.valueBytes(item) : 0)
   }
 
   private getStatus(item: ItemId): GetStatus {
     if (item === NO_ITEM) return GetStatus.NotFound
-    if (this.space.isFlushed(item)) return GetStatus.Flushed
-    return this.space.isExpired(item) ? GetStatus.Expired : GetStatus.Found
+    if (this.allocator.isFlushed(item)) return GetStatus.Flushed
+    return this.allocator.isExpired(item) ? GetStatus.Expired : GetStatus.Found
   }
 
-  /** An item was stored. */
+  /** Logs that an item was stored. */
   storedStripeLocked(request: Request, item: ItemId): void {
     const { items } = this
-    this.store(request, Outcome.Stored, items.expiresAt(item), this.space.classOf(item), items.valueBytes(item))
+    this.store(request, Outcome.Stored, items.expiresAt(item), this.allocator.classOf(item), items.valueBytes(item))
   }
 
-  /** So came a store out. */
+  /** Logs the outcome of a storage command. */
   store({ bytes, keyStart, keyEnd, client, mode }: Request, outcome: Outcome, expiresAt: number, slabClass: number,
     valueBytes: number): void {
     const { log, now } = this.context
@@ -49,9 +49,10 @@ export class Reporter {
     log.itemStore(client, bytes, keyStart, keyEnd, status, mode, ttl, slabClass, valueBytes)
   }
 
-  /** An item is about to be deleted. */
+  /** Logs that an item is about to be deleted. */
   deletedStripeLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
     const command = (extras & Extra.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
-    this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.space.classOf(item), this.items.valueBytes(item))
+    this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.allocator.classOf(item),
+      this.items.valueBytes(item))
   }
 }

@@ -1,23 +1,23 @@
-// Tells whether keys collide: how long the chains of the hash table are. In each background step it looks at a few items all
-// over the memory, and at the chains they are in, so a chain is the more likely met the longer it is. The items are those
-// at one place of each page, the place being another in each round. What was met is kept for a minute or two.
+// Measures the chains of the hash table, which would be long if keys collided. In each background step it takes a few items all
+// over the memory and counts the chains that they are in, so it is more likely to meet a longer chain. In one round it takes the
+// item at a given place of each page; each round has another place. The longest chain is kept for a minute or two.
 import { State } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { type Shard } from '../shard.js'
 
-/** How many items of chains a step counts, about: 200 take 0.1 ms where none is in a cache of the processor. */
+/** The approximate number of items that a step counts. 200 take 0.1 ms if none is in the processor's cache. */
 const ITEMS_PER_STEP = 200
-/** A chain is counted no further. By chance none of a full table has more than 20. */
+/** The most items that are counted in a chain. By chance, no chain of a full table has more than 20. */
 const CHAIN_ITEMS_MAX = 1000
-/** A period has so many seconds. */
+/** The length of a period in seconds. */
 const PERIOD_SECONDS = 60
-/** The golden section: its multiples, less what is whole of them, are spread evenly however many there are. */
+/** The golden ratio: the fractional parts of its multiples are spread evenly, however many there are. */
 const PLACE_STEP = 0.618033988749895
 
 export class Chains {
   private shardIndex = 0
   private page: number
-  /** The part of a page that lies before the place looked at in this round. */
+  /** The place of this round, as a fraction of a page's chunks. */
   private place = 0
   private periodBegunAt = 0
 
@@ -25,12 +25,12 @@ export class Chains {
     this.page = shards[0]!.arena.firstPage
   }
 
-  /** The items of the longest chain that was met in this period or the one before, at most CHAIN_ITEMS_MAX. */
+  /** The length of the longest chain that was met in this period or the one before, at most CHAIN_ITEMS_MAX. */
   get longest(): number { return Math.max(this.context.longestChain, this.context.longestChainBefore) }
 
   step(): void {
     this.beginPeriodIfDue()
-    for (let left = ITEMS_PER_STEP; left > 0; left--) left -= this.lookAtNext()
+    for (let left = ITEMS_PER_STEP; left > 0; left--) left -= this.measureNext()
   }
 
   private beginPeriodIfDue(): void {
@@ -41,24 +41,24 @@ export class Chains {
     context.longestChain = 0
   }
 
-  /** Goes on to the next page; answers how many items were counted there. */
-  private lookAtNext(): number {
+  /** Goes on to the next page. Returns the number of items that were counted there. */
+  private measureNext(): number {
     const shard = this.shards[this.shardIndex]!
-    if (this.page < shard.slabs.pageEnd) return this.lookAt(shard, this.page++)
+    if (this.page < shard.slabs.pageEnd) return this.measure(shard, this.page++)
     this.shardIndex = (this.shardIndex + 1) % this.shards.length
     this.page = this.shards[this.shardIndex]!.arena.firstPage
     if (this.shardIndex === 0) this.place = (this.place + PLACE_STEP) % 1
     return 0
   }
 
-  private lookAt({ items, slabs, allocator: space, table }: Shard, page: number): number {
+  private measure({ items, slabs, allocator, table }: Shard, page: number): number {
     const slabClass = slabs.classOfPage(page)
     if (slabClass <= 0) return 0
     const chunk = slabs.chunkAt(page, Math.floor(slabs.carvedChunks(page) * this.place), slabClass)
     if (!items.has(chunk, State.Linked)) return 0
     const { context } = this
-    // if the chunk becomes something else in this moment, it is the chain of another hash
-    const hash = space.hashOf(chunk)
+    // if another thread reuses the chunk at this moment, the hash is that of another chain, which does no harm
+    const hash = allocator.hashOf(chunk)
     context.stripes.take(hash)
     const length = table.chainLength(hash, CHAIN_ITEMS_MAX)
     context.stripes.release(hash)

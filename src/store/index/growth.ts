@@ -1,5 +1,5 @@
-// Has the hash table of a shard grow, in bounded steps in the background: once the memory limit has been raised and more items
-// have come than there are buckets.
+// Grows the hash table of a shard, in bounded background steps. That is needed after the memory limit has been raised, when there
+// are more items than buckets.
 import { Size } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { type ItemId } from '../items/items.js'
@@ -10,11 +10,12 @@ import { Table } from './table.js'
 export class Growth {
   private readonly hashOf: (item: ItemId) => number
 
-  constructor(private readonly table: Table, private readonly slabs: Slabs, space: Allocator, private readonly context: StoreContext) {
-    this.hashOf = item => space.hashOf(item)
+  constructor(private readonly table: Table, private readonly slabs: Slabs, allocator: Allocator,
+    private readonly context: StoreContext) {
+    this.hashOf = item => allocator.hashOf(item)
   }
 
-  /** True if there are fewer buckets than the memory limit asks for, and than there are items. */
+  /** True while the table has fewer buckets than it should: than the memory limit allows, and than there are items. */
   get isDue(): boolean { return this.table.bucketCount < this.wanted }
 
   private get wanted(): number {
@@ -25,7 +26,7 @@ export class Growth {
 
   /**
    * Splits some buckets.
-   * @param cost the bound: a bucket costs one, and so does each of its items, of which there may be many
+   * @param cost the bound of the step: a bucket costs one, and so does each of its items, of which there may be many
    */
   step(cost: number): void {
     const { table, wanted, context: { stripes } } = this

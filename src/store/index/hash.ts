@@ -1,28 +1,28 @@
-// Hash of keys: SipHash-1-3 under a key of 128 random bits that no client gets to see. So clients cannot choose keys that fall
-// into one bucket. Its authors made it against just that, and no way is known to find keys that collide more often than by
-// chance, not even for a client that learns which of its keys have collided. Rust and Python hash their tables with it. Of the 64
-// bits that it yields 32 are used. A hash that is a sum over the parts of a key, whatever the sum, has no such strength: two
-// parts that were once found to collide do so in every key. This rules out tabulation, polynomials, and all hashes that add up
-// products with secret numbers, quick as they are.
+// The hash of keys: SipHash-1-3, with 128 random bits as its key, which no client learns. So clients cannot choose keys that fall
+// into one bucket. SipHash was designed for this, and no way is known to find keys that collide more often than by chance, not
+// even for a client that learns which of its keys have collided. Rust and Python use it for their tables. 32 of its 64 bits are
+// used here. A hash that is a sum over the parts of a key is not as strong, whatever the summands: two parts that were once found
+// to collide do so in every key. This rules out tabulation, polynomials, and all hashes that add up products with secret
+// numbers, though they are fast.
 //
-// Nanoseconds for a key of 8 / 16 / 32 / 64 / 250 bytes, on Node 20: as WebAssembly 12 / 14 / 19 / 27 / 78, in JavaScript
-// 49 / 65 / 88 / 143 / 448. HalfSipHash-1-3, which is made for words of 32 bits, takes 21 / 23 / 38 / 65 / 189 in JavaScript; its
-// key of 64 bits can be found by trying, and few have looked at it. Tabulation takes 13 / 18 / 34 / 68 / 264, and half of that
-// where a parser does it on its way; but its tables take 1 KiB of the processor's cache for each byte of a key.
+// Nanoseconds for a key of 8 / 16 / 32 / 64 / 250 bytes, on Node 20: WebAssembly 12 / 14 / 19 / 27 / 78, JavaScript
+// 49 / 65 / 88 / 143 / 448. HalfSipHash-1-3, which is made for 32-bit words, takes 21 / 23 / 38 / 65 / 189 in JavaScript; but its
+// 64-bit key can be found by brute force, and few cryptographers have studied it. Tabulation takes 13 / 18 / 34 / 68 / 264, and
+// half of that if the parser computes it on its way; but its tables take 1 KiB of the processor's cache for each byte of a key.
 import { randomFillSync } from 'node:crypto'
 import { type Arena } from '../../memory/arena.js'
 import { assemble, type AssemblyCall } from '../../memory/assembly.js'
 import { isBuffer } from '../../memory/wasm.js'
 import { KEY_WORDS, sipHash, sipHashFunction } from './siphash.js'
 
-/** The low bits of a hash choose bucket and stripe, the highest eight the shard. */
+/** The hash function of a store. The low bits of a hash choose bucket and stripe, the highest eight bits choose the shard. */
 export class Hash {
   private readonly bytes: Uint8Array
   private readonly hash: AssemblyCall | undefined
 
   /**
-   * @param key KEY_WORDS words, the same for all of a store
-   * @param arena in which most of the keys are that it is asked for
+   * @param key KEY_WORDS words, the same in all threads and shards of a store
+   * @param arena the arena that has most of the keys to be hashed; those are hashed by WebAssembly
    */
   constructor(private readonly key: Int32Array, { wasmMemory, memory }: Pick<Arena, 'wasmMemory' | 'memory'>) {
     this.bytes = memory.bytes
@@ -35,9 +35,8 @@ export class Hash {
   static fillKey(key: Int32Array): void { randomFillSync(key) }
 
   /**
-   * The hash of the key `[start, end)`, which does not begin in the first eight bytes of the arena. Where another thread is
-   * making something else of the item that is looked at, the key may seem to go on beyond the end of memory; then the hash
-   * is of no meaning.
+   * The hash of the key in `[start, end)`, which must not begin in the first eight bytes of the arena. If another thread reuses
+   * the chunk of the item meanwhile, `end` may be beyond the end of memory; then the hash is meaningless.
    */
   of(bytes: Uint8Array, start: number, end: number): number {
     const isHere = bytes === this.bytes && end <= bytes.length

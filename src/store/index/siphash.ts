@@ -1,18 +1,18 @@
-// SipHash-1-3, by Jean-Philippe Aumasson and Daniel J. Bernstein: "SipHash: a fast short-input PRF", 2012. Of its 64 bits the
-// lower 32 are answered. A message is taken eight bytes at a time, the lowest first; the last block has what is left, and in
-// its highest byte the length. One round mixes a block into the four words of the state, three end it.
+// SipHash-1-3, by Jean-Philippe Aumasson and Daniel J. Bernstein: "SipHash: a fast short-input PRF", 2012. The functions return
+// the lower 32 of its 64 bits. A message is taken in blocks of eight bytes, the lowest first. The last block has the remaining
+// bytes, and the length in its highest byte. One round mixes a block into the four words of the state, and three rounds end it.
 //
-// It is here twice, as numbers of 64 bits are slow in JavaScript: as WebAssembly for memory where that can be, and for
-// everything else in JavaScript, by halves.
+// There are two implementations, as 64-bit numbers are slow in JavaScript: one in WebAssembly for WebAssembly memory, and one in
+// JavaScript, by 32-bit halves, for all other memory.
 import { Op, signed, Type, type AssemblyFunction } from '../../memory/assembly.js'
 
-/** The words of 32 bits in a key. */
+/** The number of 32-bit words in a key. */
 export const KEY_WORDS = 4
 const BLOCK_BYTES = 8
 const FINAL_ROUNDS = 3
-/** The mark of the end of the message, in the state. */
+/** The value that marks the end of the message in the state. */
 const END_MARK = 0xff
-/** The words of the state before the key is added, each by its low and its high half. */
+/** The words of the state before the key is added, each as its low and its high half. */
 const INITIAL = [0x70736575, 0x736f6d65, 0x6e646f6d, 0x646f7261, 0x6e657261, 0x6c796765, 0x79746573, 0x74656462] as const
 
 /** The hash of `[start, end)` of `bytes`. */
@@ -26,7 +26,7 @@ export function sipHash(key: Int32Array, bytes: Uint8Array, start: number, end: 
   let dLow = INITIAL[6] ^ key[2]!
   let dHigh = INITIAL[7] ^ key[3]!
   const lastAt = start + ((end - start) & -BLOCK_BYTES)
-  // the rounds at the end are those of blocks of 0
+  // the rounds at the end equal those of blocks of 0
   for (let at = start; at <= lastAt + FINAL_ROUNDS * BLOCK_BYTES; at += BLOCK_BYTES) {
     const low = at <= lastAt ? wordAt(bytes, at, end) : 0
     let high = at <= lastAt ? wordAt(bytes, at + 4, end) : 0
@@ -67,7 +67,7 @@ export function sipHash(key: Int32Array, bytes: Uint8Array, start: number, end: 
   return aLow ^ bLow ^ cLow ^ dLow
 }
 
-/** Four bytes as a number, the first the lowest; what lies at `end` or behind it counts as 0. */
+/** Four bytes as a number, the lowest first. Bytes from `end` on count as 0. */
 function wordAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 4 <= end) return bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24
   let word = 0
@@ -75,12 +75,12 @@ function wordAt(bytes: Uint8Array, at: number, end: number): number {
   return word
 }
 
-/** The local variables of the WebAssembly: the two numbers it takes, the state, the block at work, the last one and its place. */
+/** The local variables of the WebAssembly: two parameters, the state, the current block, the last block and its index. */
 const enum Local { Start, End, A, B, C, D, Block, Last, LastAt }
 
 /**
- * The same as a function of WebAssembly, which takes `start` and `end` and has the key in its code. It reads up to eight bytes
- * before `start`, and nothing behind `end`.
+ * The hash as a WebAssembly function, which takes `start` and `end` and has the key in its code. It may read up to eight bytes
+ * before `start`, but none from `end` on.
  */
 export function sipHashFunction(key: Int32Array): AssemblyFunction<'hash'> {
   return {
@@ -109,11 +109,11 @@ function initialWord(key: Int32Array, index: number): bigint {
   return BigInt.asIntN(64, half(2 * index) | half(2 * index + 1) << 32n)
 }
 
-/** The length above the bytes that are no whole block: these are the highest of the eight before the end. */
+/** The last block: the remaining bytes, which are the highest of the eight before `end`, and the length above them. */
 function lastBlock(): number[] {
   const left = [...two(Op.And32, length(), int32(BLOCK_BYTES - 1)), Op.Extend64]
   const eight = load64(two(Op.Subtract32, get(Local.End), int32(BLOCK_BYTES)))
-  // shifted in two steps, as a shift by 64 is none
+  // shifted in two steps, as a shift by 64 would be a shift by 0
   const others = two(Op.Subtract64, int64(56n), two(Op.ShiftLeft64, left, int64(3n)))
   const bytes = two(Op.ShiftRight64, two(Op.ShiftRight64, eight, int64(8n)), others)
   return two(Op.Or64, two(Op.ShiftLeft64, [...length(), Op.Extend64], int64(56n)), bytes)
@@ -144,7 +144,7 @@ function rotate(local: Local, bits: number): number[] {
   return set(local, two(Op.RotateLeft64, get(local), int64(BigInt(bits))))
 }
 
-/** Carries out `body` until the two are the same, not once if they are. */
+/** Code that repeats `body` while `local` and `end` differ. */
 function whileBefore(local: Local, end: Local, body: readonly number[]): number[] {
   const isBefore = two(Op.NotEqual32, get(local), get(end))
   const isAtEnd = [...isBefore, Op.IsZero32]
@@ -160,5 +160,5 @@ function set(local: Local, value: readonly number[]): number[] { return [...valu
 function two(op: Op, one: readonly number[], other: readonly number[]): number[] { return [...one, ...other, op] }
 function int32(value: number): number[] { return [Op.Const32, ...signed(BigInt(value))] }
 function int64(value: bigint): number[] { return [Op.Const64, ...signed(value)] }
-/** At a place of any alignment. */
+/** Code that loads eight bytes from an index of any alignment. */
 function load64(at: readonly number[]): number[] { return [...at, Op.Load64, 0, 0] }

@@ -1,16 +1,17 @@
-// The stripes of the hash table: a lock for all keys whose hash ends in the same bits. No other lock is wanted to find,
-// read or change the item of a key; see memory/lock.ts for the order.
+// The stripes of the hash table: one lock for all keys whose hashes end in the same bits. A thread needs no other lock to find,
+// read or change the item of a key. See memory/lock.ts for the order of locks.
 //
-// A thread holds one stripe at a time, that of the request it serves, and on its way may want to evict items, of any
-// stripe: for those it only tries. Of the one it holds anyway it may have them too; what it needs there it has pinned.
+// A thread holds one stripe at a time, that of the request it serves. During the request it may have to evict items of any
+// stripe, for which it only tries to take the lock. If an item has the stripe that the thread holds, `tryTake` succeeds; the
+// thread has pinned the items of that stripe that it still needs.
 import { type Locks } from '../../memory/lock.js'
 
 export class Stripes {
   private readonly mask: number
-  /** The stripe that this thread holds for its request; -1 for none. */
+  /** The stripe that this thread holds for its request; -1 if it holds none. */
   private held = -1
 
-  /** @param first word index of `count` locks, a power of two that is no more than the buckets of the smallest table */
+  /** @param first word index of `count` locks; @param count a power of two, at most the buckets of the smallest table */
   constructor(private readonly locks: Locks, private readonly first: number, private readonly count: number) {
     this.mask = count - 1
   }
@@ -26,7 +27,7 @@ export class Stripes {
     this.locks.release(this.first + (hash & this.mask))
   }
 
-  /** For an item beside that of the request; to be followed by `releaseTried`. */
+  /** Tries to take the stripe of another item than that of the request. If it returns true, `releaseTried` must follow. */
   tryTake(hash: number): boolean {
     const stripe = hash & this.mask
     return stripe === this.held || this.locks.tryTake(this.first + stripe)

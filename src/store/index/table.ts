@@ -1,38 +1,42 @@
-// The hash table of one arena: heads of chains. There are addresses for as many as an arena full of the smallest items needs;
-// how many are in use follows from the memory limit at the start. Where that is raised, and more items come than there are heads,
-// the table grows by linear hashing: one bucket after the other is split in two, each under the lock of its stripe, which is
-// that of the new one too. A table made for the whole arena at once would lie all over more memory than is used: that costs
-// each set a tenth of its time where it is twice as large, and takes 60 MiB more with -m 64.
+// The hash table of one arena: an array of buckets, each the head of a chain of items. There are addresses for as many buckets
+// as an arena full of the smallest items needs. The number in use at the start follows from the memory limit. If the limit is
+// raised, and there are more items than buckets, the table grows by linear hashing: one bucket after the other is split in two,
+// each under the lock of its stripe, which is also the stripe of the new bucket. A table made for the whole arena at once would
+// spread over more memory than needed: if it is twice as large, each set takes a tenth longer, and with -m 64 it would take
+// 60 MiB more.
 //
-// The callers hold the lock of the stripe of the hash. So of the number of buckets, which others may make larger meanwhile,
-// they see whatever concerns their own.
+// The caller holds the lock of the hash's stripe. Another thread may split buckets of other stripes meanwhile. Whatever number of
+// buckets the caller sees, it leads to the right bucket for its hash.
 import { assert } from '../../errors.js'
 import { type Arena } from '../../memory/arena.js'
 import { ShardWord, Size } from '../../memory/layout.js'
 import { NO_ITEM, type ItemId, type Items } from '../items/items.js'
 
-/** One bucket for so many bytes of pages: a chain would have 1.4 items when the memory is full of the smallest ones. */
+/** The bytes of pages for each bucket. If the memory is full of the smallest items, a chain has 1.4 of them on average. */
 const BYTES_PER_BUCKET = 128
 const BUCKETS_MIN = 1024
-/** Enough for an arena full of the smallest items. */
+/** The most buckets: enough for an arena full of the smallest items. */
 const BUCKETS_MAX = 2 ** 24
 
 export class Table {
   private readonly words: Int32Array
   private readonly heads: number
   private readonly count: number
-  /** How many items this thread has taken out: who lets others be evicted sees here whether an item it had found may be gone. */
+  /**
+   * The number of items that this thread has removed. A caller that has found an item, and then allocates memory, which may evict
+   * items, knows by a change of this number that its item may be gone.
+   */
   removals = 0
 
-  /** How many there are to be, a power of two, where the memory limit allows so many pages. */
+  /** The number of buckets, a power of two, that a table should have if the memory limit allows `pages` pages. */
   static bucketCountFor(pages: number): number {
     const fitting = 2 ** Math.ceil(Math.log2(pages * Size.Page / BYTES_PER_BUCKET))
     return Math.min(Math.max(fitting, BUCKETS_MIN), BUCKETS_MAX)
   }
 
   /**
-   * @param at byte index of the region of 4 bytes a bucket
-   * @param bucketsMax how many it has room for
+   * @param at byte index of the region, which has 4 bytes for each bucket
+   * @param bucketsMax the number of buckets that the region has room for
    * @param shardWords word index of the shard's words
    */
   constructor(arena: Arena, private readonly items: Items, at: number, readonly bucketsMax: number, shardWords: number) {
@@ -41,13 +45,13 @@ export class Table {
     this.count = shardWords + ShardWord.Buckets
   }
 
-  /** How many buckets are in use, no less than there are stripes; it never becomes smaller. */
+  /** The number of buckets in use: at least as many as there are stripes. It never shrinks. */
   get bucketCount(): number { return this.words[this.count]! }
 
-  /** Once, before anything is in it. */
+  /** Sets the first number of buckets. Called once, while the table is empty. */
   begin(bucketCount: number): void { this.words[this.count] = bucketCount }
 
-  /** The bucket of a hash: by as many of its bits as all buckets need, or by one less where that bucket is not there yet. */
+  /** The bucket of a hash: its lowest bits, as many as number all buckets; or one bit less if that bucket does not exist yet. */
   private bucketOf(hash: number): number {
     const count = this.words[this.count]!
     const mask = -1 >>> Math.clz32(count - 1)
@@ -60,10 +64,10 @@ export class Table {
 
   head(bucket: number): ItemId { return this.words[this.heads + bucket]! as ItemId }
 
-  /** How many items are in the chain of a hash, counted up to `most`. */
-  chainLength(hash: number, most: number): number {
+  /** The number of items in the chain of a hash, counted up to `max`. */
+  chainLength(hash: number, max: number): number {
     let length = 0
-    for (let item = this.headOf(hash); item !== NO_ITEM && length < most; item = this.items.chain(item)) length++
+    for (let item = this.headOf(hash); item !== NO_ITEM && length < max; item = this.items.chain(item)) length++
     return length
   }
 
@@ -74,7 +78,7 @@ export class Table {
     return item
   }
 
-  /** True if an item is in the table under its hash; false for a chunk that has become something else. */
+  /** True if an item is in the table under this hash; false if its chunk has been reused. */
   holds(hash: number, item: ItemId): boolean {
     let at = this.headOf(hash)
     while (at !== NO_ITEM && at !== item) at = this.items.chain(at)
@@ -87,7 +91,7 @@ export class Table {
     this.words[head] = item
   }
 
-  /** Takes out an item that is in the table. */
+  /** Removes an item that is in the table. */
   remove(hash: number, item: ItemId): void {
     const items = this.items
     this.removals++
@@ -95,10 +99,10 @@ export class Table {
     this.unhook(hash, item, next)
   }
 
-  /** Puts `heir`, of the same key, where `item` was. */
-  replace(hash: number, item: ItemId, heir: ItemId): void {
-    this.items.setChain(heir, this.items.chain(item))
-    this.unhook(hash, item, heir)
+  /** Puts `replacement`, which has the same key, in the place of `item`. */
+  replace(hash: number, item: ItemId, replacement: ItemId): void {
+    this.items.setChain(replacement, this.items.chain(item))
+    this.unhook(hash, item, replacement)
   }
 
   private unhook(hash: number, item: ItemId, next: ItemId): void {
@@ -114,18 +118,18 @@ export class Table {
     items.setChain(at, next)
   }
 
-  // Growing, which one thread does
+  // Growing, which only one thread does
 
-  /** The bucket that is split next, which as a hash has the stripe to be locked for that. */
+  /** The bucket that is split next. Its number is also a hash of the stripe that must be locked for the split. */
   get nextToSplit(): number {
     const { bucketCount } = this
     return bucketCount - this.half(bucketCount)
   }
 
-  /** The largest power of two up to a number: each of so many buckets is split before the first is split again. */
+  /** The largest power of two up to `bucketCount`. So many buckets are split before the first is split again. */
   private half(bucketCount: number): number { return 1 << (31 - Math.clz32(bucketCount)) }
 
-  /** Makes one more bucket of those of `nextToSplit` whose hash has one more bit; answers how many items both have. */
+  /** Splits `nextToSplit`: moves the items whose hashes have the next bit set to a new bucket. Returns the number of items. */
   split(hashOf: (item: ItemId) => number): number {
     const { items, words, heads, bucketCount } = this
     const bit = this.half(bucketCount)
@@ -133,7 +137,7 @@ export class Table {
     let stays: ItemId = NO_ITEM
     let goes: ItemId = NO_ITEM
     let item = words[heads + bucketCount - bit]! as ItemId
-    // a bucket without items is not written to, so that no memory is taken for it
+    // an empty bucket is not written, so that it takes no memory
     if (item !== NO_ITEM) {
       while (item !== NO_ITEM) {
         const next = items.chain(item)

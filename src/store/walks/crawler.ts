@@ -1,25 +1,24 @@
-// What all threads have in common about the crawler: whether dead items are looked for in the background, at which pace,
-// and whether somebody's run is under way. It lies in shared memory, as `lru_crawler` changes it from any thread.
+// The state of the crawler, in shared memory, as `lru_crawler` changes it in any thread: whether dead items are reclaimed in the
+// background, at which pace, and whether a run is under way.
 //
-// A run is what a client asked for: a crawl, which the main thread carries out, or a dump, which the client's own thread
-// does. As in memcached there is one at a time; what asks for another is told that the crawler is busy. The walk that goes
-// on in the background by itself is none.
+// A client asks for a run: a crawl, which the main thread carries out, or a dump, which the client's own thread does. As in
+// memcached there is one run at a time; a client that asks for another gets BUSY. The background walk is not a run.
 import { CrawlerWord } from '../../memory/layout.js'
 
-/** memcached sleeps once in so many items. */
+/** The number of items after which memcached's crawler sleeps. */
 const ITEMS_PER_SLEEP = 1000
 
-/** How the crawler is set at the start. */
+/** The settings of the crawler at the start. */
 export interface CrawlerSettings {
-  /** Whether dead items are looked for in the background, and runs allowed. */
+  /** True if dead items are reclaimed in the background, and runs are allowed. */
   lruCrawler: boolean
-  /** Microseconds, 0 to 1000000: the pause in which no more than ITEMS_PER_SLEEP items are looked at. */
+  /** The pause for each ITEMS_PER_SLEEP items in microseconds, 0 to 1000000. */
   lruCrawlerSleep: number
-  /** How many items of a class one run looks at; 0 for all. */
+  /** The most items of a class that one run checks; 0 for all. */
   lruCrawlerTocrawl: number
 }
 
-/** Some of the slab classes, numbered 0 to 63. */
+/** A set of slab classes, which are numbered 0 to 63. */
 export class ClassSet {
   static readonly all = new ClassSet(-1, -1)
 
@@ -61,7 +60,7 @@ export class Crawler {
   get tocrawl(): number { return this.words[this.at + CrawlerWord.Tocrawl]! >>> 0 }
   set tocrawl(items: number) { this.words[this.at + CrawlerWord.Tocrawl] = items }
 
-  /** How many items may be looked at in so many milliseconds. */
+  /** The number of items that may be checked in so many milliseconds. */
   itemsIn(milliseconds: number): number {
     const { sleepUs } = this
     return sleepUs === 0 ? Infinity : Math.ceil(milliseconds * 1000 * ITEMS_PER_SLEEP / sleepUs)
@@ -71,7 +70,7 @@ export class Crawler {
 
   get isRunning(): boolean { return Atomics.load(this.words, this.at + CrawlerWord.IsRunning) !== 0 }
 
-  /** Begins a run, until `end`; false if one is under way. @param classes what it is about */
+  /** Begins a run, until `end`; false if one is under way. @param classes the classes of the run */
   tryBegin(classes: ClassSet): boolean {
     if (Atomics.compareExchange(this.words, this.at + CrawlerWord.IsRunning, 0, 1) !== 0) return false
     this.words[this.at + CrawlerWord.ClassesLow] = classes.low
@@ -81,7 +80,7 @@ export class Crawler {
 
   end(): void { Atomics.store(this.words, this.at + CrawlerWord.IsRunning, 0) }
 
-  /** What the run under way is about. */
+  /** The classes of the run under way. */
   get classes(): ClassSet {
     return new ClassSet(this.words[this.at + CrawlerWord.ClassesLow]!, this.words[this.at + CrawlerWord.ClassesHigh]!)
   }

@@ -1,13 +1,13 @@
-// Walks over items for those who list them, in bounded steps between which everything goes on.
+// Walks that list items, in bounded steps between which clients are served.
 //
-// A Dump goes through the memory, page by page and chunk by chunk, and takes an item while it has the lock of its stripe. So it
-// takes as long as there is memory in use, and its order, which is that of addresses, tells nothing of hashes. A key that is
-// there from the beginning of a dump to its end is taken exactly once, wherever its memory moves and whatever is stored under
-// it: marks.ts says how. One that comes or goes meanwhile is taken once or not at all. A store has one dump at a time.
+// A Dump goes through the memory, page by page and chunk by chunk, and visits an item under the lock of its stripe. So its
+// duration depends on the memory in use, and its order, which is that of addresses, reveals nothing about hashes. A key that is
+// there from the beginning of a dump to its end is visited exactly once, wherever its item moves and whatever is stored under
+// it: see marks.ts. A key that is added or removed meanwhile is visited once or not at all. A store has one dump at a time.
 //
-// A ClassDump goes through the lists of one class, newest first, as `stats cachedump` always did. Its place between two
-// steps is an item that it pins. If that is dropped or moved to another list meanwhile, or none can be pinned, the rest of
-// this list is left out.
+// A ClassDump goes through the lists of one class, newest items first, as memcached's `stats cachedump` does. Between two steps
+// it keeps its position by pinning an item. If that item is removed or moved to another list meanwhile, or if no item can be
+// pinned, the rest of the list is left out.
 import { assert } from '../../errors.js'
 import { ListWord, State } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
@@ -17,52 +17,54 @@ import { type Shard } from '../shard.js'
 import { type ItemView } from '../view.js'
 
 /**
- * What a step of a dump may cost: to look at a page or a chunk is one, to take an item so many, to make a page ready for the
- * walk so many. All in all some 0.2 ms, and where memory is slow no more than 0.4.
+ * The cost of a step of a Dump; to check a page or a chunk costs one. A step takes some 0.2 ms, and no more than 0.4 if memory is
+ * slow.
  */
 const STEP_COST = 3000
+/** The cost of visiting an item. */
 const ITEM_COST = 12
+/** The cost of preparing a page for the walk. */
 const PAGE_COST = 20
-/** After so many items the step of a class ends: so much is done in some 50 microseconds. */
+/** The items in a step of a ClassDump, which take some 50 microseconds. */
 const ITEMS_PER_STEP = 64
-/** How many more the step of a class may take, to find one that it can pin. */
+/** The further items that a step of a ClassDump may visit to find one that it can pin. */
 const PIN_TRIES = 8
-/** What the step of a class takes at most. */
+/** The most items in a step of a ClassDump. */
 export const CLASS_STEP_ITEMS_MAX = ITEMS_PER_STEP + PIN_TRIES
 
-/** Takes the items of a dump, each of which is locked meanwhile: it copies, and waits for nothing. */
+/** The receiver of a dump's items. As each item is locked during its visit, it copies what it needs, and does not wait. */
 export interface Visitor {
-  /** Takes an item; false if it has no room for it: then the item comes again. */
+  /** Visits an item. Returns false if there is no room for it: then the item is visited again later. */
   visit(view: ItemView): boolean
 }
 
-/** What a dump does in its steps, in this order. */
+/** The stages of a dump, in their order. */
 const enum Stage { Settle, Clear, Begin, Ask, Walk, Done }
 
 export class Dump {
   private stage = Stage.Settle
-  /** The page at work, and its class and next chunk while it is walked. */
+  /** The current page, and its class and next chunk while it is walked. */
   private shardAt = 0
   private page = 0
   private slabClass = 0
   private index = 0
   private isInPage = false
-  /** Whether a page was walked since the walk last was at the first. */
+  /** True if a page was walked since the walk last began at the first page. */
   private hasWalked = false
-  /** What the step may still cost. */
+  /** The cost that is left in the step. */
   private left = 0
   private taken = 0
 
   /**
-   * @param classes only items of these are taken
-   * @param prefix and of these, only those whose keys begin with these bytes
+   * @param classes the classes whose items are visited
+   * @param prefix the bytes with which the keys of visited items begin
    */
   constructor(private readonly shards: readonly Shard[], private readonly context: StoreContext,
     private readonly classes: ClassSet, private readonly prefix: Uint8Array) {}
 
   /**
-   * Takes some items; true if that was the end. `close` follows, or comes before.
-   * @param visitor it must have room for any single item when a step begins
+   * Visits some items. Returns true at the end. The caller calls `close` after that, or to end the dump early.
+   * @param visitor must have room for any single item when a step begins
    */
   step(visitor: Visitor): boolean {
     this.left = STEP_COST
@@ -71,7 +73,7 @@ export class Dump {
     return this.stage === Stage.Done
   }
 
-  /** Does the next thing; false if the step ends here. */
+  /** Does the next part of a step; false if the step ends here. */
   private advance(visitor: Visitor): boolean {
     switch (this.stage) {
       case Stage.Settle: return this.settle()
@@ -83,14 +85,14 @@ export class Dump {
     }
   }
 
-  /** After this nobody marks any more for a dump that was before. */
+  /** Waits until no thread marks items for an earlier dump any more. */
   private settle(): boolean {
     this.context.stripes.passAll()
     this.enter(Stage.Clear)
     return false
   }
 
-  /** After this everybody marks what is stored or moved. */
+  /** Waits until all threads mark the items that they store or move. */
   private begin(): boolean {
     for (const { marks } of this.shards) marks.isOn = true
     this.context.stripes.passAll()
@@ -104,8 +106,8 @@ export class Dump {
     this.page = 0
   }
 
-  /** Makes the next page ready, of all that have been used. */
-  private prepare(makeReady: (shard: Shard, page: number) => void): boolean {
+  /** Prepares the next page that has been used; after the last one, enters the next stage. */
+  private prepare(preparePage: (shard: Shard, page: number) => void): boolean {
     const shard = this.shards[this.shardAt]
     if (shard === undefined) {
       this.enter(this.stage + 1)
@@ -113,7 +115,7 @@ export class Dump {
     }
     this.left -= PAGE_COST
     this.page = Math.max(this.page, shard.arena.firstPage)
-    if (this.page < shard.slabs.pageEnd) makeReady(shard, this.page++)
+    if (this.page < shard.slabs.pageEnd) preparePage(shard, this.page++)
     else this.nextShard()
     return true
   }
@@ -123,7 +125,7 @@ export class Dump {
     this.page = 0
   }
 
-  /** Goes on with the page at work, or to the next that is to be walked. */
+  /** Goes on with the current page, or to the next one that is to be walked. */
   private walk(visitor: Visitor): boolean {
     const shard = this.shards[this.shardAt]
     if (shard === undefined) {
@@ -147,11 +149,11 @@ export class Dump {
     if (this.isWanted(this.slabClass, slabs.classes.largest)) this.hasWalked = true
   }
 
-  /** Walks what is left of the page at work; false if the step ends before. */
+  /** Walks the rest of the current page; false if the step ends before. */
   private walkPage(shard: Shard, visitor: Visitor): boolean {
     const { slabs } = shard
     const { page, slabClass } = this
-    // in one that has gone to another class nothing is left of what was there; what came since has asked for another walk
+    // if the page has moved to another class, its items are gone; items stored in it since have asked for another walk
     const isToWalk = this.isWanted(slabClass, slabs.classes.largest) && slabs.classOfPage(page) === slabClass
     const count = isToWalk ? slabs.carvedChunks(page) : 0
     for (; this.index < count; this.index++) {
@@ -162,18 +164,18 @@ export class Dump {
     return true
   }
 
-  /** The header of a large item, which counts as one of the largest class, may be in a page of any. */
+  /** True if a page of this class may have wanted items. Large items count in the largest class, with headers in any class. */
   private isWanted(slabClass: number, largest: number): boolean {
     return slabClass > 0 && (this.classes.has(slabClass) || this.classes.has(largest))
   }
 
-  /** Takes what is in a chunk if it is an item that is wanted; false if there was no room for it. */
+  /** Visits the item in a chunk, if there is one that is wanted; false if the visitor had no room for it. */
   private look(shard: Shard, chunk: ItemId, visitor: Visitor): boolean {
-    const { items, marks, allocator: space, table } = shard
+    const { items, marks, allocator, table } = shard
     if (!items.has(chunk, State.Linked) || marks.isDone(chunk)) return true
     const { stripes } = this.context
-    // rubbish, perhaps, if the chunk has become something else in this moment; then the table does not hold it
-    const hash = space.hashOf(chunk)
+    // meaningless if another thread reuses the chunk at this moment; then the table does not hold it
+    const hash = allocator.hashOf(chunk)
     stripes.take(hash)
     const hasRoom = !table.holds(hash, chunk) || marks.isDone(chunk) || this.takeStripeLocked(shard, chunk, visitor)
     stripes.release(hash)
@@ -182,38 +184,38 @@ export class Dump {
   }
 
   private takeStripeLocked(shard: Shard, item: ItemId, visitor: Visitor): boolean {
-    const { items, marks, allocator: space } = shard
-    if (this.classes.has(space.classOf(item)) && items.keyBeginsWith(item, this.prefix) && !space.isDead(item)) {
+    const { items, marks, allocator } = shard
+    if (this.classes.has(allocator.classOf(item)) && items.keyBeginsWith(item, this.prefix) && !allocator.isDead(item)) {
       if (!visitor.visit(shard.view.of(item))) {
-        assert(this.taken > 0, 'an item is more than can be taken at once')
+        assert(this.taken > 0, 'a visitor has no room for a single item')
         return false
       }
       this.taken++
     }
-    // what is not wanted need not be met again either
+    // an item that is not wanted need not be checked again either
     marks.done(item)
     return true
   }
 
-  /** Nobody need mark for it any more. */
+  /** Ends the dump: threads need not mark items any more. */
   close(): void { for (const { marks } of this.shards) marks.isOn = false }
 }
 
-/** In the order in which items wander through them. */
+/** The lists in the order in which items pass through them. */
 const SEGMENTS = [Segment.Hot, Segment.Warm, Segment.Cold, Segment.Temp] as const
 
 export class ClassDump {
   private shardAt = 0
   private segmentAt = 0
-  /** The last item that was taken, pinned; NO_ITEM at the start of a list. */
+  /** The last item that was visited, which is pinned; NO_ITEM at the start of a list. */
   private pinned: ItemId = NO_ITEM
-  /** How many items the step may still take. */
+  /** The number of items that the step may still visit. */
   private left = 0
 
   constructor(private readonly shards: readonly Shard[], private readonly context: StoreContext,
     private readonly slabClass: number) {}
 
-  /** Takes some items; true if that was the end, or there was no room for one of them. `close` follows, or comes before. */
+  /** Visits some items. Returns true at the end, or if the visitor had no room for one. `close` as in Dump. */
   step(visitor: Visitor): boolean {
     this.left = ITEMS_PER_STEP
     while (this.left > 0) {
@@ -227,7 +229,7 @@ export class ClassDump {
     return false
   }
 
-  /** Takes the next items of a list, and pins the last of them if there may be more; false if one was refused. */
+  /** Visits the next items of a list, and pins the last one if there may be more; false if the visitor had no room. */
   private takeFrom(shard: Shard, segment: Segment, visitor: Visitor): boolean {
     const { pinned } = this
     shard.slabs.lock(this.slabClass)
@@ -238,13 +240,13 @@ export class ClassDump {
   }
 
   private takeClassLocked(shard: Shard, segment: Segment, visitor: Visitor): boolean {
-    const { items, lru, allocator: space } = shard
+    const { items, lru, allocator } = shard
     let item = this.pinned === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId
       : this.behindPinned(shard, segment)
     this.pinned = NO_ITEM
     for (; item !== NO_ITEM; item = items.next(item)) {
       this.left--
-      if (!space.isDead(item) && !visitor.visit(shard.view.of(item))) return false
+      if (!allocator.isDead(item) && !visitor.visit(shard.view.of(item))) return false
       if (this.left > 0) continue
       if (this.tryPinClassLocked(shard, item)) this.pinned = item
       if (this.pinned !== NO_ITEM || this.left === -PIN_TRIES) return true
@@ -252,13 +254,13 @@ export class ClassDump {
     return true
   }
 
-  /** The item behind the pinned one; none if that is not in the list any more. */
+  /** The item behind the pinned one; NO_ITEM if that is not in the list any more. */
   private behindPinned({ items }: Shard, segment: Segment): ItemId {
     const isListed = items.has(this.pinned, State.Linked) && items.segment(this.pinned) === segment
     return isListed ? items.next(this.pinned) : NO_ITEM
   }
 
-  /** Pins an item of the list, whose class is locked. Whoever waits for that may have the stripe: then another item will do. */
+  /** Pins an item of the list. Only tries its stripe, as a thread that holds it may be waiting for the class. */
   private tryPinClassLocked(shard: Shard, item: ItemId): boolean {
     const hash = shard.allocator.hashOf(item)
     if (!this.context.stripes.tryTake(hash)) return false
@@ -267,7 +269,7 @@ export class ClassDump {
     return isPinned
   }
 
-  /** Gives back what is held. */
+  /** Unpins the item that is pinned. */
   close(): void {
     if (this.pinned !== NO_ITEM) this.shards[this.shardAt]!.unpin(this.pinned)
     this.pinned = NO_ITEM

@@ -1,29 +1,29 @@
-// A walk over the live items whose keys begin with given bytes, for those who list keys: a page, an embedder, an adapter. It is
-// a Dump that leaves out the other keys, so it goes on in bounded steps, a key that is there from its beginning to its end is
-// visited exactly once, and it takes as long as there is memory in use, however few keys begin so.
+// A walk over the live items whose keys begin with given bytes, for code that lists keys: a web page, an embedder, an adapter. It
+// is a Dump that leaves out other keys. So it has bounded steps, visits a key that is there from its beginning to its end exactly
+// once, and takes a time that depends on the memory in use, however few keys match.
 //
-// A store has one such walk, dump or crawl at a time, as marks.ts has one bit a chunk: Store.tryWalkKeys declines while another
-// is under way. A caller that may be asked for several at once lets them wait, or carries out one for all. The walk keeps
-// others from beginning until it has ended or `close` was called, so a caller that stops early calls it.
+// A store has one such walk, dump or crawl at a time, as marks.ts has one bit for each chunk: Store.tryWalkKeys declines while
+// another is under way. If a caller may need several at once, it queues them, or carries out one for all. No other walk can begin
+// until this one has ended or was closed, so a caller that stops early has to call `close`.
 import { type Crawler } from './crawler.js'
 import { type Dump, type Visitor } from './dump.js'
 
 export class KeyWalk {
   private isOpen = true
 
-  /** @param crawler of which this walk is the run under way */
+  /** @param crawler the crawler whose run under way this walk is */
   constructor(private readonly dump: Dump, private readonly crawler: Crawler) {}
 
   /**
-   * Visits some items; true if those were the last, or it was closed. Nothing need be closed after that.
-   * @param visitor it must have room for any single item when a step begins
+   * Visits some items. Returns true if those were the last, or if the walk was closed. After that, `close` need not be called.
+   * @param visitor must have room for any single item when a step begins
    */
   step(visitor: Visitor): boolean {
     if (this.isOpen && this.dump.step(visitor)) this.close()
     return !this.isOpen
   }
 
-  /** Ends the walk where it is; it may be called again. */
+  /** Ends the walk early. May be called twice. */
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false

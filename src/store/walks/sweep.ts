@@ -1,6 +1,6 @@
-// The walk that reclaims what is dead and nobody asks for: expired items, and after a flush_all those of older
-// generations. It goes through the pages of one class after the other, chunk by chunk, in bounded steps, and remembers
-// where it stopped: also between two walks of which the first was to look at so many items of a class only.
+// The walk that reclaims dead items that no client asks for: expired items and, after a flush_all, those of older generations. It
+// goes through the pages of one class after the other, chunk by chunk, in bounded steps. It remembers where it stopped, even
+// between two walks if the first was limited to a number of items in each class.
 import { ClassWord, Size, State } from '../../memory/layout.js'
 import { ClassCounter } from '../../stats/counters.js'
 import { type StoreContext } from '../context.js'
@@ -8,15 +8,15 @@ import { ClassSet } from './crawler.js'
 import { type ItemId } from '../items/items.js'
 import { type Shard } from '../shard.js'
 
-/** To reclaim an item takes as long as to look at so many. */
+/** The number of chunks that can be checked in the time that it takes to reclaim an item. */
 const RECLAIM_COST = 5
 
 export class Sweep {
   private readonly parts: readonly ShardSweep[]
   private at = 0
   /**
-   * Whether this walk is one of the crawler: then what it looks at and reclaims counts as the crawler's, and what has just
-   * ended is left for a second, see Allocator.isLongDead.
+   * True for a walk of the crawler: the items that it checks and reclaims count as the crawler's, and items that have just
+   * expired are left for a second, see Allocator.isLongDead.
    */
   isCrawl = true
 
@@ -26,8 +26,8 @@ export class Sweep {
 
   /**
    * Begins a walk.
-   * @param tocrawl how many items it looks at in each class, 0 for all
-   * @param isCrawl see there; if it is none, what it finds counts as found at the tails of the lists
+   * @param tocrawl the most items to check in each class, 0 for all
+   * @param isCrawl see the property; if false, reclaimed items count as found at the tails of the lists
    */
   begin(classes: ClassSet, tocrawl: number, isCrawl: boolean): void {
     this.at = 0
@@ -35,25 +35,27 @@ export class Sweep {
     for (const part of this.parts) part.begin(classes, Math.ceil(tocrawl / this.parts.length), isCrawl)
   }
 
-  /** Looks at up to `chunksMax` chunks and pages, fewer where there is much to reclaim. True when the walk has come to its end. */
+  /** Checks up to `chunksMax` chunks and pages, fewer if there is much to reclaim. Returns true at the end of the walk. */
   step(chunksMax: number): boolean {
     if (this.parts[this.at]!.step(chunksMax)) this.at++
     return this.at === this.parts.length
   }
 
-  /** Whether the walk left nothing out so far. */
+  /** True if the walk has left nothing out so far. */
   get isWhole(): boolean { return this.parts.every(part => part.isWhole) }
 
-  /** Whether more than one in `share` of the items that the walk looked at were dead. */
+  /** True if more than one in `share` of the items that the walk checked were dead. */
   hasFound(share: number): boolean {
-    return this.parts.reduce((sum, { found }) => sum + found, 0) * share > this.parts.reduce((sum, { seen }) => sum + seen, 0)
+    const found = this.parts.reduce((sum, part) => sum + part.found, 0)
+    const seen = this.parts.reduce((sum, part) => sum + part.seen, 0)
+    return found * share > seen
   }
 }
 
 class ShardSweep {
-  /** Whether no item was left out. */
+  /** True if no item was left out. */
   isWhole = true
-  /** The items that were looked at, and those of them that were dead. */
+  /** The numbers of items that were checked, and of those that were dead. */
   seen = 0
   found = 0
   private classes = ClassSet.all
@@ -62,9 +64,11 @@ class ShardSweep {
   private slabClass = 1
   private page: number
   private index = 0
-  private looked = 0
+  /** The number of items that were checked in the current class. */
+  private seenOfClass = 0
+  /** The cost that is left in the step. */
   private left = 0
-  /** By class: where a walk with `tocrawl` goes on. */
+  /** The pages and chunks, by class, at which a walk with `tocrawl` goes on. */
   private readonly resumePages = new Int32Array(Size.Classes)
   private readonly resumeIndexes = new Int32Array(Size.Classes)
 
@@ -84,7 +88,7 @@ class ShardSweep {
 
   private enter(slabClass: number): void {
     this.slabClass = slabClass
-    this.looked = 0
+    this.seenOfClass = 0
     this.page = this.tocrawl === 0 ? this.shard.arena.firstPage : this.resumePages[slabClass]!
     this.index = this.tocrawl === 0 ? 0 : this.resumeIndexes[slabClass]!
     if (this.page !== this.shard.arena.firstPage || this.index !== 0) this.isWhole = false
@@ -99,13 +103,13 @@ class ShardSweep {
     return true
   }
 
-  /** The header of a large item, which counts as one of the largest class, may be in a page of any. */
+  /** True if a class may have wanted items. Large items count in the largest class, with headers in any class. */
   private isWalked(slabClass: number): boolean {
     if (this.shard.slabs.get(slabClass, ClassWord.PageCount) === 0) return false
     return this.classes.has(slabClass) || this.classes.has(this.shard.slabs.classes.largest)
   }
 
-  /** Walks what is left of the class at work; false if the step ends before. */
+  /** Walks the rest of the current class; false if the step ends before. */
   private walk(): boolean {
     const { arena, slabs } = this.shard
     const { slabClass } = this
@@ -115,8 +119,8 @@ class ShardSweep {
       const count = slabs.carvedChunks(this.page)
       while (this.index < count) {
         if (this.left-- <= 0) return false
-        this.look(slabs.chunkAt(this.page, this.index++, slabClass))
-        if (this.tocrawl === 0 || this.looked < this.tocrawl) continue
+        this.check(slabs.chunkAt(this.page, this.index++, slabClass))
+        if (this.tocrawl === 0 || this.seenOfClass < this.tocrawl) continue
         this.isWhole = false
         this.resumeAt(slabClass, this.page, this.index)
         return true
@@ -131,17 +135,17 @@ class ShardSweep {
     this.resumeIndexes[slabClass] = index
   }
 
-  private look(chunk: ItemId): void {
-    const { items, allocator: space } = this.shard
+  private check(chunk: ItemId): void {
+    const { items, allocator } = this.shard
     if (!items.has(chunk, State.Linked)) return
-    const slabClass = space.classOf(chunk)
+    const slabClass = allocator.classOf(chunk)
     if (!this.classes.has(slabClass)) return
-    this.looked++
+    this.seenOfClass++
     this.seen++
     if (this.isCrawl) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
-    if (this.isCrawl ? !space.isLongDead(chunk) : !space.isDead(chunk)) return
+    if (this.isCrawl ? !allocator.isLongDead(chunk) : !allocator.isDead(chunk)) return
     this.found++
-    space.reclaim(chunk, this.isCrawl ? ClassCounter.CrawlerReclaimed : ClassCounter.Reclaimed)
+    allocator.reclaim(chunk, this.isCrawl ? ClassCounter.CrawlerReclaimed : ClassCounter.Reclaimed)
     this.left -= RECLAIM_COST
   }
 }
