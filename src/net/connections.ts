@@ -147,9 +147,9 @@ export class Connections {
   }
 
   /**
-   * Runs what an event of a stream, or a turn of its own, has to do here. If it throws, an invariant is broken, and the server has to
-   * end; the process, which may be an embedder's, goes on.
-   * @param stream is among the connections, which the server closes then, only if the action has come to that
+   * Runs an action outside a request. If it throws, an invariant is broken, and the server has to end. The process, which may be
+   * an embedder's, goes on.
+   * @param stream destroyed then, as it may not be among the connections yet, which the server closes
    */
   private guard(action: () => void, stream?: Duplex): void {
     try {

@@ -7,6 +7,9 @@ import { Prng } from '../support/prng.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
 import { meet } from '../support/threads.js'
 
+/** The words of `gate`: how many are there, the increments they were told of, and whether they may end after their operations. */
+export const enum Gate { Here, Added, MayEnd, Count }
+
 /** What a member of the crowd works with. */
 export interface MemberData {
   readonly shared: SharedStore
@@ -30,10 +33,10 @@ const borrowed: { key: number, seed: number, read: () => Buffer, end: () => void
 let added = 0
 
 meet(gate, threads)
-for (let count = 0; count < operations; count++) act(prng.below(keys), prng.below(100))
+for (let count = 0; count < operations || Atomics.load(gate, Gate.MayEnd) === 0; count++) act(prng.below(keys), prng.below(100))
 while (borrowed.length > 0) giveBack()
 // the number of increments that this thread was told of: nobody deletes or evicts the counters' sum
-Atomics.add(gate, 1, added)
+Atomics.add(gate, Gate.Added, added)
 
 function act(key: number, what: number): void {
   const name = `key-${key}`

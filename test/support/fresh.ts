@@ -45,7 +45,7 @@ export function refuseStaleBuild({ sources, compiled, notes }: Build): void {
   const stale = staleFiles(sources, notes)
   if (stale.length > 0) throw new Error(`${name} is older than ${stale.join(', ')}; npm test builds it first`)
   const orphans = namesIn(compiled, COMPILED).filter(path => !existsSync(join(sources, path.replace(COMPILED, '.$1ts'))))
-  if (orphans.length > 0) throw new Error(`${name} has ${orphans.join(', ')}, of which the sources are gone; npm test removes it first`)
+  if (orphans.length > 0) throw new Error(`${name} has ${orphans.join(', ')} without a source; npm test removes it first`)
 }
 
 function staleFiles(sources: string, notes: string): string[] {
@@ -54,9 +54,10 @@ function staleFiles(sources: string, notes: string): string[] {
     const info = fileInfos[index]!
     return [resolve(notes, '..', name), typeof info === 'string' ? info : info.version]
   }))
-  return namesIn(sources, SOURCE)
-    .filter(name => hashes.get(join(sources, name)) !== createHash('sha256').update(readFileSync(join(sources, name))).digest('hex'))
+  return namesIn(sources, SOURCE).filter(name => hashes.get(join(sources, name)) !== hashOf(join(sources, name)))
 }
+
+function hashOf(path: string): string { return createHash('sha256').update(readFileSync(path)).digest('hex') }
 
 /** The files in a folder and those in it whose names end so. */
 function namesIn(folder: string, ending: RegExp): string[] {
