@@ -1,5 +1,5 @@
-// How a store and its shards are put together: the arenas and their regions, and the parts that work on them. A thread that
-// makes a store and one that works on a store that is there (Store.attach) come through the same function.
+// Assembles a store and its shards: the arenas and their regions, and the parts that work on them. The thread that makes a store
+// and a thread that attaches to it (Store.attach) use the same function.
 import { type Clock } from '../clock.js'
 import { Log } from '../log/log.js'
 import { Arena, ARENA_PAGES_MAX } from '../memory/arena.js'
@@ -33,33 +33,33 @@ import { Slabs } from './slabs/slabs.js'
 import { Crawler, type CrawlerSettings } from './walks/crawler.js'
 import { Marks } from './walks/marks.js'
 
-/** How a store is made. */
+/** The options of a store. */
 export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSettings, ClassSettings {
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
   trackSizes: boolean
-  /** Whether `balanceStep` puts the lists in order. */
+  /** True if `balanceStep` maintains the lists. */
   lruMaintainer: boolean
-  /** How pages move by themselves at the start, see automove.ts. With mode 0 only when a class has nothing to evict. */
+  /** The settings of automove at the start, see automove.ts. With mode 0 pages move only if a class has nothing to evict. */
   slabAutomove: number
   slabAutomoveRatio: number
   slabAutomoveWindow: number
   slabAutomoveFreeratio: number
-  /** Bytes that each thread wants beside the items in the first arena, so that copies between the two stay inside one buffer. */
+  /** The bytes of each thread's buffers, which lie in the first arena, so that copies to and from items stay in one buffer. */
   ioBytes: number
-  /** Whether other threads will work on the store. */
+  /** True if other threads will use the store. */
   shared: boolean
-  /** How many do, this one included. */
+  /** The number of threads that use the store, this one included. */
   threads: number
-  /** Bytes of each thread's part of the log that `watch` shows. */
+  /** The bytes of each thread's ring in the log that `watch` shows. */
   workerLogbufSize: number
   /** The character that ends the prefix of a key (-D). */
   prefixDelimiter: string
-  /** Locks of the hash table; a power of two, for tests. */
+  /** The number of stripes, a power of two; set by tests. */
   stripes?: number
 }
 
-/** What another thread needs to work on the same store. It can be posted. */
+/** The data with which another thread attaches to the store. It can be posted. */
 export interface SharedStore {
   readonly options: StoreOptions
   readonly memories: readonly WasmMemory[]
@@ -67,12 +67,12 @@ export interface SharedStore {
   readonly epoch: number
 }
 
-/** Locks of the hash table: many more than threads, so that two seldom want the same one. */
+/** The number of stripes: many more than threads, so that two threads seldom need the same one. */
 const STRIPES = 1024
-/** The buckets that an arena has addresses for if it has all it can have. */
+/** The buckets that an arena of the largest size has addresses for. */
 const BUCKETS_OF_WHOLE = Table.bucketCountFor(ARENA_PAGES_MAX)
 
-/** What a Store is made of; its own fields of the same names say what each is for. */
+/** The parts of a Store, which has fields of the same names. */
 export interface StoreParts {
   readonly epoch: number
   readonly classes: SlabClasses
@@ -94,6 +94,7 @@ export interface StoreParts {
 }
 
 /**
+ * Makes a store, or attaches to one.
  * @param thread the number of this thread
  * @param attached the store that another thread has made, if this one does not make it
  */
@@ -133,13 +134,15 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const growths = shards.map(({ table, slabs, allocator }) => new Growth(table, slabs, allocator, context))
   const rebalance = new Rebalance(shards.map(shard => movingParts(shard, context, automove)), classes, context)
   const maintainers = shards.map(({ items, slabs, lru, allocator }) => new Maintainer(items, slabs, lru, allocator, context))
-  const parts = { epoch, classes, memories, counters, log, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards,
-    growths, maintainers, rebalance }
+  const parts = {
+    epoch, classes, memories, counters, log, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards, growths,
+    maintainers, rebalance,
+  }
   if (attached === undefined) begin(parts, options, plan.bucketCount)
   return parts
 }
 
-/** Gives the memory of a new store, which is all 0, what it begins with. */
+/** Writes the first values into the memory of a new store, which is all 0. */
 function begin({ shards, context, tuning, crawler, automove }: StoreParts, options: StoreOptions, bucketCount: number): void {
   for (const { table } of shards) table.begin(bucketCount)
   context.generation = context.sweptGeneration = context.sweepGeneration = 1
@@ -159,15 +162,15 @@ function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clo
 /** The arenas that a store needs. */
 interface ArenaPlan {
   readonly count: number
-  /** The buckets of each one's hash table at the start. */
+  /** The buckets of each arena's hash table at the start. */
   readonly bucketCount: number
-  /** What the regions of one with no more addresses than it needs follow from. */
+  /** The facts about the regions of an arena that is no larger than it needs to be. */
   readonly facts: RegionFacts
 }
 
 /**
- * As many arenas as the memory needs, of about the same size, each with a page to spare for every class. Addresses are
- * reserved for the smallest pages there may be; memory is only taken as it is touched.
+ * Plans as many arenas as the memory needs, of about the same size, each with a spare page for every class. Addresses are
+ * reserved as if all pages had the smallest size; memory is only taken as it is touched.
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
   const { threads, trackSizes, itemSizeMax, ioBytes, maxbytes, stripes: stripeCount = STRIPES } = options
@@ -205,7 +208,7 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
   return new Shard(arena, items, table, slabs, lru, allocator, generations, marks, context, new Moves(arena.words, shardWords))
 }
 
-/** What moves the pages of a shard. */
+/** The parts that move the pages of a shard. */
 function movingParts({ items, table, slabs, lru, allocator, generations, marks, moves }: Shard, context: StoreContext,
   settings: AutomoveSettings): ArenaParts {
   const mover = new Mover(items, table, slabs, lru, allocator, generations, marks, moves, context)

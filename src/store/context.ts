@@ -1,5 +1,5 @@
-// What all arenas of a store have in common: the time, the cas number, the generation that flush_all moves on, the
-// stripes of locks, the settings that can change at run time, and this thread's counters. One of these for each thread.
+// The state that all arenas of a store share: the time, the cas number, the generation, the stripes, the memory limit, the log,
+// and this thread's counters. Each thread has a context of its own over the same memory.
 import { StoreWord } from '../memory/layout.js'
 import { type Instructions } from '../memory/wasm.js'
 import { Counter64 } from '../memory/counter64.js'
@@ -13,11 +13,11 @@ import { type ItemId, type Items } from './items/items.js'
 import { type Sizes } from './items/sizes.js'
 import { type Stripes } from './index/stripes.js'
 
-/** What of a store is set at its start; LruTuning has what of it commands change. */
+/** The settings of a store that do not change. LruTuning, Crawler and AutomoveSettings have those that commands change. */
 export interface StoreSettings {
-  /** False: a full store answers with an error rather than evicting (-M). */
+  /** False: a full store refuses items rather than evicting others (-M). */
   evictions: boolean
-  /** False: a page stays with the class that first had it (-o no_slab_reassign). */
+  /** False: a page stays in its first class (-o no_slab_reassign). */
   slabReassign: boolean
   /** False: items have no cas number (-C). */
   useCas: boolean
@@ -26,18 +26,18 @@ export interface StoreSettings {
 }
 
 export class StoreContext {
-  /** Seconds since the store began, plus 2; read once for each batch of requests. */
+  /** The store time: seconds since the store began, plus 2. It is updated once for each batch of requests. */
   now = 2
-  /** Of what events somebody wants to know, see Log.kinds; read as often as the time. */
+  /** The kinds of events that clients watch, see Log.kinds. Updated together with the time. */
   watched = 0
-  /** What of an item's nominal size is not key, flags or value. */
+  /** The bytes that memcached counts for an item beside its key, flags and value. */
   readonly overhead: number
   private readonly cas: Counter64
 
   /**
-   * @param words where the StoreWords lie, at `at`
-   * @param sizes only with -o track_sizes
-   * @param departures of which this thread writes its ring
+   * @param words the memory with the StoreWords, which begin at `at`
+   * @param sizes given with -o track_sizes
+   * @param departures the rings of all threads; this thread writes its own
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
@@ -47,7 +47,7 @@ export class StoreContext {
     this.cas = new Counter64(words, at + StoreWord.Cas, shared, instructions)
   }
 
-  // What follows about generations is explained in generations.ts. A thread that sets any of it has all stripes.
+  // generations.ts explains generations. A thread that sets any of the following words has all stripes.
 
   /** The generation that the last flush of any kind began, from 1 to GENERATIONS_MAX. */
   get generation(): number { return this.words[this.at + StoreWord.Generation]! }
@@ -57,7 +57,7 @@ export class StoreContext {
   get floor(): number { return this.words[this.at + StoreWord.Floor]! }
   set floor(generation: number) { this.words[this.at + StoreWord.Floor] = generation }
 
-  /** Whether there may be items that a flush has left dead. */
+  /** True while there may be items that a flush has left dead. */
   get mayHoldDead(): boolean { return this.words[this.at + StoreWord.MayHoldDead] !== 0 }
   set mayHoldDead(may: boolean) { this.words[this.at + StoreWord.MayHoldDead] = may ? 1 : 0 }
 
@@ -69,11 +69,11 @@ export class StoreContext {
   get flushedAt(): number { return this.words[this.at + StoreWord.FlushedAt]! }
   set flushedAt(second: number) { this.words[this.at + StoreWord.FlushedAt] = second }
 
-  /** The generation up to which no flush has left a dead item any more; 0 while that is none. */
+  /** The generation up to which no dead item of a flush is left. */
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
   set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
 
-  /** The generation in which the current walk over the memory began: when it ends, it is the one up to which that is so. */
+  /** The generation in which the current walk over the memory began. When the walk ends, it becomes the swept generation. */
   get sweepGeneration(): number { return this.words[this.at + StoreWord.SweepGeneration]! }
   set sweepGeneration(generation: number) { this.words[this.at + StoreWord.SweepGeneration] = generation }
 
@@ -87,7 +87,7 @@ export class StoreContext {
     this.words[this.at + StoreWord.MaxbytesLow] = bytes >>> 0
   }
 
-  /** How many items the longest chain has that chains.ts has met in this period, and in the one before. */
+  /** The length of the longest chain that chains.ts has met in this period, and in the one before. */
   get longestChain(): number { return this.words[this.at + StoreWord.LongestChain]! }
   set longestChain(items: number) { this.words[this.at + StoreWord.LongestChain] = items }
 
@@ -101,7 +101,7 @@ export class StoreContext {
     items.setCas(item, this.cas.high, this.cas.low)
   }
 
-  /** The size of an item as memcached counts it, for its class, -I and what clients are shown: its header is larger than ours. */
+  /** The size of an item as memcached counts it, with its larger header. It decides the item's class and is shown to clients. */
   nominalBytes(keyBytes: number, flags: number, valueBytes: number): number {
     return this.overhead + keyBytes + (flags === 0 ? 0 : 4) + valueBytes
   }

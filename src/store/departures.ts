@@ -1,49 +1,50 @@
-// Departures: a record of each item whose key has left the store, and of each prefix that was flushed: the hash, why, when, and
-// from which class. Each thread has a ring of its own, written by the thread that removed the item, with no lock; any thread may
-// read all rings.
+// Departures: a record of each item whose key has left the store, and of each prefix that was flushed: the hash, the reason, the
+// time and the class. Each thread has a ring of its own, in which it records the items that it removes, without a lock. Any
+// thread may read all rings.
 //
 //   ring     | count | (to the next cache line) | record | record ...     a power of two of them, the same in each ring
 //   record     word 0   1        2                    3
 //              hash     second   reason, class << 4   since
 //
-// `second` and `since` are in store time. `since` is when the item was last used, or for one that expired when it ended. The
+// `second` and `since` are in store time. `since` is the second of the item's last use or, if it expired, of its expiration. The
 // rest of word 2 is 0.
 //
-// A removal is recorded once, by Allocator, under the stripe of its key. A key whose value was replaced has not left, so nothing
-// is recorded. Of a flush_all there is no record: StoreContext.flushedAt has its second, and the items it left dead are not
-// recorded one by one. Nor are those of a flushed prefix, whose record has the hash of the prefix. An item that had expired as
-// well counts as flushed.
+// Allocator records a removal once, under the stripe of its key. A key whose value was replaced has not left, so nothing is
+// recorded. There is no record of a flush_all: StoreContext.flushedAt has its second, and the items that it left dead are not
+// recorded one by one. Nor are those of a flushed prefix; the record of its flush has the hash of the prefix. An item that was
+// flushed and has expired counts as flushed.
 //
-// The count is the number of records ever written, modulo 2^32. A thread writes a record first and the new count then, so all
-// records but the one at the count's own place are whole, and a reader that finds the count moved on knows which of them it may
-// have read too late. Where a processor shows stores in another order, a record read in the moment it is overwritten may mix
-// two; each of its fields is then one that was written, and a reader takes it for advice.
+// The count is the number of records ever written, modulo 2^32. A thread first writes a record and then the new count. So all
+// records except the one at the count's own place are complete, and a reader that sees that the count has grown knows which
+// records may have been overwritten while it read. If a processor shows stores in another order, a record that is read while it
+// is overwritten may mix two records. Each field is then one that was written, so readers use records only as hints.
 //
-// A ghost of eviction is a record of Departure.Evicted. What answers "was this hash evicted lately" in O(1) is an index over the
-// rings: a word for each record, at a place that the hash gives, with the ring and the number of the record. It is believed if
-// the record has that hash still. The rings take 1/128 of the memory limit, so that index and rings stay within a hundredth.
+// A record of an eviction can serve as a ghost. An index over the rings could answer "was this hash evicted lately" in O(1): it
+// would have a word for each record, at a place that the hash gives, with the ring and the number of the record, and would be
+// right if the record still has that hash. The rings take 1/128 of the memory limit, so that rings and such an index together
+// would stay within a hundredth.
 import { assert } from '../errors.js'
 import { Size } from '../memory/layout.js'
 
-/** Why a key left. */
+/** The reason why a key left. */
 export const enum Departure {
-  /** A flush left it dead: not recorded. */
+  /** A flush left the item dead. This is not recorded. */
   Flushed,
-  /** There was no memory left, or the item was on a page that had to go. */
+  /** Memory was needed, or the item was in a page that had to leave its class. */
   Evicted,
-  /** Its time had come. */
+  /** The item expired. */
   Expired,
-  /** A client deleted it. */
+  /** A client deleted the item. */
   Deleted,
-  /** A client's set was refused as too large, or for want of memory, which takes the outdated value along. */
+  /** A client's set was refused, as the item was too large or there was no memory. This removes the outdated value. */
   TooLarge,
   NoMemory,
-  /** No item: the hash is that of a prefix, and a client flushed it. */
+  /** A client flushed a prefix. The hash is that of the prefix. */
   PrefixFlushed,
   End,
 }
 
-/** What is known of a departure; see the head of the file. */
+/** The facts about a departure; see the head of the file. */
 export interface Departed {
   readonly reason: Departure
   readonly slabClass: number
@@ -53,40 +54,41 @@ export interface Departed {
 
 const enum RecordWord { Hash, Second, What, Since, Stride }
 
-/** Where a ring has its count; its records begin on the next cache line, as the others read the count. */
+/** The index of a ring's count. */
 const COUNT = 0
+/** The words before the records, which begin on a cache line of their own, as other threads read the count. */
 const HEADER_WORDS = 16
 const CLASS_SHIFT = 4
 const REASON_MASK = (1 << CLASS_SHIFT) - 1
-/** The rings take no more than this part of the memory limit. */
+/** The rings take at most the memory limit divided by this. */
 const SHARE = 128
-/** All rings together have no more records than these, 64 MiB, so that the first arena has room for them. */
+/** The most records in all rings together. They take 64 MiB, which the first arena has room for. */
 const RECORDS_MAX = 2 ** 22
-/** How many records a step of a search reads: 64 KiB, in some 10 microseconds. */
+/** The records that a step of a search reads: 64 KiB, in some 10 microseconds. */
 const RECORDS_PER_STEP = 4096
 
 export class Departures {
-  /** The records of a ring, a power of two; 0 where the memory limit leaves no room for them. */
+  /** The number of records in a ring, a power of two; 0 if the memory limit leaves no room for them. */
   readonly capacity: number
   private readonly ringWords: number
-  /** Where this thread's ring begins. */
+  /** The word index of this thread's ring. */
   private readonly own: number
 
-  /** How many records each of `threads` rings has with a memory limit of `maxbytes`. */
+  /** The number of records in each of `threads` rings with a memory limit of `maxbytes`. */
   static capacityFor(maxbytes: number, threads: number): number {
     const fitting = (maxbytes / SHARE / threads - HEADER_WORDS * 4) / (RecordWord.Stride * 4)
-    const most = Math.floor(Math.min(fitting, RECORDS_MAX / threads))
-    return most < 1 ? 0 : 1 << (31 - Math.clz32(most))
+    const max = Math.floor(Math.min(fitting, RECORDS_MAX / threads))
+    return max < 1 ? 0 : 1 << (31 - Math.clz32(max))
   }
 
-  /** The bytes of memory that this needs, zeroed at the start. */
+  /** The bytes of memory that Departures need, zeroed at the start. */
   static bytesFor(maxbytes: number, threads: number): number {
     const capacity = Departures.capacityFor(maxbytes, threads)
     return capacity === 0 ? 0 : threads * (HEADER_WORDS + capacity * RecordWord.Stride) * 4
   }
 
   /**
-   * @param at word index of `bytesFor` so much
+   * @param at word index of `bytesFor(maxbytes, threads)` bytes
    * @param thread the number of this thread, below `threads`
    */
   constructor(private readonly words: Int32Array, private readonly at: number, maxbytes: number, private readonly threads: number,
@@ -106,11 +108,11 @@ export class Departures {
     words[record + RecordWord.Second] = second
     words[record + RecordWord.What] = reason | (slabClass << CLASS_SHIFT)
     words[record + RecordWord.Since] = since
-    // plainly: an atomic store would take half of the time, and the lock that the caller gives back then shows all of it
+    // a plain store: an atomic one would take as long as all the rest, and the caller's release of its lock publishes both
     words[own + COUNT] = count + 1
   }
 
-  /** How many records a search would go through now, all threads' together. */
+  /** The number of records that a search would read now, in the rings of all threads. */
   get remembered(): number {
     let sum = 0
     for (let thread = 0; thread < this.threads && this.capacity > 0; thread++) {
@@ -122,16 +124,18 @@ export class Departures {
 
   private ringOf(thread: number): number { return this.at + thread * this.ringWords }
 
-  /** Whether each record of a ring has been written once: no store is as old as second 0. */
-  private isFull(ring: number): boolean { return this.words[ring + this.ringWords - RecordWord.Stride + RecordWord.Second] !== 0 }
+  /** True if each record of a ring has been written: then the last one has a second, which is never 0. */
+  private isFull(ring: number): boolean {
+    return this.words[ring + this.ringWords - RecordWord.Stride + RecordWord.Second] !== 0
+  }
 
-  /** Begins to look for the newest record of a key's hash, or of a prefix's. */
+  /** Begins a search for the newest record of the hash of a key, or of a prefix. */
   search(hash: number, isPrefix = false): DepartureSearch {
     const rings = this.capacity === 0 ? [] : Array.from({ length: this.threads }, (_, thread) => this.ringOf(thread))
     return new DepartureSearch(this.words, rings, this.capacity, hash, isPrefix)
   }
 
-  /** Checks all rings; nobody may be writing. @param largestClass the largest class that an item can have left */
+  /** Checks all rings. No thread may write them meanwhile. @param largestClass the largest class that an item can have left */
   verify(largestClass: number): void {
     if (this.capacity === 0) return
     for (let thread = 0; thread < this.threads; thread++) this.verifyRing(thread, largestClass)
@@ -146,7 +150,8 @@ export class Departures {
       const record = ring + HEADER_WORDS + index * RecordWord.Stride
       const { reason, slabClass, second } = departedAt(words, record)
       const isEmpty = words.subarray(record, record + RecordWord.Stride).every(word => word === 0)
-      assert(isEmpty === index >= written, `ring ${thread} counts ${count} departures, and record ${index} says otherwise`)
+      assert(isEmpty === index >= written,
+        `ring ${thread} counts ${count} departures, but its record ${index} is ${isEmpty ? 'empty' : 'written'}`)
       if (isEmpty) continue
       assert(reason >= Departure.Evicted && reason < Departure.End, `record ${index} of ring ${thread} has no reason`)
       assert(reason === Departure.PrefixFlushed ? slabClass === 0 : slabClass > 0 && slabClass <= largestClass,
@@ -157,26 +162,26 @@ export class Departures {
 }
 
 /**
- * A search for the newest record of a hash in steps: ring after ring, each from its newest record back. It finds what was
- * recorded before it came to the ring and is not overwritten before it comes to the record. Of records of the same second
- * in rings of different threads it takes any.
+ * A search for the newest record of a hash, in steps: ring after ring, each from its newest record back. It finds a record that
+ * was written before the search came to its ring, and is not overwritten before the search comes to the record. If records in
+ * different rings have the same second, it may find any of them.
  */
 export class DepartureSearch {
-  /** What has been found so far: the answer when the search has ended. */
+  /** The newest departure found so far. It is the result once the search has ended. */
   found: Departed | undefined
   private ringAt = -1
-  /** The number of the record to be looked at next, and how many of the ring are left. */
+  /** The number of the next record, and the number of records left in the ring. */
   private next = 0
   private left = 0
 
   constructor(private readonly words: Int32Array, private readonly rings: readonly number[], private readonly capacity: number,
     private readonly hash: number, private readonly isPrefix: boolean) {}
 
-  /** Looks at some records; true if those were the last. */
+  /** Reads some records. Returns true if those were the last. */
   step(): boolean {
     for (let count = 0; count < RECORDS_PER_STEP; count++) {
       if (this.left === 0 && !this.enterNextRing()) return true
-      if (this.left > 0) this.look()
+      if (this.left > 0) this.readNext()
     }
     return false
   }
@@ -185,14 +190,14 @@ export class DepartureSearch {
     if (this.ringAt + 1 >= this.rings.length) return false
     this.ringAt++
     this.next = (this.countOf(this.ringAt) - 1) | 0
-    // the record at the count's own place may be being written
+    // the thread may be writing the record at the count's own place
     this.left = this.capacity - 1
     return true
   }
 
   private countOf(ringAt: number): number { return Atomics.load(this.words, this.rings[ringAt]! + COUNT) }
 
-  private look(): void {
+  private readNext(): void {
     const { words, capacity } = this
     const number = this.next
     const record = this.rings[this.ringAt]! + HEADER_WORDS + (number & (capacity - 1)) * RecordWord.Stride
@@ -200,7 +205,7 @@ export class DepartureSearch {
     this.left--
     const departed = departedIfHash(words, record, this.hash)
     if (departed === undefined) {
-      // behind the oldest record of a ring that has not been filled yet
+      // the ring is not full yet, and this is behind its oldest record
       if (words[record + RecordWord.Second] === 0) this.left = 0
       return
     }
@@ -212,7 +217,8 @@ export class DepartureSearch {
 }
 
 function departedIfHash(words: Int32Array, record: number, hash: number): Departed | undefined {
-  return words[record + RecordWord.Hash] === hash && words[record + RecordWord.Second] !== 0 ? departedAt(words, record) : undefined
+  const isFound = words[record + RecordWord.Hash] === hash && words[record + RecordWord.Second] !== 0
+  return isFound ? departedAt(words, record) : undefined
 }
 
 function departedAt(words: Int32Array, record: number): Departed {

@@ -1,5 +1,5 @@
-// The regions of a store's arenas, a row each, in their order. The first arena has the regions of the whole store; each arena has
-// those of a shard. assemble.ts takes the regions by their names. To add a region: a row here, and its user there.
+// The regions of a store's arenas, one row each, in their order. The first arena has the regions of the whole store. Each arena
+// has those of a shard. assemble.ts takes the regions by their names. To add a region, add a row here and its user there.
 import { ARENA_PAGES_MAX, type OwnRegion } from '../memory/arena.js'
 import { ClassWord, CrawlerWord, ShardWord, Size, StoreWord } from '../memory/layout.js'
 import { Lives } from '../memory/lives.js'
@@ -18,7 +18,7 @@ import { Marks } from './walks/marks.js'
 export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' |
   'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
 
-/** What the sizes of regions follow from. */
+/** The facts from which the sizes of regions are computed. */
 export interface RegionFacts {
   /** The memory limit at the start. */
   readonly maxbytes: number
@@ -29,9 +29,9 @@ export interface RegionFacts {
   /** Bytes for each thread. */
   readonly ioBytes: number
   readonly chunkBytesMin: number
-  /** The buckets of the hash table that there is room for. */
+  /** The most buckets of the hash table. */
   readonly bucketsMax: number
-  /** The pages that the arena has at least. */
+  /** The least number of pages of the arena. */
   readonly pages: number
 }
 
@@ -43,7 +43,7 @@ interface RegionRow {
   readonly owner: RegionOwner
   readonly alignment: number
   readonly bytes: (facts: RegionFacts) => number
-  /** What lies in it, for the map in memory/README.md. */
+  /** A description of its contents, for the map in memory/README.md. */
   readonly holds: string
 }
 
@@ -69,13 +69,13 @@ export const regionRows: readonly RegionRow[] = [
     holds: 'the counts of `stats sizes`, with `-o track_sizes`' },
   { name: 'departures', owner: 'first', alignment: CACHE_LINE,
     bytes: ({ maxbytes, threads }) => Departures.bytesFor(maxbytes, threads),
-    holds: 'what left the store, a ring for each thread' },
+    holds: 'records of items that left the store, a ring for each thread' },
   { name: 'flushedPrefixes', owner: 'first', alignment: CACHE_LINE, bytes: () => FlushedPrefixes.BYTES,
     holds: 'the prefixes that were flushed lately' },
   { name: 'tuning', owner: 'first', alignment: CACHE_LINE, bytes: () => LruTuning.BYTES,
-    holds: 'what `lru` sets' },
+    holds: 'the settings of `lru`' },
   { name: 'automove', owner: 'first', alignment: CACHE_LINE, bytes: () => AutomoveSettings.BYTES,
-    holds: 'what `slabs automove` sets' },
+    holds: 'the settings of `slabs automove`' },
   { name: 'io', owner: 'first', alignment: CACHE_LINE, bytes: ({ ioBytes, threads }) => ioBytes * threads,
     holds: 'the buffers of each thread for requests and replies' },
   { name: 'classes', owner: 'each', alignment: CACHE_LINE, bytes: () => Size.Classes * ClassWord.Stride * WORD_BYTES,
@@ -83,23 +83,23 @@ export const regionRows: readonly RegionRow[] = [
   { name: 'shard', owner: 'each', alignment: CACHE_LINE, bytes: () => ShardWord.End * WORD_BYTES,
     holds: 'ShardWord: the words of the shard' },
   { name: 'buckets', owner: 'each', alignment: CACHE_LINE, bytes: ({ bucketsMax }) => bucketsMax * WORD_BYTES,
-    holds: 'the heads of the hash table\'s chains' },
+    holds: 'the buckets of the hash table' },
   { name: 'pageTables', owner: 'each', alignment: CACHE_LINE, bytes: () => ARENA_PAGES_MAX * Slabs.PAGE_BYTES,
     holds: 'four words for each page' },
   { name: 'marks', owner: 'each', alignment: CACHE_LINE,
     bytes: ({ chunkBytesMin }) => Marks.bytesFor(ARENA_PAGES_MAX, chunkBytesMin),
-    holds: 'what a dump has listed: a word for each page, a bit for each chunk' },
+    holds: 'the progress of a dump: a word for each page, a bit for each chunk' },
   { name: 'pages', owner: 'each', alignment: Size.Page, bytes: ({ pages }) => pages * Size.Page,
     holds: 'the pages, cut into chunks for items' },
 ]
 
-/** The regions of the first arena of a store, or of any other one. */
+/** The regions of the first arena of a store, or of another one. */
 export function regionsFor(isFirst: boolean, facts: RegionFacts): Regions<RegionName | OwnRegion> {
   const rows = isFirst ? regionRows : regionRows.filter(({ owner }) => owner === 'each')
   return new Regions(rows.map(({ name, alignment, bytes }) => ({ name, alignment, bytes: bytes(facts) })))
 }
 
-/** The map of an arena as a table in Markdown: what memory/README.md shows. */
+/** The map of an arena as a table in Markdown, for memory/README.md. */
 export function drawRegions(facts: RegionFacts): string {
   const regions = regionsFor(true, facts)
   const lines = regionRows.map(({ name, owner, bytes, holds }) =>
@@ -107,5 +107,5 @@ export function drawRegions(facts: RegionFacts): string {
   return ['| region | arenas | begins at | bytes | holds |', '|---|---|--:|--:|---|', ...lines].join('\n')
 }
 
-/** A whole number with commas between the thousands. */
+/** Formats a whole number with commas between the thousands. */
 function grouped(number: number): string { return String(number).replace(/\B(?=(\d{3})+$)/g, ',') }

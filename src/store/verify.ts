@@ -1,18 +1,18 @@
-// Walks a whole shard and checks that every chunk is exactly one of free, reserved, linked or a piece of an item that is
-// there, and that table, lists, counts and bytes agree. For tests: it takes as long as there is memory, needs that
-// nobody else is at work, and throws at the first thing that is wrong.
+// Walks a whole shard and checks that every chunk is exactly one of free, reserved, linked or a piece of an existing item, and
+// that table, lists, counts and bytes agree. Throws at the first inconsistency. It is for tests: it reads all memory in use, and
+// no other thread may use the store meanwhile.
 import { assert } from '../errors.js'
 import { ClassWord, ListWord, PageOwner, State } from '../memory/layout.js'
 import { NO_ITEM, Segment, type ItemId } from './items/items.js'
 import { type Shard } from './shard.js'
 
-/** What a walk over the pages of one class found. */
+/** The counts of one class, from a walk over its pages. */
 interface ClassTally { pages: number; leaving: number; used: number; free: Set<number>; requestedBytes: number }
 
-/** Pages of all classes and of none. */
+/** The counts of all pages. */
 interface PageTally { used: number; bytes: number; empty: number; pool: number; withdrawn: number; leaving: number }
 
-/** @returns the references that are held to its items, and how many items its longest chain has */
+/** Checks a shard. @returns the number of references to its items, and the length of its longest chain */
 export function verifyShard(shard: Shard): { refs: number, longestChain: number } {
   const linked = new Set<ItemId>()
   const { tallies, refs } = walkPages(shard, linked)
@@ -61,7 +61,7 @@ function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], 
       } else assert(items.refs(chunk) > 0, `chunk ${chunk} is neither free, reserved nor linked`)
     }
     const used = tally.used - usedBefore
-    assert(slabs.usedChunks(page) === used, `page ${page} with ${used} used chunks counts them wrongly`)
+    assert(slabs.usedChunks(page) === used, `page ${page} has ${used} used chunks, ${slabs.usedChunks(page)} are counted`)
   }
   checkPages(shard, pages)
   checkPieces(shard, pieces)
@@ -85,7 +85,8 @@ function checkPages({ slabs, moves }: Shard, pages: PageTally): void {
   assert(pages.used === slabs.pagesUsed, `${pages.used} pages are in use, ${slabs.pagesUsed} are counted`)
   assert(pages.bytes === slabs.bytesUsed, `pages take ${pages.bytes} bytes, ${slabs.bytesUsed} are counted`)
   assert(pages.pool === slabs.poolPages, `${pages.pool} pages are in the pool, ${slabs.poolPages} are counted`)
-  assert(pages.withdrawn === slabs.withdrawnPages, `${pages.withdrawn} pages are withdrawn, ${slabs.withdrawnPages} are counted`)
+  assert(pages.withdrawn === slabs.withdrawnPages,
+    `${pages.withdrawn} pages are withdrawn, ${slabs.withdrawnPages} are counted`)
   assert(pages.leaving === (moves.page === 0 ? 0 : 1), `${pages.leaving} pages are leaving their class`)
   assert(moves.page === 0 || slabs.isLeaving(moves.page), `page ${moves.page} is moving, but not leaving its class`)
 }
@@ -102,7 +103,8 @@ function checkPieces({ items }: Shard, pieces: readonly ItemId[]): void {
   for (const [owner, found] of byOwner) {
     const listed = Array.from({ length: items.pieceCount(owner) }, (_, index) => items.piece(owner, index)).sort(byNumber)
     found.sort(byNumber)
-    assert(listed.length === found.length && listed.every((piece, index) => piece === found[index]), `item ${owner} lists other pieces than it has`)
+    assert(listed.length === found.length && listed.every((piece, index) => piece === found[index]),
+      `item ${owner} lists other pieces than it owns`)
   }
 }
 
@@ -119,11 +121,11 @@ function checkFreeChunks(shard: Shard, slabClass: number, tally: ClassTally): vo
   assert(count === slabs.get(slabClass, ClassWord.FreeCount), `class ${slabClass} counts its free chunks wrongly`)
   assert(tally.used === slabs.get(slabClass, ClassWord.UsedCount), `class ${slabClass} counts its used chunks wrongly`)
   assert(tally.pages === slabs.get(slabClass, ClassWord.PageCount), `class ${slabClass} counts its pages wrongly`)
-  assert(tally.leaving === slabs.get(slabClass, ClassWord.LeavingCount), `class ${slabClass} counts what leaves it wrongly`)
+  assert(tally.leaving === slabs.get(slabClass, ClassWord.LeavingCount), `class ${slabClass} counts its leaving pages wrongly`)
   assert(tally.leaving === 0 || tally.pages > 1, `the only page of class ${slabClass} is leaving`)
 }
 
-/** @returns how many items the longest chain has */
+/** Checks the hash table. @returns the length of its longest chain */
 function checkTable(shard: Shard, linked: Set<ItemId>): number {
   const { items, table } = shard
   const keys = new Set<string>()
@@ -146,7 +148,7 @@ function checkTable(shard: Shard, linked: Set<ItemId>): number {
   return longest
 }
 
-/** Takes the items it finds out of `linked`. */
+/** Checks the lists of a class, and removes their items from `linked`. */
 function checkLists(shard: Shard, slabClass: number, linked: Set<ItemId>, requestedBytes: number): void {
   const { items, lru } = shard
   let bytesOfAll = 0

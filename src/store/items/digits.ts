@@ -1,12 +1,12 @@
-// Values that are numbers, as incr and decr read and write them: decimal digits, with spaces behind a number that has become
-// shorter, as protocol.txt says of decr.
+// Reads and writes the values of incr and decr: decimal digits. A number that has become shorter is followed by spaces, as
+// protocol.txt says of decr.
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64, type Uint64 } from '../../memory/numbers.js'
 import { type ItemId, type Items } from './items.js'
 
 /**
- * Reads the value of an item in one chunk as C's strtoull does: white space, a plus sign, digits, and then white space, a
- * NUL or the end. False if it is no number of 64 bits.
+ * Reads the value of an item that is not large, as C's strtoull does: white space, a plus sign, digits, and then white space, a
+ * NUL or the end. Returns false if it is not a 64-bit number.
  */
 export function readNumber(items: Items, item: ItemId, into: Uint64): boolean {
   const { bytes } = items
@@ -20,7 +20,7 @@ export function readNumber(items: Items, item: ItemId, into: Uint64): boolean {
   return parseUint64(bytes, start, stop, into)
 }
 
-/** Makes the first `length` of `digits` the value of an item that has room for them, and spaces what is left of it. */
+/** Writes the first `length` digits into the value of an item that has room for them, and fills its rest with spaces. */
 export function writeDigits(items: Items, item: ItemId, digits: Uint8Array, length: number): void {
   const { bytes } = items
   const start = items.valueStart(item)

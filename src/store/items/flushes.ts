@@ -1,26 +1,26 @@
 // The prefixes that were flushed, each with the generation that its flush began (generations.ts), in memory that all threads
-// share. A prefix is the part of a key before the first delimiter (-D); a key without a delimiter has none, and one that begins
-// with it has the empty one.
+// share. A prefix is the part of a key before the first delimiter (-D). A key without a delimiter has no prefix; a key that
+// begins with one has the empty prefix.
 //
 //   count | index: a word a slot, 0 or the row's number + 1 | row | row ...      row   hash   generation   length   bytes
 //
-// A row is found by the hash that tables use, under a key that no client knows, and by comparing the bytes. It is there from
-// the flush until the walk over all items (sweep.ts) that began after it has ended: then nothing is left for it to tell.
+// A row is found by the hash that the tables use, whose key no client knows, and by comparing the bytes. It is kept until a walk
+// over all items (sweep.ts) that began after the flush has ended: then the items that it tells are dead are gone.
 //
-// A thread that adds or removes rows holds all stripes (Store). One that holds a stripe may read; so may one that holds none,
-// if it asks again with a stripe before it acts on the answer. Such a reader misses no row of a flush that its walk answers for:
-// the walk's own thread is the only one to remove some rows and leave others.
+// A thread that adds or removes rows holds all stripes (Store). A thread that holds a stripe may read. So may a thread that holds
+// none, if it reads again with a stripe before it acts on the result. The walk reads so, and does not miss a row of a flush that
+// came before the walk, as only the walk's own thread removes some rows and leaves others.
 import { assert } from '../../errors.js'
 import { find, Memory } from '../../memory/bytes.js'
 import { Size } from '../../memory/layout.js'
 import { type Arena } from '../../memory/arena.js'
 import { type Hash } from '../index/hash.js'
 
-/** How many prefixes may be flushed in the time of a walk over all items. */
+/** The most prefixes that may be flushed during a walk over all items. */
 export const FLUSHED_PREFIXES_MAX = 4096
-/** Twice as many, a power of two, so that most rows are found at the first slot. */
+/** The slots of the index: a power of two, and twice as many as rows, so that most rows are found in the first slot. */
 const SLOTS = 8192
-/** A key has at least the delimiter behind its prefix. */
+/** The longest prefix, as a key has at least the delimiter behind its prefix. */
 const PREFIX_BYTES_MAX = Size.KeyMax - 1
 
 const enum Word { Count, Index, Rows = Index + SLOTS }
@@ -36,7 +36,7 @@ export class FlushedPrefixes {
   private readonly memory: Memory
   private readonly delimiter: number
 
-  /** @param at word index of BYTES of the arena, zeroed at the start; @param delimiter one character, see -D */
+  /** @param at word index of BYTES bytes, zeroed at the start; @param delimiter one character, see -D */
   constructor(arena: Arena, private readonly at: number, delimiter: string) {
     this.words = arena.words
     this.memory = arena.memory
@@ -45,12 +45,12 @@ export class FlushedPrefixes {
 
   get count(): number { return this.words[this.at + Word.Count]! }
 
-  /** Whether there may be keys with this prefix: if it has no delimiter, and a key has room for one behind it. */
+  /** True if there may be keys with this prefix: it has no delimiter, and a key has room for one behind it. */
   isPrefix(prefix: Uint8Array): boolean {
     return prefix.length <= PREFIX_BYTES_MAX && find(prefix, this.delimiter, 0, prefix.length) < 0
   }
 
-  /** The generation that the last flush of a key's prefix began; 0 for none. @param hash for the bytes that have the key */
+  /** The generation that the last flush of a key's prefix began; 0 if there was none. @param hash the hash of keys in `bytes` */
   generationFor(hash: Hash, bytes: Uint8Array, keyStart: number, keyEnd: number): number {
     if (this.count === 0) return 0
     const end = find(bytes, this.delimiter, keyStart, keyEnd)
@@ -59,7 +59,7 @@ export class FlushedPrefixes {
     return row === NO_ROW ? 0 : this.words[row + RowWord.Generation]!
   }
 
-  /** Notes that a prefix is flushed; false if there is no row left for it. Needs all stripes. */
+  /** Records that a prefix is flushed; false if there is no row left for it. Needs all stripes. */
   note(hash: number, prefix: Uint8Array, generation: number): boolean {
     const { words, count } = this
     const old = this.find(hash, prefix, 0, prefix.length)
@@ -75,7 +75,7 @@ export class FlushedPrefixes {
     return true
   }
 
-  /** Removes what was flushed up to a generation. Needs all stripes; some 0.2 ms where half of the rows go. */
+  /** Removes the prefixes that were flushed up to a generation. Needs all stripes. Takes some 0.2 ms if half of the rows go. */
   forget(generation: number): void {
     const { words, at, count } = this
     if (count === 0) return
@@ -93,7 +93,7 @@ export class FlushedPrefixes {
 
   private rowAt(number: number): number { return this.at + Word.Rows + number * RowWord.Stride }
 
-  /** The row of a prefix, as a word index. */
+  /** The word index of a prefix's row; NO_ROW if there is none. */
   private find(hash: number, bytes: Uint8Array, start: number, length: number): number {
     const { words, memory } = this
     for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
@@ -106,7 +106,7 @@ export class FlushedPrefixes {
     }
   }
 
-  /** Gives a row, which is whole, the next free slot of its hash. */
+  /** Enters a complete row in the next free slot for its hash. */
   private enter(number: number): void {
     const { words, at } = this
     let slot = words[this.rowAt(number) + RowWord.Hash]! & (SLOTS - 1)
@@ -114,12 +114,12 @@ export class FlushedPrefixes {
     Atomics.store(words, at + Word.Index + slot, number + 1)
   }
 
-  /** Checks that each row can be found and is of no generation to come. Nobody else may be at work. */
+  /** Checks that each row can be found and has no future generation. No other thread may use the store meanwhile. */
   verify(hash: Hash, generation: number): void {
     const { words, memory, count } = this
     assert(count >= 0 && count <= FLUSHED_PREFIXES_MAX, `${count} prefixes are flushed`)
     const entered = words.subarray(this.at + Word.Index, this.at + Word.Rows).filter(number => number !== 0)
-    assert(entered.length === count, `of ${count} flushed prefixes ${entered.length} have slots`)
+    assert(entered.length === count, `${count} prefixes are flushed, and ${entered.length} have slots`)
     for (let number = 0; number < count; number++) {
       const row = this.rowAt(number)
       const length = words[row + RowWord.Length]!

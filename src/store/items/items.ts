@@ -1,16 +1,16 @@
-// Items by named fields: the only reader of ItemWord. An item is a number, the index of its first word in its arena.
-// Nothing here checks whether an item is alive; the callers hold the lock of the item's stripe.
+// Items by named fields: only this file reads and writes ItemWord. An item is a number, the index of its first word in its arena.
+// No method checks whether an item is alive. Unless a method says otherwise, the caller holds the lock of the item's stripe.
 import { type Arena } from '../../memory/arena.js'
 import { type Memory } from '../../memory/bytes.js'
 import { ItemWord, PieceWord, Size, State } from '../../memory/layout.js'
 import { assert } from '../../errors.js'
 import { Counter, type Counters } from '../../stats/counters.js'
 
-/** The index of an item's first word; NO_ITEM (0) is none. */
+/** The index of an item's first word. NO_ITEM (0) stands for no item. */
 export type ItemId = number & { readonly kind: 'item' }
 export const NO_ITEM = 0 as ItemId
 
-/** What a large item's chunk may have beside its header and ids of pieces: flags, the longest key, and the way to the next word. */
+/** The most bytes in a large item's chunk beside its header and ids: flags, the longest key, and padding to the next word. */
 const BESIDE_IDS = 4 + Size.KeyMax + 2
 
 /** The four lists of a class, as memcached numbers them. */
@@ -21,13 +21,14 @@ export class Items {
   readonly bytes: Uint8Array
   readonly memory: Memory
 
-  /** How many ids of pieces a piece holds, and how many the own chunk of a large item, whatever its key. */
+  /** The number of ids that fit a piece. */
   private readonly idsPerPiece: number
+  /** The number of ids that fit the chunk of a large item itself, whatever its key. */
   private readonly ownIds: number
 
   /**
-   * @param pieceBytes the value bytes that one piece of a large item holds, all but the last
-   * @param overhead what memcached counts for an item beside its key, flags and value
+   * @param pieceBytes the value bytes in each piece of a large item except the last
+   * @param overhead the bytes that memcached counts for an item beside its key, flags and value
    */
   constructor(arena: Arena, readonly pieceBytes: number, private readonly overhead: number, private readonly counters: Counters) {
     this.words = arena.words
@@ -45,7 +46,7 @@ export class Items {
   setChain(item: ItemId, chain: ItemId): void { this.words[item + ItemWord.Chain] = chain }
 
   usedAt(item: ItemId): number { return this.words[item + ItemWord.UsedAt]! }
-  /** How long an item was not used, in seconds; the clock of the thread that last used it may be ahead of this one's. */
+  /** The seconds since an item was last used. 0 if the thread that used it has a later time than this one. */
   age(item: ItemId, now: number): number { return Math.max(0, now - this.usedAt(item)) }
   setUsedAt(item: ItemId, second: number): void { this.words[item + ItemWord.UsedAt] = second }
   expiresAt(item: ItemId): number { return this.words[item + ItemWord.ExpiresAt]! }
@@ -63,7 +64,7 @@ export class Items {
   state(item: ItemId): number { return this.words[item + ItemWord.State]! }
   has(item: ItemId, bits: number): boolean { return (this.words[item + ItemWord.State]! & bits) !== 0 }
 
-  // An atomic operation costs ten times a plain one, so bits that are as they should be are left alone.
+  // An atomic operation takes ten times as long as a plain read, so a state that has the right bits already is not written.
 
   mark(item: ItemId, bits: number): void {
     if ((this.words[item + ItemWord.State]! & bits) !== bits) Atomics.or(this.words, item + ItemWord.State, bits)
@@ -82,7 +83,7 @@ export class Items {
 
   dropRef(item: ItemId): void {
     const before = Atomics.sub(this.words, item + ItemWord.State, 1)
-    assert((before & State.Refs) !== 0, 'a reference is dropped that no one holds')
+    assert((before & State.Refs) !== 0, 'a reference is dropped that no thread holds')
     this.counters.add(Counter.RefsHeld, -1)
   }
 
@@ -95,23 +96,23 @@ export class Items {
     if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.SegmentShift)
   }
 
-  /** What it means is said in generations.ts. */
+  /** The generation of an item as its page numbers it: see generations.ts. */
   generation(item: ItemId): number {
     return (this.words[item + ItemWord.State]! >>> State.GenerationShift) & State.GenerationMask
   }
 
-  /** As `generation`, and not before what this thread has read before. */
+  /** The same, by an atomic load: its value is not older than what this thread has read before. */
   loadGeneration(item: ItemId): number {
     return (Atomics.load(this.words, item + ItemWord.State) >>> State.GenerationShift) & State.GenerationMask
   }
 
-  /** Needs the lock of the chunk's class, under which alone the generations of linked items change. */
+  /** Needs the lock of the chunk's class: the generation of a linked item changes only under that lock. */
   setGeneration(item: ItemId, generation: number): void {
     const difference = this.generation(item) ^ generation
     if (difference !== 0) Atomics.xor(this.words, item + ItemWord.State, difference << State.GenerationShift)
   }
 
-  /** Makes a reserved item, which nobody else knows yet, a linked one. @param generation see generations.ts */
+  /** Makes a reserved item, which no other thread has seen yet, a linked one. @param generation see generations.ts */
   link(item: ItemId, generation: number): void {
     const state = this.words[item + ItemWord.State]! & ~(State.GenerationMask << State.GenerationShift)
     assert((state & (State.Refs | State.Linked)) === 1, 'an item is linked that is not reserved')
@@ -145,10 +146,10 @@ export class Items {
     return this.keyBytes(item) >= prefix.length && this.memory.equals(this.keyStart(item), prefix, 0, prefix.length)
   }
 
-  /** Reads from the first two cache lines of a chunk, which the smallest has; see Store.warm. */
+  /** Prefetches the first two cache lines of a chunk, which even the smallest chunk has; see Store.warm. */
   warm(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
 
-  /** Makes a chunk a reserved item: everything but its value. */
+  /** Makes a chunk a reserved item: writes everything but its value. */
   reserve(item: ItemId, key: Uint8Array, keyStart: number, keyBytes: number, flags: number,
     expiresAt: number, valueBytes: number, isLarge: boolean): void {
     const words = this.words
@@ -168,7 +169,7 @@ export class Items {
     this.memory.copyFrom(key, keyStart, this.keyStart(item), keyBytes)
   }
 
-  /** Gives a stored item, of the same key, other flags and another end; its header keeps its form. */
+  /** Sets the flags and the expiration time of a stored item. Its header must have room for flags that are not 0. */
   rewrite(item: ItemId, flags: number, expiresAt: number): void {
     if (flags !== 0) this.words[item + ItemWord.Header] = flags
     this.words[item + ItemWord.ExpiresAt] = expiresAt
@@ -177,16 +178,16 @@ export class Items {
   /** Makes a chunk a piece of a large item. */
   reservePiece(piece: ItemId, owner: ItemId): void {
     this.words[piece + PieceWord.Owner] = owner
-    // atomically: whoever sees that it is a piece sees its owner
+    // atomically, so that a thread which sees that the chunk is a piece also sees its owner
     Atomics.store(this.words, piece + ItemWord.State, State.Piece)
   }
 
-  /** A piece of a large item: those of its value come first, then those that hold ids, see layout.ts. */
+  /** A piece of a large item: the pieces of its value come first, then those with ids, see layout.ts. */
   piece(item: ItemId, index: number): ItemId { return this.words[this.idWord(item, index)]! as ItemId }
-  /** Those that hold ids have to be set before those whose ids they hold. */
+  /** Sets a piece. A piece with ids has to be set before the pieces whose ids it has. */
   setPiece(item: ItemId, index: number, piece: ItemId): void { this.words[this.idWord(item, index)] = piece }
 
-  /** The word with the id of a piece. */
+  /** The index of the word with the id of a piece. */
   private idWord(item: ItemId, index: number): number {
     let start = 0
     let count = this.valuePieces(item)
@@ -203,19 +204,19 @@ export class Items {
   private ownIdsWord(item: ItemId): number { return (this.valueStart(item) + 3) >> 2 }
 
   pieceOwner(piece: ItemId): ItemId { return this.words[piece + PieceWord.Owner]! as ItemId }
-  /** Read atomically: whoever sees a piece here sees its owner, even where another thread has just made it one. */
+  /** True if a chunk is a piece. Loads atomically, so that `pieceOwner` is set even if the chunk became a piece just now. */
   isPiece(chunk: ItemId): boolean {
     const state = Atomics.load(this.words, chunk + ItemWord.State)
     return (state & State.Large) !== 0 && ((state >>> State.KeyShift) & State.KeyMask) === 0
   }
 
-  /** How many pieces the value of a large item takes. */
+  /** The number of pieces that the value of a large item takes. */
   valuePieces(item: ItemId): number {
     const value = this.valueBytes(item)
     return Math.ceil((value + spareBytes(value)) / this.pieceBytes)
   }
 
-  /** How many pieces a large item has in all. */
+  /** The number of all pieces of a large item: those of its value, and those with ids. */
   pieceCount(item: ItemId): number {
     let sum = 0
     let count = this.valuePieces(item)
@@ -223,28 +224,28 @@ export class Items {
     return sum + count
   }
 
-  /** How many ids of pieces stand in the chunk of a large item itself, if its value takes so many. */
+  /** The number of ids in the chunk of a large item itself, if its value takes `valuePieces`. */
   ownIdCount(valuePieces: number): number {
     let count = valuePieces
     while (count > this.ownIds) count = Math.ceil(count / this.idsPerPiece)
     return count
   }
 
-  /** The byte index at which byte `offset` of the value lies. */
+  /** The byte index of byte `offset` of the value. */
   valueAt(item: ItemId, offset: number): number {
     if (!this.has(item, State.Large)) return this.valueStart(item) + offset
     const index = Math.floor(offset / this.pieceBytes)
     return ((this.piece(item, index) + ItemWord.Header) << 2) + (offset - index * this.pieceBytes)
   }
 
-  /** How many bytes from `offset` on lie together, of the value and the two spare bytes behind it. */
+  /** The number of contiguous bytes from `offset` on, of the value and the spare bytes behind it. */
   valueRun(item: ItemId, offset: number): number {
     const end = this.valueBytes(item) + spareBytes(this.valueBytes(item))
     if (!this.has(item, State.Large)) return end - offset
     return Math.min(end - offset, this.pieceBytes - (offset % this.pieceBytes))
   }
 
-  /** Copies `count` value bytes from `offset` on to `to`. */
+  /** Copies `count` value bytes, from `offset` on, to `to`. */
   readValue(item: ItemId, offset: number, to: Memory, toAt: number, count: number): void {
     if (!this.has(item, State.Large)) return to.copyFrom(this.bytes, this.valueStart(item) + offset, toAt, count)
     while (count > 0) {
@@ -256,7 +257,7 @@ export class Items {
     }
   }
 
-  /** Copies `count` bytes into the value (and its spare bytes) from `offset` on. */
+  /** Copies `count` bytes into the value and its spare bytes, from `offset` on. */
   writeValue(item: ItemId, offset: number, from: Uint8Array, fromAt: number, count: number): void {
     while (count > 0) {
       const run = Math.min(count, this.valueRun(item, offset))
@@ -267,7 +268,7 @@ export class Items {
     }
   }
 
-  /** Copies `count` value bytes of one item into another. */
+  /** Copies the first `count` value bytes of an item into the value of another. */
   copyValue(source: ItemId, target: ItemId, targetOffset: number, count: number): void {
     let offset = 0
     while (offset < count) {
@@ -277,14 +278,14 @@ export class Items {
     }
   }
 
-  /** The bytes of its own chunk that an item uses: all but its pieces. */
+  /** The bytes that an item uses of its own chunk, without its pieces. */
   ownBytes(item: ItemId): number {
     if (this.has(item, State.Large)) return (this.ownIdsWord(item) + this.ownIdCount(this.valuePieces(item)) - item) << 2
     const value = this.valueBytes(item)
     return this.valueStart(item) - (item << 2) + value + spareBytes(value)
   }
 
-  /** Copies the first `byteCount` bytes of an item or a piece to another chunk, but not its state or its place in a list. */
+  /** Copies the first `byteCount` bytes of an item or a piece to another chunk, except its state and its neighbours in a list. */
   copyTo(item: ItemId, chunk: ItemId, byteCount: number): void {
     const { words } = this
     for (let word = ItemWord.Chain; word < ItemWord.State; word++) words[chunk + word] = words[item + word]!
@@ -293,21 +294,21 @@ export class Items {
   }
 
   /**
-   * Gives the copy of an item that nobody holds the item's state, but a generation of its own: see generations.ts. Needs the
-   * locks of its stripe and its lists.
+   * Gives the copy of an item, to which there are no references, the item's state with another generation: see generations.ts.
+   * Needs the locks of its stripe and of the class of its lists.
    */
   takeState(copy: ItemId, item: ItemId, generation: number): void {
     const state = this.state(item) & ~(State.GenerationMask << State.GenerationShift)
     Atomics.store(this.words, copy + ItemWord.State, state | (generation << State.GenerationShift))
   }
 
-  /** The nominal size of an item, which is memcached's: what all its lists and its class count. */
+  /** The size of an item as memcached counts it, which lists and classes sum up. */
   bytesOf(item: ItemId): number {
     return this.overhead + (this.has(item, State.HasFlags) ? 4 : 0) + this.keyBytes(item) + this.valueBytes(item)
   }
 }
 
-/** The room for a line end behind a value that is read straight from the socket. */
+/** The bytes for a line end behind a value that may be read straight from the socket. */
 export function spareBytes(valueBytes: number): number {
   return valueBytes >= Size.DirectMin ? 2 : 0
 }

@@ -1,17 +1,17 @@
-// The lists of each class: HOT, WARM, COLD and TEMP, newest at the head. A hit only sets bits in its item (`touchBits`);
-// what follows from the bits happens when memory is needed, which is here, or in the background (maintainer.ts):
+// The lists of each class: HOT, WARM, COLD and TEMP, with the newest item at the head. A hit only sets bits in its item
+// (`touchBits`). Items are moved by these bits when memory is needed, which is here, or in the background (maintainer.ts):
 //
-//   a new item starts in HOT (or TEMP, if it is short-lived and that is switched on)
-//   the tail of HOT, when HOT is over its share, goes to WARM if it was hit twice, else to COLD
-//   the tail of WARM, when WARM is over its share, goes to its head again if it was hit since, else to COLD
-//   the tail of COLD is evicted, unless it was hit twice since it came there: then it goes to WARM (but where everything
-//   is hit all the time, one item must go all the same)
-//   an item of TEMP stays where it is until it ends
+//   A new item starts in HOT (or in TEMP, if it is short-lived and TEMP is switched on).
+//   When HOT is over its share, its tail goes to WARM if it was hit twice, else to COLD.
+//   When WARM is over its share, its tail goes to its head again if it was hit since it came to WARM, else to COLD.
+//   The tail of COLD is evicted, unless it was hit twice since it came to COLD: then it goes to WARM. (If all items are hit all
+//   the time, one of them is evicted nevertheless.)
+//   An item of TEMP stays there until it expires.
 //
-// Where there is only one list, that is COLD: what is in HOT and WARM when the mode changes goes there, tails first. In the
-// other direction nothing has to move.
+// With only one list, that list is COLD. When the mode changes to it, the items of HOT and WARM go to COLD, tails first. When it
+// changes back, no item has to move.
 //
-// The rules and the default shares are memcached's. All methods need the lock of the class.
+// The rules and the default shares are memcached's. Unless a method says otherwise, it needs the lock of the class.
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, ListWord, State } from '../../memory/layout.js'
 import { ClassCounter, type Counters } from '../../stats/counters.js'
@@ -19,7 +19,7 @@ import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Slabs } from '../slabs/slabs.js'
 import { type LruTuning } from './tuning.js'
 
-/** How long a hit in the flat list leaves its item where it is, in seconds. */
+/** The least seconds between two moves of an item to the head of the flat list. */
 const FLAT_UPDATE_SECONDS = 60
 
 export class Lru {
@@ -75,7 +75,7 @@ export class Lru {
     words[head + ListWord.Bytes]! -= items.bytesOf(item)
   }
 
-  /** An item of a list has become larger or smaller. */
+  /** Adds the change of an item's size to the bytes of its list. */
   resize(slabClass: number, segment: Segment, change: number): void {
     this.words[this.word(slabClass, segment, ListWord.Bytes)]! += change
   }
@@ -85,7 +85,7 @@ export class Lru {
     this.link(slabClass, item, segment)
   }
 
-  /** Puts a copy of an item, of the same state, into its place. */
+  /** Puts a copy of an item, which has the same state, in the item's place. */
   replace(slabClass: number, item: ItemId, copy: ItemId): void {
     const { items, words } = this
     const head = this.word(slabClass, items.segment(item), ListWord.Head)
@@ -105,15 +105,15 @@ export class Lru {
     return this.settings.lruSegmented ? Segment.Hot : Segment.Cold
   }
 
-  /** Whether an item that ends at `expiresAt` belongs into TEMP. */
+  /** True if an item that expires at `expiresAt` belongs in TEMP. */
   isShortLived(expiresAt: number, now: number): boolean {
     const { settings } = this
     return settings.tempLru && expiresAt !== 0 && expiresAt - now <= settings.temporaryTtl
   }
 
   /**
-   * What a hit does: the first marks the item as fetched, the second as active, and only then is it anywhere moved, later.
-   * Needs the item's stripe, not the class. Returns whether the flat list wants the item moved to its head.
+   * Records a hit: the first marks the item as fetched, the second as active. Needs the item's stripe, not the class. Returns
+   * true if the item should be moved to the head of the flat list.
    */
   touchBits(item: ItemId, now: number): boolean {
     const items = this.items
@@ -130,7 +130,10 @@ export class Lru {
     return false
   }
 
-  /** What incr, decr and an add of a key that is there do: the item is in use, though nobody has fetched it. Returns as `touchBits`. */
+  /**
+   * Records a use by incr or decr, or by an add that finds the key: the item is active, though not fetched. Needs the item's
+   * stripe, not the class. Returns as `touchBits`.
+   */
   promote(item: ItemId, now: number): boolean {
     if (!this.settings.lruSegmented) return this.refreshFlat(item, now)
     if (this.items.segment(item) === Segment.Cold) this.items.mark(item, State.Active)
@@ -144,7 +147,7 @@ export class Lru {
     return this.items.segment(item) !== Segment.Temp
   }
 
-  /** Brings HOT and WARM back to their shares, in at most `stepsMax` moves of one item. Returns the moves made. */
+  /** Brings HOT and WARM back to their shares, with at most `stepsMax` moves of one item. Returns the number of moves. */
   balance(slabClass: number, now: number, stepsMax: number): number {
     const { settings } = this
     if (!settings.lruSegmented) return this.flatten(slabClass, stepsMax)
@@ -159,7 +162,7 @@ export class Lru {
     return steps
   }
 
-  /** Moves what is in HOT and WARM to COLD, at most `stepsMax` items. Returns how many it moved. */
+  /** Moves the items of HOT and WARM to COLD, at most `stepsMax` of them. Returns their number. */
   flatten(slabClass: number, stepsMax: number): number {
     let steps = 0
     for (; steps < stepsMax; steps++) {
@@ -167,12 +170,12 @@ export class Lru {
       const item = hot !== NO_ITEM ? hot : this.tail(slabClass, Segment.Warm)
       if (item === NO_ITEM) break
       this.items.unmark(item, State.Active)
-      this.giveUp(slabClass, item)
+      this.moveToCold(slabClass, item)
     }
     return steps
   }
 
-  /** Moves the tail of HOT or WARM where it belongs; false if it may stay. */
+  /** Moves the tail of HOT or WARM to the list where it belongs; false if it may stay. */
   private pullTail(slabClass: number, from: Segment, bytesMax: number, ageMax: number, now: number): boolean {
     const { items } = this
     const item = this.tail(slabClass, from)
@@ -180,13 +183,13 @@ export class Lru {
     const isOver = this.get(slabClass, from, ListWord.Bytes) > bytesMax
     const isOld = ageMax > 0 && items.age(item, now) > ageMax
     if (!isOver && !isOld) return false
-    if (items.has(item, State.Active)) this.keep(slabClass, item)
-    else this.giveUp(slabClass, item)
+    if (items.has(item, State.Active)) this.moveToWarm(slabClass, item)
+    else this.moveToCold(slabClass, item)
     return true
   }
 
-  /** Moves an active item to the head of WARM; to come there again it has to be hit again. */
-  keep(slabClass: number, item: ItemId): void {
+  /** Moves an active item to the head of WARM, and clears its bit, so that it has to be hit again for the next such move. */
+  moveToWarm(slabClass: number, item: ItemId): void {
     const isWarm = this.items.segment(item) === Segment.Warm
     this.items.unmark(item, State.Active)
     this.counters.addClass(slabClass, isWarm ? ClassCounter.MovesWithinLru : ClassCounter.MovesToWarm)
@@ -194,12 +197,12 @@ export class Lru {
   }
 
   /** Moves an item of HOT or WARM to COLD. */
-  giveUp(slabClass: number, item: ItemId): void {
+  moveToCold(slabClass: number, item: ItemId): void {
     this.counters.addClass(slabClass, ClassCounter.MovesToCold)
     this.move(slabClass, item, Segment.Cold)
   }
 
-  /** The oldest item of a class when COLD is empty: of HOT, then WARM, then TEMP. */
+  /** The item of a class to evict if COLD is empty: the tail of HOT, then of WARM, then of TEMP. */
   lastResort(slabClass: number): ItemId {
     const hot = this.tail(slabClass, Segment.Hot)
     if (hot !== NO_ITEM) return hot

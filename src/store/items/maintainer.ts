@@ -1,14 +1,15 @@
-// The maintainer: it passes over the lists of an arena again and again in the background, also when nobody asks for
-// anything, and looks at their tails only. What is dead there is reclaimed; else
+// The maintainer: passes over the lists of an arena again and again in the background, even while no client sends anything. It
+// checks only the tails of the lists. A dead item there is reclaimed. Otherwise
 //
-//   an item of HOT or COLD that was hit twice goes to WARM
-//   an item of HOT or WARM goes to COLD, if its list is over its share or it is too old for it; one of WARM that was hit since
-//   it came there goes to its head instead
+//   an item of HOT or COLD that was hit twice goes to WARM;
+//   an item of HOT or WARM goes to COLD if its list is over its share or the item is too old for it; but one of WARM that was hit
+//   since it came there goes to the head of WARM instead.
 //
-// The rules are memcached's, but that the last has its way there without the if: then what was hit twice is told from what is
-// hit all the time by the speed of the passes, and where memory is short less is hit (0.4 % of the gets of a cache that
-// holds a tenth of the data). An allocation that makes room moves what it must by itself, see Lru.balance. Where there is one
-// list, what is in HOT and WARM goes to COLD, and what is dead at COLD's tail is left to the next allocation.
+// The rules are memcached's, except that memcached moves an item of WARM that was hit to the head of WARM at once, even if it
+// need not leave its place. Then the speed of the passes decides which items count as hit all the time, and with little memory
+// fewer gets hit (by 0.4 % in a cache that holds a tenth of the data). An allocation that needs memory makes the moves that it
+// needs itself, see Lru.balance. With only one list, items of HOT and WARM go to COLD, and dead items at COLD's tail are left to
+// the next allocation.
 import { ListWord, State } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { NO_ITEM, Segment, type Items } from './items.js'
@@ -18,13 +19,13 @@ import { type Allocator } from '../slabs/allocator.js'
 
 export class Maintainer {
   constructor(private readonly items: Items, private readonly slabs: Slabs, private readonly lru: Lru,
-    private readonly space: Allocator, private readonly context: StoreContext) {}
+    private readonly allocator: Allocator, private readonly context: StoreContext) {}
 
-  /** Puts the lists of a class in order, in at most `stepsMax` steps of one item. Returns the steps made. */
+  /** Maintains the lists of a class, in at most `stepsMax` steps of one item. Returns the number of steps. */
   pass(slabClass: number, stepsMax: number): number {
     const { lru, slabs } = this
     if (!slabs.tryLock(slabClass)) return 0
-    let steps = this.space.reclaimTailClassLocked(slabClass, Segment.Temp, stepsMax)
+    let steps = this.allocator.reclaimTailClassLocked(slabClass, Segment.Temp, stepsMax)
     if (lru.settings.lruSegmented) steps += this.passSegmentsClassLocked(slabClass, stepsMax - steps)
     else steps += lru.flatten(slabClass, stepsMax - steps)
     slabs.unlock(slabClass)
@@ -45,16 +46,16 @@ export class Maintainer {
     return steps
   }
 
-  /** Takes the tail of a list away, if it should not stay there. */
+  /** Moves or reclaims the tail of a list; false if it may stay. */
   private pullClassLocked(slabClass: number, from: Segment, bytesMax: number, ageMax: number): boolean {
     const { items, lru } = this
     const item = lru.tail(slabClass, from)
     if (item === NO_ITEM) return false
-    if (this.space.isLongDead(item)) return this.space.reclaimTailClassLocked(slabClass, from, 1) > 0
+    if (this.allocator.isLongDead(item)) return this.allocator.reclaimTailClassLocked(slabClass, from, 1) > 0
     const isActive = items.has(item, State.Active)
     const mustLeave = lru.get(slabClass, from, ListWord.Bytes) > bytesMax || items.age(item, this.context.now) > ageMax
-    if (isActive && (mustLeave || from !== Segment.Warm)) lru.keep(slabClass, item)
-    else if (mustLeave) lru.giveUp(slabClass, item)
+    if (isActive && (mustLeave || from !== Segment.Warm)) lru.moveToWarm(slabClass, item)
+    else if (mustLeave) lru.moveToCold(slabClass, item)
     else return false
     return true
   }

@@ -1,28 +1,28 @@
-// What `stats sizes` shows, where -o track_sizes has it counted: how many items there are of each size, in steps of 32 bytes. So
-// that it is shown without looking at every size that -I allows, there is a count for each block of sizes too: as many blocks
-// have something in them as there is memory for, of 1 GiB some 500 at most.
+// The counts of `stats sizes`, with -o track_sizes: the number of items of each size, in steps of 32 bytes. There is also a count
+// for each block of 256 steps, so that `stats sizes` need not read every size that -I allows. The memory limits how many blocks
+// have items: for 1 GiB they are some 500 at most.
 
-/** The bytes of a step, as memcached has them. */
+/** The bytes of a step, as in memcached. */
 const STEP = 32
-/** How many steps make a block. */
+/** The number of steps in a block. */
 const BLOCK = 256
-/** So many blocks in which there is nothing are looked at in one go: 0.1 ms. */
+/** The most empty blocks that are skipped in one part, which takes 0.1 ms. */
 const EMPTY_BLOCKS_MAX = 5000
 
 export class Sizes {
   private readonly steps: Int32Array
   private readonly blocks: Int32Array
 
-  /** The bytes of memory that this needs, zeroed at the start. */
+  /** The bytes of memory that Sizes need, zeroed at the start. */
   static bytesFor(itemSizeMax: number): number { return (stepsFor(itemSizeMax) + blocksFor(itemSizeMax)) * 4 }
 
-  /** @param at byte index of `bytesFor(itemSizeMax)` in `buffer` */
+  /** @param at byte index of `bytesFor(itemSizeMax)` bytes in `buffer` */
   constructor(buffer: ArrayBuffer | SharedArrayBuffer, at: number, itemSizeMax: number) {
     this.steps = new Int32Array(buffer, at, stepsFor(itemSizeMax))
     this.blocks = new Int32Array(buffer, at + this.steps.byteLength, blocksFor(itemSizeMax))
   }
 
-  /** An item of so many bytes comes or goes. */
+  /** Counts an item of so many bytes that is added (1) or removed (-1). */
   count(bytes: number, change: 1 | -1): void {
     const step = Math.min(Math.ceil(bytes / STEP), this.steps.length - 1)
     Atomics.add(this.steps, step, change)
@@ -30,8 +30,8 @@ export class Sizes {
   }
 
   /**
-   * The sizes that there are, rounded up to steps, and how many items have each; in parts of at most 256, none of which takes
-   * long. Some may be empty.
+   * The sizes of items, rounded up to steps, with the number of items of each. They come in parts of at most 256 sizes, none of
+   * which takes long; some parts are empty.
    */
   *parts(): Iterable<(readonly [bytes: number, items: number])[]> {
     for (let block = 0; block < this.blocks.length; block++) {

@@ -1,40 +1,40 @@
-// How the lists of all classes are kept, as far as commands change it while the store is in use. It lies in memory that all
-// threads of a store share, and each reads it there whenever it needs it, so a change counts in all of them at once. A value
-// may be a moment old when it is used; nothing needs two of them to fit each other.
+// The settings of the lists of all classes, which commands change while the store is in use. They lie in memory that all threads
+// of a store share. Each thread reads them when it needs them, so a change applies to all threads at once. A value may be a
+// moment old when it is used; no code needs two values from the same moment.
 
 /** The settings of the lists, at the start and at run time. */
 export interface LruSettings {
-  /** False: one list, every hit moves its item to the head (at most once a minute), as memcached 1.4 did. */
+  /** False: there is one list, and a hit moves its item to the head (at most once a minute), as in memcached 1.4. */
   lruSegmented: boolean
   /** The shares of HOT and WARM in percent of a class's bytes. */
   hotLruPct: number
   warmLruPct: number
-  /** The age, as a multiple of that of COLD's tail, from which an item leaves HOT or WARM. */
+  /** The age at which an item leaves HOT or WARM, as a multiple of the age of COLD's tail. */
   hotMaxFactor: number
   warmMaxFactor: number
-  /** Items that live no longer than temporaryTtl seconds get a list of their own, from which nothing is evicted. */
+  /** True: items that expire within temporaryTtl seconds have a list of their own, from which no item is evicted. */
   tempLru: boolean
   temporaryTtl: number
 }
 
-/** Words; then doubles. Changes grows with every change. */
+/** The words, which are followed by doubles. `Changes` counts the changes. */
 const enum Word { IsSegmented, HasTemp, Changes, Count = 4 }
 const enum Double { HotPct, WarmPct, HotFactor, WarmFactor, TemporaryTtl, Count }
 
 export class LruTuning implements LruSettings {
-  /** The bytes of memory that this needs. */
+  /** The bytes of memory that LruTuning needs. */
   static readonly BYTES = Word.Count * 4 + Double.Count * 8
 
   private readonly words: Int32Array
   private readonly doubles: Float64Array
 
-  /** @param at byte index of `BYTES` in `buffer`, divisible by 8 */
+  /** @param at byte index of BYTES bytes in `buffer`, divisible by 8 */
   constructor(buffer: ArrayBuffer | SharedArrayBuffer, at: number) {
     this.words = new Int32Array(buffer, at, Word.Count)
     this.doubles = new Float64Array(buffer, at + Word.Count * 4, Double.Count)
   }
 
-  /** Takes all values over, those of a store that is made. */
+  /** Sets all values, when a store is made. */
   begin(settings: LruSettings): void {
     this.lruSegmented = settings.lruSegmented
     this.tempLru = settings.tempLru
@@ -42,7 +42,7 @@ export class LruTuning implements LruSettings {
     this.tune(settings.hotLruPct, settings.warmLruPct, settings.hotMaxFactor, settings.warmMaxFactor)
   }
 
-  /** Sets what `lru tune` does; see LruSettings. */
+  /** Sets the values of `lru tune`; see LruSettings. */
   tune(hotPct: number, warmPct: number, hotFactor: number, warmFactor: number): void {
     this.doubles[Double.HotPct] = hotPct
     this.doubles[Double.WarmPct] = warmPct
@@ -51,7 +51,7 @@ export class LruTuning implements LruSettings {
     Atomics.add(this.words, Word.Changes, 1)
   }
 
-  /** A number that is another one after each change: then the lists may have to be put in order though nothing is stored. */
+  /** The number of changes. After a change the lists may need maintenance even if no item is stored. */
   get changes(): number { return this.words[Word.Changes]! }
 
   get lruSegmented(): boolean { return this.words[Word.IsSegmented]! !== 0 }

@@ -306,7 +306,7 @@ export class Allocator {
   private isKept(item: ItemId): boolean {
     if (!this.items.has(item, State.Active) || this.items.segment(item) !== Segment.Cold || this.isDead(item)) return false
     if (!this.lru.settings.lruSegmented) return false
-    this.lru.keep(this.classOf(item), item)
+    this.lru.moveToWarm(this.classOf(item), item)
     return true
   }
 
