@@ -1,5 +1,5 @@
-// The space of a shard: how items get memory, stay in the table and the lists, and give their memory back. Room is made
-// here, by evicting from the lists of a class and, when that does not help, by taking a page from another class.
+// The allocator of a shard: gives items memory, links them in the table and the lists, and frees their memory. If a class has no
+// free chunk, it evicts items of the class and, if that does not help, takes a page from another class.
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, ListWord, Size, State } from '../../memory/layout.js'
 import { ClassCounter, Counter } from '../../stats/counters.js'
@@ -13,34 +13,35 @@ import { type Marks } from '../walks/marks.js'
 import { type Slabs } from './slabs.js'
 import { type Table } from '../index/table.js'
 
-/** How many items an allocation looks at before it gives up making room. */
+/** The most items that an allocation tries to evict. */
 const EVICT_TRIES = 50
-/** How many of them it saves because they are in use; where all are, one of them has to go. */
+/** The most active items that it moves to WARM instead. If it meets more, it evicts one of them. */
 const RESCUES_MAX = 20
-/** How often an allocation makes room in vain, because what went was in a page that is leaving, before it takes just that. */
+/** The evictions of an allocation that may free only chunks of a page that is leaving, before it takes such a chunk itself. */
 const RETIRED_MAX = 20
-/** How many pages are looked at for one that can be taken from its class. */
+/** The most pages that are checked to find one that can be taken from its class. */
 const STEAL_TRIES = 8
-/** How often a stripe is tried when a page is being emptied, and how often a page that others hold up. */
+/** The most tries to take a stripe while a page is being emptied. */
 const STRIPE_TRIES = 50
+/** The most tries to allocate a chunk while other threads hold locks that the allocation needs. */
 const HELD_UP_TRIES = 100
-/** How long others get to go on then, in milliseconds. */
+/** The wait between two such tries, in milliseconds, in which the other threads go on. */
 const HELD_UP_MS = 1
-/** How many items an eviction may move between lists on its way. */
+/** The most items that an eviction moves between lists to balance them. */
 const BALANCE_STEPS = 5
-/** Where there is one list, only those who store look at its tail: how many dead items each of them reclaims there. */
+/** The most dead items that a storage command reclaims at the tail of the flat list. No background task does that there. */
 const FLAT_RECLAIMS = 5
 
-/** What an item was that made room: nothing, one that was dead anyway, or one that somebody might still have asked for. */
+/** The result of an attempt to evict: no item was dropped, one that was dead anyway, or one that was alive. */
 export const enum Dropped { Nothing, Dead, Live }
 
-/** What became of an attempt to take a page from a class. */
+/** The result of an attempt to take a page from a class. */
 const enum Theft { Done, Impossible, HeldUp }
 
 export class Allocator {
-  /** What this thread waits on while others go on. */
+  /** A word on which this thread waits for a while. */
   private readonly pause = new Int32Array(new SharedArrayBuffer(4))
-  /** Whether the last attempt to make room failed only because others hold locks that it needs. */
+  /** True if the last attempt to make room failed only because other threads hold locks that it needs. */
   private isHeldUp = false
   /** The last item that was evicted. */
   private evicted: ItemId = NO_ITEM
@@ -49,7 +50,7 @@ export class Allocator {
     private readonly table: Table, private readonly slabs: Slabs, private readonly lru: Lru,
     private readonly generations: Generations, private readonly marks: Marks, private readonly context: StoreContext) {}
 
-  /** Gives a reserved item back. */
+  /** Frees a reserved item. */
   abandon(item: ItemId): void {
     this.items.dropRef(item)
     this.free(item)
@@ -60,22 +61,22 @@ export class Allocator {
     return expiresAt !== 0 && expiresAt <= this.context.now
   }
 
-  /** Whether a flush has come since an item was stored. */
+  /** True if an item has been flushed since it was stored. */
   isFlushed(item: ItemId): boolean { return !this.generations.isCurrent(item) }
 
-  /** Expired or flushed, though nobody has noticed yet. */
+  /** True if an item has expired or was flushed. */
   isDead(item: ItemId): boolean { return this.isFlushed(item) || this.isExpired(item) }
 
   /**
-   * As `isDead`, but what has just ended has a second left, as in memcached: so long whoever looks finds it, and counts it as
-   * expired, before the background does.
+   * As `isDead`, but false in the first second after an item has expired. As in memcached, a client that asks for the item in
+   * that second finds it expired, and is counted so, before a background task reclaims it.
    */
   isLongDead(item: ItemId): boolean {
     const expiresAt = this.items.expiresAt(item)
     return this.isFlushed(item) || (expiresAt !== 0 && expiresAt < this.context.now)
   }
 
-  /** The class whose lists an item is in: that of its chunk, but the largest for one with pieces. */
+  /** The class whose lists an item is in: that of its chunk; for a large item, the largest class. */
   classOf(item: ItemId): number {
     return this.items.has(item, State.Large) ? this.slabs.classes.largest : this.slabs.classAt(item)
   }
@@ -85,7 +86,7 @@ export class Allocator {
     return this.hash.of(this.items.bytes, start, start + this.items.keyBytes(item))
   }
 
-  /** Makes a reserved item the one of its key, in place of `old` if there is one. */
+  /** Links a reserved item under its key, in place of `old` if there is such an item. */
   linkStripeLocked(hash: number, old: ItemId, item: ItemId): void {
     const { context, items } = this
     const slabClass = this.classOf(item)
@@ -109,19 +110,19 @@ export class Allocator {
     context.countSize(items, item, 1)
   }
 
-  /** Takes an item out of the table and the lists. @param reason why, if a client wanted it so */
+  /** Removes an item from the table and the lists. @param reason given if a client caused the removal */
   unlinkStripeLocked(hash: number, item: ItemId, reason = this.reasonToDrop(item)): void {
     this.removeStripeLocked(hash, item, reason)
     this.unlistStripeLocked(item)
   }
 
-  /** Why an item goes that no client wanted to go. */
+  /** The reason why an item is removed that no client asked to remove. */
   private reasonToDrop(item: ItemId): Departure {
     if (this.isFlushed(item)) return Departure.Flushed
     return this.isExpired(item) ? Departure.Expired : Departure.Evicted
   }
 
-  /** Takes an item out of the table and records why. Every key that leaves the store leaves it here. */
+  /** Removes an item from the table and records the reason. Every key that leaves the store does so here. */
   private removeStripeLocked(hash: number, item: ItemId, reason: Departure): void {
     const { context, items } = this
     this.table.remove(hash, item)
@@ -138,7 +139,7 @@ export class Allocator {
     if (this.items.refs(item) === 0) this.free(item)
   }
 
-  /** Needs the lock of the lists' class too. */
+  /** Removes an item from its list. Needs the locks of its stripe and of the class of its lists. */
   private unlistBothLocked(item: ItemId): void {
     const slabClass = this.classOf(item)
     this.lru.unlink(slabClass, item)
@@ -152,7 +153,7 @@ export class Allocator {
     if (this.items.refs(item) === 0 && !this.items.has(item, State.Linked)) this.free(item)
   }
 
-  /** Gives the memory of an item that is in no list back to its classes. */
+  /** Gives the chunks of an item that is in no list back to their classes. */
   free(item: ItemId): void {
     if (this.items.has(item, State.Large)) {
       const count = this.items.pieceCount(item)
@@ -161,7 +162,7 @@ export class Allocator {
     this.giveBack(item)
   }
 
-  /** Gives back a chunk that no item or list knows of. */
+  /** Gives a chunk that no item or list refers to back to its class. */
   giveBack(chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
     this.slabs.lock(slabClass)
@@ -188,8 +189,8 @@ export class Allocator {
   }
 
   /**
-   * As `allocate`, but never waits for other threads, so that the caller may hold a stripe: of that stripe too an item may be
-   * evicted, see Table.removals. NO_ITEM also where the item would have pieces.
+   * As `allocate`, but never waits for other threads, so that the caller may hold a stripe. It may also evict an item of that
+   * stripe, see Table.removals. Returns NO_ITEM for a large item, too.
    */
   tryAllocate(key: Uint8Array, keyStart: number, keyBytes: number, flags: number, expiresAt: number, valueBytes: number): ItemId {
     const slabClass = this.slabs.classes.classFor(this.context.nominalBytes(keyBytes, flags, valueBytes))
@@ -198,12 +199,12 @@ export class Allocator {
     return item
   }
 
-  /** Gives a large item its pieces; gives all back if there are not enough. */
+  /** Allocates the pieces of a large item. If there are not enough, frees all of them and the item, and returns false. */
   private takePieces(item: ItemId): boolean {
     const { items } = this
     const valuePieces = items.valuePieces(item)
     const idPieces = items.pieceCount(item) - valuePieces
-    // pieces that hold ids come before those whose ids they hold, and are given back after them
+    // a piece with ids is allocated before the pieces whose ids it has, and freed after them
     const indexOf = (turn: number): number => turn < idPieces ? valuePieces + idPieces - 1 - turn : turn - idPieces
     for (let turn = 0; turn < valuePieces + idPieces; turn++) {
       if (this.takePiece(item, indexOf(turn))) continue
@@ -215,7 +216,7 @@ export class Allocator {
     return true
   }
 
-  /** Gives a large item one of its pieces, the last one of its value of just the size it needs; false if there is none. */
+  /** Allocates a piece of a large item; false if there is no chunk. The last piece of the value is no larger than needed. */
   private takePiece(item: ItemId, index: number): boolean {
     const { items } = this
     const value = items.valueBytes(item)
@@ -228,11 +229,11 @@ export class Allocator {
     return true
   }
 
-  /** A chunk of a class, by making room if need be; NO_ITEM if there is none. */
+  /** Takes a chunk of a class, and makes room for it if need be; NO_ITEM if there is none. */
   private takeChunk(slabClass: number): ItemId {
     let chunk = this.tryTakeChunk(slabClass)
     for (let tries = 1; chunk === NO_ITEM && this.isHeldUp && tries < HELD_UP_TRIES; tries++) {
-      // they may be waiting for the lock of this class
+      // the other threads may be waiting for the lock of this class
       Atomics.wait(this.pause, 0, 0, HELD_UP_MS)
       chunk = this.tryTakeChunk(slabClass)
     }
@@ -248,7 +249,7 @@ export class Allocator {
     let chunk = slabs.takeClassLocked(slabClass)
     for (let tries = 1; chunk === NO_ITEM && this.makeRoomClassLocked(slabClass); tries++) {
       chunk = slabs.takeClassLocked(slabClass)
-      // the oldest items may all be in the page that is leaving: a request does not wait until they are gone
+      // the oldest items may all be in the page that is leaving; a request does not wait until they are gone
       if (chunk !== NO_ITEM || tries < RETIRED_MAX) continue
       if (slabs.tryTakeRetiredClassLocked(slabClass, this.evicted)) chunk = this.evicted
     }
@@ -256,7 +257,7 @@ export class Allocator {
     return chunk
   }
 
-  /** Frees at least one chunk of a class, or a page for it; false if nothing may go. */
+  /** Frees at least one chunk of a class, or gives it a page; false if neither is possible. */
   private makeRoomClassLocked(slabClass: number): boolean {
     const { context } = this
     const { evictions, slabReassign } = context.settings
@@ -273,44 +274,44 @@ export class Allocator {
     return theft === Theft.Done
   }
 
-  /** Drops the item of a class that can best be spared; one that is read or written is put out of the way. */
+  /** Evicts the item of a class that is the least useful. Items that sessions hold are moved to the heads of their lists. */
   evictClassLocked(slabClass: number): Dropped {
     const { context, items, lru } = this
     lru.balance(slabClass, context.now, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
-      const item = this.nextToGo(slabClass)
+      const item = this.nextToEvict(slabClass)
       if (item === NO_ITEM) break
-      if (tries < RESCUES_MAX && this.isKept(item)) continue
+      if (tries < RESCUES_MAX && this.tryRescue(item)) continue
       const dropped = this.tryEvictClassLocked(slabClass, item)
       if (dropped !== Dropped.Nothing) return dropped
       if (!context.settings.evictions && !this.isDead(item)) break
-      // it is being read or written: out of the way
+      // another thread or a session holds the item: moves it away from the tail
       context.counters.addClass(slabClass, ClassCounter.TailReflocked)
       lru.move(slabClass, item, items.segment(item))
     }
     return Dropped.Nothing
   }
 
-  /** The item of a class that makes room: a dead one of TEMP, or the oldest of the others; NO_ITEM if nothing may go. */
-  private nextToGo(slabClass: number): ItemId {
+  /** The item of a class to evict next: a dead one of TEMP, or the oldest of the other lists; NO_ITEM if there is none. */
+  private nextToEvict(slabClass: number): ItemId {
     const { context, items, lru } = this
     const temp = lru.tail(slabClass, Segment.Temp)
     if (temp !== NO_ITEM && this.isDead(temp)) return temp
     const item = this.oldest(slabClass)
-    // what has been given a longer life since, or was short-lived only for a setting that has changed, is like any other
+    // an item of TEMP is not protected if it lives longer by now, or if temporary_ttl has been lowered
     const isProtected = item !== NO_ITEM && item === temp && lru.isShortLived(items.expiresAt(item), context.now)
     return isProtected ? NO_ITEM : item
   }
 
-  /** An item of COLD that was hit twice since it came there goes to WARM instead of being evicted. */
-  private isKept(item: ItemId): boolean {
+  /** Moves an item of COLD that was hit twice since it came there to WARM, instead of evicting it; false for another item. */
+  private tryRescue(item: ItemId): boolean {
     if (!this.items.has(item, State.Active) || this.items.segment(item) !== Segment.Cold || this.isDead(item)) return false
     if (!this.lru.settings.lruSegmented) return false
     this.lru.moveToWarm(this.classOf(item), item)
     return true
   }
 
-  /** Drops an item of a class whose lock is held, if nobody uses it. */
+  /** Drops an item of a class, unless a session holds it or another thread has its stripe. */
   private tryEvictClassLocked(slabClass: number, item: ItemId): Dropped {
     const { context, items } = this
     const hash = this.hashOf(item)
@@ -329,8 +330,8 @@ export class Allocator {
   }
 
   /**
-   * Drops what is dead at the tail of a list of a class whose lock is held, up to the first item that is not or that
-   * somebody is at. Returns how many went, at most `itemsMax`.
+   * Reclaims dead items at the tail of a list of a class, up to the first item that is alive or whose stripe another thread has.
+   * Returns the number of reclaimed items, at most `itemsMax`.
    */
   reclaimTailClassLocked(slabClass: number, segment: Segment, itemsMax: number): number {
     let reclaimed = 0
@@ -342,20 +343,20 @@ export class Allocator {
     return reclaimed
   }
 
-  /** Where there is one list, whoever stores in a class, whose lock is held, reclaims some of what is dead at its tail. */
+  /** Reclaims some dead items at the tail of the flat list of a class. Each storage command does so if there is only one list. */
   reclaimFlatClassLocked(slabClass: number): void { this.reclaimTailClassLocked(slabClass, Segment.Cold, FLAT_RECLAIMS) }
 
   private tryReclaimClassLocked(slabClass: number, item: ItemId): boolean {
     const { context, items } = this
     const hash = this.hashOf(item)
     if (!context.stripes.tryTake(hash)) return false
-    // it may have been given a longer life in this moment
+    // checked again, as a client may have extended its life at this moment
     const isLongDead = this.isLongDead(item)
     if (isLongDead) {
       this.countReclaimed(slabClass, item)
       if (items.refs(item) === 0) this.dropListedBothLocked(slabClass, slabClass, hash, item)
       else {
-        // whoever reads it last frees it
+        // the session that drops the last reference frees it
         this.removeStripeLocked(hash, item, this.reasonToDrop(item))
         this.unlistBothLocked(item)
       }
@@ -370,7 +371,7 @@ export class Allocator {
     if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
-  /** Needs the lock of the class. */
+  /** Counts and logs an eviction. */
   countEvictedClassLocked(slabClass: number, item: ItemId): void {
     const { counters, now } = this.context
     const items = this.items
@@ -403,7 +404,7 @@ export class Allocator {
     this.giveBackBeside(listClass, alsoHeld, item)
   }
 
-  /** As `giveBack`, by a holder of two class locks. Only a holder of the largest class's waits for others here. */
+  /** As `giveBack`, for a thread that holds two class locks. It waits for another class only if it holds the largest one. */
   private giveBackBeside(held: number, alsoHeld: number, chunk: ItemId): void {
     const slabClass = this.slabs.classAt(chunk)
     if (slabClass === held || slabClass === alsoHeld) this.slabs.giveBackClassLocked(slabClass, chunk)
@@ -412,14 +413,14 @@ export class Allocator {
 
   // Pages
 
-  /** Gives a class, whose lock is held, a page of another class in which nothing is stored. */
+  /** Gives a class a page of another class that has no items. */
   private takeEmptyPageClassLocked(slabClass: number): boolean {
     const { slabs } = this
     const page = slabs.findEmptyPageClassLocked(slabClass)
     if (page === 0) return false
     const owner = slabs.classOfPage(page)
     if (!slabs.tryLock(owner)) return false
-    // it may have another owner by now
+    // the page may have another owner by now
     const isEmpty = slabs.classOfPage(page) === owner && slabs.isEmptyPage(page) && slabs.canSpare(owner)
     if (isEmpty) this.movePageClassesLocked(page, slabClass)
     slabs.unlock(owner)
@@ -427,8 +428,8 @@ export class Allocator {
   }
 
   /**
-   * Empties a page of class `victim`, by dropping what is in it, and gives it to `slabClass`, whose lock is held and which
-   * has no chunk left. If others hold it up, it has dropped what it could, and goes on with the same page next time.
+   * Empties a page of class `victim`, by dropping its items, and gives it to `slabClass`, which has no chunk left. If other
+   * threads hold locks that it needs, it drops the items that it can, and the next attempt goes on with the same page.
    */
   private stealPageClassLocked(victim: number, slabClass: number): Theft {
     const { slabs } = this
@@ -449,47 +450,47 @@ export class Allocator {
     return Theft.Done
   }
 
-  /** The page that was begun with, or that of the oldest item, or any that will do; 0 if none of them does. */
+  /** The page to empty: the one that was begun, or that of the oldest item, or another suitable one; 0 if there is none. */
   private pageToEmpty(victim: number, slabClass: number): number {
     const { slabs } = this
-    const willDo = (page: number): boolean => slabs.classOfPage(page) === victim &&
+    const isSuitable = (page: number): boolean => slabs.classOfPage(page) === victim &&
       !slabs.isLeaving(page) && slabs.chunksOf(page, slabClass) > 0 && this.isEmptiable(page, victim)
     const begun = slabs.emptyingPage
-    if (begun !== 0 && willDo(begun)) return begun
+    if (begun !== 0 && isSuitable(begun)) return begun
     const oldest = this.oldest(victim)
     if (oldest === NO_ITEM) return 0
     for (let page = this.pageOf(oldest), tries = STEAL_TRIES; tries > 0; page = this.nextPageOf(victim, page), tries--) {
-      if (willDo(page)) return page
+      if (isSuitable(page)) return page
     }
     return 0
   }
 
-  /** Gives an empty page to a class or a PageOwner, counts it and tells those who watch, for whom all that is no class is 0. */
+  /** Gives an empty page to a class or a PageOwner; counts the move and logs it for watchers, with 0 for a PageOwner. */
   movePageClassesLocked(page: number, owner: number): void {
     if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), Math.max(owner, 0))
     this.slabs.movePageClassesLocked(page, owner)
     this.context.counters.add(Counter.SlabsMoved)
   }
 
-  /** The item of a class that would be evicted first. */
+  /** The item of a class that would be evicted first, except for dead ones of TEMP; NO_ITEM if the class has no items. */
   oldest(slabClass: number): ItemId {
     const cold = this.lru.tail(slabClass, Segment.Cold)
     return cold !== NO_ITEM ? cold : this.lru.lastResort(slabClass)
   }
 
-  /** The next page of a class after a page, from the start again after the last. */
+  /** The next page of a class behind a page, or the first page of the class behind the last one. */
   private nextPageOf(slabClass: number, page: number): number {
     do page = page + 1 < this.slabs.pageEnd ? page + 1 : this.arena.firstPage
     while (this.slabs.classOfPage(page) !== slabClass)
     return page
   }
 
-  /** A page that an item's memory lies in, for a large one that of its first piece. */
+  /** The page of an item's chunk; for a large item, that of its first piece. */
   private pageOf(item: ItemId): number {
     return (this.items.has(item, State.Large) ? this.items.piece(item, 0) : item) >>> Size.PageShift
   }
 
-  /** The class with most pages, if it can spare one; 0 if none can. */
+  /** The class with the most pages, if it has more than one; otherwise 0. */
   private richestClass(except: number): number {
     let richest = 0
     let pages = 1
@@ -503,8 +504,8 @@ export class Allocator {
   }
 
   /**
-   * Whether nothing in a page is being filled or read, nor is the header or the last piece of a large item, which would
-   * have to go with pieces in other classes' pages.
+   * True if a page can be emptied: it has no item that a session holds, and not the header or the last piece of a large item
+   * whose other pieces are in pages of another class.
    */
   private isEmptiable(page: number, slabClass: number): boolean {
     const { items } = this
@@ -515,7 +516,7 @@ export class Allocator {
     return true
   }
 
-  /** Drops every item of an emptiable page of class `victim` that nobody holds; true if that was all of them. */
+  /** Drops every item of an emptiable page of class `victim` that no session holds; true if the page is empty then. */
   private tryEmptyPageClassesLocked(page: number, victim: number, alsoHeld: number): boolean {
     const { context, items } = this
     let isEmpty = true
@@ -537,7 +538,7 @@ export class Allocator {
     return isEmpty
   }
 
-  /** A page has items of many stripes, and others hold one for a moment only, so each is tried for a moment. */
+  /** Tries a stripe for a moment. A page has items of many stripes, each of which other threads hold for only a moment. */
   private tryStripe(hash: number): boolean {
     for (let tries = 0; tries < STRIPE_TRIES; tries++) if (this.context.stripes.tryTake(hash)) return true
     return false
@@ -552,12 +553,12 @@ export class Allocator {
   }
 
   /**
-   * Drops an item that a walk over the memory, which holds no lock, has found dead; if that is what it is.
-   * @param counter what it counts as
+   * Drops an item that a walk over the memory, which holds no lock, has found dead. Checks first whether it still is.
+   * @param counter the counter for the reclaimed item
    */
   reclaim(item: ItemId, counter: ClassCounter.CrawlerReclaimed | ClassCounter.Reclaimed): void {
     const { context } = this
-    // rubbish, perhaps, if the chunk has become something else in this moment; then no table holds it
+    // meaningless if another thread reuses the chunk at this moment; then the table does not hold it
     const hash = this.hashOf(item)
     context.stripes.take(hash)
     if (this.table.holds(hash, item) && this.isDead(item)) {
@@ -567,14 +568,14 @@ export class Allocator {
     context.stripes.release(hash)
   }
 
-  /** How many items there are. */
+  /** The number of items. */
   get itemCount(): number {
     let sum = 0
     for (let slabClass = 1; slabClass <= this.slabs.classes.largest; slabClass++) sum += this.classItems(slabClass)
     return sum
   }
 
-  /** How many items a class has in all its lists. Takes the lock of the class, as they go from list to list. */
+  /** The number of items in all lists of a class. Takes the lock of the class, as items move between its lists. */
   classItems(slabClass: number): number {
     let sum = 0
     this.slabs.lock(slabClass)

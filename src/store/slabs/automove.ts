@@ -1,22 +1,22 @@
-// Decides by itself which class of an arena should have a page of which other one. It looks at all classes: once a second at
-// how old what each of them would evict next is, averaged over a window of seconds, and whether it evicts, or has more free
-// chunks than it needs; and at every step for a class that is so much worse off that no window is wanted to see it. It runs
-// in the thread of the background work; what it is set to is shared with all threads.
+// Automove: decides which class of an arena should get a page of which other class. Once a second it samples all classes: the age
+// of the item that each would evict next, averaged over a window of seconds; whether the class evicts; and whether it has more
+// free chunks than it needs. At every step it also looks for a class that is so much worse off that no window is needed to see
+// it. It runs in the thread of the background work. Its settings are shared with all threads.
 //
-//   mode 0   nothing
-//   mode 1   a class that has had more free chunks than it needs for a whole window gives a page to all, the pool;
-//            the class that evicts youngest gets a page of the one whose next victim is oldest, if the ratio of the two ages
-//            is below `ratio`
-//   mode 2   also, a class that evicts anything gets a page at once
+//   mode 0   moves no page
+//   mode 1   moves a page to the pool from a class that has had more free chunks than it needs for a whole window; and moves a
+//            page to the class that evicts the youngest items, from the class whose next victim is the oldest, if the ratio of
+//            the two ages is below `ratio`
+//   mode 2   also moves a page at once to a class that evicts any item
 import { ClassWord, PageOwner } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { NO_ITEM, type Items } from '../items/items.js'
 import { type Slabs } from './slabs.js'
 import { type Allocator } from './allocator.js'
 
-/** How pages move by themselves: see the options of the same names. Words that commands of any thread write. */
+/** The settings of automove, in shared memory, as commands of any thread change them. See the options of the same names. */
 export class AutomoveSettings {
-  /** The bytes of memory that this needs. */
+  /** The bytes of memory that AutomoveSettings need. */
   static readonly BYTES = 4 * 8
 
   private readonly numbers: Float64Array
@@ -25,12 +25,12 @@ export class AutomoveSettings {
 
   get mode(): number { return this.numbers[0]! }
   set mode(mode: number) { this.numbers[0] = mode }
-  /** Seconds. */
+  /** The length of the window in seconds. */
   get window(): number { return this.numbers[1]! }
   set window(seconds: number) { this.numbers[1] = seconds }
   get ratio(): number { return this.numbers[2]! }
   set ratio(ratio: number) { this.numbers[2] = ratio }
-  /** The share of the memory that each class may keep free. */
+  /** The part of the memory that each class may keep in free chunks. */
   get freeRatio(): number { return this.numbers[3]! }
   set freeRatio(ratio: number) { this.numbers[3] = ratio }
 }
@@ -38,52 +38,54 @@ export class AutomoveSettings {
 /** A page that should move: from a class to another, or to PageOwner.Pool or PageOwner.Withdrawn. */
 export interface Move { readonly from: number, readonly to: number }
 
-/** A class has more free chunks than it needs if they would fill so many pages. */
+/** The number of pages that a class's free chunks must fill to be more than it needs. */
 const EXCESS_PAGES = 2.5
-/** Ages closer than this to each other, in seconds, are alike. */
+/** The least difference of two ages, in seconds, that counts. */
 const STALE_SECONDS_MIN = 2
-/** A class that evicts what is younger by this factor is helped without waiting for a window. */
+/** The ratio of ages below which a class gets a page without waiting for a window. */
 const URGENT_RATIO = 0.5
 
-/** How many windows are waited at most until what a move has changed shows. */
+/** The most windows to wait until the ages show the effect of a move. */
 const PAUSE_WINDOWS = 5
 const LONG_AGO = -Infinity
 
-/** What is remembered of a class. */
+/** The samples of a class. */
 interface Trend {
-  /** The age of what it would evict next, averaged over the last `samples` seconds, up to a window; below 0 they are yet to begin. */
+  /** The age of the item that it would evict next, averaged over the last `samples` seconds. */
   age: number
+  /** The number of samples in the average, up to a window. If it is negative, so many samples are skipped first. */
   samples: number
   pages: number
-  /** When it last evicted or got a page, in store time. */
-  stirredAt: number
+  /** The second in which it last evicted or got a page, in store time. */
+  changedAt: number
   evictedAt: number
-  /** Since when it has more free chunks than it needs; Infinity if it has not. */
+  /** The second since which it has more free chunks than it needs; Infinity if it has not. */
   excessSince: number
 }
 
 export class Automove {
   private readonly trends: Trend[]
   private sampledAt = 0
-  /** The class that mode 2 came to last: they have their turns. */
-  private helpedLast = 0
-  /** The classes that have evicted since the last sample, and since the last step. */
+  /** The class that mode 2 checked last, as classes take turns. */
+  private checkedLast = 0
+  /** 1 for each class that has evicted since the last sample. */
   private readonly hasEvicted: Uint8Array
+  /** 1 for each class that has evicted since the last step. */
   private readonly isEvicting: Uint8Array
-  /** Those with a page that would do, for `pickSource`. */
+  /** 1 for each class with a page that may leave it; used by `pickSource`. */
   private readonly isLeavable: Uint8Array
 
-  constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly space: Allocator,
+  constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly allocator: Allocator,
     private readonly context: StoreContext, private readonly settings: AutomoveSettings) {
     const count = slabs.classes.largest + 1
     this.trends = Array.from({ length: count }, () =>
-      ({ age: 0, samples: 0, pages: 0, stirredAt: LONG_AGO, evictedAt: LONG_AGO, excessSince: Infinity }))
+      ({ age: 0, samples: 0, pages: 0, changedAt: LONG_AGO, evictedAt: LONG_AGO, excessSince: Infinity }))
     this.hasEvicted = new Uint8Array(count)
     this.isEvicting = new Uint8Array(count)
     this.isLeavable = new Uint8Array(count)
   }
 
-  /** The move that is wanted now; to be asked at every background step in which none is under way. */
+  /** The move that should begin now. Called at every background step in which no move is under way. */
   decide(): Move | undefined {
     const { context, settings } = this
     this.noteEvictions()
@@ -98,8 +100,8 @@ export class Automove {
   }
 
   /**
-   * The class that can best spare a page: one that has a page's worth of free chunks, or that whose next victim is oldest.
-   * @param to who is to have the page; a class does not give to itself
+   * The class that can best spare a page: one with a page's worth of free chunks, or else the one with the oldest next victim.
+   * @param to the class or PageOwner that is to get the page; it is not picked itself
    */
   pickSource(to: number): number {
     const { slabs, isLeavable } = this
@@ -108,9 +110,9 @@ export class Automove {
     slabs.markLeavable(isLeavable, to)
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
       if (slabClass === to || isLeavable[slabClass] === 0 || !slabs.canSpare(slabClass)) continue
-      const isRoomy = slabs.get(slabClass, ClassWord.FreeCount) >= slabs.classes.chunksPerPage[slabClass]!
-      if (!isRoomy && !this.context.settings.evictions) continue
-      const age = isRoomy ? Infinity : this.ageOf(slabClass)
+      const hasFreePage = slabs.get(slabClass, ClassWord.FreeCount) >= slabs.classes.chunksPerPage[slabClass]!
+      if (!hasFreePage && !this.context.settings.evictions) continue
+      const age = hasFreePage ? Infinity : this.ageOf(slabClass)
       if (age <= best) continue
       source = slabClass
       best = age
@@ -125,13 +127,13 @@ export class Automove {
       this.isEvicting[slabClass] = evicted > 0 ? 1 : 0
       if (evicted === 0) continue
       this.hasEvicted[slabClass] = 1
-      // some of other threads may be lost; there will be more
+      // not atomic: evictions that other threads count at this moment may be lost, but more will follow
       slabs.add(slabClass, ClassWord.EvictedRecently, -evicted)
     }
   }
 
   private ageOf(slabClass: number): number {
-    const item = this.space.oldest(slabClass)
+    const item = this.allocator.oldest(slabClass)
     return item === NO_ITEM ? 0 : this.items.age(item, this.context.now)
   }
 
@@ -142,11 +144,11 @@ export class Automove {
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
       const trend = this.trends[slabClass]!
       const pages = slabs.get(slabClass, ClassWord.PageCount)
-      const hasItems = this.space.oldest(slabClass) !== NO_ITEM
+      const hasItems = this.allocator.oldest(slabClass) !== NO_ITEM
       trend.samples = hasItems ? Math.min(trend.samples + 1, settings.window) : 0
       trend.age += (this.ageOf(slabClass) - trend.age) / Math.max(trend.samples, 1)
-      if (this.hasEvicted[slabClass] === 1) trend.evictedAt = trend.stirredAt = now
-      if (pages > trend.pages) trend.stirredAt = now
+      if (this.hasEvicted[slabClass] === 1) trend.evictedAt = trend.changedAt = now
+      if (pages > trend.pages) trend.changedAt = now
       trend.excessSince = this.hasExcess(slabClass) ? Math.min(trend.excessSince, now) : Infinity
       trend.pages = pages
     }
@@ -160,30 +162,34 @@ export class Automove {
     return slabs.get(slabClass, ClassWord.FreeCount) > kept
   }
 
-  /** Mode 2: a page for a class that has just evicted. */
+  /** Mode 2: a move to a class that has just evicted. */
   private moveForAny(): Move | undefined {
     const { largest } = this.slabs.classes
     for (let tries = 0; tries < largest; tries++) {
-      const to = this.helpedLast = this.helpedLast % largest + 1
+      const to = this.checkedLast = this.checkedLast % largest + 1
       const from = this.isEvicting[to] === 1 ? this.pickSource(to) : 0
       if (from > 0) return { from, to }
     }
     return undefined
   }
 
+  /** A move to the pool from a class that has had more free chunks than it needs for a window. */
   private excessMove(): Move | undefined {
-    const from = this.trends.findIndex(({ excessSince, stirredAt }, slabClass) => slabClass > 0 && this.slabs.canSpare(slabClass) &&
-      this.isBefore(excessSince) && this.isBefore(stirredAt))
+    const from = this.trends.findIndex(({ excessSince, changedAt }, slabClass) => slabClass > 0 &&
+      this.slabs.canSpare(slabClass) && this.isWindowAgo(excessSince) && this.isWindowAgo(changedAt))
     return from < 0 ? undefined : { from, to: PageOwner.Pool }
   }
 
-  /** Whether a moment lies a whole window back. */
-  private isBefore(second: number): boolean { return this.context.now - second >= this.settings.window }
+  /** True if a second is at least a window ago. */
+  private isWindowAgo(second: number): boolean { return this.context.now - second >= this.settings.window }
 
-  /** By the ages of a whole window. It takes as long as items live until ages show what a page has changed, so that is waited for. */
+  /**
+   * A move by the ages of a whole window. The ages show the effect of a move only after the time that items live, so sampling of
+   * both classes pauses for that time.
+   */
   private agedMove(): Move | undefined {
     const { trends, settings } = this
-    const move = this.moveByAge(settings.ratio, slabClass => !this.isBefore(trends[slabClass]!.evictedAt),
+    const move = this.moveByAge(settings.ratio, slabClass => !this.isWindowAgo(trends[slabClass]!.evictedAt),
       slabClass => trends[slabClass]!.samples < settings.window ? undefined : trends[slabClass]!.age)
     if (move === undefined) return undefined
     const pause = Math.min(this.ageOf(move.to), PAUSE_WINDOWS * settings.window)
@@ -191,15 +197,19 @@ export class Automove {
     return move
   }
 
-  /** By the ages of now, if they are far apart, for a class that has used up what it was given last. */
+  /** A move by the present ages, if they are far apart, to a class that evicts and has no chunk left. */
   private urgentMove(): Move | undefined {
     const { isEvicting, slabs } = this
     return this.moveByAge(Math.min(this.settings.ratio, URGENT_RATIO),
       slabClass => isEvicting[slabClass] === 1 && !slabs.hasChunkLeft(slabClass), slabClass => this.ageOf(slabClass))
   }
 
-  /** @param ageOf undefined: nothing is known of it yet */
-  private moveByAge(ratio: number, isHungry: (slabClass: number) => boolean,
+  /**
+   * A move to the class with the youngest victim from the class with the oldest.
+   * @param needsPage true for classes that may get a page
+   * @param ageOf the age of a class; undefined if it is not known yet
+   */
+  private moveByAge(ratio: number, needsPage: (slabClass: number) => boolean,
     ageOf: (slabClass: number) => number | undefined): Move | undefined {
     const { slabs } = this
     let youngest = 0
@@ -209,10 +219,10 @@ export class Automove {
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
       const age = ageOf(slabClass)
       if (age === undefined) continue
-      if (isHungry(slabClass) && age < youngAge) [youngest, youngAge] = [slabClass, age]
+      if (needsPage(slabClass) && age < youngAge) [youngest, youngAge] = [slabClass, age]
       if (slabs.canSpare(slabClass) && age > oldAge) [oldest, oldAge] = [slabClass, age]
     }
-    // a ratio above 1, which a command may set, allows both to be the same
+    // with a ratio above 1, which a command may set, both could be the same class
     if (youngest === 0 || oldest === 0 || youngest === oldest) return undefined
     if (youngAge >= (oldAge - STALE_SECONDS_MIN) * ratio) return undefined
     return { from: oldest, to: youngest }

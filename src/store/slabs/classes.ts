@@ -1,32 +1,32 @@
-// The sizes of all slab classes: pages of 1 MiB are cut into chunks of one size for each class. The classes are memcached's:
-// the smallest is `chunkSize` plus the 48 bytes of its item header, each next one is larger by `factor`, the last is
-// `slabChunkMax`; or those below the last are given one by one. So is the class of an item, which goes by the size that
-// memcached has for it: its nominal size.
+// The sizes of all slab classes. Each class cuts pages of 1 MiB into chunks of one size. The classes are memcached's: the
+// smallest chunk is `chunkSize` plus the 48 bytes of memcached's item header, each next one is larger by `factor`, and the last
+// is `slabChunkMax`; or the options list all sizes but the last. The class of an item is memcached's, too: it depends on the size
+// that the item has in memcached, its nominal size.
 //
-// Our items are smaller than that by at least `savedBytes`, and so is each chunk by just as much: what goes into a class
-// there goes into it here, and a page has as many chunks, but needs less memory. What counts for -m is that memory, so
-// there are more pages.
+// Items are smaller here than in memcached by at least `savedBytes`, and each chunk is smaller by exactly that. So a class holds
+// the same items as in memcached, and a page has as many chunks, but takes less memory. As -m limits that memory, there are more
+// pages.
 import { Size } from '../../memory/layout.js'
 
-/** What the class table is made of. */
+/** The settings that the classes follow from. */
 export interface ClassSettings {
-  /** Smallest room for key, value and flags, in bytes (-n). */
+  /** The least space for key, value and flags, in bytes (-n). */
   chunkSize: number
-  /** From one class to the next (-f). */
+  /** The ratio of the sizes of a class and the class before it (-f). */
   factor: number
   /** The largest chunk, in bytes; a divisor of the page size. */
   slabChunkMax: number
-  /** The nominal sizes of all classes but the last, in bytes, ascending; none: `chunkSize` and `factor` say them. */
+  /** The nominal sizes of all classes but the last, in bytes, ascending. If empty, they follow from `chunkSize` and `factor`. */
   slabSizes: readonly number[]
-  /** Whether an item has a cas number there. */
+  /** True if items have cas numbers in memcached. */
   useCas: boolean
 }
 
-/** The sizes of all classes: the same for every arena of a store. Class numbers start at 1. */
+/** The sizes of all classes, which are the same in every arena of a store. Classes are numbered from 1. */
 export class SlabClasses {
-  /** The size of a chunk in memcached, which is what clients are shown. */
+  /** The size of a chunk in memcached, which clients are shown, by class. */
   readonly nominalBytes: number[] = [0]
-  /** Its size here. */
+  /** The size of a chunk here, by class. */
   readonly chunkBytes: number[] = [0]
   readonly chunksPerPage: number[] = [0]
   /** The number of the class with the largest chunks, which is also the number of classes. */
@@ -65,10 +65,10 @@ export class SlabClasses {
     this.chunksPerPage.push(Math.floor(Size.Page / Math.max(nominalBytes, chunkBytes)))
   }
 
-  /** What a new page of a class takes. */
+  /** The bytes of a new page of a class. */
   pageBytes(slabClass: number): number { return this.chunksPerPage[slabClass]! * this.chunkBytes[slabClass]! }
 
-  /** What a new page takes at least. */
+  /** The bytes of the smallest new page. */
   get pageBytesMin(): number {
     return this.chunkBytes.slice(1).reduce((least, _, index) => Math.min(least, this.pageBytes(index + 1)), Infinity)
   }
@@ -76,31 +76,34 @@ export class SlabClasses {
   /** The size of the smallest chunk. */
   get chunkBytesMin(): number { return this.chunkBytes.slice(1).reduce((least, bytes) => Math.min(least, bytes), Infinity) }
 
-  /** The class of an item of a nominal size; 0 if that is more than one chunk holds. */
+  /** The class of an item with a nominal size; 0 if the largest chunk is too small. */
   classFor(nominalBytes: number): number {
     const eighth = (nominalBytes + 7) >>> 3
     return eighth < this.byEighth.length ? this.byEighth[eighth]! : 0
   }
 
-  /** The class of the smallest chunk that holds so many bytes, for what is not a whole item; 0 if no chunk does. */
+  /** The class of the smallest chunk that has so many bytes here; 0 if no chunk does. For pieces and headers of large items. */
   classHolding(bytes: number): number { return this.classFor(bytes + this.savedBytes) }
 }
 
-/** What memcached adds to the key, the flags and the value of an item for its nominal size. */
+/** The bytes that memcached adds to the key, the flags and the value of an item for its nominal size. */
 export function nominalOverhead(useCas: boolean): number {
   return HEADER_BYTES + (useCas ? CAS_BYTES : 0) + ENDS_BYTES
 }
 
 function roundUp(size: number): number { return Math.ceil(size / 8) * 8 }
 
-/** memcached's own item header, its cas number, and the ends of key and value: a zero, and `\r\n`. */
+/** The size of memcached's item header. */
 const HEADER_BYTES = 48
+/** The size of a cas number in memcached. */
 const CAS_BYTES = 8
+/** The size of the ends of key and value in memcached: a zero byte and `\r\n`. */
 const ENDS_BYTES = 3
 /**
- * An item has 59 bytes beside its key, flags and value there; here 36, or 38 for a large value. Without cas numbers it has
- * 51 there, and as many as before here. A multiple of the 4 bytes on which items begin, in both cases.
+ * The bytes by which an item is smaller than in memcached, at least. Beside its key, flags and value an item has 59 bytes in
+ * memcached, and 36 here, or 38 with a large value. Without cas numbers it has 51 in memcached, and still as many here. In both
+ * cases the difference is rounded down to a multiple of 4, as items begin on words.
  */
 const SAVED_BYTES = 20
-/** What a free chunk has in it: its state, and its neighbours. No item is so small, but a class may be. */
+/** The least size of a chunk, as a free chunk has a state and two neighbours. No item is so small, but a class may be. */
 const CHUNK_BYTES_MIN = 28

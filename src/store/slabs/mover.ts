@@ -1,11 +1,11 @@
-// Empties one page of an arena and gives it away, in bounded steps between which everybody goes on. From its beginning no
-// free chunk of the page is handed out any more, but to an allocation that has evicted in vain for too long (space.ts). Each
-// item in it is copied to a chunk elsewhere in its class, room for which is made by evicting if there is none, and the copy
-// takes its place in the table, the list and the pieces; what is dead is dropped. What
-// somebody holds, a reader or a writer, is met again in the next pass. When nothing is left the page goes where it is to go.
+// Empties one page of an arena and gives it to its next owner, in bounded steps between which clients are served. From the
+// beginning of a move, free chunks of the page are not reserved any more, except by an allocation whose evictions have freed
+// no other chunk for too long (allocator.ts). Each item of the page is copied to another chunk of its class; if there is none, an
+// item is evicted. The copy replaces the item in the table and its list, and becomes the owner of its pieces. Dead items are
+// dropped. An item that a session holds is tried again in the next pass. When no item is left, the page gets its next owner.
 //
-// The stripe of an item is held while it is moved, so nobody can be reading or changing it then; a class only for what
-// concerns its lists and chunks. One thread moves, that of the background work.
+// The mover holds the stripe of an item while it moves it, so that no other thread reads or changes the item. It holds a class
+// only while it changes its lists and chunks. Only the thread of the background work moves pages.
 import { BusyStatus, State } from '../../memory/layout.js'
 import { Counter } from '../../stats/counters.js'
 import { type StoreContext } from '../context.js'
@@ -19,41 +19,43 @@ import { Dropped, type Allocator } from './allocator.js'
 import { type Table } from '../index/table.js'
 
 /**
- * What one step may cost, in units of about 30 ns: looking at a chunk is one, moving or dropping an item so many more, and
- * copying so many bytes one. All in all some 0.3 ms; the largest chunk alone is half of that.
+ * The cost of a step, in units of about 30 ns; to check a chunk costs one. A step takes some 0.3 ms. Copying the largest chunk
+ * takes half of that.
  */
 const STEP_COST = 10_000
+/** The cost of moving or dropping an item. */
 const ITEM_COST = 20
+/** The number of bytes whose copying costs one. */
 const BYTES_PER_COST = 100
-/** How many free chunks are retired while a class is locked. */
+/** The most free chunks that are retired while a class is locked. */
 const RETIRE_MAX = 64
-/** How often room for one item is made: each time something has gone, if only from the page itself. */
+/** The most evictions to make room for one item. Each frees memory, though perhaps only in the page itself. */
 const ROOM_TRIES = 8
-/** How long items in use are waited for, in seconds, before they are deleted, so that nobody new comes to use them. */
+/** The seconds after which items that sessions hold are deleted, so that no other session can find them. */
 const DELETE_SECONDS = 5
-/** How long a move is tried before its page stays where it was. */
+/** The seconds after which a move is given up, and the page stays in its class. */
 const GIVE_UP_SECONDS = 30
-/** The same where items may not be evicted and there is no room for them. */
+/** The same limit if items may not be evicted and there is no room for them. */
 const NO_ROOM_SECONDS = 2
 
 export class Mover {
-  /** The chunk to go on with. Free ones are retired in a first pass, `isRetiring`; items leave in those that follow. */
+  /** The next chunk. The first pass, `isRetiring`, retires free chunks; the following passes move items. */
   private index = 0
   private isRetiring = false
-  /** Store time. */
+  /** The store time at which the move began. */
   private begunAt = 0
   private isOutOfRoom = false
-  /** Whether `takeChunk` found something that could go. */
+  /** True if `takeChunk` last evicted an item. */
   private isRoomMade = false
-  /** What the step has cost so far. */
+  /** The cost of the step so far. */
   private cost = 0
 
   constructor(private readonly items: Items, private readonly table: Table,
-    private readonly slabs: Slabs, private readonly lru: Lru, private readonly space: Allocator,
+    private readonly slabs: Slabs, private readonly lru: Lru, private readonly allocator: Allocator,
     private readonly generations: Generations, private readonly marks: Marks, private readonly moves: Moves,
     private readonly context: StoreContext) {}
 
-  /** Begins to empty a page of a class, for a class or a PageOwner; false if the class can spare none that will do. */
+  /** Begins to empty a page of a class, for another class or a PageOwner; false if the class has no suitable page to spare. */
   begin(from: number, to: number): boolean {
     const { slabs } = this
     slabs.lock(from)
@@ -100,18 +102,18 @@ export class Mover {
     this.context.counters.add(Counter.InlineReclaims, retired)
   }
 
-  /** Gets what is in a chunk out of it, if it is not in use just now. */
+  /** Moves or drops the item that a chunk belongs to, unless a session holds it. */
   private vacate(chunk: ItemId, slabClass: number): void {
     const { context, items } = this
     this.cost++
     if (items.state(chunk) === 0) return
-    // what follows is rubbish, perhaps, if the chunk has come free in this moment; then the table does not hold it
+    // item and hash are meaningless if the chunk is freed at this moment; then the table does not hold the item
     const item = items.isPiece(chunk) ? items.pieceOwner(chunk) : chunk
-    const hash = this.space.hashOf(item)
+    const hash = this.allocator.hashOf(item)
     context.stripes.take(hash)
     const isFree = this.table.holds(hash, item) && this.isPartOf(item, chunk) && items.refs(item) === 0
     if (!isFree) this.waitStripeLocked(hash, item, chunk)
-    else if (this.space.isDead(item)) this.space.unlinkStripeLocked(hash, item)
+    else if (this.allocator.isDead(item)) this.allocator.unlinkStripeLocked(hash, item)
     else this.moveStripeLocked(hash, item, chunk, slabClass)
     context.stripes.release(hash)
     this.cost += ITEM_COST
@@ -127,7 +129,7 @@ export class Mover {
     return -1
   }
 
-  /** An item is being read, or written; after some time it is deleted, and then gone as soon as it is let go. */
+  /** Counts that a session holds an item. After DELETE_SECONDS deletes the item, so that it is freed with its last reference. */
   private waitStripeLocked(hash: number, item: ItemId, chunk: ItemId): void {
     const { context, items } = this
     if (items.state(chunk) === 0) return
@@ -135,32 +137,32 @@ export class Mover {
     this.moves.busyStatus = BusyStatus.InUse
     if (context.now - this.begunAt < DELETE_SECONDS || !this.table.holds(hash, item) || !this.isPartOf(item, chunk)) return
     context.counters.add(Counter.BusyDeletes)
-    this.space.unlinkStripeLocked(hash, item)
+    this.allocator.unlinkStripeLocked(hash, item)
   }
 
-  /** Moves an item, or its piece `chunk`, to another chunk; if there is none, it is dropped. */
+  /** Moves an item, or its piece `chunk`, to another chunk. If there is none, the item is dropped. */
   private moveStripeLocked(hash: number, item: ItemId, chunk: ItemId, slabClass: number): void {
     const copy = this.takeChunk(hash, item, slabClass)
-    // it may have been the one that was to make room
+    // taking the chunk may have evicted this very item
     const isThere = this.table.holds(hash, item)
     if (copy === NO_ITEM) {
       if (isThere && !this.isRoomMade) this.dropStripeLocked(hash, item)
-    } else if (!isThere) this.space.giveBack(copy)
+    } else if (!isThere) this.allocator.giveBack(copy)
     else if (item === chunk) this.moveItemStripeLocked(hash, item, copy, slabClass)
     else this.movePieceStripeLocked(item, chunk, copy, slabClass)
   }
 
   /**
-   * A chunk of a class that is not in the page, for which something else may have to go; NO_ITEM if there is none, and with
-   * `isRoomMade` if what went was in the page itself.
+   * Takes a chunk of a class that is not in the page, and evicts items for it if need be. Returns NO_ITEM if there is none; then
+   * `isRoomMade` is true if items were evicted, but only chunks in the page were freed.
    */
   private takeChunk(hash: number, item: ItemId, slabClass: number): ItemId {
-    const { slabs, space } = this
+    const { slabs, allocator } = this
     this.isRoomMade = true
     slabs.lock(slabClass)
     let chunk = slabs.takeClassLocked(slabClass)
     for (let tries = 0; chunk === NO_ITEM && this.isRoomMade && tries < ROOM_TRIES && this.table.holds(hash, item); tries++) {
-      this.isRoomMade = space.evictClassLocked(slabClass) !== Dropped.Nothing
+      this.isRoomMade = allocator.evictClassLocked(slabClass) !== Dropped.Nothing
       this.cost += ITEM_COST
       chunk = slabs.takeClassLocked(slabClass)
     }
@@ -168,20 +170,20 @@ export class Mover {
     return chunk
   }
 
-  /** There is no room for an item; where nothing may be evicted it stays. */
+  /** Drops an item for which there is no room. If items may not be evicted, it stays. */
   private dropStripeLocked(hash: number, item: ItemId): void {
-    const { context, slabs, space } = this
+    const { context, slabs, allocator } = this
     context.counters.add(Counter.BusyNoMemory)
     this.moves.busyStatus = BusyStatus.NoMemory
     if (!context.settings.evictions) {
       this.isOutOfRoom = true
       return
     }
-    const listClass = space.classOf(item)
+    const listClass = allocator.classOf(item)
     slabs.lock(listClass)
-    space.countEvictedClassLocked(listClass, item)
+    allocator.countEvictedClassLocked(listClass, item)
     slabs.unlock(listClass)
-    space.unlinkStripeLocked(hash, item)
+    allocator.unlinkStripeLocked(hash, item)
   }
 
   private moveItemStripeLocked(hash: number, item: ItemId, copy: ItemId, slabClass: number): void {
@@ -190,7 +192,7 @@ export class Mover {
     items.copyTo(item, copy, byteCount)
     this.cost += byteCount / BYTES_PER_COST
     this.table.replace(hash, item, copy)
-    const listClass = this.space.classOf(item)
+    const listClass = this.allocator.classOf(item)
     const generation = this.generations.numberFor(copy)
     slabs.lock(listClass)
     items.takeState(copy, item, generation)
@@ -214,25 +216,25 @@ export class Mover {
     this.cost += byteCount / BYTES_PER_COST
     items.reservePiece(copy, item)
     items.setPiece(item, this.pieceIndex(item, piece), copy)
-    this.space.giveBack(piece)
+    this.allocator.giveBack(piece)
     this.context.counters.add(Counter.ChunkRescues)
   }
 
-  /** Gives the page to whom it is for. */
+  /** Gives the page to its next owner. */
   private handOver(page: number, slabClass: number): void {
     const { moves, slabs } = this
     const { to } = moves
     slabs.lock(slabClass)
-    // an allocation may have taken one of its chunks in this moment
+    // an allocation may have reserved a chunk of the page at this moment
     if (slabs.usedChunks(page) === 0 && (to <= 0 || slabs.tryLock(to))) {
-      this.space.movePageClassesLocked(page, to)
+      this.allocator.movePageClassesLocked(page, to)
       if (to > 0) slabs.unlock(to)
       moves.end()
     }
     slabs.unlock(slabClass)
   }
 
-  /** Leaves the page with its class if what is in it will not go. */
+  /** Leaves the page in its class if it could not be emptied for too long. */
   private considerGivingUp(page: number, slabClass: number): void {
     const seconds = this.context.now - this.begunAt
     if (seconds < (this.isOutOfRoom ? NO_ROOM_SECONDS : GIVE_UP_SECONDS)) return

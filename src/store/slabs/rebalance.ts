@@ -1,5 +1,5 @@
-// Pages that move between the classes of a store, whoever wants it: a command, the memory limit when it was lowered, or
-// automove.ts. One page moves at a time. Commands of any thread ask; the steps are those of the background work.
+// Moves pages between the classes of a store. A move may be wanted by a command, by the memory limit if it was lowered, or by
+// automove.ts. One page moves at a time. Commands in any thread ask for moves; the background work carries them out in steps.
 import { type SlabClasses } from './classes.js'
 import { PageOwner } from '../../memory/layout.js'
 import { type Automove, type Move } from './automove.js'
@@ -8,7 +8,7 @@ import { type Mover } from './mover.js'
 import { type Moves } from './moves.js'
 import { type Slabs } from './slabs.js'
 
-/** What moves pages in one arena. */
+/** The parts that move the pages of one arena. */
 export interface ArenaParts {
   readonly slabs: Slabs
   readonly moves: Moves
@@ -16,17 +16,18 @@ export interface ArenaParts {
   readonly automove: Automove
 }
 
-/** The answers to `slabs reassign`, as protocol.txt names them. */
+/** The results of `slabs reassign`, with the names of protocol.txt. */
 export const enum Reassigned { Ok, Disabled, Busy, Same, BadClass, NoSpare, Unsafe }
 
 /**
- * For so many steps after a move it is looked at each whether another one is wanted: a class in need has used up the page it
- * was given sooner than the next of the slower steps comes.
+ * The number of quick steps after a move in which automove is asked for another one, as a class that needs memory may use up the
+ * page before the next slow step.
  */
 const FOLLOW_STEPS = 20
 
-/** What `slabs reassign` calls the pool, and any class. */
+/** The number of the pool in `slabs reassign`. */
 const POOL = 0
+/** The number in `slabs reassign` that stands for any class. */
 const ANY_CLASS = -1
 
 export class Rebalance {
@@ -35,19 +36,19 @@ export class Rebalance {
   constructor(private readonly arenas: readonly ArenaParts[], private readonly classes: SlabClasses,
     private readonly context: StoreContext) {}
 
-  /** Whether a page is moving, or is about to. */
+  /** True if a page is moving, or is about to. */
   get isUnderWay(): boolean { return this.arenas.some(({ moves }) => moves.isUnderWay) }
 
-  /** Whether its steps should follow each other quickly. */
+  /** True if its steps should follow each other quickly. */
   get isAlert(): boolean { return this.isUnderWay || this.followSteps > 0 }
 
-  /** Pages that any class may have. */
+  /** The number of pages in the pool, which any class may take. */
   get poolPages(): number { return this.arenas.reduce((sum, { slabs }) => sum + slabs.poolPages, 0) }
 
-  /** What last held up a move: that of the arena where one was held up, if any was. */
+  /** The reason that last held up a move, of the last arena in which one was held up. */
   get busyStatus(): number { return this.arenas.reduce((status, { moves }) => moves.busyStatus || status, 0) }
 
-  /** `slabs reassign`: has a page of one class moved to another; see Reassigned. */
+  /** `slabs reassign`: asks for a page of one class to be moved to another. */
   reassign(from: number, to: number): Reassigned {
     const { largest } = this.classes
     if (!this.context.settings.slabReassign) return Reassigned.Disabled
@@ -69,7 +70,7 @@ export class Rebalance {
       const from = automove.pickSource(to)
       if (from > 0) return moves.ask(from, to) ? Reassigned.Ok : Reassigned.Busy
     }
-    // no class was found, as memcached says it
+    // memcached's result if no class has a page to spare
     return Reassigned.BadClass
   }
 
@@ -85,7 +86,7 @@ export class Rebalance {
 
   // Background
 
-  /** Begins what is wanted, if nothing is under way. */
+  /** Begins a move that is asked for or wanted, if none is under way. */
   decide(): void {
     if (!this.context.settings.slabReassign || this.arenas.some(({ moves }) => moves.page !== 0)) return
     for (const arena of this.arenas) {
@@ -107,8 +108,8 @@ export class Rebalance {
   }
 
   /**
-   * Goes on with a move, in well below a millisecond; where there is none, begins what is asked for, and after a move what is
-   * wanted. @returns whether one is under way
+   * Goes on with a move, in well below a millisecond. If there is none, begins one that is asked for and, soon after a move, one
+   * that is wanted. @returns true if a move is under way
    */
   step(): boolean {
     const moving = this.arenas.find(({ moves }) => moves.page !== 0)

@@ -1,7 +1,7 @@
-// Slabs: pages cut into chunks of one size for each class, see classes.ts. Which chunks are free is known here; what is in
-// the others is not. A new page is not threaded onto the free list but carved chunk by chunk, so memory is first touched
-// when it is first used. A page keeps the bytes it was first given whatever class owns it later, as they have been touched
-// and others have not.
+// Slabs: pages, which each class cuts into chunks of one size, see classes.ts. This file knows which chunks are free, but not
+// what the others contain. A new page's chunks are not put on the free list, but carved one by one, so memory is touched only
+// when it is first used. A page keeps its first size in bytes whatever class owns it later, as the memory beyond it was never
+// touched.
 import { ARENA_PAGES_MAX, type Arena } from '../../memory/arena.js'
 import { ClassWord, Free, ItemWord, PageOwner, PageUse, ShardWord, Size } from '../../memory/layout.js'
 import { type Locks } from '../../memory/lock.js'
@@ -12,21 +12,21 @@ import { NO_ITEM, type ItemId } from '../items/items.js'
 export class Slabs {
   private readonly words: Int32Array
   /**
-   * Word indexes of four tables with a word for each page that an arena may have: the class that owns it, its chunks in use, its
-   * bytes, its turn.
+   * Word indexes of four tables, with a word for each page that an arena may have: the class that owns it, the number of its
+   * chunks in use, its size in bytes, its turn.
    */
   private readonly pageTable: number
   private readonly pageUse: number
   private readonly pageSize: number
   private readonly pageTurn: number
 
-  /** The bytes a page needs in `pageTables`. */
+  /** The bytes for each page in `pageTables`. */
   static readonly PAGE_BYTES = 4 * 4
 
   /**
    * @param classWords, shardWords word indexes of the regions laid out in layout.ts
-   * @param pageTablesAt byte index of PAGE_BYTES for each of ARENA_PAGES_MAX pages
-   * @param locks on words of the arena
+   * @param pageTablesAt byte index of PAGE_BYTES bytes for each of ARENA_PAGES_MAX pages
+   * @param locks the locks on words of the arena
    */
   constructor(private readonly arena: Arena, readonly classes: SlabClasses, private readonly classWords: number,
     private readonly shardWords: number, pageTablesAt: number, private readonly locks: Locks) {
@@ -37,14 +37,14 @@ export class Slabs {
     this.pageTurn = this.pageSize + ARENA_PAGES_MAX
   }
 
-  /** Locks a class: its free chunks and its lists. */
+  /** Takes the lock of a class, which guards its free chunks and its lists. */
   lock(slabClass: number): void { this.locks.take(this.word(slabClass, ClassWord.Lock)) }
 
   tryLock(slabClass: number): boolean { return this.locks.tryTake(this.word(slabClass, ClassWord.Lock)) }
 
   unlock(slabClass: number): void { this.locks.release(this.word(slabClass, ClassWord.Lock)) }
 
-  /** The word of a class. */
+  /** The index of a word of a class. */
   word(slabClass: number, word: ClassWord): number {
     return this.classWords + slabClass * ClassWord.Stride + word
   }
@@ -54,9 +54,9 @@ export class Slabs {
   add(slabClass: number, word: ClassWord, amount: number): void { this.words[this.word(slabClass, word)]! += amount }
 
   get pagesUsed(): number { return this.words[this.shardWords + ShardWord.PagesUsed]! }
-  /** The bytes of all pages that have a class or are in the pool. */
+  /** The bytes of all pages that belong to a class or to the pool. */
   get bytesUsed(): number { return this.words[this.shardWords + ShardWord.BytesUsed]! }
-  /** What they may be at most, but see `takePage`. */
+  /** The limit of `bytesUsed`, except that classes may get their first pages beyond it, see `takePage`. */
   get bytesMax(): number { return this.words[this.shardWords + ShardWord.BytesMax]! }
   set bytesMax(bytes: number) {
     this.words[this.shardWords + ShardWord.BytesMax] = bytes
@@ -64,29 +64,29 @@ export class Slabs {
     this.words[peak] = Math.max(this.words[peak]!, bytes)
   }
 
-  /** Whether what is used beyond the limit is more than first pages of classes, because the limit was once higher. */
+  /** True if more bytes are used than the limit, which has been lowered. Otherwise only first pages of classes exceed it. */
   get isOverLowered(): boolean {
     return this.bytesUsed > this.bytesMax && this.bytesMax < this.words[this.shardWords + ShardWord.BytesPeak]!
   }
 
   get firstPage(): number { return this.arena.firstPage }
 
-  /** Behind the last page that was ever used. */
+  /** The number behind the last page that was ever used. */
   get pageEnd(): number { return this.arena.firstPage + this.words[this.shardWords + ShardWord.PagesCarved]! }
 
-  /** The class that owns the page in which a chunk lies. */
+  /** The class that owns a chunk's page. */
   classAt(chunk: ItemId): number { return this.words[this.pageTable + (chunk >>> Size.PageShift)]! }
 
   pageAt(chunk: ItemId): number { return chunk >>> Size.PageShift }
 
-  /** What the generations of the items in a page are counted from, see generations.ts; by a chunk in it, or by its number. */
+  /** The turn word of a chunk's page, see generations.ts. */
   turnAt(chunk: ItemId): number { return this.words[this.pageTurn + (chunk >>> Size.PageShift)]! }
-  /** As `turnAt`, and before what this thread reads after. */
+  /** The same, by an atomic load, which comes before the later reads of this thread. */
   loadTurnAt(chunk: ItemId): number { return Atomics.load(this.words, this.pageTurn + (chunk >>> Size.PageShift)) }
   turnOf(page: number): number { return this.words[this.pageTurn + page]! }
   setTurn(page: number, turn: number): void { Atomics.store(this.words, this.pageTurn + page, turn) }
 
-  /** The class that owns a page; for a page of no class a PageOwner, which is not above 0. */
+  /** The class that owns a page; for a page without a class its PageOwner, which is 0 or negative. */
   classOfPage(page: number): number { return this.words[this.pageTable + page]! }
 
   chunkAt(page: number, index: number, slabClass: number): ItemId {
@@ -96,25 +96,25 @@ export class Slabs {
   /** The bytes of a page. */
   sizeOfPage(page: number): number { return this.words[this.pageSize + page]! }
 
-  /** How many chunks a page has for the class that owns it, or would have for another. */
+  /** The number of chunks that a page has, or would have, in a class. */
   chunksOf(page: number, slabClass: number): number {
     return Math.floor(this.sizeOfPage(page) / this.classes.chunkBytes[slabClass]!)
   }
 
-  /** All chunks of a class, used, free or not carved yet, but those that are retired. */
+  /** The number of chunks of a class, used, free or not carved yet, without retired ones. */
   chunkCount(slabClass: number): number {
     return this.get(slabClass, ClassWord.UsedCount) + this.get(slabClass, ClassWord.FreeCount) +
       this.get(slabClass, ClassWord.CarveLeft)
   }
 
-  /** Whether a class has a chunk to hand out without another page. */
+  /** True if a class has a chunk to reserve without another page. */
   hasChunkLeft(slabClass: number): boolean {
     return this.get(slabClass, ClassWord.FreeCount) > 0 || this.get(slabClass, ClassWord.CarveLeft) > 0
   }
 
   /**
-   * A chunk that is free or can be carved from a page, marked as reserved; NO_ITEM if the class has none and may have no
-   * further page.
+   * Reserves a chunk that is free, or carves one from a page. Returns NO_ITEM if the class has no chunk and may not have another
+   * page.
    */
   takeClassLocked(slabClass: number): ItemId {
     const head = this.word(slabClass, ClassWord.FreeHead)
@@ -143,7 +143,7 @@ export class Slabs {
 
   giveBackClassLocked(slabClass: number, chunk: ItemId): void {
     const { words } = this
-    assert(words[chunk + ItemWord.State] !== 0, 'a chunk is given back that is free')
+    assert(words[chunk + ItemWord.State] !== 0, 'a chunk is given back that is free already')
     words[chunk + ItemWord.State] = 0
     const used = --words[this.pageUse + (chunk >>> Size.PageShift)]!
     if (used < PageUse.Leaving) this.hookFree(slabClass, chunk)
@@ -163,7 +163,7 @@ export class Slabs {
     this.add(slabClass, ClassWord.FreeCount, 1)
   }
 
-  /** Takes a chunk out of the free list, wherever it is in it. */
+  /** Removes a chunk from the free list, at any position. */
   private unhookFree(slabClass: number, chunk: ItemId): void {
     const { words } = this
     const next = words[chunk + ItemWord.Next]!
@@ -177,8 +177,8 @@ export class Slabs {
   // Pages
 
   /**
-   * Gives a class one more page. As in memcached a class without any page gets its first one even when the limit is
-   * reached, so that no size of item is locked out; the arena has room for that.
+   * Gives a class another page. As in memcached, a class without pages gets its first one even if the limit is reached, so that
+   * items of all sizes can be stored; the arena has spare pages for that.
    */
   private takePage(slabClass: number): boolean {
     this.lockPages()
@@ -191,7 +191,7 @@ export class Slabs {
   private lockPages(): void { this.locks.take(this.shardWords + ShardWord.PageLock) }
   private unlockPages(): void { this.locks.release(this.shardWords + ShardWord.PageLock) }
 
-  /** A page of no class that the limit allows a class to have: one that was used before, if there is one. */
+  /** A page without a class that the limit allows a class to take: preferably one that was used before. */
   private pageFor(slabClass: number): number {
     const pooled = this.poolPages > 0 ? this.findOwned(PageOwner.Pool, slabClass, Infinity) : 0
     if (pooled !== 0) return pooled
@@ -203,7 +203,7 @@ export class Slabs {
     return bytes <= room ? this.freshPage(bytes, isFirst) : 0
   }
 
-  /** A page of an owner that has up to `bytesMax` bytes and room for a chunk of a class; 0 if there is none. */
+  /** A page of an owner that has at most `bytesMax` bytes, and room for a chunk of a class; 0 if there is none. */
   private findOwned(owner: PageOwner, slabClass: number, bytesMax: number): number {
     for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
       if (this.classOfPage(page) === owner && this.sizeOfPage(page) <= bytesMax && this.chunksOf(page, slabClass) > 0) return page
@@ -211,7 +211,7 @@ export class Slabs {
     return 0
   }
 
-  /** A page that was never used; 0 if there is none. As many as there are classes are kept for the first pages of classes. */
+  /** A page that was never used; 0 if there is none. One page for each class is kept back, for the first pages of classes. */
   private freshPage(bytes: number, isFirst: boolean): number {
     const page = this.pageEnd
     if (page >= this.arena.pageEnd - (isFirst ? 0 : this.classes.largest)) return 0
@@ -220,7 +220,7 @@ export class Slabs {
     return page
   }
 
-  /** Gives a page of no class to one, which carves it when it has carved all of its others. */
+  /** Gives a page without a class to a class. If that is carving another page, the chunks are put on its free list. */
   private assignPage(page: number, slabClass: number): void {
     const { words } = this
     this.setOwner(page, slabClass)
@@ -231,7 +231,7 @@ export class Slabs {
       words[this.word(slabClass, ClassWord.CarveLeft)] = chunks
       return
     }
-    // a moved page, whose memory is in use already, for a class that is carving: at most some 0.3 ms for the smallest chunks
+    // only a moved page comes here, whose memory is touched already: takes at most some 0.3 ms, with the smallest chunks
     for (let index = 0; index < chunks; index++) {
       const chunk = this.chunkAt(page, index, slabClass)
       words[chunk + ItemWord.State] = 0
@@ -239,7 +239,7 @@ export class Slabs {
     }
   }
 
-  /** Writes down who has a page, and counts it. Needs the lock of pages and those of the classes concerned. */
+  /** Sets the owner of a page, and counts it. Needs the lock of the pages, and those of the former and the new class. */
   private setOwner(page: number, owner: number): void {
     this.countOwner(page, this.classOfPage(page), -1)
     this.words[this.pageTable + page] = owner
@@ -256,12 +256,12 @@ export class Slabs {
     words[shardWords + ShardWord.BytesUsed]! += change * this.sizeOfPage(page)
   }
 
-  /** Pages that any class may have. */
+  /** The number of pages in the pool, which any class may take. */
   get poolPages(): number { return this.words[this.shardWords + ShardWord.PoolPages]! }
-  /** Pages that are not used because the limit was lowered. */
+  /** The number of pages that are set aside because the limit was lowered. */
   get withdrawnPages(): number { return this.words[this.shardWords + ShardWord.WithdrawnPages]! }
 
-  /** Lays pages of the pool aside while all pages together take more than the limit. */
+  /** Sets pages of the pool aside while all pages together take more than the limit. */
   withdrawPool(): void {
     this.lockPages()
     for (let page = this.arena.firstPage; page < this.pageEnd && this.bytesUsed > this.bytesMax; page++) {
@@ -270,7 +270,7 @@ export class Slabs {
     this.unlockPages()
   }
 
-  /** Gives a class, whose lock is held, a page of the pool; false if there is none that can hold its chunks. */
+  /** Gives a class a page of the pool; false if there is none with room for a chunk of the class. */
   takeFromPoolClassLocked(slabClass: number): boolean {
     this.lockPages()
     const page = this.findOwned(PageOwner.Pool, slabClass, Infinity)
@@ -279,13 +279,13 @@ export class Slabs {
     return page !== 0
   }
 
-  /** Classes count here without a lock that they have in common. */
+  /** Counts empty pages, atomically, as threads that hold different classes do so at once. */
   private countEmptyPages(change: number): void {
     Atomics.add(this.words, this.shardWords + ShardWord.EmptyPages, change)
     Atomics.add(this.words, this.shardWords + ShardWord.EmptyChanges, 1)
   }
 
-  /** Takes a page, whose chunks must all be free, from its class. */
+  /** Takes a page from its class. All its chunks must be free. */
   private takeFromClass(page: number): void {
     const { words } = this
     const use = this.pageUse + page
@@ -300,7 +300,7 @@ export class Slabs {
     assert(words[use] === 0, 'a page changes its class with a chunk in use')
   }
 
-  /** Gives a page, whose chunks must all be free, to a class or to an owner of no class. Needs the locks of both classes. */
+  /** Gives a page to a class or a PageOwner. All its chunks must be free. Needs the locks of both classes. */
   movePageClassesLocked(page: number, owner: number): void {
     this.lockPages()
     this.takeFromClass(page)
@@ -309,14 +309,18 @@ export class Slabs {
     this.unlockPages()
   }
 
-  // A page that leaves its class while its items are moved elsewhere. Its free chunks are retired: in no list.
+  // Leaving: a page is to leave its class, and its items are moved to other pages. Its free chunks are retired: they are in no
+  // list.
 
   isLeaving(page: number): boolean { return this.words[this.pageUse + page]! >= PageUse.Leaving }
 
-  /** How many chunks of a page are in use. */
+  /** The number of chunks of a page that are in use. */
   usedChunks(page: number): number { return this.words[this.pageUse + page]! & (PageUse.Leaving - 1) }
 
-  /** The page of a class that has least in it and can hold a chunk of `forClass`, if that is one; 0 if none does. */
+  /**
+   * The page of a class with the fewest chunks in use that may leave the class; 0 if there is none.
+   * @param forClass the class that is to get the page, which must have room for a chunk of it; or a PageOwner
+   */
   leastUsedPage(slabClass: number, forClass: number): number {
     let least = 0
     for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
@@ -326,7 +330,7 @@ export class Slabs {
     return least
   }
 
-  /** Notes with 1 the classes for which `leastUsedPage` has a page; the others are 0. Looks at each page once. */
+  /** Sets `classes` to 1 for each class for which `leastUsedPage` finds a page, and to 0 for the others. Reads each page once. */
   markLeavable(classes: Uint8Array, forClass: number): void {
     classes.fill(0)
     for (let page = this.arena.firstPage; page < this.pageEnd; page++) {
@@ -339,7 +343,7 @@ export class Slabs {
     return !this.isLeaving(page) && !this.isBeingCarved(page, slabClass) && (forClass <= 0 || this.chunksOf(page, forClass) > 0)
   }
 
-  /** From now on what comes free in a page is retired. The page must not be one that is being carved. */
+  /** Lets a page leave its class: chunks of it that are freed from now on are retired. The page must not be being carved. */
   beginLeavingClassLocked(page: number): void {
     if (this.isEmptyPage(page)) this.countEmptyPages(-1)
     this.countLeaving(page, 1)
@@ -350,7 +354,7 @@ export class Slabs {
     this.add(this.classOfPage(page), ClassWord.LeavingCount, change)
   }
 
-  /** Retires a free chunk of a page that is leaving; false if it is in use, or is retired already. */
+  /** Retires a free chunk of a page that is leaving; false if it is in use or retired already. */
   retireClassLocked(slabClass: number, chunk: ItemId): boolean {
     const { words } = this
     if (words[chunk + ItemWord.State] !== 0 || this.isRetired(chunk)) return false
@@ -359,17 +363,17 @@ export class Slabs {
     return true
   }
 
-  /** Hands out a chunk that is retired, as `takeClassLocked` does others; false if it is something else. */
+  /** Reserves a retired chunk, as `takeClassLocked` does other chunks; false if the chunk is not a retired one of the class. */
   tryTakeRetiredClassLocked(slabClass: number, chunk: ItemId): boolean {
     if (this.classAt(chunk) !== slabClass || this.words[chunk + ItemWord.State] !== 0 || !this.isRetired(chunk)) return false
     this.useClassLocked(slabClass, chunk)
     return true
   }
 
-  /** Of a free chunk: whether it is in no list. */
+  /** True if a free chunk is retired, that is, in no list. */
   isRetired(chunk: ItemId): boolean { return this.words[chunk + ItemWord.Next] === Free.Retired }
 
-  /** A page stays with its class after all. */
+  /** Lets a page that was leaving its class stay in it. */
   undoLeavingClassLocked(page: number): void {
     const { words } = this
     const slabClass = this.classOfPage(page)
@@ -382,14 +386,14 @@ export class Slabs {
     }
   }
 
-  /** Pages that have a class but in which no chunk is in use. */
+  /** The number of pages that belong to a class and have no chunk in use. */
   get emptyPages(): number { return this.words[this.shardWords + ShardWord.EmptyPages]! }
 
   isEmptyPage(page: number): boolean { return this.classOfPage(page) > 0 && this.words[this.pageUse + page] === 0 }
 
   /**
-   * A page of another class in which no chunk is in use and that can hold one of this class, but not the only one of its
-   * class, which would be given a new one beyond the limit; 0 if there is none. Needs the lock of `slabClass`.
+   * A page of another class that has no chunk in use and room for a chunk of this class; 0 if there is none. It is not the only
+   * page of its class, as that class would then get a new one beyond the limit.
    */
   findEmptyPageClassLocked(slabClass: number): number {
     const changes = this.words[this.shardWords + ShardWord.EmptyChanges]!
@@ -403,26 +407,26 @@ export class Slabs {
     return 0
   }
 
-  /** The pages of a class that are not leaving it: those it can store in. */
+  /** The number of pages of a class that are not leaving it. */
   stayingPages(slabClass: number): number {
     return this.get(slabClass, ClassWord.PageCount) - this.get(slabClass, ClassWord.LeavingCount)
   }
 
-  /** Whether a class has more than one page, beside one that is leaving it. */
+  /** True if a class has more than one page that is not leaving it. */
   canSpare(slabClass: number): boolean { return this.stayingPages(slabClass) > 1 }
 
-  /** The page that was last being emptied, perhaps only in part. */
+  /** The page that an allocation last began to empty, perhaps without finishing. */
   get emptyingPage(): number { return this.words[this.shardWords + ShardWord.Emptying]! }
   set emptyingPage(page: number) { this.words[this.shardWords + ShardWord.Emptying] = page }
 
-  /** How many chunks are in use. */
+  /** The number of chunks in use. */
   get usedCount(): number {
     let count = 0
     for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) count += this.get(slabClass, ClassWord.UsedCount)
     return count
   }
 
-  /** How many chunks all classes have handed out at least once: what a walk over the memory meets. */
+  /** The number of chunks that have been carved, without retired ones: those that a walk over the memory meets. */
   get carvedCount(): number {
     let count = 0
     for (let slabClass = 1; slabClass <= this.classes.largest; slabClass++) {
@@ -431,10 +435,10 @@ export class Slabs {
     return count
   }
 
-  /** How many chunks of a page have been handed out at least once; those behind were never touched. */
+  /** The number of chunks of a page that have been carved. The memory behind them was never touched. */
   carvedChunks(page: number): number {
     const slabClass = this.classOfPage(page)
-    // read once, and before `isBeingCarved`: who holds no lock may else take what is left of the next page for that of this one
+    // read once, before `isBeingCarved`: otherwise a caller without the lock might take the count of the next page for this one
     const left = this.get(slabClass, ClassWord.CarveLeft)
     const all = this.chunksOf(page, slabClass)
     return this.isBeingCarved(page, slabClass) ? all - left : all
