@@ -4,7 +4,7 @@ import t from 'tap'
 import { Mode } from '../../src/store/request.js'
 import { runThreads } from '../support/threads.js'
 import { StoreUnderTest } from '../support/store.js'
-import { type MemberData } from './crowd.js'
+import { Gate, type MemberData } from './crowd.js'
 
 const MIB = 1024 * 1024
 const VALUE = Buffer.from('v')
@@ -91,7 +91,8 @@ t.test('it grows while other threads read and write', async t => {
   const subject = new StoreUnderTest({ maxbytes: MIB, shared: true, threads: threads + 1 })
   subject.store.setMemoryLimit(64 * MIB)
   fill(subject, 0, 6 * BUCKETS)
-  const gate = new Int32Array(new SharedArrayBuffer(8))
+  const gate = new Int32Array(new SharedArrayBuffer(Gate.Count * 4))
+  gate[Gate.MayEnd] = 1
   const members = Array.from({ length: threads }, (_, index): MemberData => ({
     shared: subject.store.share(), gate, threads, thread: index + 1, seed: 1, operations: 5000, keys: 250, sizes: [40, 300], flushes: 0,
   }))
