@@ -67,7 +67,8 @@ export function readArguments(argv: readonly string[]): Arguments {
 }
 
 function pickServers(server: string, commands: readonly string[]): ServerCommand[] {
-  const [first, second] = commands.map((command, index): ServerCommand => ({ name: `other${index + 1}`, argv: command.trim().split(/\s+/) }))
+  const [first, second] = commands.map((command, index): ServerCommand =>
+    ({ name: `other${index + 1}`, argv: command.trim().split(/\s+/) }))
   if (first !== undefined && second !== undefined) return [first, second]
   const other = first ?? (memcachedVersion() === undefined ? undefined : memcached())
   return [

@@ -63,7 +63,8 @@ export class BareSession {
   private batch: Batch = { request: Buffer.alloc(0), answer: Buffer.alloc(0), requests: 0 }
   private isWrong = false
   private readonly input: Buffer
-  // Requests as texts: writing one is a plain copy to memory of either kind, as a read from a socket is; `set` is slow to shared memory.
+  // Requests as texts: writing one is a plain copy to memory of either kind, as a read from a socket is; `set` is slow to shared
+  // memory.
   private readonly texts = new Map<Batch, string>()
 
   constructor(host: BareHost) {

@@ -118,8 +118,8 @@ class CycleFeed implements Feed {
   }
 }
 
-// Sets of keys never used before, one for each of the sizes: the keys have 20 bytes, the digits of the last nine written anew into the one
-// request buffer.
+// Sets of keys never used before, one for each of the sizes: the keys have 20 bytes, the digits of the last nine written anew
+// into the one request buffer.
 export class FreshFeed implements Feed {
   private readonly batch: Batch
   private readonly digitsAt: number[] = []

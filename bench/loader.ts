@@ -67,7 +67,8 @@ async function open(order: OpenOrder): Promise<Side> {
   return { connections, pacer: new Pacer(connections, perSecond), running }
 }
 
-async function openAll<T extends { readonly opened: Promise<void> }>(order: OpenOrder, make: (next: () => Batch) => T): Promise<T[]> {
+async function openAll<T extends { readonly opened: Promise<void> }>(order: OpenOrder,
+  make: (next: () => Batch) => T): Promise<T[]> {
   const { workload, round, first, count } = order
   const feedOf = makeFeeds(workload, round)
   const opened: T[] = []

@@ -21,7 +21,8 @@ export interface LockReport { readonly names: readonly string[], readonly ns: nu
 const ROUNDS = 15
 
 export async function measureLocks(quick: boolean): Promise<LockResult[]> {
-  const [own, shared] = [false, true].map(workerData => new Worker(new URL('./locker.js', import.meta.url), { workerData })) as [Worker, Worker]
+  const [own, shared] = [false,
+    true].map(workerData => new Worker(new URL('./locker.js', import.meta.url), { workerData })) as [Worker, Worker]
   try {
     const times = quick ? 10_000 : 200_000
     const { names } = await give(own, { layer: 0, times: 0 })

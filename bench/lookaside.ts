@@ -26,12 +26,14 @@ export class LookAside {
   private readonly answers: Buffer         // those of the batch under way
 
   // Keys begin with `letter`.
-  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly onceShare = 0, private readonly letter = 'k') {
+  constructor(keyCount: number, exponent: number, valueBytes: number, private readonly onceShare = 0,
+    private readonly letter = 'k') {
     const prng = new Prng(SEED)
     this.keys = Uint32Array.from(shuffle(Array.from({ length: keyCount }, (_, index) => index), prng))
     this.zipf = new Zipf(keyCount, exponent, prng)
     this.value = Buffer.alloc(valueBytes, 'look-aside ')
-    this.hit = Buffer.concat([Buffer.from(`VALUE ${this.keyText(0)} 0 ${valueBytes}\r\n`), this.value, Buffer.from('\r\nEND\r\n')])
+    this.hit = Buffer.concat([Buffer.from(`VALUE ${this.keyText(0)} 0 ${valueBytes}\r\n`), this.value,
+      Buffer.from('\r\nEND\r\n')])
     this.answers = Buffer.alloc(BATCH * this.hit.length)
   }
 
@@ -86,7 +88,9 @@ export class LookAside {
     for (const key of keys) {
       const expected = this.answers[at] === HIT ? this.hitOf(key) : MISS
       if (at + expected.length > filled) return undefined
-      if (this.answers.compare(expected, 0, expected.length, at, at + expected.length) !== 0) throw new Error('wrong answer to get')
+      if (this.answers.compare(expected, 0, expected.length, at, at + expected.length) !== 0) {
+        throw new Error('wrong answer to get')
+      }
       if (expected === MISS) missing.push(key)
       at += expected.length
     }

@@ -47,11 +47,14 @@ async function run(given: Arguments): Promise<number> {
   const rows = rowsOf(given)
   const facts = describe(given, rows)
   for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`)
-  for (const command of given.servers) await (await RunningServer.start(command, { megabytes: 64 })).stop()   // none of the rows makes sense without
+  for (const command of given.servers) await (await RunningServer.start(command,
+    { megabytes: 64 })).stop()   // none of the rows makes sense without
   print(`\n${heading()}`)
   const { results, failures } = await measureAll(rows, given, print)
   const targets = results.flatMap(targetsOf)
-  if (targets.length > 0) print(`\nTargets${given.quick ? ' (a quick run tells little)' : ''}\n${targets.map(targetLine).join('\n')}`)
+  if (targets.length > 0) {
+    print(`\nTargets${given.quick ? ' (a quick run tells little)' : ''}\n${targets.map(targetLine).join('\n')}`)
+  }
   const others = shareOfOthers(ticksAtStart)
   if (given.table || given.threads.length > 0) print(`\n${tableOf(results, tableFacts({ ...facts, others }), given.table)}`)
   for (const failure of failures) console.error(`FAILED ${failure}`)

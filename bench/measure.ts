@@ -12,7 +12,9 @@ import { LookAside } from './lookaside.js'
 import { measureFootprints, measureHeld, measureIdle, measureStarts, type FootprintSide, type HeldSide, type IdleSide,
   type StartSide } from './memory.js'
 import { median } from './numbers.js'
-import { connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions } from './servers.js'
+import {
+  connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions,
+} from './servers.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
 import type { StripesResult } from './stripes.js'
@@ -94,7 +96,8 @@ export interface WaitsResult {
   readonly sides: readonly WaitsSide[]
 }
 
-export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | IdleResult | StartResult | HitsResult | GarbageResults |
+export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | IdleResult | StartResult | HitsResult |
+  GarbageResults |
   WaitsResult | LayerResults | LocksResult | StripesResults
 
 // Long enough that its start and its end do not count, and so short that what disturbs the machine disturbs both servers.
@@ -111,7 +114,8 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
   const { servers, quick } = plan
   switch (workload.kind) {
     case 'speed': return measureSpeed(workload, plan, load)
-    case 'held': return { kind: 'held', workload, sides: await oneByOne(plan, { megabytes: workload.megabytes }, server => measureHeld(workload, server)) }
+    case 'held': return { kind: 'held', workload,
+      sides: await oneByOne(plan, { megabytes: workload.megabytes }, server => measureHeld(workload, server)) }
     case 'footprint': return { kind: 'footprint', workload, sides: await measureFootprints(workload, servers) }
     case 'idle': return { kind: 'idle', workload, sides: await measureIdle(workload, servers, quick) }
     case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
@@ -216,7 +220,8 @@ async function measureHits(workload: HitsWorkload, plan: Plan): Promise<HitsResu
 
 async function measureAllWaits(workload: WaitsWorkload, plan: Plan): Promise<readonly WaitsSide[]> {
   const { megabytes, threads } = workload
-  return oneByOne(plan, { megabytes, threads, more: ['-o', 'track_sizes'] }, server => measureWaits(workload, server, plan.rounds, plan.quick))
+  return oneByOne(plan, { megabytes, threads, more: ['-o', 'track_sizes'] },
+    server => measureWaits(workload, server, plan.rounds, plan.quick))
 }
 
 async function measureAllGarbage(plan: Plan): Promise<readonly GarbageResult[]> {

@@ -50,7 +50,8 @@ export async function measureHeld({ valueBytes }: HeldWorkload, server: RunningS
   }
 }
 
-export async function measureFootprints(workload: FootprintWorkload, commands: readonly ServerCommand[]): Promise<FootprintSide[]> {
+export async function measureFootprints(workload: FootprintWorkload,
+  commands: readonly ServerCommand[]): Promise<FootprintSide[]> {
   const sides: FootprintSide[] = []
   for (const threads of workload.threads) {
     for (const command of commands) sides.push(await footprint(workload, command, threads))
@@ -58,7 +59,8 @@ export async function measureFootprints(workload: FootprintWorkload, commands: r
   return sides
 }
 
-async function footprint({ megabytes, valueBytes }: FootprintWorkload, command: ServerCommand, threads: number): Promise<FootprintSide> {
+async function footprint({ megabytes, valueBytes }: FootprintWorkload, command: ServerCommand,
+  threads: number): Promise<FootprintSide> {
   const { server } = await RunningServer.startTimed(command, { megabytes, threads })
   try {
     await sleep(SETTLE_MS)
@@ -99,13 +101,15 @@ async function idleBytes(command: ServerCommand, options: StartOptions): Promise
 }
 
 // Started in turn.
-export async function measureStarts({ megabytes, threads }: StartWorkload, commands: readonly ServerCommand[], quick: boolean): Promise<StartSide[]> {
+export async function measureStarts({ megabytes, threads }: StartWorkload, commands: readonly ServerCommand[],
+  quick: boolean): Promise<StartSide[]> {
   const sides = commands.map(command => ({ command, starts: [] as { ms: number, rssBytes: number }[] }))
   for (let turn = 0; turn < (quick ? 1 : STARTS); turn++) {
     for (const { command, starts } of sides) starts.push(await startOnce(command, { megabytes, threads }))
   }
   return sides.map(({ command, starts }) => ({
-    server: command.name, ms: quantile(starts.map(({ ms }) => ms), QUARTILE), rssBytes: median(starts.map(({ rssBytes }) => rssBytes)),
+    server: command.name, ms: quantile(starts.map(({ ms }) => ms), QUARTILE),
+      rssBytes: median(starts.map(({ rssBytes }) => rssBytes)),
   }))
 }
 

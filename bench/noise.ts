@@ -13,7 +13,8 @@ export interface Ticks {
 export function readTicks(): Ticks | undefined {
   try {
     const [cores = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1)
-    const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, irq = 0, softirq = 0, steal = 0] = numbersOf(cores.replace(/^cpu +/, ''))
+    const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, irq = 0, softirq = 0, steal = 0] =
+      numbersOf(cores.replace(/^cpu +/, ''))
     const busy = user + nice + system + irq + softirq + steal
     const own = numbersOf(readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!).slice(11, 15)
     return { all: busy + idle + waiting, busy, own: own.reduce((sum, ticks) => sum + ticks, 0) }

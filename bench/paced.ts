@@ -60,7 +60,8 @@ export class PacedConnection {
       const first = this.outstanding[0]
       const left = first === undefined ? 0 : first.batch.answer.length - this.received
       const length = Math.min(left, bytes.length - at)
-      if (first === undefined || first.batch.answer.compare(bytes, at, at + length, this.received, this.received + length) !== 0) {
+      if (first === undefined ||
+        first.batch.answer.compare(bytes, at, at + length, this.received, this.received + length) !== 0) {
         this.fail(wrongAnswer(bytes.subarray(at), first?.batch.answer.subarray(this.received) ?? Buffer.alloc(0)))
         this.socket.destroy()
         return false

@@ -3,7 +3,8 @@
 import { cpuRatio, cpuRatioRange, figureOf, ratioOf } from './compare.js'
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
-import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result, SkippedResult, SpeedResult,
+import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result,
+  SkippedResult, SpeedResult,
   StartResult, StripesResults, WaitsResult } from './measure.js'
 import type { Target } from './targets.js'
 
@@ -62,7 +63,8 @@ function ratioLine(result: SpeedResult): string {
   })
   const [low, middle] = [0.1, 0.5].map(share => cpuRatio(result, share).toFixed(3))
   const [least, most] = cpuRatioRange(result)
-  return line('', ['ratio', ...cells]) + `  CPU ${low} at 10 %, ${middle} at 50 %; rounds ${least.toFixed(3)} to ${most.toFixed(3)}`
+  return line('', ['ratio', ...cells]) +
+    `  CPU ${low} at 10 %, ${middle} at 50 %; rounds ${least.toFixed(3)} to ${most.toFixed(3)}`
 }
 
 function skippedLines({ workload: { name }, reason }: SkippedResult): string[] {
@@ -76,7 +78,8 @@ function heldLines({ workload, sides }: HeldResult): string[] {
       line(index === 0 ? workload.name : '', [server]) +
       `  ${whole(items)} items of ${mebibytes(itemBytes)} MiB held in ${workload.megabytes} MiB after ` +
       `${whole(evictions)} evictions, RSS ${mebibytes(rssBytes)} MiB`),
-    ...(subject === undefined || other === undefined ? [] : [line('', ['ratio']) + `  ${(subject.items / other.items).toFixed(3)}`]),
+    ...(subject === undefined || other === undefined ? []
+      : [line('', ['ratio']) + `  ${(subject.items / other.items).toFixed(3)}`]),
   ]
 }
 
@@ -97,7 +100,8 @@ function footprintsOf({ workload: { megabytes }, sides }: FootprintResult, serve
     ...own.map(({ threads, emptyBytes, fullBytes }) =>
       `  -t ${threads}: ${mebibytes(emptyBytes, 1)} MiB empty, ${mebibytes(fullBytes, 1)} MiB full, ` +
       `which is ${mebibytes(fullBytes - megabytes * 2 ** 20, 1)} MiB beyond -m ${megabytes}`),
-    ...(own.length < 2 ? [] : [`  each further thread: ${perThread('emptyBytes')} MiB empty, ${perThread('fullBytes')} MiB full`]),
+    ...(own.length < 2 ? []
+      : [`  each further thread: ${perThread('emptyBytes')} MiB empty, ${perThread('fullBytes')} MiB full`]),
   ]
 }
 
@@ -116,7 +120,8 @@ function startLines({ workload: { name }, sides }: StartResult): string[] {
 function hitsLines({ workload, sides }: HitsResult): string[] {
   return sides.map(({ server, gets, hitRatio }, index) =>
     line(index === 0 ? workload.name : '', [server]) +
-    `  ${percent(hitRatio, 2)} hits, ${whole(gets)} gets, zipf ${workload.zipfExponent}, ${workload.timesMemory} times more data than memory` +
+    `  ${percent(hitRatio, 2)} hits, ${whole(gets)} gets, zipf ${workload.zipfExponent}, ` +
+    `${workload.timesMemory} times more data than memory` +
     (workload.onceShare === undefined ? '' : `, and ${percent(workload.onceShare, 0)} of keys that come once`))
 }
 
@@ -145,20 +150,23 @@ function garbageLinesOf({ server, served, heap }: GarbageResult): string[] {
 function layerLines({ layers }: LayerResults): string[] {
   return layers.map(({ name, ns, collectionsPerMillion, checksum }, index) =>
     line(index === 0 ? 'layers' : '', ['']) +
-    `  ${name.padEnd(18)} ${ns.toFixed(1).padStart(9)} ns, ${collectionsPerMillion.toFixed(1)} collections a million, checksum ${checksum}`)
+    `  ${name.padEnd(18)} ${ns.toFixed(1).padStart(9)} ns, ${collectionsPerMillion.toFixed(1)} collections a million, ` +
+    `checksum ${checksum}`)
 }
 
 function lockLines({ layers }: LocksResult): string[] {
   return layers.map(({ name, ownNs, sharedNs, ratio }, index) =>
     line(index === 0 ? 'locks' : '', ['']) +
-    `  ${name.padEnd(18)} ${ownNs.toFixed(1).padStart(9)} ns alone, ${sharedNs.toFixed(1).padStart(9)} ns with locks and shared memory, ` +
+    `  ${name.padEnd(18)} ${ownNs.toFixed(1).padStart(9)} ns alone, ` +
+    `${sharedNs.toFixed(1).padStart(9)} ns with locks and shared memory, ` +
     `ratio ${ratio.toFixed(3)}`)
 }
 
 function stripeLines({ cases }: StripesResults): string[] {
   return cases.map(({ name, threads, cpuNs, wallNs }, index) =>
     line(index === 0 ? 'locks, stripe' : '', ['']) +
-    `  ${`${threads} x ${name}`.padEnd(22)} ${cpuNs.toFixed(1).padStart(8)} ns CPU for each, one every ${wallNs.toFixed(1).padStart(8)} ns`)
+    `  ${`${threads} x ${name}`.padEnd(22)} ${cpuNs.toFixed(1).padStart(8)} ns CPU for each, ` +
+    `one every ${wallNs.toFixed(1).padStart(8)} ns`)
 }
 
 function line(name: string, cells: readonly string[]): string {

@@ -134,11 +134,13 @@ export class RunningServer {
   }
 }
 
-function launch({ argv }: ServerCommand, { megabytes, threads = 1, more = [], ipc = false }: StartOptions, port: number, portFile: string): ChildProcess {
+function launch({ argv }: ServerCommand, { megabytes, threads = 1, more = [], ipc = false }: StartOptions, port: number,
+  portFile: string): ChildProcess {
   const placement = placementFor(threads)
   const { servers: cores } = placement
   pinLoad(placement)
-  const options = ['-l', '127.0.0.1', '-p', port, '-t', threads, '-m', megabytes, '-c', Math.min(CONNECTIONS_MAX, connectionsMax()), ...more].map(String)
+  const options = ['-l', '127.0.0.1', '-p', port, '-t', threads, '-m', megabytes, '-c',
+    Math.min(CONNECTIONS_MAX, connectionsMax()), ...more].map(String)
   const [file, ...rest] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...argv, ...options]
   const { MEMCACHED_PORT_FILENAME: _, ...env } = process.env
   const child = spawn(file!, rest, {

@@ -1,7 +1,7 @@
 // What a stripe's lock costs: threads take and release stripes as fast as they can, and count under each. First one thread over
 // memory of its own; then 1, 2 and 4 over shared memory, each with a stripe of its own, which no other thread touches, with any
-// of the 1024, as keys have them, and all with the same one, as one hot key has it. What is held is held for a few ns, so the last
-// is the worst that a server's threads can do to each other.
+// of the 1024, as keys have them, and all with the same one, as one hot key has it. What is held is held for a few ns, so the
+// last is the worst that a server's threads can do to each other.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -35,7 +35,8 @@ export const STRIPES = 1024
 export const MEMORY_BYTES = 64 * 1024
 const ROUNDS = 9
 const THREADS = [1, 2, 4]
-const CHOICES: readonly (readonly [Choice, string])[] = [['own', 'a stripe each'], ['any', 'any stripe'], ['same', 'the same stripe']]
+const CHOICES: readonly (readonly [Choice, string])[] = [['own', 'a stripe each'], ['any', 'any stripe'],
+  ['same', 'the same stripe']]
 
 export async function measureStripes(quick: boolean): Promise<StripesResult[]> {
   pinLoad(placementFor(Infinity))   // all cores, or threads could not disturb each other
@@ -47,7 +48,8 @@ export async function measureStripes(quick: boolean): Promise<StripesResult[]> {
   return results
 }
 
-async function measureCase(name: string, choice: Choice, threads: number, shared: boolean, times: number): Promise<StripesResult> {
+async function measureCase(name: string, choice: Choice, threads: number, shared: boolean,
+  times: number): Promise<StripesResult> {
   const memory = shared ? allocateWasm(MEMORY_BYTES, true) : undefined
   const lives = new Int32Array(new SharedArrayBuffer(Lives.bytesFor(threads)))
   const takers = Array.from({ length: threads }, (_, thread) => {

@@ -16,7 +16,8 @@ const words = new Int32Array(bufferOf(memory))
 const locks = new Locks(words, shared !== undefined, new Lives(lives, thread), instructionsOf(memory))
 const stripes = new Stripes(locks, 0, STRIPES)
 // the next hash is its factor times the last one, plus its summand: always the same one, or a random one
-const [first, factor, summand] = choice === 'any' ? [thread, LCG.factor, LCG.summand] : [choice === 'own' ? thread * APART : 0, 1, 0]
+const [first, factor, summand] = choice === 'any' ? [thread, LCG.factor, LCG.summand]
+  : [choice === 'own' ? thread * APART : 0, 1, 0]
 
 parentPort!.on('message', (times: number) => {
   take(times)

@@ -95,5 +95,6 @@ function garbageTargets({ sides: [subject] }: GarbageResults): Target[] {
 
 function lockTargets({ layers }: LocksResult): Target[] {
   return layers.map(({ name, ratio }) => (
-    { name: `locks, ${name}`, limit: `time at most x ${LOCKS_COST_MAX.toFixed(2)}`, measured: ratio.toFixed(3), isMet: ratio <= LOCKS_COST_MAX }))
+    { name: `locks, ${name}`, limit: `time at most x ${LOCKS_COST_MAX.toFixed(2)}`, measured: ratio.toFixed(3),
+      isMet: ratio <= LOCKS_COST_MAX }))
 }

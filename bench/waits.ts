@@ -41,7 +41,8 @@ const VALUE_BYTES = 10
 const LINE_END = /\n$/
 const LIST_END = /(^|\n)(END|EN|BUSY .*|ERROR|CLIENT_ERROR .*|SERVER_ERROR .*)\r\n$/
 
-export async function measureWaits(workload: WaitsWorkload, server: RunningServer, rounds: number, quick: boolean): Promise<WaitsSide> {
+export async function measureWaits(workload: WaitsWorkload, server: RunningServer, rounds: number,
+  quick: boolean): Promise<WaitsSide> {
   const { port } = server
   await ask(port, 'stats detail on', '\r\n')
   await fillUntil(port, VALUE_BYTES, stats => stats.get('curr_items')! >= workload.items)

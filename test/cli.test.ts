@@ -34,7 +34,8 @@ t.test('help comes at once: nothing is loaded for it of what serves', async t =>
       own: Object.keys(require.cache), ofNode: process.moduleLoadList.filter(name => !atStart.has(name)),
     })))
     require(process.argv[1])`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '-e', script, '--', '-h'], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '-e', script, '--', '-h'],
+    { encoding: 'utf8' })
   t.equal(stdout, helpText())
   const { own, ofNode } = JSON.parse(stderr) as { own: string[], ofNode: string[] }
   const names = own.map(path => relative(inProject('dist'), path).replaceAll('\\', '/'))
@@ -118,7 +119,8 @@ t.test('options without effect are accepted with a line each', async t => {
 })
 
 t.test('a line from a script for memcached starts, with a warning for what is doubtful in it', async t => {
-  const { child, output, ended, port } = await start(t, ['memcached', '-m', '64m', '-U', 'off', '-S', '-o', 'modern=1,ext_threads=2', 'more'])
+  const { child, output, ended, port } = await start(t,
+    ['memcached', '-m', '64m', '-U', 'off', '-S', '-o', 'modern=1,ext_threads=2', 'more'])
   const client = await Client.connect({ port, host: '127.0.0.1' })
   client.stream.destroy()
   child.kill('SIGTERM')
@@ -218,7 +220,8 @@ t.test('a Unix socket at which somebody answers is one clear line and exit code 
   t.equal(statSync(path).ino, ino)
 })
 
-t.test('-b is how many wait, over TCP and at a Unix socket, with any number of threads', { skip: !hasSs && 'ss is not there' }, async t => {
+t.test('-b is how many wait, over TCP and at a Unix socket, with any number of threads', { skip: !hasSs && 'ss is not there' },
+  async t => {
   const place = folder(t)
   const path = join(place, 'socket')
   for (const [given, expected] of [['300', 300], ['0', 1], ['-1', Number(somaxconn)]] as const) {
@@ -237,7 +240,8 @@ t.test('-b is how many wait, over TCP and at a Unix socket, with any number of t
   }
 })
 
-t.test('as many threads start as can open their files', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+t.test('as many threads start as can open their files', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' },
+  async t => {
   for (const [openFiles, threads] of [[64, 1], [167, 1], [168, 2], [279, 3]] as const) {
     const server = await spawnServer(t, [], { openFiles })
     const clients = await Promise.all(Array.from({ length: 2 * threads }, () => server.client()))
@@ -251,8 +255,10 @@ t.test('as many threads start as can open their files', { skip: process.platform
   }
 })
 
-t.test('where not even one thread could open its files a line says so', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
-  const child = spawn('sh', ['-c', `ulimit -n 40; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '4'], { stdio: ['ignore', 'ignore', 'pipe'] })
+t.test('where not even one thread could open its files a line says so',
+  { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
+  const child = spawn('sh', ['-c', `ulimit -n 40; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '4'],
+    { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { complaint += text })
   const [code] = await once(child, 'close')
@@ -272,8 +278,10 @@ t.test('where memory cannot be reserved the limit goes up to -m alone', async t 
   t.equal(await ended, 0)
 })
 
-t.test('-c is lowered to what the process may open', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' }, async t => {
-  const child = spawn('sh', ['-c', `ulimit -n 300; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] })
+t.test('-c is lowered to what the process may open', { skip: process.platform !== 'linux' && 'ulimit is not everywhere' },
+  async t => {
+  const child = spawn('sh', ['-c', `ulimit -n 300; exec "$0" "$@"`, process.execPath, CLI, '-p', '-1', '-t', '2'],
+    { stdio: ['ignore', 'ignore', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let complaint = ''
   child.stderr.on('data', chunk => { complaint += String(chunk) })

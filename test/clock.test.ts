@@ -177,12 +177,14 @@ t.test('two clocks of one origin agree', t => {
 /** Debian's libfaketime, for programs of several threads. */
 function faketime(): string | undefined {
   if (process.platform !== 'linux') return undefined
-  return readdirSync(FAKETIME_FOLDERS).map(folder => join(FAKETIME_FOLDERS, folder, 'faketime/libfaketimeMT.so.1')).find(existsSync)
+  return readdirSync(FAKETIME_FOLDERS).map(folder => join(FAKETIME_FOLDERS, folder, 'faketime/libfaketimeMT.so.1'))
+    .find(existsSync)
 }
 
 const library = faketime()
 
-t.test('somebody sets the clock of the machine, for all threads', { skip: library === undefined && 'faketime is not installed' }, async t => {
+t.test('somebody sets the clock of the machine, for all threads', { skip: library === undefined && 'faketime is not installed' },
+  async t => {
   const ahead = join(t.testdir(), 'ahead')
   const setAhead = (seconds: number): void => {
     writeFileSync(`${ahead}.new`, `${seconds < 0 ? '' : '+'}${seconds}\n`)

@@ -59,7 +59,8 @@ t.test('a name on two lines has two passwords', async t => {
 
 t.test('there may be many users, and long ones', async t => {
   const long = 'p'.repeat(5000)
-  const users = new Credentials(fileOf(t, Array.from({ length: 1000 }, (_, i) => `user-${i}:pass-${i}\n`).join('') + `long:${long}\n`))
+  const users =
+    new Credentials(fileOf(t, Array.from({ length: 1000 }, (_, i) => `user-${i}:pass-${i}\n`).join('') + `long:${long}\n`))
   t.ok(accepts(users, 'user-0', 'pass-0'))
   t.ok(accepts(users, 'user-999', 'pass-999'))
   t.notOk(accepts(users, 'user-999', 'pass-998'))
@@ -72,14 +73,16 @@ t.test('an empty file lets nobody in', async t => {
 
 t.test('a line that is no entry is refused, and which one is told', async t => {
   for (const content of ['nobody\n', 'a:b\n\nc:d\n', '\n', 'a:b\n# a comment\n', 'a:b\nc']) {
-    t.throws(() => new Credentials(fileOf(t, content)), /^Authfile \[.*\] has a malformed entry\. Should be 'user:password' \(line [12]\)$/,
+    t.throws(() => new Credentials(fileOf(t, content)),
+      /^Authfile \[.*\] has a malformed entry\. Should be 'user:password' \(line [12]\)$/,
       JSON.stringify(content))
   }
 })
 
 t.test('a file that cannot be read is refused', async t => {
   const missing = join(fileOf(t, ''), '..', 'missing')
-  t.throws(() => new Credentials(missing), systemError('ENOENT', `Could not open authfile [${missing}] for reading, error ENOENT: no such file or directory, open '${missing}'`))
+  t.throws(() => new Credentials(missing), systemError('ENOENT',
+    `Could not open authfile [${missing}] for reading, error ENOENT: no such file or directory, open '${missing}'`))
   t.throws(() => new Credentials(tmpdir()), { code: 'EISDIR' })
   t.throws(() => new Credentials('a\0b'), MemslabError)
 })

@@ -1,7 +1,8 @@
 // The pid file and the port file: what else is in their folder is safe from them, and they are whole or not there.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
-  closeSync, copyFileSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync,
+  closeSync, copyFileSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync,
+    symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -62,7 +63,8 @@ t.test('what is no file stays, and is worth a line', linuxAlone, async t => {
   // what /dev/stdout is a link to, where the output goes to a file
   const output = openSync(join(folder(t), 'output'), 'w')
   t.teardown(() => closeSync(output))
-  const links = { 'to-folder': at('folder'), 'to-pipe': at('pipe'), 'to-device': '/dev/null', 'to-output': `/proc/self/fd/${output}` }
+  const links = { 'to-folder': at('folder'), 'to-pipe': at('pipe'), 'to-device': '/dev/null',
+    'to-output': `/proc/self/fd/${output}` }
   for (const [name, target] of Object.entries(links)) symlinkSync(target, at(name))
   const before = readdirSync(place)
   for (const name of before) {
@@ -192,7 +194,8 @@ t.test('only a number that is the whole first word is a process id', async t => 
   // a process that has ended, and whose id nobody has by now
   const { pid: dead } = spawnSync(process.execPath, ['-e', ''])
   for (const [text, expected] of [
-    [`${process.ppid}\n`, process.ppid], [` ${process.ppid} memslab`, process.ppid], [`${process.ppid}x\n`, 0], [`-${process.ppid}\n`, 0],
+    [`${process.ppid}\n`, process.ppid], [` ${process.ppid} memslab`, process.ppid], [`${process.ppid}x\n`, 0],
+      [`-${process.ppid}\n`, 0],
     ['0\n', 0], ['', 0], ['pid\n', 0], [`${dead}\n`, 0],
   ] as const) {
     writeFileSync(path, text)

@@ -17,7 +17,8 @@ async function fill(clients: readonly Client[]): Promise<void> {
   let isFull = false
   await Promise.all(clients.map(async (client, number) => {
     for (let round = 0; !isFull; round++) {
-      const sets = Array.from({ length: SETS }, (_, index) => `set key:${number}:${round * SETS + index} 0 0 10\r\n0123456789\r\n`)
+      const sets = Array.from({ length: SETS },
+        (_, index) => `set key:${number}:${round * SETS + index} 0 0 10\r\n0123456789\r\n`)
       await client.says(sets.join(''), 'STORED\r\n'.repeat(SETS))
       const stats = await readStats(client)
       if (Number(stats.get('evictions')) > Number(stats.get('curr_items')) / 2) isFull = true

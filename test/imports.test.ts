@@ -107,7 +107,9 @@ function partOf(file: string): string | undefined {
 
 function isLeaf(file: string): boolean { return LEAVES.some(leaf => isWithin(file, leaf)) }
 
-function isWithin(file: string, part: string): boolean { return file.replace(/\.m?ts$/, '') === part || file.startsWith(`${part}/`) }
+function isWithin(file: string, part: string): boolean {
+  return file.replace(/\.m?ts$/, '') === part || file.startsWith(`${part}/`)
+}
 
 /** The shortest way from a file along imports back to it. */
 function circleThrough(start: string): string[] | undefined {

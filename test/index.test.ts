@@ -25,7 +25,8 @@ t.test('a server has what programs need, and nothing of its inside', async t => 
 
 t.test('the types that programs see lead to none of the inside', { skip: !existsSync(DIST) && 'dist is missing' }, async t => {
   t.same(reachableTypes('index.d.mts').sort(),
-    ['clock.d.ts', 'errors.d.ts', 'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/values.d.ts', 'server/parts.d.ts', 'server/server.d.ts',
+    ['clock.d.ts', 'errors.d.ts', 'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/values.d.ts', 'server/parts.d.ts',
+      'server/server.d.ts',
       'version.d.ts'])
   const server = readFileSync(join(DIST, 'server/server.d.ts'), 'utf8').replace(/\/\*\*.*?\*\//gs, '').replace(/^\/\/.*$/gm, '')
   t.notMatch(server, /\b(store|host|verify|core|prepared)\b/i)
@@ -51,12 +52,14 @@ t.test('every code of an error is said what it means, and is one that is thrown'
     t.ok(source.includes(`'${code}'`), code)
   }
   // the compiler sees to it that `new MemslabError` takes no other code; the system's come by systemError alone
-  t.same(sources().filter(file => readFileSync(file, 'utf8').includes('as MemslabErrorCode')).map(file => relative(inProject('src'), file)),
+  t.same(sources().filter(file => readFileSync(file, 'utf8').includes('as MemslabErrorCode'))
+    .map(file => relative(inProject('src'), file)),
     ['errors.ts'])
 })
 
 function sources(): string[] {
-  return readdirSync(inProject('src'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => join(inProject('src'), name))
+  return readdirSync(inProject('src'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+    .map(name => join(inProject('src'), name))
 }
 
 /** The files of types that one leads to. */

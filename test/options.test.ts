@@ -95,7 +95,8 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
     sslEnabled: true, sslChainCert: 'c', sslCaCert: 'ca',
     listen: ['notls:127.0.0.1:1', 'btls:127.0.0.1:2', 'mtls:proto[binary]:127.0.0.1:3'],
   }],
-  ['-Z -S -Y users -o ssl_chain_cert=c', { sslEnabled: true, sslChainCert: 'c', sasl: true, authFile: 'users', protocol: 'binary' }],
+  ['-Z -S -Y users -o ssl_chain_cert=c',
+    { sslEnabled: true, sslChainCert: 'c', sasl: true, authFile: 'users', protocol: 'binary' }],
   ['-I 2m', { itemSizeMax: 2 * MIB }],
   ['-I 512K', { itemSizeMax: 512 * KIB }],
   ['-I 1048577', { itemSizeMax: 1048577 }],
@@ -200,13 +201,16 @@ const VAIN: readonly [line: string, ...warnings: RegExp[]][] = [
   ['-I 1.5m', /-I.*"1.5m" is read as 1m$/],
   ['-o slab_automove=', /slab_automove: "" is read as 0$/],
   ['-o idle_timeout=x', /idle_timeout: "x" is read as 0$/],
-  ['-o watcher_logbuf_size=0,worker_logbuf_size=70000', /watcher_logbuf_size: 0 is raised to 1/, /worker_logbuf_size: 70000 is lowered to 65536/],
+  ['-o watcher_logbuf_size=0,worker_logbuf_size=70000', /watcher_logbuf_size: 0 is raised to 1/,
+    /worker_logbuf_size: 70000 is lowered to 65536/],
   ['--verbose=2', /-v\/--verbose: "2" is ignored/],
-  ['-o lru_crawler=1,modern=1,maxconns_fast=1,slab_reassign=1', /lru_crawler: takes no value, so "1" is ignored/, /modern: takes no value/,
+  ['-o lru_crawler=1,modern=1,maxconns_fast=1,slab_reassign=1', /lru_crawler: takes no value, so "1" is ignored/,
+    /modern: takes no value/,
     /modern: ignored/, /maxconns_fast: takes no value/, /slab_reassign: takes no value/],
   ['-o no_maxconns_fast=0,track_sizes=1', /no_maxconns_fast: takes no value, so "0" is ignored/, /track_sizes: takes no value/],
   ['-o resp_obj_mem_limit', /resp_obj_mem_limit: ignored/],
-  ['-o ext_item_size=600,ext_drop_unread', /ext_item_size: ignored for compatibility, there is no external storage/, /ext_drop_unread: ignored/],
+  ['-o ext_item_size=600,ext_drop_unread', /ext_item_size: ignored for compatibility, there is no external storage/,
+    /ext_drop_unread: ignored/],
   ['-S', /-S\/--enable-sasl: no client can log in without a file of users, -Y\/--auth-file or MEMCACHED_SASL_PWDB/],
   ['-S -l proto[ascii]:::1', /no client can log in/, /-l.*clients of the text protocol need no password/],
   ['-Y users -l proto[negotiating]:::1', /-l.*clients of the binary protocol need no password/],
@@ -226,10 +230,13 @@ t.test('options without effect are accepted with a line each', async t => {
 })
 
 t.test('what is tuned in vain still shows in stats settings', async t => {
-  const { options } = parse('-o slab_automove=2,slab_automove_ratio=0.5,slab_automove_freeratio=0.25,no_slab_reassign,lru_crawler_sleep=7,worker_logbuf_size=1024')
+  const { options } =
+    parse('-o slab_automove=2,slab_automove_ratio=0.5,slab_automove_freeratio=0.25,no_slab_reassign,lru_crawler_sleep=7,' +
+      'worker_logbuf_size=1024')
   const settings = Object.fromEntries(settingsReport(options, { tcpPort: 1, udpPort: 0, oldest: 0 }))
   t.match(settings, {
-    slab_automove: '2', slab_automove_ratio: '0.50', slab_automove_freeratio: '0.250', slab_reassign: 'no', lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
+    slab_automove: '2', slab_automove_ratio: '0.50', slab_automove_freeratio: '0.250', slab_reassign: 'no',
+      lru_crawler_sleep: '7', worker_logbuf_size: '1048576',
   })
   t.equal(parse('-o no_slab_automove').options.slabAutomove, 0)
   const chunks = Object.fromEntries(settingsReport(parse('-o slab_chunk_max=16').options, { tcpPort: 1, udpPort: 0, oldest: 0 }))
@@ -271,7 +278,8 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-N 3 -t 2', /-N.*3 is more than -t\/--threads, 2/],
   ['-N 0', /-N.*must be at least 1, not 0/],
   ['-R 0', /-R.*from 1 to .*, not 0/],
-  ['-o hashpower=11,tail_repair_time=9', /hashpower: must be from 12 to 32, not 11/, /tail_repair_time: must be from 10 to .*, not 9/],
+  ['-o hashpower=11,tail_repair_time=9', /hashpower: must be from 12 to 32, not 11/,
+    /tail_repair_time: must be from 10 to .*, not 9/],
   ['-o temporary_ttl=9,no_modern', /temporary_ttl: there is no list for short lives without the LRU maintainer/],
   ['-Z -o ssl_chain_cert=c -p 0', /-Z\/--enable-ssl: needs a TCP port, so not with -p 0/],
   ['-o ext_item_size=600k,ext_max_frag=x', /ext_item_size: "600k" is not a number/, /ext_max_frag: "x" is not a number/],
@@ -336,7 +344,8 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-o slab_sizes=100-2000,slab_chunk_max=1', /slab_sizes: 2000 is not from 48 .* to 1024 \(-o slab_chunk_max\)$/],
   ['-o slab_sizes=100-200 -n 101', /slab_sizes: 100 is not from 101/],
   ['-o slab_sizes=100-108', /slab_sizes: 108 is not at least 9 more than the size before it, 100/],
-  ['-o slab_sizes=40-200-100-100-600000', /40 is not from 48 .*; 100 is not at least 9 more .*, 200; 100 is not .*, 100; 600000 is not from/],
+  ['-o slab_sizes=40-200-100-100-600000',
+    /40 is not from 48 .*; 100 is not at least 9 more .*, 200; 100 is not .*, 100; 600000 is not from/],
   ['-n 1 -o slab_sizes=8', /slab_sizes: 8 is not at least 9 more than nothing/],
   ['-o slab_sizes=', /slab_sizes: "" is not a list of sizes/],
   ['-o slab_sizes', /slab_sizes: needs an argument/],
@@ -357,7 +366,8 @@ t.test('bad command lines', async t => {
 })
 
 t.test('everything wrong with a line is said at once', async t => {
-  const { problems } = parse('-z -m x -c 0 -B foo -S -o nope,hot_lru_pct=60,warm_lru_pct=60,ssl_min_version=9 -Z -U 1 -l a:b extra -N 5')
+  const { problems } =
+    parse('-z -m x -c 0 -B foo -S -o nope,hot_lru_pct=60,warm_lru_pct=60,ssl_min_version=9 -Z -U 1 -l a:b extra -N 5')
   t.equal(problems.length, 11, problems.join('\n'))
 })
 
@@ -415,7 +425,8 @@ t.test('embedders are told what is wrong in their own names', async t => {
   t.same(checkOptions(completeOptions(mistyped)), ['slabSizes: must be an array of whole numbers'])
   t.same(checkOptions(completeOptions({ slabSizes: [100, 200.5] })), ['slabSizes: must be an array of whole numbers'])
   t.same(checkOptions({ ...defaultOptions(), listen: ['[::1]:x'] }), ['listen: "[::1]:x": "x" is not a port number'])
-  t.same(checkOptions(completeOptions({ sasl: true, protocol: 'auto', udpport: 5, sslEnabled: true, listen: ['proto[ascii]:::1'] })), [
+  t.same(checkOptions(completeOptions({ sasl: true, protocol: 'auto', udpport: 5, sslEnabled: true,
+    listen: ['proto[ascii]:::1'] })), [
     'sasl: is only for the binary protocol, so protocol cannot be auto',
     'udpport: clients cannot authenticate over UDP, so it does not go with sasl',
     'sslEnabled: needs a certificate, sslChainCert',
@@ -455,7 +466,8 @@ t.test('addresses', async t => {
   t.same(parseAddress('mtls:proto[binary]:[::1]:5'), { ...plain, host: '::1', port: 5, protocol: 'binary', tls: 'mutual' })
   t.same(parseAddress('proto[binary]:mtls:[::1]:5'), parseAddress('mtls:proto[binary]:[::1]:5'), 'in any order')
   for (const wrong of ['', ':11211', '[]:1', 'a:', 'a:b', 'a:99999', 'a:b:c', '[::1]x', 'notls:', 'notls:a:b', 'notls:btls:::1',
-    'proto[proxy]:::1', 'proto[ascii]:proto[ascii]:::1', 'proto[x]:proto[ascii]:::1', 'proto[ascii]', 'proto:::1', 'proto[ascii:::1', 'proto[ascii:1',
+    'proto[proxy]:::1', 'proto[ascii]:proto[ascii]:::1', 'proto[x]:proto[ascii]:::1', 'proto[ascii]', 'proto:::1',
+      'proto[ascii:::1', 'proto[ascii:1',
     'tag[]:::1', 'tag[123456789]:::1', 'tag__:::1', 'a:-2', 'NOTLS:127.0.0.1:1', 'tls:127.0.0.1:1']) {
     t.type(parseAddress(wrong), 'string', wrong)
   }
@@ -516,7 +528,8 @@ t.test('every option says its default', async t => {
 })
 
 t.test('the table of options is made of the rows', async t => {
-  t.ok(read('src/options/README.md').includes(optionTable()), 'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
+  t.ok(read('src/options/README.md').includes(optionTable()),
+    'print it with: node -e "import(\'./dist/options/options.js\').then(m => console.log(m.optionTable()))"')
 })
 
 /** The lines of `stats settings` in a recorded conversation: a pattern for each. */
@@ -542,14 +555,16 @@ for (const [path, line] of [
 }
 
 t.test('stats settings show what has changed since the start', async t => {
-  const live = { tcpPort: 4711, udpPort: 0, oldest: 17, maxbytes: 8 * MIB, verbosity: 2, detailEnabled: true, lruSegmented: false }
+  const live = { tcpPort: 4711, udpPort: 0, oldest: 17, maxbytes: 8 * MIB, verbosity: 2, detailEnabled: true,
+    lruSegmented: false }
   const settings = Object.fromEntries(settingsReport(parse('-l ::1,localhost:5 -p -1 -A').options, live))
   t.match(settings, {
     tcpport: '4711', oldest: '17', maxbytes: '8388608', verbosity: '2', detail_enabled: 'yes', lru_segmented: 'no',
     inter: '::1,localhost:5', shutdown_command: 'yes', maxconns_fast: 'yes',
   })
   const unix = Object.fromEntries(settingsReport(parse('-s /run/m.sock -a 777').options, { tcpPort: 0, udpPort: 0, oldest: 0 }))
-  t.match(unix, { domain_socket: '/run/m.sock', umask: '777', inter: 'NULL', tcpport: '11211' }, 'as asked for, though nobody listens there')
+  t.match(unix, { domain_socket: '/run/m.sock', umask: '777', inter: 'NULL', tcpport: '11211' },
+    'as asked for, though nobody listens there')
 })
 
 t.test('stats settings name what memcached does not have, if it is set', async t => {
@@ -559,15 +574,18 @@ t.test('stats settings name what memcached does not have, if it is set', async t
 })
 
 t.test('stats settings tell about protocols, authentication and TLS', async t => {
-  const settings = (line: string) => Object.fromEntries(settingsReport(parse(line).options, { tcpPort: 1, udpPort: 0, oldest: 0 }))
-  t.match(settings('-U 11212'), { udpport: '11212', binding_protocol: 'auto-negotiate', auth_enabled_sasl: 'no', auth_enabled_ascii: 'no' })
+  const settings = (line: string) =>
+    Object.fromEntries(settingsReport(parse(line).options, { tcpPort: 1, udpPort: 0, oldest: 0 }))
+  t.match(settings('-U 11212'),
+    { udpport: '11212', binding_protocol: 'auto-negotiate', auth_enabled_sasl: 'no', auth_enabled_ascii: 'no' })
   t.match(settings('-Y /etc/users'), { binding_protocol: 'ascii', auth_enabled_sasl: 'no', auth_enabled_ascii: '/etc/users' })
   t.match(settings('-S -Y /etc/users'), { binding_protocol: 'binary', auth_enabled_sasl: 'yes', auth_enabled_ascii: 'no' })
   t.match(settings(''), {
     ssl_enabled: 'no', ssl_chain_cert: '(null)', ssl_key: '(null)', ssl_verify_mode: '0', ssl_keyformat: '1', ssl_ciphers: 'NULL',
     ssl_ca_cert: 'NULL', ssl_session_cache: 'no', ssl_min_version: 'tlsv1.2',
   })
-  const line = '-Z -o ssl_chain_cert=c,ssl_key=k,ssl_keyformat=DER,ssl_ciphers=HIGH,ssl_ca_cert=ca,ssl_session_cache,ssl_min_version=3'
+  const line = '-Z -o ssl_chain_cert=c,ssl_key=k,ssl_keyformat=DER,ssl_ciphers=HIGH,ssl_ca_cert=ca,ssl_session_cache,' +
+    'ssl_min_version=3'
   t.match(settings(`${line},ssl_verify_mode=3`), {
     ssl_enabled: 'yes', ssl_chain_cert: 'c', ssl_key: 'k', ssl_verify_mode: '7', ssl_keyformat: '2', ssl_ciphers: 'HIGH',
     ssl_ca_cert: 'ca', ssl_session_cache: 'yes', ssl_min_version: 'tlsv1.3',

@@ -58,7 +58,8 @@ const TYPES = `import {
 
 /** A consumer's own files, which the compiler knows to be ES by .mts and CommonJS by .cts. */
 const FILES = {
-  'package.json': '{}', 'check.cjs': CHECK, 'imports.mjs': IMPORTS, 'requires.cjs': REQUIRES, 'typed.mts': TYPES, 'typed.cts': TYPES,
+  'package.json': '{}', 'check.cjs': CHECK, 'imports.mjs': IMPORTS, 'requires.cjs': REQUIRES, 'typed.mts': TYPES,
+    'typed.cts': TYPES,
 }
 
 /** A program's folder with the packed package in it. */
@@ -68,7 +69,8 @@ function install(t: Test): string {
   // without scripts: tests run on what is built
   succeed(ROOT, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', join(folder, 'packed'))
   const [tarball = ''] = readdirSync(join(folder, 'packed'))
-  succeed(program, 'npm', 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', join(folder, 'packed', tarball))
+  succeed(program, 'npm', 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--silent',
+    join(folder, 'packed', tarball))
   return program
 }
 

@@ -77,7 +77,8 @@ for (const threads of [1, 3]) {
       const { options, ...made } = await begin({ port: free, listen: ['127.0.0.1', `127.0.0.1:${other.port}`], threads })
       await new ServerCore(options, {}, made).listen()
     }
-    await t.rejects(start(), { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
+    await t.rejects(start(),
+      { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
     t.notOk(await connects({ host: '127.0.0.1', port: free }))
   })
 }

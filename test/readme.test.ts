@@ -104,6 +104,7 @@ function leadsSomewhere(path: string, anchor: string): boolean {
 
 /** As GitHub makes them of headings, and those that are set by hand. */
 function anchorsOf(text: string): string[] {
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(match => match[1]!.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(match =>
+    match[1]!.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
   return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(match => match[1]!)]
 }

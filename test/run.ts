@@ -83,13 +83,16 @@ function lineOf({ file, passed, failures, skips, seconds, cpuSeconds }: Result):
 function report(results: readonly Result[]): void {
   for (const { file, failures, comments } of results) {
     for (const { name, details } of failures) console.log(`\nFAILED ${file}: ${name}\n${details}`)
-    if (failures.length > 0 && comments.length > 0) console.log(`\nwhat it said besides: ${comments.slice(-COMMENTS_SHOWN).join('; ')}`)
+    if (failures.length > 0 && comments.length > 0) {
+      console.log(`\nwhat it said besides: ${comments.slice(-COMMENTS_SHOWN).join('; ')}`)
+    }
   }
   const skips = skipLines(results)
   if (skips.length > 0) console.log(`\nskipped:\n${skips.join('\n')}`)
   const sum = (count: (result: Result) => number): number => results.reduce((all, result) => all + count(result), 0)
   console.log(`\n${results.length} files, ${Math.round(sum(({ cpuSeconds }) => cpuSeconds))} s of CPU`)
-  console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failures }) => failures.length)} failed, ${sum(({ skips }) => skips.length)} skipped`)
+  console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failures }) => failures.length)} failed, ` +
+    `${sum(({ skips }) => skips.length)} skipped`)
 }
 
 /** A line for each reason in each file. */

@@ -82,7 +82,8 @@ t.test('-P saves the process id and -d returns when the daemon listens', async t
 t.test('paths given to a daemon are meant from where it was started', async t => {
   const place = folder(t)
   writeFileSync(join(place, 'users'), 'anna:secret\n')
-  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid', '-Y', 'users'], { cwd: place, stdio: 'ignore' })
+  const { status } = spawnSync(process.execPath, [CLI, '-d', '-s', 'socket', '-P', 'pid', '-Y', 'users'],
+    { cwd: place, stdio: 'ignore' })
   t.equal(status, 0)
   const pid = pidIn(join(place, 'pid'))
   writeFileSync(join(place, 'users'), 'anna:changed\n')

@@ -28,7 +28,9 @@ t.test('10,000 connections', { skip: skipOffLinux || skipWithFewFiles() }, async
     const sockets = await openSockets(server, CROWD)
     await until('all are accepted', async () => await readStat(client, 'curr_connections') >= CROWD)
     const idleKiB = (await memoryMiB(server.pid, 'VmRSS') - before) * 1024 / CROWD
-    if (!isForeign) t.ok(idleKiB <= CONNECTION_KIB, `an idle connection costs no more than ${CONNECTION_KIB} KiB (${idleKiB.toFixed(1)})`)
+    if (!isForeign) {
+      t.ok(idleKiB <= CONNECTION_KIB, `an idle connection costs no more than ${CONNECTION_KIB} KiB (${idleKiB.toFixed(1)})`)
+    }
     const answers = await Promise.all(sockets.map(ask))
     t.equal(answers.filter(answer => answer === 'VALUE key 0 5\r\nvalue\r\nEND\r\n').length, CROWD, 'every one gets its answer')
     for (const socket of sockets) socket.destroy()
@@ -115,5 +117,6 @@ function ask(socket: Socket): Promise<string> {
 /** This process needs as many files as the server. Node raises its own soft limit to the hard one. */
 function skipWithFewFiles(): string | false {
   const hard = execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
-  return hard === 'unlimited' || Number(hard) >= OPEN_FILES ? false : `the hard limit of open files is ${hard}, less than ${OPEN_FILES}`
+  return hard === 'unlimited' || Number(hard) >= OPEN_FILES ? false
+    : `the hard limit of open files is ${hard}, less than ${OPEN_FILES}`
 }

@@ -14,7 +14,8 @@ const ITEMS = 200_000
 const WAITING_MIB = 0.25
 
 const DUMPS = [
-  { command: 'lru_crawler metadump all', line: /^key=(\S+) exp=-1 la=\d{10} cas=\d+ fetch=no cls=\d+ size=\d+ flags=0 $/, end: 'END\r\n' },
+  { command: 'lru_crawler metadump all', line: /^key=(\S+) exp=-1 la=\d{10} cas=\d+ fetch=no cls=\d+ size=\d+ flags=0 $/,
+    end: 'END\r\n' },
   { command: 'lru_crawler mgdump hash', line: /^mg (\S+)\r$/, end: 'EN\r\n' },
 ] as const
 
@@ -65,7 +66,8 @@ for (const threads of [1, 4]) {
     }
   })
 
-  t.test(`a client that stops reading its dump keeps others from one, and nothing else, -t ${threads}`, { skip: skipOffLinux }, async t => {
+  t.test(`a client that stops reading its dump keeps others from one, and nothing else, -t ${threads}`, { skip: skipOffLinux },
+    async t => {
     const server = await start(t, threads)
     await endures(t, server, { growthMiB: ENGINE_MIB + WAITING_MIB }, async () => {
       const socket = await begin(server)
@@ -80,7 +82,8 @@ for (const threads of [1, 4]) {
     t.equal((await dumpedKeys(server, DUMPS[0])).filter(key => key.startsWith('item-')).length, ITEMS, 'the next gets all of it')
   })
 
-  t.test(`clients that are gone before the end of their list leave nothing behind, -t ${threads}`, { skip: skipOffLinux }, async t => {
+  t.test(`clients that are gone before the end of their list leave nothing behind, -t ${threads}`, { skip: skipOffLinux },
+    async t => {
     const server = await start(t, threads)
     await endures(t, server, { growthMiB: ENGINE_MIB + WAITING_MIB }, async () => {
       for (let count = 0; count < 20; count++) {

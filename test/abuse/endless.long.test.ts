@@ -94,7 +94,8 @@ t.test('a client that sends one byte at a time', { skip: skipOffLinux }, async t
   })
 })
 
-t.test('many gets that never end take no more than one, and give it back', { skip: skipOffLinux || isForeign && 'it has another bound' }, async t => {
+t.test('many gets that never end take no more than one, and give it back',
+  { skip: skipOffLinux || isForeign && 'it has another bound' }, async t => {
   const server = await spawnServer(t)
   let before = 0
   await endures(t, server, { growthMiB: ENGINE_MIB + LONG_LINE_MIB }, async () => {

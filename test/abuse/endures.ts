@@ -13,7 +13,8 @@ import { isForeign, type SpawnedServer } from '../clients/server.js'
 import { until } from '../support/patience.js'
 
 /** For a test's `skip`. */
-export const skipOffLinux: string | false = process.platform === 'linux' ? false : 'memory is read from /proc, which only Linux has'
+export const skipOffLinux: string | false = process.platform === 'linux' ? false
+  : 'memory is read from /proc, which only Linux has'
 
 /** An answer to a bystander that comes after so much work for others, or so much sleep, is as bad as none. */
 const WAIT_MAX_MS = 2000
@@ -32,7 +33,8 @@ export interface Allowance {
   readonly growthMiB: number
 }
 
-export async function endures(t: Test, server: SpawnedServer, { growthMiB }: Allowance, abuse: () => Promise<void>): Promise<void> {
+export async function endures(t: Test, server: SpawnedServer, { growthMiB }: Allowance,
+  abuse: () => Promise<void>): Promise<void> {
   const observer = await server.client()
   const bystander = new Bystander(await server.client(WAIT_MAX_MS), server.pid)
   await bystander.ask()  // so that the server has accepted it before connections are counted
@@ -52,7 +54,8 @@ export async function endures(t: Test, server: SpawnedServer, { growthMiB }: All
 
   t.ok(server.isAlive, 'the server is alive')
   t.ok(bystander.answers > 0, `another client got its answers meanwhile (${bystander.answers})`)
-  t.ok(bystander.longestMs < WAIT_MAX_MS, `and none after more than ${WAIT_MAX_MS} ms of work for others (${bystander.longestMs})`)
+  t.ok(bystander.longestMs < WAIT_MAX_MS,
+    `and none after more than ${WAIT_MAX_MS} ms of work for others (${bystander.longestMs})`)
   const growth = await memoryMiB(server.pid, 'VmHWM') - size
   const verdict = `the process grew by no more than ${growthMiB} MiB (${growth.toFixed(1)})`
   if (isForeign) t.comment(verdict)
@@ -63,7 +66,8 @@ export async function endures(t: Test, server: SpawnedServer, { growthMiB }: All
 /** A table of `stats`, as sent. */
 export async function readStats(client: Client, table = ''): Promise<Map<string, string>> {
   const answer = await client.says(table === '' ? 'stats\r\n' : `stats ${table}\r\n`, /^(STAT .*\r\n)*END\r\n$/)
-  return new Map([...answer.toString('latin1').matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) => [name ?? '', value ?? '']))
+  return new Map([...answer.toString('latin1').matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) =>
+    [name ?? '', value ?? '']))
 }
 
 export async function readStat(client: Client, name: string): Promise<number> {

@@ -10,7 +10,8 @@ const WORDS = [
   'get', 'gets', 'gat', 'gats', 'set', 'add', 'replace', 'append', 'prepend', 'cas', 'delete', 'incr', 'decr', 'touch',
   'version', 'verbosity', 'stats', 'settings', 'items', 'slabs', 'sizes', 'reset', 'detail', 'on', 'dump', 'off', 'noreply',
   'a', 'b', 'key', 'k'.repeat(250), 'k'.repeat(251), '0', '1', '-1', '5', '100', '4294967295', '18446744073709551615',
-  '2147483648', '1048576', '99999999999999999999', 'x', '\0', '\xff', '', ' ', '\t', 'mg', 'ms', 'me', 'mn', 'quit', 'shutdown', 'misbehave'
+  '2147483648', '1048576', '99999999999999999999', 'x', '\0', '\xff', '', ' ', '\t', 'mg', 'ms', 'me', 'mn', 'quit', 'shutdown',
+    'misbehave'
 ]
 const ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\r\n', '\n\r']
 

@@ -20,7 +20,8 @@ for (const [protocol, ...option] of [['text'], ['binary', '-B']] as const) {
   const name = `memcaslap reads back what it wrote, for 50,000 operations, ${protocol} protocol`
   root.test(name, { skip: skipWithout('memcaslap') }, async t => {
     const server = await spawnServer(t)
-    const { code, output } = await run('memcaslap', ['-s', server.address, '-T', '2', '-c', '16', '-x', '50000', '-v', '0.1', ...option])
+    const { code, output } = await run('memcaslap',
+      ['-s', server.address, '-T', '2', '-c', '16', '-x', '50000', '-v', '0.1', ...option])
     t.equal(code, 0)
     t.match(output, /get_misses: 0\n/)
     t.match(output, /verify_misses: 0\nverify_failed: 0\n/)

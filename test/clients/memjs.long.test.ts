@@ -64,7 +64,8 @@ t.test('keys are bytes', async t => {
 
 t.test('numbers', async t => {
   const client = await start(t)
-  t.same(await client.increment('number', 5, { initial: 10 }), { success: true, value: 10 }, 'increment begins with the initial value')
+  t.same(await client.increment('number', 5, { initial: 10 }), { success: true, value: 10 },
+    'increment begins with the initial value')
   t.same(await client.increment('number', 5, {}), { success: true, value: 15 }, 'increment')
   t.same(await client.decrement('number', 6, {}), { success: true, value: 9 }, 'decrement')
   t.same(await client.decrement('number', 100, {}), { success: true, value: 0 }, 'decrement stops at zero')
@@ -90,7 +91,8 @@ t.test('expiry', async t => {
 t.test('statistics and flush', async t => {
   const client = await start(t)
   await client.set('key', 'value', {})
-  const stats = await new Promise<Record<string, string> | null>(resolve => client.stats((_error, _server, stats) => resolve(stats)))
+  const stats = await new Promise<Record<string, string> |
+    null>(resolve => client.stats((_error, _server, stats) => resolve(stats)))
   t.match(stats?.['version'], /^1\.6\.\d+$/, 'version')
   t.match(stats, { curr_items: '1', cmd_set: '1', limit_maxbytes: '67108864' }, 'counters')
   t.same(Object.values(await client.flush()), [true], 'flush')

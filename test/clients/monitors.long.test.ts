@@ -59,13 +59,15 @@ async function startUsed(): Promise<SpawnedServer> {
   const server = await (shared ??= spawnServer(t))
   const client = await server.client()
   await client.says('flush_all\r\nstats reset\r\n', 'OK\r\nRESET\r\n')
-  await client.says(`set small 0 0 10\r\n${'s'.repeat(10)}\r\nset large 0 600 2000\r\n${'l'.repeat(2000)}\r\n`, 'STORED\r\nSTORED\r\n')
+  await client.says(`set small 0 0 10\r\n${'s'.repeat(10)}\r\nset large 0 600 2000\r\n${'l'.repeat(2000)}\r\n`,
+    'STORED\r\nSTORED\r\n')
   await client.says('get small large missing small\r\n', /^(VALUE [^]*)END\r\n$/)
   await client.hangUp()
   return server
 }
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ''): Promise<{ code: unknown, output: string }> {
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {},
+  input = ''): Promise<{ code: unknown, output: string }> {
   return new Promise(resolve => {
     const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const
     const child = execFile(command, args, options, (error, stdout, stderr) => {
@@ -109,7 +111,8 @@ t.test('damemtop shows what its columns ask for', {
   skip: skipWithoutFile(DAMEMTOP, 'damemtop') || skipWithoutPerl('AnyEvent', 'YAML', 'Term::ReadKey') || skipWithout('script'),
 }, async t => {
   const server = await startUsed()
-  const columns = ['hostname', 'all_version', 'all_fill_rate', 'hit_rate', 'evictions', 'all_1:total_pages', 'all_items:1:number', 'all_get_hits']
+  const columns = ['hostname', 'all_version', 'all_fill_rate', 'hit_rate', 'evictions', 'all_1:total_pages', 'all_items:1:number',
+    'all_get_hits']
   const settings = ['delay: 1', 'mode: t', 'top_mode:', '    sort_column: "hostname"', '    sort_order: "asc"', '    columns:',
     ...columns.map(column => `        - "${column}"`), 'servers:', `    - ${server.address}`, '']
   const home = t.testdir({ '.damemtop': { 'damemtop.yaml': settings.join('\n') } })
@@ -147,7 +150,8 @@ t.test('collectd\'s plugin reads all it knows', {
     child.kill('SIGKILL')
     await ended
   })
-  const wanted = ['df-cache', 'memcached_command-get', 'memcached_command-set', 'memcached_connections-current', 'memcached_items-current',
+  const wanted = ['df-cache', 'memcached_command-get', 'memcached_command-set', 'memcached_connections-current',
+    'memcached_items-current',
     'memcached_octets', 'memcached_ops-evictions', 'memcached_ops-hits', 'memcached_ops-misses', 'ps_count', 'ps_cputime',
     'uptime']
   const found = (): string[] => {

@@ -5,7 +5,8 @@ import type { Client } from '../support/client.js'
 import { spawnServer } from './server.js'
 import { passwordOptions } from './users.js'
 
-async function typed(t: Test, options: readonly string[] = []): Promise<(line: string, answer: string | RegExp) => Promise<void>> {
+async function typed(t: Test, options: readonly string[] = []): Promise<(line: string, answer: string |
+  RegExp) => Promise<void>> {
   const server = await spawnServer(t, options)
   const client = await server.client()
   t.teardown(() => client.hangUp())

@@ -20,7 +20,8 @@ const servers = new Map<string, Promise<SpawnedServer>>()
  * A test of one tool against an empty server, over TCP and over a Unix socket, in text and in binary; `tool` runs it with
  * `-s SERVER ARGS`.
  */
-function testTool(name: string, body: (t: Test, tool: (command: string, ...args: string[]) => Promise<Finished>) => Promise<void>): void {
+function testTool(name: string,
+  body: (t: Test, tool: (command: string, ...args: string[]) => Promise<Finished>) => Promise<void>): void {
   for (const unix of [false, true]) {
     for (const binary of [false, true]) {
       const how = `${binary ? 'binary' : 'text'} protocol over ${unix ? 'a Unix socket' : 'TCP'}`
@@ -65,7 +66,8 @@ testTool('memcexist, memctouch and memcflush ask and answer', async (t, tool) =>
 testTool('memcstat prints the statistics', async (t, tool) => {
   const general = await tool('memcstat')
   t.equal(general.code, 0)
-  t.match(general.output, /\tpid: [1-9]\d*\n\tuptime: \d+\n\ttime: \d{10}\n\tversion: 1\.6\.\d+\n/, 'general ones, in memcached\'s order')
+  t.match(general.output, /\tpid: [1-9]\d*\n\tuptime: \d+\n\ttime: \d{10}\n\tversion: 1\.6\.\d+\n/,
+    'general ones, in memcached\'s order')
   t.match((await tool('memcstat', 'settings')).output, /\tmaxbytes: 67108864\n\tmaxconns: 1024\n/, 'settings')
   t.equal((await tool('memcstat', 'slabs')).code, 0, 'slabs')
   t.equal((await tool('memcstat', 'items')).code, 0, 'items')
@@ -96,7 +98,8 @@ root.test('memccp and memccat show a name and a password', { skip: skipWithout('
   t.not((await tool('memccat', 'wrong', 'key')).code, 0)
 })
 
-root.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
+root.test('memcached-tool understands every table',
+  { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
   const server = await spawnServer(t)
   await fill(server)
   const tool = (mode: string): Promise<Finished> => run('perl', [MEMCACHED_TOOL, server.address, mode])
@@ -109,7 +112,8 @@ root.test('memcached-tool understands every table', { skip: existsSync(MEMCACHED
 })
 
 root.test('memcached-tool shows the same table of slabs as for memcached itself', {
-  skip: existsSync(MEMCACHED_TOOL) ? realVersion === undefined && 'memcached is not installed' : 'memcached-tool is not installed',
+  skip: existsSync(MEMCACHED_TOOL) ? realVersion === undefined && 'memcached is not installed'
+    : 'memcached-tool is not installed',
 }, async t => {
   const real = await startReal(t)
   const tables: string[] = []
@@ -128,7 +132,8 @@ root.test('memcached-tool shows the same table of slabs as for memcached itself'
 async function connectTo(port: number): Promise<{ client: Client, port: number }> {
   return { client: await Client.connect({ host: '127.0.0.1', port }), port }
 }
-root.test('memcached-tool dump and keys list what is there', { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
+root.test('memcached-tool dump and keys list what is there',
+  { skip: existsSync(MEMCACHED_TOOL) ? false : 'memcached-tool is not installed' }, async t => {
   const server = await spawnServer(t)
   const client = await server.client()
   await client.says('set one 3 0 5\r\nvalue\r\nset a/b%c 0 0 2\r\nhi\r\n', 'STORED\r\nSTORED\r\n')

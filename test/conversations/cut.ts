@@ -21,7 +21,8 @@ const NOT_CUT = /(dump|watch)-after-another-command-in-one-write$|^(auth|http)-.
  * Plays a block whole, and if it is short again for each of the cuts, from an empty cache every time. What is only spoken to
  * in binary cannot be told to flush, and its blocks store nothing.
  */
-export async function playCut(file: WireFile, block: Block, host: Host, cuts: (sentBytes: number) => Iterable<number>): Promise<void> {
+export async function playCut(file: WireFile, block: Block, host: Host,
+  cuts: (sentBytes: number) => Iterable<number>): Promise<void> {
   const again = { ...block, flush: optionsOfOne(file).protocol !== 'binary' }
   const sentBytes = await replay(again, host)
   if (sentBytes > SHORT) return

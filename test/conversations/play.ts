@@ -33,7 +33,8 @@ export function playable(transport: Transport): readonly WireFile[] {
 
 /** What a file's `# server:` line asks for. */
 export function optionsOf(file: WireFile): Options {
-  const { options, problems } = parseArguments(file.arguments.map(word => word.replace(/\{(\w+)\}/, (_, name: string) => pathOf(file, name))), {})
+  const { options, problems } =
+    parseArguments(file.arguments.map(word => word.replace(/\{(\w+)\}/, (_, name: string) => pathOf(file, name))), {})
   if (problems.length > 0) throw new Error(`${file.name}.wire: ${problems.join('; ')}`)
   return options
 }

@@ -11,6 +11,7 @@ t.test('every row of transports.ts keeps some block from being played', async t 
 t.test('nearly all blocks are played everywhere', async t => {
   const count = (files: typeof wireFiles): number => files.reduce((sum, file) => sum + file.blocks.length, 0)
   for (const transport of ['session', 'tcp', 'tls', 'unix', 'threads'] as const) {
-    t.ok(count(playable(transport)) > count(wireFiles) * 0.9, `${transport}: ${count(playable(transport))} of ${count(wireFiles)}`)
+    t.ok(count(playable(transport)) > count(wireFiles) * 0.9,
+      `${transport}: ${count(playable(transport))} of ${count(wireFiles)}`)
   }
 })

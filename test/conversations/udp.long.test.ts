@@ -22,12 +22,15 @@ interface Row {
 const rows: readonly Row[] = [
   { reason: 'the server has a password', fits: block => /auth/.test(block.file) },
   { reason: 'somebody watches', fits: block => sends(block).some(text => /^watch/m.test(text)) },
-  { reason: 'keys are listed', fits: block => sends(block).some(text => /^lru_crawler mg? |^lru_crawler (meta|mg)dump /m.test(text)) },
+  { reason: 'keys are listed',
+    fits: block => sends(block).some(text => /^lru_crawler mg? |^lru_crawler (meta|mg)dump /m.test(text)) },
   { reason: 'the connection is closed', fits: block => block.steps.some(step => step.kind === 'closed') },
   { reason: 'more than a datagram is sent', fits: block => sends(block).some(text => text.length > BYTES_MAX) },
   { reason: 'more is answered than a client takes at once', fits: block => answers(block).some(text => text.length > BYTES_MAX) },
-  { reason: 'more answers than a client takes at once', fits: block => sends(block).some(text => text.split('\n').length > ANSWERS_MAX) },
-  { reason: 'what begins as no request does is not answered', fits: block => sends(block).some(text => !/^[a-z\x80]/.test(text)) },
+  { reason: 'more answers than a client takes at once',
+    fits: block => sends(block).some(text => text.split('\n').length > ANSWERS_MAX) },
+  { reason: 'what begins as no request does is not answered',
+    fits: block => sends(block).some(text => !/^[a-z\x80]/.test(text)) },
   { reason: 'shows what is different with UDP', fits: block => sends(block).some(text => /^stats (con|settings)/m.test(text)) },
   { reason: 'a request comes in parts', fits: block => sends(block).some(text => !isWhole(text)) },
 ]
@@ -81,7 +84,8 @@ function binaryBytes(text: string): number {
 function textBytes(text: string): number {
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) return Infinity
-  const [, classic, meta] = /^(?:(?:set|add|replace|append|prepend|cas) +\S+ +\S+ +\S+ +(\d+)|ms +\S+ +(\d+))\b/.exec(text.slice(0, lineEnd)) ?? []
+  const [, classic, meta] =
+    /^(?:(?:set|add|replace|append|prepend|cas) +\S+ +\S+ +\S+ +(\d+)|ms +\S+ +(\d+))\b/.exec(text.slice(0, lineEnd)) ?? []
   const valueBytes = classic ?? meta
   return lineEnd + 1 + (valueBytes === undefined ? 0 : Number(valueBytes) + 2)
 }

@@ -25,7 +25,10 @@ export class CasNumbers {
   }
 }
 
-/** Times to live are told in whole thousands, as one of the two clocks stands still; those that end at a date are only told apart from none. */
+/**
+ * Times to live are told in whole thousands, as one of the two clocks stands still; those that end at a date are only told apart
+ * from none.
+ */
 const TIME_STEP = 1000
 const TIME_MAX = 60 * 60 * 24 * 30
 
@@ -52,7 +55,8 @@ function blockBytes(line: string): number {
 function comparableLine(line: string, numbers: CasNumbers): string {
   const words = line.trimEnd().split(' ')
   switch (words[0]) {
-    case 'VALUE': return line.replace(/(?<=^VALUE ([^ ]+) \d+ \d+) (\d+)/, (_, key: string, number: string) => ` cas${numbers.name(key, BigInt(number))}`)
+    case 'VALUE': return line.replace(/(?<=^VALUE ([^ ]+) \d+ \d+) (\d+)/,
+      (_, key: string, number: string) => ` cas${numbers.name(key, BigInt(number))}`)
     case 'VA':
     case 'HD':
     case 'EN':
@@ -100,6 +104,7 @@ const VERSION = 0x0b
 export function comparablePackets(answer: string, requests: readonly Request[], numbers: CasNumbers): string {
   return readAnswers(toBuffer(answer)).map(({ cas, value, ...rest }) => {
     const key = requests.find(({ opaque }) => opaque === rest.opaque)?.casKey
-    return JSON.stringify({ ...rest, cas: cas === 0n ? 0 : numbers.name(key, cas), value: rest.opcode === VERSION ? '' : value }) + '\n'
+    return JSON.stringify({ ...rest, cas: cas === 0n ? 0 : numbers.name(key, cas), value: rest.opcode === VERSION ? ''
+      : value }) + '\n'
   }).join('')
 }

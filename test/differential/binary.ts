@@ -15,7 +15,8 @@ import type { Generator, Request } from './request.js'
 import { randomValue } from './values.js'
 
 const enum Opcode {
-  Get = 0x00, Set = 0x01, Add = 0x02, Replace = 0x03, Delete = 0x04, Increment = 0x05, Decrement = 0x06, Quit = 0x07, Flush = 0x08,
+  Get = 0x00, Set = 0x01, Add = 0x02, Replace = 0x03, Delete = 0x04, Increment = 0x05, Decrement = 0x06, Quit = 0x07,
+    Flush = 0x08,
   GetQ = 0x09, Noop = 0x0a, Version = 0x0b, GetK = 0x0c, GetKQ = 0x0d, Append = 0x0e, Prepend = 0x0f, Stat = 0x10,
   SetQ = 0x11, AddQ = 0x12, ReplaceQ = 0x13, DeleteQ = 0x14, IncrementQ = 0x15, DecrementQ = 0x16, QuitQ = 0x17, FlushQ = 0x18,
   AppendQ = 0x19, PrependQ = 0x1a, Touch = 0x1c, Gat = 0x1d, GatQ = 0x1e, SaslMechs = 0x20, GatK = 0x23, GatKQ = 0x24,
@@ -51,7 +52,8 @@ const KINDS: readonly Kind[] = [
   { weight: 8, make: g => g.delete() },
   { weight: 14, make: g => g.count() },
   { weight: 3, make: g => g.packet({ opcode: g.prng.pick([Opcode.Noop, Opcode.Version]) }) },
-  { weight: 1, make: g => g.packet({ opcode: g.prng.pick([Opcode.Flush, Opcode.FlushQ]), extras: g.prng.pick(['', uint32(0)]) }) },
+  { weight: 1, make: g =>
+    g.packet({ opcode: g.prng.pick([Opcode.Flush, Opcode.FlushQ]), extras: g.prng.pick(['', uint32(0)]) }) },
   { weight: 1, make: g => g.packet({ opcode: Opcode.Stat, key: g.prng.pick(['bananas', 'detail', 'reset']) }) },
   { weight: 2, make: g => g.packet({ opcode: g.prng.pick(UNKNOWN) }) },
   { weight: 1, make: g => g.packet({ opcode: g.prng.pick([Opcode.Quit, Opcode.QuitQ]), closes: true }) },
@@ -90,7 +92,8 @@ export class BinaryGenerator implements Generator {
   }
 
   join(): Request {
-    return this.packet({ opcode: this.prng.pick(JOINS), key: this.prng.pick(KEYS), value: randomValue(this.prng, false), cas: this.cas(4) })
+    return this.packet({ opcode: this.prng.pick(JOINS), key: this.prng.pick(KEYS), value: randomValue(this.prng, false),
+      cas: this.cas(4) })
   }
 
   delete(): Request {

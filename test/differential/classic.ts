@@ -16,13 +16,17 @@ import { randomLetters, randomValue, withBlock } from './values.js'
 const BAD_KEYS = ['z'.repeat(251), 'z'.repeat(400), 'nul\0key', 'noreply']
 
 const FLAGS = ['0', '0', '0', '0', '1', '77', '65535', '4294967295', '4294967296', '4294967301', '00042', '+42']
-const TIMES = ['0', '0', '0', '0', '0', '1000', '2592000', '4102444800', '-1', '-0', '1000000000', '2592001', '2147483647', '-2147483648', '+1000', '0001000']
+const TIMES = ['0', '0', '0', '0', '0', '1000', '2592000', '4102444800', '-1', '-0', '1000000000', '2592001', '2147483647',
+  '-2147483648', '+1000', '0001000']
 const LONG_TIMES = ['2147483648', '4294967295', '4294967296', '1700000000000', '9223372036854775807']
 /** Those among them that are a time after all are one that the test does not live to see. */
-const BAD_NUMBERS = ['x', '1x', '-1', '1.5', '0x10', '1e3', '99999999999999999999', '18446744073709551616', '9223372036854775808', '4294967296', '+5000', '00000000000000000000005000', '--1', '+', '-']
+const BAD_NUMBERS = ['x', '1x', '-1', '1.5', '0x10', '1e3', '99999999999999999999', '18446744073709551616', '9223372036854775808',
+  '4294967296', '+5000', '00000000000000000000005000', '--1', '+', '-']
 const BAD_DELTAS = BAD_NUMBERS.filter(number => number !== '9223372036854775808')
 const BAD_LENGTHS = ['x', '1x', '-1', '1.5', '0x10', '1e3', '--1', '+', '-', '99999999999999999999']
-const WORDS = ['hello', 'GET a', 'Set a 0 0 1', 'getx a', 'bget a', 'sets', 'ab', 'a', '', ' ', '  ', 'abc def noreply', 'stat', 'versions', '\xff\xfe\xfd', 'get\ta', '\x01\x02\x03', 'incra 1', 'ping', 'help', 'what a b c d e f g h i j k l m n o p q r s t u v w x y z']
+const WORDS = ['hello', 'GET a', 'Set a 0 0 1', 'getx a', 'bget a', 'sets', 'ab', 'a', '', ' ', '  ', 'abc def noreply', 'stat',
+  'versions', '\xff\xfe\xfd', 'get\ta', '\x01\x02\x03', 'incra 1', 'ping', 'help',
+    'what a b c d e f g h i j k l m n o p q r s t u v w x y z']
 
 interface Kind {
   readonly weight: number
@@ -109,7 +113,8 @@ export class ClassicGenerator implements Generator {
   /** Something after which the server closes the connection. */
   last(): Request {
     const endless = 'u'.repeat(2100)
-    return this.prng.oneIn(4) ? { line: endless, text: endless, closes: true } : this.line(this.prng.pick(['quit', 'quit now']), { closes: true })
+    return this.prng.oneIn(4) ? { line: endless, text: endless, closes: true }
+      : this.line(this.prng.pick(['quit', 'quit now']), { closes: true })
   }
 
   private someKeys(): string[] {

@@ -132,6 +132,7 @@ export function describe(seed: number, batches: readonly Batch[], { batch, expec
 }
 
 function excerptOf({ text, casKey }: Request): string {
-  const shown = text.length <= 300 ? escape(text.replaceAll(CAS, '<cas>')) : `${escape(text.slice(0, 200).replaceAll(CAS, '<cas>'))}... (${text.length} bytes)`
+  const shown = text.length <= 300 ? escape(text.replaceAll(CAS, '<cas>'))
+    : `${escape(text.slice(0, 200).replaceAll(CAS, '<cas>'))}... (${text.length} bytes)`
   return casKey === undefined ? shown : `${shown}   # the cas number of ${escape(casKey)}`
 }

@@ -13,7 +13,8 @@ import type { Request } from './request.js'
 export const OLDER_VERSION = '1.6.18'
 
 const ERROR = 'ERROR\r\n'
-const KNOWN = /^(set|add|replace|append|prepend|cas|gets?|gats?|delete|incr|decr|touch|flush_all|verbosity|version|stats|quit|shutdown|cache_memlimit)$/
+const KNOWN = new RegExp('^(set|add|replace|append|prepend|cas|gets?|gats?|delete|incr|decr|touch|flush_all|verbosity|version|' +
+  'stats|quit|shutdown|cache_memlimit)$')
 
 const classicDifferences: readonly Difference[] = [
   // any line
@@ -52,7 +53,8 @@ const classicDifferences: readonly Difference[] = [
   // too few arguments
   {
     block: 'cas-noreply-in-place-of-the-number', reason: 'noreply in the place of an argument',
-    covers: line => line.hasNoreply && line.wordsMin !== undefined && line.words.length <= line.wordsMin && !line.command.startsWith('get'),
+    covers: line => line.hasNoreply && line.wordsMin !== undefined && line.words.length <= line.wordsMin &&
+      !line.command.startsWith('get'),
   },
   {
     block: 'gat-without-a-key', reason: 'too few arguments are a bad command line',
@@ -67,7 +69,8 @@ const classicDifferences: readonly Difference[] = [
     answer: older => older.startsWith(BAD_LINE) ? BAD_LINE : '',
   },
   {
-    block: 'bad-flags-swallow-a-data-block-of-the-right-size', reason: 'the same, and nobody can tell what was read as commands instead',
+    block: 'bad-flags-swallow-a-data-block-of-the-right-size',
+      reason: 'the same, and nobody can tell what was read as commands instead',
     covers: line => line.hasData && line.hasBadArgument,
   },
   {
@@ -95,7 +98,8 @@ const classicDifferences: readonly Difference[] = [
   },
   {
     block: 'set-with-two-extra-tokens', reason: 'any number of words too many is ignored, here too',
-    covers: line => /^(incr|decr|touch)$/.test(line.command) && line.words.length > 4 || /^(verbosity|flush_all)$/.test(line.command) && line.words.length > 3,
+    covers: line => /^(incr|decr|touch)$/.test(line.command) && line.words.length > 4 ||
+      /^(verbosity|flush_all)$/.test(line.command) && line.words.length > 3,
   },
   {
     block: 'delete-with-three-arguments', reason: 'what follows the key of delete is ignored',

@@ -66,7 +66,8 @@ t.test('memslab answers random requests as memcached does', { skip }, async t =>
     }
   }
   const disagreement = await play(stream(), SEED)
-  t.comment(`seed ${SEED}: ${history.length} batches, ${history.reduce((sum, { requests }) => sum + requests.length, 0)} requests`)
+  t.comment(`seed ${SEED}: ${history.length} batches, ` +
+    `${history.reduce((sum, { requests }) => sum + requests.length, 0)} requests`)
   if (disagreement === undefined) return
   const fails = async (batches: readonly Batch[]): Promise<boolean> => await play(batches, SEED) !== undefined
   const shortest = await shrink(history, fails)

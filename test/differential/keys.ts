@@ -7,7 +7,8 @@ export const COUNTERS = ['n1', 'n2', 'n3', 'n4', 'c\x01\x1f\x7f', 'y'.repeat(249
 /** What every protocol can say. */
 export const KEYS = [
   ...COUNTERS,
-  'a', 'b', 'c', 'd', 'e', 'key-of-some-length', 'k:1', 'k:2', 'END', 'VALUE', 'x'.repeat(250), 'caf\xc3\xa9', '\x80\xff\xfe', 'tab\there',
+  'a', 'b', 'c', 'd', 'e', 'key-of-some-length', 'k:1', 'k:2', 'END', 'VALUE', 'x'.repeat(250), 'caf\xc3\xa9', '\x80\xff\xfe',
+    'tab\there',
 ]
 
 /**
@@ -19,7 +20,8 @@ export const MARKED_KEYS = ['marked', '\0\x01\x02', '\xfe\xff', 'm'.repeat(187)]
 export const MARKED_WORD = 'marked'
 
 /** Values that a counter can have, and nearly. */
-export const NUMBERS = ['0', '1', '5', '9', '10', '99', '007', '4294967295', '4294967296', '8589934592', '18446744073709551616', ' 5', '5 ', '+5', '-5', '5x', '12 34', '1.5', '0x1f', '7\0', '\r\n7']
+export const NUMBERS = ['0', '1', '5', '9', '10', '99', '007', '4294967295', '4294967296', '8589934592', '18446744073709551616',
+  ' 5', '5 ', '+5', '-5', '5x', '12 34', '1.5', '0x1f', '7\0', '\r\n7']
 
 /** What counters are changed by. */
 export const DELTAS = ['0', '1', '1', '2', '9', '10', '99', '1000', '4294967295', '4294967296', '1099511627776']

@@ -15,7 +15,8 @@ function has(line: Line, letter: string): boolean {
 
 /** Whether md refuses its flags, which it does in other words than before. */
 function hasBadFlag({ flags, words }: Line): boolean {
-  const isGood = (flag: string): boolean => /^([qkbIvsfthlcu]|[OPL].*|C\d+|T-?\d+)$/.test(flag) && (!flag.startsWith('C') || isInteger(flag.slice(1), 64))
+  const isGood = (flag: string): boolean => /^([qkbIvsfthlcu]|[OPL].*|C\d+|T-?\d+)$/.test(flag) &&
+    (!flag.startsWith('C') || isInteger(flag.slice(1), 64))
   const letters = flags.map(flag => flag.charAt(0))
   const isBadBase64 = letters.includes('b') && Buffer.from(words[1] ?? '', 'base64').toString('base64') !== words[1]
   return !flags.every(isGood) || new Set(letters).size < letters.length || isBadBase64

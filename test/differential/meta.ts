@@ -125,7 +125,8 @@ export class MetaGenerator implements Generator {
     return { key, word: Buffer.from(key, 'latin1').toString('base64'), flags: ['b'] }
   }
 
-  private command(command: string, name: Name, arguments_: readonly string[], flags: readonly string[], more: Partial<Request> = {}): Request {
+  private command(command: string, name: Name, arguments_: readonly string[], flags: readonly string[],
+    more: Partial<Request> = {}): Request {
     const { prng } = this
     const all = [...new Set([...name.flags, ...flags])]
     if (prng.oneIn(40)) all.push(prng.pick([...ODD_FLAGS, ...all]))

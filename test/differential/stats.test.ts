@@ -34,7 +34,8 @@ const differences: readonly Difference[] = [
   { reason: 'memcached shows when there was the last flush_all, here it is what protocol.txt says, the age of the oldest item',
     lines: /^settings oldest$/ },
   { reason: 'is about work in the background, of which each does its own at its own time',
-    lines: /^( |items items:\d+:)(lru_crawler_starts|lru_maintainer_juggles|crawler_.*|moves_.*|reclaimed|number_(hot|warm|cold)|hits_to_(hot|warm|cold)|age.*|expired_unfetched)$/ },
+    lines: new RegExp('^( |items items:\\d+:)(lru_crawler_starts|lru_maintainer_juggles|crawler_.*|moves_.*|reclaimed|' +
+      'number_(hot|warm|cold)|hits_to_(hot|warm|cold)|age.*|expired_unfetched)$') },
   { reason: 'memcached looks at items in the hands of the connection that stores them',
     lines: /^( |items items:\d+:)lrutail_reflocked$/ },
   { reason: 'memcached counts each of its ten attempts to make room where nothing may be evicted',
@@ -53,17 +54,21 @@ const REPORTS = ['', 'items', 'slabs', 'sizes', 'settings', 'detail dump', 'rese
 type Exchange = readonly [requests: string, end: RegExp]
 
 const value = (bytes: number): string => 'x'.repeat(bytes)
-const store = (command: string, key: string, bytes: number, exptime = 0): string => `${command} ${key} 0 ${exptime} ${bytes}\r\n${value(bytes)}\r\n`
+const store = (command: string, key: string, bytes: number, exptime = 0): string =>
+  `${command} ${key} 0 ${exptime} ${bytes}\r\n${value(bytes)}\r\n`
 const DONE = 'version\r\n'
 
 const EVERYTHING: readonly Exchange[] = [
   'get p:a none\r\n' + store('set', 'p:a', 5) + 'get p:a\r\nget p:a\r\ngets p:a p:a none\r\n',
   store('add', 'p:a', 1) + 'add q:b 0 0 1\r\n5\r\nreplace q:b 0 0 2\r\n10\r\n' + store('replace', 'none', 1),
-  store('append', 'p:a', 3) + store('prepend', 'p:a', 3) + 'incr q:b 1\r\ndecr q:b 1\r\nincr none 1\r\ndecr none 1\r\nincr p:a 1\r\n',
+  store('append', 'p:a', 3) + store('prepend', 'p:a', 3) +
+    'incr q:b 1\r\ndecr q:b 1\r\nincr none 1\r\ndecr none 1\r\nincr p:a 1\r\n',
   'cas p:a 0 0 1 1\r\nx\r\ncas none 0 0 1 1\r\nx\r\ntouch p:a 100\r\ntouch none 1\r\ngat 100 p:a\r\ngat 100 none\r\n',
   'delete q:b\r\ndelete none\r\nset e 0 -1 1\r\nx\r\nget e\r\n' + store('set', 'big', 2_000_000) + store('set', 'f', 100),
-  'mg p:a v\r\nmg none v\r\nms m 3 T100\r\nabc\r\nmg m v t h l s c f\r\nmd m\r\nma n N0 J5\r\nma n\r\nmn\r\nme p:a\r\nmg viv N30 v\r\n',
-  'mg p:a T50\r\nmd none\r\nma none\r\nms m2 2 MA\r\nab\r\nset z 0 0 3\r\nbad chunk\r\nset q 0 0 1 noreply\r\nx\r\nget q\r\nmg q k q O1\r\n',
+  'mg p:a v\r\nmg none v\r\nms m 3 T100\r\nabc\r\nmg m v t h l s c f\r\nmd m\r\nma n N0 J5\r\nma n\r\nmn\r\n' +
+    'me p:a\r\nmg viv N30 v\r\n',
+  'mg p:a T50\r\nmd none\r\nma none\r\nms m2 2 MA\r\nab\r\nset z 0 0 3\r\nbad chunk\r\n' +
+    'set q 0 0 1 noreply\r\nx\r\nget q\r\nmg q k q O1\r\n',
   'bogus\r\nset bad key\r\nincr p:a x\r\nverbosity 0\r\n',
 ].map(requests => [requests + DONE, /[^]*VERSION [^\r]+\r\n/] as const)
 
@@ -72,23 +77,35 @@ const TOO_MUCH: readonly Exchange[] = Array.from({ length: 80 }, (_, batch) => [
   Array.from({ length: 100 }, (_, n) => store('set', `key${batch * 100 + n}`, 900, n % 10 === 0 ? 1000 : 0) +
     (n % 3 === 0 ? `get key${batch * 100 + n}\r\n` : '')).join('') + DONE, /[^]*VERSION [^\r]+\r\n/] as const)
 
-const SCENARIOS: readonly { title: string, options: readonly string[], same: Partial<Options>, exchanges: readonly Exchange[] }[] = [
+interface Scenario {
+  readonly title: string
+  readonly options: readonly string[]
+  readonly same: Partial<Options>
+  readonly exchanges: readonly Exchange[]
+}
+
+const SCENARIOS: readonly Scenario[] = [
   { title: 'one of everything', options: ['-o', 'no_lru_crawler,track_sizes', '-D', ':'],
     same: { trackSizes: true, detailEnabled: true, lruCrawler: false }, exchanges: EVERYTHING },
   { title: 'one of everything, with one flat list', options: ['-o', 'no_lru_crawler,no_lru_maintainer'],
     same: { lruCrawler: false, lruMaintainer: false, lruSegmented: false }, exchanges: EVERYTHING },
-  { title: 'one of everything, with a list of short-lived items', options: ['-o', 'temporary_ttl=200,hot_lru_pct=30,warm_max_factor=1.5'],
+  { title: 'one of everything, with a list of short-lived items',
+    options: ['-o', 'temporary_ttl=200,hot_lru_pct=30,warm_max_factor=1.5'],
     same: { tempLru: true, temporaryTtl: 200, hotLruPct: 30, warmMaxFactor: 1.5 }, exchanges: EVERYTHING },
   { title: 'nothing may be evicted', options: ['-M', '-o', 'no_lru_crawler'], same: { evictions: false, lruCrawler: false },
     exchanges: EVERYTHING },
   { title: 'more than there is memory for', options: ['-m', '4', '-I', '512k', '-o', 'no_lru_crawler'],
     same: { maxbytes: 4 * 2 ** 20, itemSizeMax: 2 ** 19, lruCrawler: false }, exchanges: TOO_MUCH },
-  { title: 'more than there is memory for, with one flat list', options: ['-m', '4', '-I', '512k', '-o', 'no_lru_crawler,no_lru_maintainer'],
-    same: { maxbytes: 4 * 2 ** 20, itemSizeMax: 2 ** 19, lruCrawler: false, lruMaintainer: false, lruSegmented: false }, exchanges: TOO_MUCH },
-  { title: 'more than there is memory for, and nothing may be evicted', options: ['-M', '-m', '4', '-I', '512k', '-o', 'no_lru_crawler'],
+  { title: 'more than there is memory for, with one flat list',
+    options: ['-m', '4', '-I', '512k', '-o', 'no_lru_crawler,no_lru_maintainer'],
+    same: { maxbytes: 4 * 2 ** 20, itemSizeMax: 2 ** 19, lruCrawler: false, lruMaintainer: false, lruSegmented: false },
+      exchanges: TOO_MUCH },
+  { title: 'more than there is memory for, and nothing may be evicted',
+    options: ['-M', '-m', '4', '-I', '512k', '-o', 'no_lru_crawler'],
     same: { maxbytes: 4 * 2 ** 20, itemSizeMax: 2 ** 19, evictions: false, lruCrawler: false }, exchanges: TOO_MUCH },
   { title: 'everything, and then a flush', options: [], same: {},
-    exchanges: [...EVERYTHING, ['flush_all\r\nget p:a\r\n' + store('set', 'later', 10) + 'get later\r\n' + DONE, /[^]*VERSION [^\r]+\r\n/]] },
+    exchanges: [...EVERYTHING,
+      ['flush_all\r\nget p:a\r\n' + store('set', 'later', 10) + 'get later\r\n' + DONE, /[^]*VERSION [^\r]+\r\n/]] },
 ]
 
 for (const { title, options, same, exchanges } of SCENARIOS) {
@@ -112,7 +129,8 @@ type Lines = ReadonlyMap<string, string>
 // What is counted in the background. Time goes by until memcached has come to an end with it; here it is a clock that is set.
 
 /** The counters that both have to have the same, whatever goes on beside them. */
-const IN_BACKGROUND = ['curr_items', 'total_items', 'get_expired', 'get_flushed', 'get_hits', 'get_misses', 'reclaimed', 'expired_unfetched',
+const IN_BACKGROUND = ['curr_items', 'total_items', 'get_expired', 'get_flushed', 'get_hits', 'get_misses', 'reclaimed',
+  'expired_unfetched',
   'evictions', 'crawler_reclaimed', 'crawler_items_checked', 'lru_crawler_starts', 'moves_to_cold', 'moves_to_warm'] as const
 type Counted = Readonly<Partial<Record<typeof IN_BACKGROUND[number] | 'lru_crawler_running', number>>>
 
@@ -125,7 +143,14 @@ const many = (count: number, name: string, exptime: number): string =>
 
 /** What ends does so when memcached has long moved it to COLD, and is reclaimed two seconds later at the most. */
 const TTL = 4
-const EPISODES: readonly { title: string, options?: readonly string[], same?: Partial<Options>, episodes: readonly Episode[] }[] = [
+interface EpisodicScenario {
+  readonly title: string
+  readonly options?: readonly string[]
+  readonly same?: Partial<Options>
+  readonly episodes: readonly Episode[]
+}
+
+const EPISODES: readonly EpisodicScenario[] = [
   { title: 'a class that is nearly empty', episodes: [[many(1, 'k', 0), 2, { moves_to_cold: 1 }]] },
   { title: 'a hundred items', episodes: [[many(100, 'k', 0), 2, { moves_to_cold: 100 }]] },
   { title: 'an item that is in use', episodes: [
@@ -135,7 +160,8 @@ const EPISODES: readonly { title: string, options?: readonly string[], same?: Pa
     [many(10, 'k', TTL) + many(5, 'z', 0), 2, { moves_to_cold: 15 }], ['', TTL, { reclaimed: 10 }]] },
   { title: 'items that have ended, and nothing may be evicted', options: ['-M'], same: { evictions: false },
     episodes: [[many(10, 'k', TTL), 2, { moves_to_cold: 10 }], ['', TTL, { reclaimed: 10 }]] },
-  { title: 'items that have ended in a list of their own', options: ['-o', 'temporary_ttl=10'], same: { tempLru: true, temporaryTtl: 10 },
+  { title: 'items that have ended in a list of their own', options: ['-o', 'temporary_ttl=10'],
+    same: { tempLru: true, temporaryTtl: 10 },
     episodes: [[many(10, 'k', TTL) + many(1, 'z', 0), 2, { moves_to_cold: 1 }], ['', TTL, { reclaimed: 10 }]] },
   { title: 'items that have ended among others, and a crawl', episodes: [
     [many(1, 'a', 0) + many(10, 'k', TTL) + many(1, 'z', 0), 2, { moves_to_cold: 12 }],
@@ -143,8 +169,10 @@ const EPISODES: readonly { title: string, options?: readonly string[], same?: Pa
     ['get k100\r\nset k101 0 0 1\r\nv\r\nlru_crawler crawl all\r\n', 2, { crawler_reclaimed: 8, moves_to_cold: 13 }]] },
   { title: 'a flush', episodes: [
     [many(10, 'k', 0) + 'get k100\r\n', 2, { moves_to_cold: 10 }], ['flush_all\r\n', 2, { reclaimed: 10 }]] },
-  { title: 'items that have ended in one flat list', options: ['-o', 'no_lru_maintainer'], same: { lruMaintainer: false, lruSegmented: false },
-    episodes: [[many(12, 'k', 1), 4, {}], [many(1, 'n', 0), 0, {}], [many(1, 'n', 0), 0, {}], ['get k110\r\nset k111 0 0 1\r\nv\r\n', 0, {}]] },
+  { title: 'items that have ended in one flat list', options: ['-o', 'no_lru_maintainer'],
+    same: { lruMaintainer: false, lruSegmented: false },
+    episodes: [[many(12, 'k', 1), 4, {}], [many(1, 'n', 0), 0, {}], [many(1, 'n', 0), 0, {}],
+      ['get k110\r\nset k111 0 0 1\r\nv\r\n', 0, {}]] },
 ]
 
 t.test('what is counted in the background', { skip }, async t => {

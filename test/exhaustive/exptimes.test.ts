@@ -68,7 +68,8 @@ async function ask(session: BareSession, send: string): Promise<string> {
 interface Kept { readonly key: string; readonly end: number; readonly what: string }
 
 /** Stores by one way with all these exptimes; fails for whatever is not there as it should be. */
-async function store({ connect, clock }: SessionHost, now: number, ways: typeof TEXT, exptimes: readonly number[]): Promise<Kept[]> {
+async function store({ connect, clock }: SessionHost, now: number, ways: typeof TEXT,
+  exptimes: readonly number[]): Promise<Kept[]> {
   const [client, reader] = [await connect(), await connect()]
   const kept: Kept[] = []
   for (const [name, way] of Object.entries(ways)) {

@@ -17,10 +17,12 @@ export const USER = { name: 'anna', password: 'secret' }
 
 const WORDS = [
   'get', 'gets', 'gat', 'gats', 'set', 'add', 'replace', 'append', 'prepend', 'cas', 'delete', 'incr', 'decr', 'touch',
-  'mg', 'ms', 'md', 'ma', 'me', 'mn', 'version', 'verbosity', 'stats', 'settings', 'items', 'slabs', 'sizes', 'reset', 'detail', 'on', 'dump',
+  'mg', 'ms', 'md', 'ma', 'me', 'mn', 'version', 'verbosity', 'stats', 'settings', 'items', 'slabs', 'sizes', 'reset', 'detail',
+    'on', 'dump',
   'off', 'noreply', 'flush_all', 'cache_memlimit', 'lru', 'lru_crawler', 'watch', 'refresh_certs', 'shutdown', 'quit', 'bananas',
   'a', 'b', 'n1', 'k'.repeat(250), 'k'.repeat(251), 'AAEC', '0', '1', '-1', '5', '100', '2147483647', '2147483648', '4294967295',
-  '18446744073709551615', '1048576', '99999999999999999999', '', ' ', '\t', '\0', '\xff', 'q', 'v', 'k', 'c', 't', 's', 'f', 'h', 'l', 'u', 'x',
+  '18446744073709551615', '1048576', '99999999999999999999', '', ' ', '\t', '\0', '\xff', 'q', 'v', 'k', 'c', 't', 's', 'f', 'h',
+    'l', 'u', 'x',
   'b', 'I', 'E5', 'C5', 'T30', 'N30', 'R30', 'F7', 'D2', 'J9', 'MS', 'MA', 'ME', 'MD', 'Oopaque',
 ]
 const LINE_ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\r\n', '\n\r']

@@ -56,9 +56,11 @@ const KINDS: readonly Kind[] = [
   { title: 'text', options: { ...memory, protocol: 'ascii' }, isDirect: false, sources: [TEXT] },
   { title: 'binary', options: { ...memory, protocol: 'binary' }, isDirect: true, sources: [BINARY] },
   { title: 'text and binary', options: memory, isDirect: true, sources: [TEXT, BINARY] },
-  { title: 'text and binary, three requests a turn', options: { ...memory, reqsPerEvent: 3 }, isDirect: false, sources: [TEXT, BINARY] },
+  { title: 'text and binary, three requests a turn', options: { ...memory, reqsPerEvent: 3 }, isDirect: false,
+    sources: [TEXT, BINARY] },
   { title: 'text with a password', options: { ...memory, protocol: 'ascii', authFile }, isDirect: false, sources: [TOKENS] },
-  { title: 'binary with a password', options: { ...memory, protocol: 'binary', sasl: true, authFile }, isDirect: false, sources: [SASL] },
+  { title: 'binary with a password', options: { ...memory, protocol: 'binary', sasl: true, authFile }, isDirect: false,
+    sources: [SASL] },
 ]
 
 for (const kind of KINDS) {

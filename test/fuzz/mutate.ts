@@ -48,7 +48,8 @@ const TEXT: readonly Mutation[] = [
     const numbers = [...bytes.subarray(0, 10_000).toString('latin1').matchAll(/\d+/g)]
     if (numbers.length === 0) return bytes
     const number = prng.pick(numbers)
-    return Buffer.concat([bytes.subarray(0, number.index), toBuffer(prng.pick(NUMBERS)), bytes.subarray(number.index + number[0].length)])
+    return Buffer.concat([bytes.subarray(0, number.index), toBuffer(prng.pick(NUMBERS)),
+      bytes.subarray(number.index + number[0].length)])
   },
 ]
 

@@ -52,7 +52,8 @@ export class Steps {
 
   private pieces(stream: Buffer): Buffer[] {
     const { prng } = this
-    const places = Array.from({ length: prng.below(PIECES_MAX) }, () => prng.below(stream.length + 1)).sort((one, other) => one - other)
+    const places = Array.from({ length: prng.below(PIECES_MAX) }, () => prng.below(stream.length + 1))
+      .sort((one, other) => one - other)
     return [...places, stream.length].map((place, index) => stream.subarray(places[index - 1] ?? 0, place))
   }
 }

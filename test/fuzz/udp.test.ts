@@ -34,7 +34,10 @@ t.test('spoiled datagrams', async t => {
     const last = `EN O${count}\r\n`
     const answer = (await client.answer(new Matching(['[^]*', last]))).subarray(0, -last.length)
     const fault = datagram[HEADER_BYTES] === BINARY_MAGIC ? binaryFault(answer) : textFault(answer)
-    if (fault !== undefined) throw new Mismatch(`MEMSLAB_SEED=${SEED}: ${fault.message}`, { sent: escape(datagram), received: excerpt(answer, fault.at) })
+    if (fault !== undefined) {
+      throw new Mismatch(`MEMSLAB_SEED=${SEED}: ${fault.message}`,
+        { sent: escape(datagram), received: excerpt(answer, fault.at) })
+    }
   }
   t.ok(count > 0, `${count} datagrams were served, MEMSLAB_SEED=${SEED}`)
 })

@@ -2,7 +2,8 @@
 // business of other tests.
 
 const ANSWER_LINE = new RegExp('^(?:' + [
-  'STORED', 'NOT_STORED', 'MEMLIMIT_[A-Z_]+ .+', 'EXISTS', 'NOT_FOUND', 'DELETED', 'TOUCHED', 'OK', 'RESET', 'END', 'ERROR', 'MN', 'EN', '\\d{1,20}',
+  'STORED', 'NOT_STORED', 'MEMLIMIT_[A-Z_]+ .+', 'EXISTS', 'NOT_FOUND', 'DELETED', 'TOUCHED', 'OK', 'RESET', 'END', 'ERROR', 'MN',
+    'EN', '\\d{1,20}',
   '(?:SERVER_ERROR|CLIENT_ERROR|ERROR):? .+', 'Error TLS not enabled', '(?:VERSION|STAT|PREFIX|VALUE|ME) .+',
   '(?:HD|VA \\d+|EN|NF|NS|EX)(?: [A-Za-z][^ ]*)*',
 ].join('|') + ')$', 's')
@@ -43,7 +44,9 @@ export function binaryFault(answers: Buffer): Fault | undefined {
     if (answers.length < at + HEADER_BYTES) return { message: 'a header cut short', at }
     const bodyBytes = answers.readUInt32BE(at + 8)
     if (answers.readUInt8(at) !== 0x81) return { message: 'a wrong magic', at }
-    if (answers.readUInt16BE(at + 2) + answers.readUInt8(at + 4) > bodyBytes) return { message: 'a body shorter than its parts', at }
+    if (answers.readUInt16BE(at + 2) + answers.readUInt8(at + 4) > bodyBytes) {
+      return { message: 'a body shorter than its parts', at }
+    }
     if (answers.readUInt8(at + 5) !== 0) return { message: 'a data type', at }
     if (!STATUSES.includes(answers.readUInt16BE(at + 6))) return { message: 'an unknown status', at }
     at += HEADER_BYTES + bodyBytes

@@ -39,7 +39,9 @@ t.test('events of several threads are read in the order in which they happened',
   const [one, two, three] = hands(3, 4096) as [Hand, Hand, Hand]
   two.reader.open()
   one.log.addWatcher(Kind.Fetchers)
-  for (const [key, hand] of [['a', one], ['b', three], ['c', two], ['d', one], ['e', one], ['f', three]] as const) write(hand, key)
+  for (const [key, hand] of [['a', one], ['b', three], ['c', two], ['d', one], ['e', one], ['f', three]] as const) {
+    write(hand, key)
+  }
   t.same(readAll(two).map(({ key }) => key), ['a', 'b', 'c', 'd', 'e', 'f'])
   t.same(readAll(two), [], 'once')
 })

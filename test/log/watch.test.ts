@@ -34,7 +34,8 @@ t.test('evictions show what went, how old and whether anybody wanted it', async 
   t.match(lines[0], /^ts=\d+\.\d{6} gid=1 type=eviction key=first fetch=yes ttl=490 la=10 clsid=\d+ size=1000$/)
   t.match(lines[1], /^ts=\d+\.\d{6} gid=2 type=eviction key=k0 fetch=no ttl=-1 la=0 clsid=\d+ size=1000$/)
   t.equal(lines.length, statistic(host, 'log_worker_written'))
-  t.equal(lines.length + statistic(host, 'log_worker_dropped'), statistic(host, 'evictions'), 'each is written or counted as dropped')
+  t.equal(lines.length + statistic(host, 'log_worker_dropped'), statistic(host, 'evictions'),
+    'each is written or counted as dropped')
 })
 
 t.test('page moves are system events', async t => {
@@ -168,7 +169,8 @@ t.test('why connections end', async t => {
   await host.pass(100)
   await host.pass(15_000)
   await idle.closed()
-  const lines = (await linesOf(host, watcher)).map(line => line.replace(/^.* type=(\w+).*? transport=tcp(?: reason=(\w+))? cfd=\d+$/, '$1 $2').trim())
+  const lines = (await linesOf(host, watcher)).map(line =>
+    line.replace(/^.* type=(\w+).*? transport=tcp(?: reason=(\w+))? cfd=\d+$/, '$1 $2').trim())
   t.same(lines.slice(0, 6), ['conn_new', 'conn_close normal', 'conn_new', 'conn_close error', 'conn_new', 'conn_close error'])
   t.ok(lines.slice(6).includes('conn_close idle_timeout'), lines.join())
 })
@@ -179,7 +181,8 @@ t.test('connections that are older than the watcher have an address when they go
   const watcher = await host.connect()
   await watcher.says('watch connevents\r\n', 'OK\r\n')
   await host.client.hangUp()
-  t.match((await linesOf(host, watcher))[0], new RegExp(`type=conn_close rip=127\\.0\\.0\\.1 rport=${port} transport=tcp reason=normal`))
+  t.match((await linesOf(host, watcher))[0],
+    new RegExp(`type=conn_close rip=127\\.0\\.0\\.1 rport=${port} transport=tcp reason=normal`))
 })
 
 t.test('clients of a Unix socket and streams that are handed in have no address', async t => {

@@ -24,7 +24,9 @@ t.test('each chunk is its taker\'s alone until it is given back', async t => {
     if (taken.length > 0 && prng.below(100) < (step % 1000 < 500 ? 40 : 60)) {
       const [{ chunk, mark }] = taken.splice(prng.below(taken.length), 1) as [{ chunk: number, mark: number }]
       const bytes = blocks.chunk(chunk)
-      if (bytes.length !== 256 * KIB || bytes[0] !== mark || bytes.at(-1) !== mark) t.fail(`step ${step}: chunk ${chunk} is not as it was`)
+      if (bytes.length !== 256 * KIB || bytes[0] !== mark || bytes.at(-1) !== mark) {
+        t.fail(`step ${step}: chunk ${chunk} is not as it was`)
+      }
       blocks.giveBack(chunk)
     } else {
       const chunk = blocks.take()

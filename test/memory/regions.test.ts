@@ -22,7 +22,8 @@ const SMALL = new Regions([
 /** What the regions of a server with four threads and these options follow from; a fifth thread takes the connections. */
 function factsWith(options: { trackSizes: boolean, chunkSize: number }): RegionFacts {
   const { chunkBytesMin } = new SlabClasses({ ...defaultOptions(), ...options })
-  return { ...defaultOptions(), ...options, threads: 5, stripeCount: 1024, ioBytes: IO_BYTES, chunkBytesMin, bucketsMax: 2 ** 20, pages: 100 }
+  return { ...defaultOptions(), ...options, threads: 5, stripeCount: 1024, ioBytes: IO_BYTES, chunkBytesMin, bucketsMax: 2 ** 20,
+    pages: 100 }
 }
 
 t.test('a region begins where the one before it ends, on the next multiple of its alignment', async t => {
@@ -37,7 +38,8 @@ t.test('an arena is as large as its regions, and each of them has one user', asy
   t.throws(() => arena.assertTaken(), { message: 'regions without a user: next' })
   t.equal(arena.takeWords('next').length, 16)
   arena.assertTaken()
-  t.throws(() => new Arena({ whole: SMALL, least: SMALL }, false, new ArrayBuffer(SMALL.end - MIB)), { message: 'memory too small for its regions' })
+  t.throws(() => new Arena({ whole: SMALL, least: SMALL }, false, new ArrayBuffer(SMALL.end - MIB)),
+    { message: 'memory too small for its regions' })
 })
 
 t.test('whatever the options are, no two regions of a store overlap or have a gap that no alignment asks for', async t => {
@@ -62,7 +64,8 @@ t.test('a store uses every region of each of its arenas', async t => {
 
 t.test('memory/README.md shows the regions of a server with the defaults as their rows have them', async t => {
   const shown = readFileSync(inProject('src/memory/README.md'), 'utf8')
-  const facts = { ...factsWith({ trackSizes: false, chunkSize: 48 }), bucketsMax: Table.bucketCountFor(ARENA_PAGES_MAX), pages: 0 }
+  const facts = { ...factsWith({ trackSizes: false, chunkSize: 48 }), bucketsMax: Table.bucketCountFor(ARENA_PAGES_MAX),
+    pages: 0 }
   const pages = ARENA_PAGES_MAX - regionsFor(true, facts).startOf('pages') / MIB
   const drawn = drawRegions({ ...facts, pages })
   t.ok(shown.includes(drawn), `the table should be\n${drawn}`)

@@ -191,13 +191,15 @@ t.test('a thread does not listen by a number that nobody can tell it', async t =
   const fail = (): never => { throw new Error('nobody comes') }
   const hidden = { id: descriptorOf({ _handle: {} }), host: '', protocol: 'auto' } as const
   const listeners = new Listeners(options, undefined)
-  const listening = { ...hidden, address: { family: 'Unix', path: options.socketPath! }, name: 'unix:socket', file: '', verify: undefined } as const
+  const listening = { ...hidden, address: { family: 'Unix', path: options.socketPath! }, name: 'unix:socket', file: '',
+    verify: undefined } as const
   await listeners.follow([listening])
   t.same(listeners.listening, [listening])
   await listeners.close()
   const server = new ServerCore()
   const udp = new Udp(server.host, options, fail, fail)
-  await udp.follow([{ ...hidden, host: '127.0.0.1', address: { transport: 'UDP', family: 'IPv4', address: '127.0.0.1', port: 1 } }])
+  await udp.follow([{ ...hidden, host: '127.0.0.1',
+    address: { transport: 'UDP', family: 'IPv4', address: '127.0.0.1', port: 1 } }])
   t.equal(udp.port, 1)
   await Promise.all([udp.close(), server.close()])
 })

@@ -111,18 +111,22 @@ t.test('what is no object is not taken for options', async t => {
   const nothing: unknown = Object.create(null)
   const wrong = problemsOf({ maxbytes: 64n, itemSizeMax: Symbol('1m'), slabChunkMax: nothing, port: null, listen: [nothing] })
   t.same([...wrong].sort(), [
-    'itemSizeMax: must be a number, not a symbol', 'listen: an object is not an address', 'maxbytes: must be a number, not a bigint',
+    'itemSizeMax: must be a number, not a symbol', 'listen: an object is not an address',
+      'maxbytes: must be a number, not a bigint',
     'port: must be a number, not null', 'slabChunkMax: must be a number, not an object',
   ])
   t.same(problemsOf({}, null), ['the parts must be an object, not null'])
   t.same(problemsOf({}, { clock: 5, log: 'file', failed: [] }), [
-    'clock: must have milliseconds() and every(), and may have timeOfDay()', 'log: must be a function, not a string', 'failed: must be a function, not an array',
+    'clock: must have milliseconds() and every(), and may have timeOfDay()', 'log: must be a function, not a string',
+      'failed: must be a function, not an array',
   ])
 })
 
 t.test('a program cannot have what concerns the whole process', async t => {
   const problems = problemsOf({ daemonize: true, user: 'nobody', pidFile: '/run/pid' })
-  for (const [index, field] of ['daemonize', 'user', 'pidFile'].entries()) t.match(problems[index], `${field}: is only for the command line`)
+  for (const [index, field] of ['daemonize', 'user', 'pidFile'].entries()) {
+    t.match(problems[index], `${field}: is only for the command line`)
+  }
   t.equal(problems.length, 3)
   t.same(problemsOf({ daemonize: false, user: undefined }), [])
 })

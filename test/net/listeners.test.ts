@@ -11,7 +11,8 @@ const VERSION = 'VERSION 1.6.45\r\n'
 const NOOP = Buffer.from('800a00000000000000000000000000000000000000000000', 'hex')
 /** Success; and `Auth failure.`, status 0x20. */
 const NOOP_DONE = Buffer.from('810a00000000000000000000000000000000000000000000', 'hex')
-const NOOP_REFUSED = Buffer.from(`810a0000000000200000000d000000000000000000000000${Buffer.from('Auth failure.').toString('hex')}`, 'hex')
+const NOOP_REFUSED =
+  Buffer.from(`810a0000000000200000000d000000000000000000000000${Buffer.from('Auth failure.').toString('hex')}`, 'hex')
 
 async function start(t: Test, options: Partial<Options>): Promise<ServerCore> {
   const server = new ServerCore({ port: -1, ...options }, {}, { isChecked: true })
@@ -33,7 +34,8 @@ function usersFile(t: Test): string { return join(t.testdir({ users: 'anna:secre
 
 t.test('a listener speaks what its prefix says, and where that is nothing what -B says', async t => {
   const listen = [
-    'proto[asc]:127.0.0.1', 'proto[b]:tag[one]:127.0.0.1:0', 'proto[n]:127.0.0.1:0', 'tag_two_:127.0.0.1:0', 'proto[auto]:127.0.0.1:-1',
+    'proto[asc]:127.0.0.1', 'proto[b]:tag[one]:127.0.0.1:0', 'proto[n]:127.0.0.1:0', 'tag_two_:127.0.0.1:0',
+      'proto[auto]:127.0.0.1:-1',
   ]
   const server = await start(t, { listen, protocol: 'ascii' })
   const [ascii, binary, either, tagged, unknown] = await clientsOf(t, server)

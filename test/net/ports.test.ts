@@ -69,8 +69,8 @@ t.test('who comes as soon as a server listens is answered', { skip }, async t =>
 let nextPort = FIRST_PORT + process.pid * PORTS_PER_PROCESS % PORTS
 
 /**
- * A port that nothing uses. Not one that the kernel chooses, as it gives those to clients too: a client that tries again and again
- * to connect to such a port may come to be given it itself.
+ * A port that nothing uses. Not one that the kernel chooses, as it gives those to clients too: a client that tries again and
+ * again to connect to such a port may come to be given it itself.
  */
 async function freePort(t: Test): Promise<number> {
   for (;;) {

@@ -171,7 +171,8 @@ async function startCommand(t: Test, threads: string, module: string): Promise<{
   let stderr = ''
   child.stderr.on('data', text => { stderr += text })
   await until('the server listens', () => existsSync(portFile) || child.exitCode !== null)
-  const client = await Client.connect({ host: '127.0.0.1', port: Number(/^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8'))?.[1]) })
+  const client =
+    await Client.connect({ host: '127.0.0.1', port: Number(/^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8'))?.[1]) })
   return { client, stderr: () => stderr }
 }
 

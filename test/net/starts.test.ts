@@ -84,7 +84,8 @@ for (const streams of ['0', '1']) {
 
     t.test(`TLS, ${ways}`, async t => {
       const { sslChainCert, sslKey } = writeCertificates(t).options
-      const { port } = await start(t, ['-p', '-1', '-t', threads, '-Z', '-o', `ssl_chain_cert=${sslChainCert},ssl_key=${sslKey}`], streams)
+      const { port } = await start(t, ['-p', '-1', '-t', threads, '-Z', '-o', `ssl_chain_cert=${sslChainCert},ssl_key=${sslKey}`],
+        streams)
       await converse(await connectSecurely({ host: '127.0.0.1', port }))
     })
   }
@@ -98,7 +99,8 @@ function socketsAt(port: number, transport: 'tcp' | 'udp'): number {
 }
 
 const skip = process.platform !== 'linux' && 'only Linux lists sockets, and shares ports'
-const what = hasReusePort ? 'each thread has sockets of its own at a port' : 'the threads have one socket at a port, as Node cannot share it'
+const what = hasReusePort ? 'each thread has sockets of its own at a port'
+  : 'the threads have one socket at a port, as Node cannot share it'
 
 t.test(`${what}, with Node ${process.version}`, { skip }, async t => {
   const { port, udpPort } = await start(t, ['-p', '-1', '-U', '-1', '-t', String(THREADS)], '0')

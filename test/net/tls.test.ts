@@ -11,7 +11,9 @@ import { spawnServer } from '../clients/server.js'
 import { until as eventually } from '../support/patience.js'
 import { MemslabError, type Options } from '../../src/index.js'
 import { ServerCore } from '../../src/server/core.js'
-import { authority, client as known, renewed, server as first, stranger, writeCertificates, type CertificateFiles } from '../support/certificates.js'
+import {
+  authority, client as known, renewed, server as first, stranger, writeCertificates, type CertificateFiles,
+} from '../support/certificates.js'
 import { Client } from '../support/client.js'
 import { ManualClock } from '../support/clock.js'
 import { connectSecurely } from '../support/server.js'
@@ -31,7 +33,8 @@ interface TlsServer {
 }
 
 /** @param isDoubtful whether the options are a command line's, which a program could not have */
-async function start(t: Test, options: Partial<Options> = {}, files = writeCertificates(t), isDoubtful = false): Promise<TlsServer> {
+async function start(t: Test, options: Partial<Options> = {}, files = writeCertificates(t),
+  isDoubtful = false): Promise<TlsServer> {
   const clock = new ManualClock()
   const lines: string[] = []
   const given = { port: -1, listen: [HOST], ...files.options, ...options }
@@ -41,7 +44,8 @@ async function start(t: Test, options: Partial<Options> = {}, files = writeCerti
     await server.close()
   })
   await server.listen()
-  return { server, clock, files, lines, secure: async options => await connectSecurely({ host: HOST, port: server.port, ...options }) }
+  return { server, clock, files, lines,
+    secure: async options => await connectSecurely({ host: HOST, port: server.port, ...options }) }
 }
 
 /** Whether a client is let in. With TLS 1.3 a client does not hear of it before its first answer. */
@@ -235,7 +239,8 @@ t.test('a key of another kind than the certificate is refused, at the start and 
   const client = await tls.secure()
   await client.says('refresh_certs\r\n', /Error loading the key: .* it is not the key of the certificate\r\n/)
   t.equal(await isServed(tls, {}), true)
-  t.throws(() => new ServerCore({ port: 0, ...files.options }), { code: 'EUSAGE', message: /it is not the key of the certificate/ })
+  t.throws(() => new ServerCore({ port: 0, ...files.options }),
+    { code: 'EUSAGE', message: /it is not the key of the certificate/ })
 })
 
 t.test('SIGHUP has a server read its certificates again', async t => {
@@ -314,7 +319,8 @@ t.test('who does not speak TLS is refused, counted, and named with -v', async t 
 t.test('who only looks whether somebody listens, or leaves before anything is agreed, is no error', async t => {
   const { server } = await start(t)
   const HELLO = Buffer.from('16030102000100', 'hex')
-  for (const leave of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy(), (socket: Socket) => socket.end(HELLO)]) {
+  for (const leave of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy(),
+    (socket: Socket) => socket.end(HELLO)]) {
     const socket = plain(server.port)
     await new Promise(resolve => socket.once('connect', resolve))
     await until(() => statistics(server).get('curr_connections') === 1)
@@ -408,7 +414,8 @@ t.test('stats conns shows them all', async t => {
   await client.says('version\r\n', VERSION)
   const silent = plain(server.port)
   await until(() => statistics(server).get('curr_connections') === 2)
-  const rows = [...server.host.reportConnections()].flatMap(rows => [...rows]).map(([name, value]) => `${name.replace(/^\d+/, '')} ${value}`)
+  const rows = [...server.host.reportConnections()].flatMap(rows => [...rows])
+    .map(([name, value]) => `${name.replace(/^\d+/, '')} ${value}`)
   const own = `tcp:${HOST}:${server.port}`
   const ports = [client.stream as TLSSocket, silent].map(socket => `tcp:${HOST}:${socket.localPort}`)
   t.same(rows, [`:addr ${own}`, ':state conn_listening', `:secs_since_last_cmd ${server.store.context.now}`,

@@ -41,8 +41,10 @@ t.test('an answer has the id of its request', async t => {
 
 t.test('requests in one datagram are answered each for itself', async t => {
   const { client, server } = await startUdpServer(t)
-  await client.sendDatagram(frame('set k 5 0 3\r\nabc\r\nget k k\r\nnonsense\r\nmg k v\r\nmg missing q\r\ndelete k\r\n', { id: 9 }))
-  const answers = ['STORED\r\n', 'VALUE k 5 3\r\nabc\r\nVALUE k 5 3\r\nabc\r\nEND\r\n', 'ERROR\r\n', 'VA 3\r\nabc\r\n', 'DELETED\r\n']
+  await client.sendDatagram(frame('set k 5 0 3\r\nabc\r\nget k k\r\nnonsense\r\nmg k v\r\nmg missing q\r\ndelete k\r\n',
+    { id: 9 }))
+  const answers = ['STORED\r\n', 'VALUE k 5 3\r\nabc\r\nVALUE k 5 3\r\nabc\r\nEND\r\n', 'ERROR\r\n', 'VA 3\r\nabc\r\n',
+    'DELETED\r\n']
   await client.expect(answers.join(''))
   t.same(client.received, answers.map(answer => frame(answer, { id: 9 })))
   t.equal(Number(new Map(server.host.report('')).get('conn_yields')), 0, 'nobody had to wait')
@@ -51,7 +53,8 @@ t.test('requests in one datagram are answered each for itself', async t => {
 t.test('so are packets, quiet ones that have an answer too', async t => {
   const { client } = await startUdpServer(t)
   const { client: other } = await startUdpServer(t)
-  const packets = [packet(BINARY_GETQ, { key: 'missing' }), packet(0, { key: 'missing', opaque: 1 }), packet(BINARY_NOOP, { opaque: 2 })] as const
+  const packets = [packet(BINARY_GETQ, { key: 'missing' }), packet(0, { key: 'missing', opaque: 1 }),
+    packet(BINARY_NOOP, { opaque: 2 })] as const
   await client.send(Buffer.concat(packets))
   await other.send(packets[1])
   await client.expect(Buffer.concat([await other.anything(), header({ magic: 0x81, opcode: BINARY_NOOP, opaque: 2 })]))
@@ -63,7 +66,8 @@ t.test('a long answer between short ones has numbers of its own', async t => {
   const value = 'v'.repeat(3000)
   await client.says(`set k 0 0 3000\r\n${value}\r\nget k k\r\nversion\r\n`,
     `STORED\r\nVALUE k 0 3000\r\n${value}\r\nVALUE k 0 3000\r\n${value}\r\nEND\r\n${VERSION}`)
-  t.same(client.received.map(datagram => [datagram.readUInt16BE(2), datagram.readUInt16BE(4)]), [[0, 1], [0, 5], [1, 5], [2, 5], [3, 5], [4, 5], [0, 1]])
+  t.same(client.received.map(datagram => [datagram.readUInt16BE(2), datagram.readUInt16BE(4)]),
+    [[0, 1], [0, 5], [1, 5], [2, 5], [3, 5], [4, 5], [0, 1]])
 })
 
 t.test('a long answer comes in datagrams of 1400 bytes', async t => {
@@ -101,7 +105,8 @@ t.test('an answer of a megabyte is numbered through', async t => {
 t.test('an answer that is too long is an error, whatever it holds on to', async t => {
   const { client, open, server, connect } = await startUdpServer(t)
   const tcp = await connect()
-  await tcp.says(`set big 0 0 1000000\r\n${'v'.repeat(1_000_000)}\r\nset small 0 0 30000\r\n${'v'.repeat(30_000)}\r\n`, 'STORED\r\nSTORED\r\n')
+  await tcp.says(`set big 0 0 1000000\r\n${'v'.repeat(1_000_000)}\r\nset small 0 0 30000\r\n${'v'.repeat(30_000)}\r\n`,
+    'STORED\r\nSTORED\r\n')
   await client.says('get big big big\r\n', TOO_LONG)
   await client.says(`get${' big'.repeat(10_000)}\r\n`, TOO_LONG)
   await client.says(`get${' small'.repeat(10_000)}\r\n`, TOO_LONG)
@@ -148,7 +153,8 @@ t.test('with -B one protocol is spoken', async t => {
 
 t.test('with -R all of a datagram is answered', async t => {
   const { client } = await startUdpServer(t, { reqsPerEvent: 1 })
-  await client.says('set k 0 0 1\r\n1\r\nincr k 1\r\n' + 'get k\r\n'.repeat(20), 'STORED\r\n2\r\n' + 'VALUE k 0 1\r\n2\r\nEND\r\n'.repeat(20))
+  await client.says('set k 0 0 1\r\n1\r\nincr k 1\r\n' + 'get k\r\n'.repeat(20), 'STORED\r\n2\r\n' +
+    'VALUE k 0 1\r\n2\r\nEND\r\n'.repeat(20))
 })
 
 // What is not served
@@ -182,7 +188,8 @@ t.test('an unfinished request is dropped with its datagram', async t => {
   const { client, open, server } = await startUdpServer(t)
   const other = await open()
   for (const half of ['get', 'get k', 'set k 0 0 3\r\n', 'set k 0 0 3\r\nab', 'set k 0 0 3\r\nabc\r', 'set k 0 0 9999999\r\nabc',
-    'set k 0 0 500000\r\nabc', 'ms k 5 T0\r\nab', `set ${'k'.repeat(251)} 0 0 50\r\nabc`, 'x'.repeat(3000), `get ${'k '.repeat(30_000)}`]) {
+    'set k 0 0 500000\r\nabc', 'ms k 5 T0\r\nab', `set ${'k'.repeat(251)} 0 0 50\r\nabc`, 'x'.repeat(3000),
+      `get ${'k '.repeat(30_000)}`]) {
     await client.send(half)
     await other.says('version\r\n', VERSION)
     await client.says('get k\r\n', 'END\r\n')
@@ -239,8 +246,10 @@ t.test('nothing that a server answers is answered', async t => {
   const { client: one } = await startUdpServer(t, { shutdownCommand: false })
   const { client: two } = await startUdpServer(t)
   await one.says('set k 0 0 7\r\nversion\r\n', 'STORED\r\n')
-  for (const request of ['version\r\n', 'get k\r\n', 'get missing\r\n', 'nonsense\r\n', 'set k\r\n', 'mg k v\r\n', 'mg missing\r\n',
-    'ms k 1\r\n1\r\n', 'incr k 1\r\n', 'me k\r\n', 'mn\r\n', 'stats\r\n', 'stats settings\r\n', 'stats items\r\n', 'stats detail dump\r\n',
+  for (const request of ['version\r\n', 'get k\r\n', 'get missing\r\n', 'nonsense\r\n', 'set k\r\n', 'mg k v\r\n',
+    'mg missing\r\n',
+    'ms k 1\r\n1\r\n', 'incr k 1\r\n', 'me k\r\n', 'mn\r\n', 'stats\r\n', 'stats settings\r\n', 'stats items\r\n',
+      'stats detail dump\r\n',
     'delete k\r\n', 'flush_all\r\n', 'touch k 0\r\n', packet(BINARY_NOOP), packet(0, { key: 'k' }), packet(0x55), packet(0x10)]) {
     one.received.length = 0
     await one.send(request)
@@ -273,8 +282,10 @@ t.test('garbage', async t => {
   server.verify()
 })
 
-const WORDS = ['get', 'gat', 'set', 'add', 'append', 'cas', 'delete', 'incr', 'touch', 'mg', 'ms', 'md', 'ma', 'mn', 'quit', 'stats', 'verbosity',
-  'k', 'k', 'other', '0', '1', '5', '-1', '100', '9999999', 'noreply', 'v', 't', 'q', 'T5', '\r\n', '\r\n', '\r\n', '\n', 'value', '\0', '\xff', ' ']
+const WORDS = ['get', 'gat', 'set', 'add', 'append', 'cas', 'delete', 'incr', 'touch', 'mg', 'ms', 'md', 'ma', 'mn', 'quit',
+  'stats', 'verbosity',
+  'k', 'k', 'other', '0', '1', '5', '-1', '100', '9999999', 'noreply', 'v', 't', 'q', 'T5', '\r\n', '\r\n', '\r\n', '\n', 'value',
+    '\0', '\xff', ' ']
 
 function garbage(random: Prng): Buffer {
   const wrongHeader = { id: random.below(65536), sequence: random.below(3), total: random.below(3), reserved: random.below(2) }
@@ -293,7 +304,8 @@ function randomWords(random: Prng): Buffer {
 
 function randomPackets(random: Prng): Buffer {
   return Buffer.concat(Array.from({ length: random.between(1, 5) }, () => packet(random.below(0x26), {
-    key: random.pick(['', 'k', 'other']), extras: Buffer.alloc(random.pick([0, 0, 4, 8, 20])), value: random.pick(['', '', 'value', '12']),
+    key: random.pick(['', 'k', 'other']), extras: Buffer.alloc(random.pick([0, 0, 4, 8, 20])),
+      value: random.pick(['', '', 'value', '12']),
   })))
 }
 
@@ -329,7 +341,8 @@ t.test('an address with a port of its own has it for UDP too', async t => {
 t.test('a port in use is one clear line, and leaves nothing open', async t => {
   const { server: { udpPort } } = await startUdpServer(t)
   const second = createServer({ port: -1, udpport: udpPort, listen: ['127.0.0.1'] })
-  await t.rejects(second.listen(), { code: 'EADDRINUSE', message: `failed to listen on UDP port ${udpPort} of 127.0.0.1: Address already in use` })
+  await t.rejects(second.listen(),
+    { code: 'EADDRINUSE', message: `failed to listen on UDP port ${udpPort} of 127.0.0.1: Address already in use` })
   t.same(second.addresses, [])
 })
 
@@ -388,7 +401,8 @@ t.test('a UDP socket counts as a connection', async t => {
   const rows = new Map(server.host.report(''))
   t.equal(rows.get('curr_connections'), 1)
   t.equal(rows.get('total_connections'), 1)
-  const conns = [...server.host.reportConnections()].flatMap(rows => [...rows]).filter(([name]) => !name.endsWith('secs_since_last_cmd')).map(row => row.join(' ').replace(/^\d+:/, ''))
+  const conns = [...server.host.reportConnections()].flatMap(rows => [...rows])
+    .filter(([name]) => !name.endsWith('secs_since_last_cmd')).map(row => row.join(' ').replace(/^\d+:/, ''))
   t.same(conns, [
     `addr tcp:127.0.0.1:${server.port}`, 'state conn_listening',
     'UDP UDP', `addr udp:127.0.0.1:${server.udpPort}`, `listen_addr udp:127.0.0.1:${server.udpPort}`, 'state conn_read',

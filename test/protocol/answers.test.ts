@@ -9,7 +9,8 @@ const TOO_MANY = 'SERVER_ERROR out of memory writing get response\r\n'
 /** With 1 MiB and 4 threads, and with one. */
 const [OF_FOUR, OF_ONE] = [195, 819]
 
-const get = (count: number, name = 'get'): string => `${name} ${Array.from({ length: count }, (_, index) => `k${index}`).join(' ')}\r\n`
+const get = (count: number, name = 'get'): string =>
+  `${name} ${Array.from({ length: count }, (_, index) => `k${index}`).join(' ')}\r\n`
 
 async function limited(t: Parameters<typeof startServer>[0], share: number): Promise<TestServer> {
   return await startServer(t, { readBufMemLimit: MIB / share, reqsPerEvent: 1000, itemSizeMax: MIB })

@@ -28,7 +28,8 @@ async function said(session: BareSession, text: string): Promise<string> {
 t.test('whatever arrives in two pieces is answered as in one', async t => {
   const { connect } = await start(t)
   const steps = [
-    ['get k\r\n', UNAUTHENTICATED], ['set x 0 0 3\r\na b\r\n', FAILURE], ['set x 0 0 2\r\nab\r\n', BAD_FORMAT], ['set x 0 0 3\r\na bXX', BAD_END],
+    ['get k\r\n', UNAUTHENTICATED], ['set x 0 0 3\r\na b\r\n', FAILURE], ['set x 0 0 2\r\nab\r\n', BAD_FORMAT],
+      ['set x 0 0 3\r\na bXX', BAD_END],
     [ANNA, 'STORED\r\n'], ['get k\r\n', 'END\r\n'], ['set k 0 0 1\r\nv\r\n', 'STORED\r\n'],
     ['get k\r\nflush_all\r\nquit\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\nOK\r\nclosed'],
   ] as const
@@ -82,7 +83,8 @@ t.test('name and password have a bound', async t => {
 t.test('only a set with a length is a set', async t => {
   const { connect } = await start(t)
   const session = await connect()
-  for (const line of ['set auth 0 0 -1', 'set auth 0 0 +1', 'set auth 0 0 1x', 'set auth 0 0 ', 'set auth 0 1', 'set auth 0 0 123456789012', 'set auth 0 0 4294967296', ' set auth 0 0 1',
+  for (const line of ['set auth 0 0 -1', 'set auth 0 0 +1', 'set auth 0 0 1x', 'set auth 0 0 ', 'set auth 0 1',
+    'set auth 0 0 123456789012', 'set auth 0 0 4294967296', ' set auth 0 0 1',
     'SET auth 0 0 1', 'add auth 0 0 1', 'cas auth 0 0 1 1', 'ms auth 1', 'version', 'stats', 'flush_all', 'shutdown']) {
     t.equal(await said(session, `${line}\r\n`), UNAUTHENTICATED, line)
   }

@@ -175,7 +175,8 @@ for (const [name, change, after] of [
     for (const opcode of [change.opcode, change.quiet]) {
       const { cas } = await askOne(session, set('k', '5'))
       for (const wrong of [cas + 1n, cas + (1n << 32n), 0xffffffffffffffffn]) {
-        t.match(await ask(session, packet(opcode, { ...change, key: 'k', cas: wrong })), [{ opcode, status: Status.Exists, cas: 0n }])
+        t.match(await ask(session, packet(opcode, { ...change, key: 'k', cas: wrong })),
+          [{ opcode, status: Status.Exists, cas: 0n }])
       }
       t.equal(await valueOf(session, 'k'), '5')
       const answers = await ask(session, packet(opcode, { ...change, key: 'k', cas }))
@@ -195,7 +196,8 @@ t.test('a cas number for a key that is missing', async t => {
   }
   t.equal((await askOne(session, packet(Opcode.Append, { key: 'k', value: 'v', cas }))).status, Status.NotStored)
   t.equal((await askOne(session, packet(Opcode.Delete, { key: 'k', cas }))).status, Status.NotFound)
-  t.equal((await askOne(session, packet(Opcode.Increment, { key: 'k', extras: counts(1n, 4n), cas }))).value, '\0\0\0\0\0\0\0\x04')
+  t.equal((await askOne(session, packet(Opcode.Increment, { key: 'k', extras: counts(1n, 4n), cas }))).value,
+    '\0\0\0\0\0\0\0\x04')
   t.equal(await valueOf(session, 'k'), '4', 'incr begins its counter all the same')
 })
 
@@ -273,7 +275,8 @@ t.test('touch and gat give an item a new end, and incr one that it begins', asyn
   const { connect, clock } = await startSessions(t, { protocol: 'binary' })
   const session = await connect()
   await ask(session, set('touched', 'v'), set('got', 'v'), packet(Opcode.Increment, { key: 'begun', extras: counts(1n, 1n, 10) }))
-  await ask(session, packet(Opcode.Touch, { key: 'touched', extras: uint32s(10) }), packet(Opcode.GatKQ, { key: 'got', extras: uint32s(10) }))
+  await ask(session, packet(Opcode.Touch, { key: 'touched', extras: uint32s(10) }),
+    packet(Opcode.GatKQ, { key: 'got', extras: uint32s(10) }))
   clock.advance(9)
   t.same(await statuses(session, get('touched'), get('got'), get('begun')), [Status.Success, Status.Success, Status.Success])
   clock.advance(2)
@@ -320,14 +323,17 @@ t.test('STAT answers a packet for each row', async t => {
   const { connect } = await startSessions(t, { protocol: 'binary', trackSizes: true })
   const session = await connect()
   await ask(session, set('k', 'v'), get('k'), get('none'), packet(Opcode.Gat, { key: 'k', extras: uint32s(0) }))
-  t.match(await stats(session, ''), new Map([['cmd_get', '2'], ['get_hits', '1'], ['cmd_set', '1'], ['touch_hits', '1'], ['curr_items', '1']]))
+  t.match(await stats(session, ''),
+    new Map([['cmd_get', '2'], ['get_hits', '1'], ['cmd_set', '1'], ['touch_hits', '1'], ['curr_items', '1']]))
   t.match(await stats(session, 'items'), new Map([['items:1:number', '1']]))
   t.match(await stats(session, 'slabs'), new Map([['1:used_chunks', '1'], ['active_slabs', '1']]))
   t.match(await stats(session, 'sizes'), new Map([['64', '1']]))
   t.match(await stats(session, 'settings'), new Map([['cas_enabled', 'yes']]))
   t.same(await stats(session, 'reset'), new Map())
   t.match(await stats(session, ''), new Map([['cmd_get', '0'], ['curr_items', '1']]))
-  for (const unknown of ['item', 'itemsx', 'conns', 'res', 'detail', 'detail maybe']) t.equal(await stats(session, unknown), Status.NotFound, unknown)
+  for (const unknown of ['item', 'itemsx', 'conns', 'res', 'detail', 'detail maybe']) {
+    t.equal(await stats(session, unknown), Status.NotFound, unknown)
+  }
 })
 
 t.test('STAT sizes answers for many sizes as for one, and each request behind it in its turn', async t => {
@@ -366,7 +372,8 @@ t.test('a value that is too large drops the old one for SET alone, with a cas nu
   const session = await connect()
   const tooLarge = 'z'.repeat(1024 * 1024)
   for (const [opcode, cas, isDropped] of [
-    [Opcode.Set, 0n, true], [Opcode.SetQ, 5n, true], [Opcode.Add, 0n, false], [Opcode.ReplaceQ, 0n, false], [Opcode.Replace, 5n, false],
+    [Opcode.Set, 0n, true], [Opcode.SetQ, 5n, true], [Opcode.Add, 0n, false], [Opcode.ReplaceQ, 0n, false],
+      [Opcode.Replace, 5n, false],
   ] as const) {
     await ask(session, set('k', 'old'))
     t.match(await askOne(session, packet(opcode, { key: 'k', value: tooLarge, extras: PLAIN, cas, opaque: 3 })),
@@ -449,7 +456,8 @@ const ANNA = '\0anna\0secret'
 
 t.test('before a client has shown who it is, all else is refused and ends the conversation', async t => {
   const { connect } = await startSasl(t)
-  for (const request of [...EVERYTHING, packet(Opcode.Stat), packet(Opcode.QuitQ), packet(Opcode.Noop), set('k', LARGE).subarray(0, 24)]) {
+  for (const request of [...EVERYTHING, packet(Opcode.Stat), packet(Opcode.QuitQ), packet(Opcode.Noop),
+    set('k', LARGE).subarray(0, 24)]) {
     const session = await connect()
     t.match(await ask(session, request), [{ opcode: request[1], status: Status.AuthFailure, value: 'Auth failure.' }])
     t.ok(await session.closed())
@@ -475,7 +483,8 @@ t.test('who is not a user is refused, and counted', async t => {
   const { connect, server } = await startSasl(t)
   const refused = { status: Status.AuthFailure, value: 'Auth failure.' }
   const wrong = [
-    '\0anna\0wrong', '\0anna\0secre', '\0anna\0secret\0', '\0nobody\0secret', '\0anna\0', '\0anna', 'anna secret', '\0\0', '\0', 'x',
+    '\0anna\0wrong', '\0anna\0secre', '\0anna\0secret\0', '\0nobody\0secret', '\0anna\0', '\0anna', 'anna secret', '\0\0',
+      '\0', 'x',
     'bob\0anna\0secret', 'ann\0anna\0secret', '\0anna:secret\0', '\0bob\0secret', '\0anna\0' + 'x'.repeat(20_000),
   ]
   for (const message of wrong) {
@@ -491,8 +500,10 @@ t.test('who is not a user is refused, and counted', async t => {
 })
 
 t.test('where there are no users nobody is one', async t => {
-  const { connect } = await startSessions(t, { protocol: 'binary', sasl: true, saslPwdb: join(t.testdir({ users: '' }), 'users') })
-  t.match(await ask(await connect(), auth(ANNA), packet(Opcode.Noop)), [{ status: Status.AuthFailure }, { status: Status.AuthFailure }])
+  const { connect } = await startSessions(t,
+    { protocol: 'binary', sasl: true, saslPwdb: join(t.testdir({ users: '' }), 'users') })
+  t.match(await ask(await connect(), auth(ANNA), packet(Opcode.Noop)),
+    [{ status: Status.AuthFailure }, { status: Status.AuthFailure }])
 })
 
 t.test('STEP goes on only where AUTH was told to, until it succeeds', async t => {
@@ -510,14 +521,17 @@ const StatusNumbers = { Success: 0, AuthFailure: 0x20, AuthContinue: 0x21 }
 t.test('authenticating again, and asking for the mechanisms, begins anew', async t => {
   const { connect } = await startSasl(t)
   const { Success, AuthFailure } = StatusNumbers
-  t.same(await statuses(await connect(), auth(ANNA), auth('\0anna\0wrong'), packet(Opcode.Noop)), [Success, AuthFailure, AuthFailure])
-  t.same(await statuses(await connect(), auth(ANNA), packet(Opcode.SaslListMechs), packet(Opcode.Noop)), [Success, Success, AuthFailure])
+  t.same(await statuses(await connect(), auth(ANNA), auth('\0anna\0wrong'), packet(Opcode.Noop)),
+    [Success, AuthFailure, AuthFailure])
+  t.same(await statuses(await connect(), auth(ANNA), packet(Opcode.SaslListMechs), packet(Opcode.Noop)),
+    [Success, Success, AuthFailure])
 })
 
 t.test('packets of SASL have bounds', async t => {
   const { connect } = await startSasl(t)
   const session = await connect()
-  t.match(await ask(session, auth(ANNA, 'X'.repeat(33)), packet(Opcode.Version)), [{ status: Status.Invalid }, { status: Status.Success }])
+  t.match(await ask(session, auth(ANNA, 'X'.repeat(33)), packet(Opcode.Version)),
+    [{ status: Status.Invalid }, { status: Status.Success }])
   t.match(await ask(session, auth(ANNA, '')), [{ status: Status.Invalid }])
   t.ok(await session.closed())
   const other = await connect()

@@ -45,7 +45,8 @@ for (const way of ['binary', 'meta'] as const) {
     const lines = dump.slice('OK\r\n'.length, -'EN\r\n'.length).split('\n').slice(0, -1)
     const keys: string[] = []
     for (const line of lines) {
-      const [, key = '', flag] = /^mg ([\x21-\x7e\x80-\xff]+)( b)?\r$/.exec(line) ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
+      const [, key = '', flag] = /^mg ([\x21-\x7e\x80-\xff]+)( b)?\r$/.exec(line)
+        ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
       keys.push(flag === undefined ? key : Buffer.from(key, 'base64').toString('latin1'))
       t.equal(await ask(session, `${line}\n`), 'HD\r\n', JSON.stringify(line))
     }
@@ -60,7 +61,8 @@ for (const way of ['binary', 'meta'] as const) {
     const lines = dump.slice('OK\r\n'.length, -'END\r\n'.length).split('\n').slice(0, -1)
     const keys: string[] = []
     for (const line of lines) {
-      const [, key = ''] = /^key=([\w.~%-]+) exp=-1 [\x20-\x7e]*$/.exec(line) ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
+      const [, key = ''] = /^key=([\w.~%-]+) exp=-1 [\x20-\x7e]*$/.exec(line)
+        ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
       keys.push(key.replace(/%([0-9A-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16))))
       t.equal(await ask(session, `${line}\r\n`), 'ERROR\r\n', JSON.stringify(line))
     }
@@ -76,7 +78,8 @@ for (const way of ['binary', 'meta'] as const) {
       const dump = await ask(session, `stats cachedump ${slabClass} 0\r\n`)
       t.ok(dump.endsWith('END\r\n'))
       for (const line of dump.slice(0, -'END\r\n'.length).split('\n').slice(0, -1)) {
-        const [, key = ''] = /^ITEM ([\x21-\x7e\x80-\xff]+) \[1 b; 0 s\]\r$/.exec(line) ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
+        const [, key = ''] = /^ITEM ([\x21-\x7e\x80-\xff]+) \[1 b; 0 s\]\r$/.exec(line)
+          ?? t.fail(`not a line: ${JSON.stringify(line)}`) as never
         keys.push(key)
         t.equal(await ask(session, `get ${key}\r\n`), `VALUE ${key} 0 1\r\nv\r\nEND\r\n`)
       }

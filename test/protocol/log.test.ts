@@ -36,13 +36,15 @@ t.test('the start: the classes that stats slabs will tell of, listeners, clients
 const CLASSIC: readonly (readonly [send: string, answer: string, ...lines: string[]])[] = [
   ['get a\r\n', 'END\r\n', '<N get a', '>N END'],
   ['set a 0 0 1\r\nx\r\n', 'STORED\r\n', '<N set a 0 0 1', '>N STORED'],
-  ['get a b a\r\n', 'VALUE a 0 1\r\nx\r\nVALUE a 0 1\r\nx\r\nEND\r\n', '<N get a b a', '>N sending key a', '>N sending key a', '>N END'],
+  ['get a b a\r\n', 'VALUE a 0 1\r\nx\r\nVALUE a 0 1\r\nx\r\nEND\r\n', '<N get a b a', '>N sending key a', '>N sending key a',
+    '>N END'],
   ['set a 0 0 1 noreply\r\n7\r\nincr a 1 noreply\r\nincr a 1\r\n', '9\r\n',
     '<N set a 0 0 1 noreply', '>N NOREPLY STORED', '<N incr a 1 noreply', '>N NOREPLY 8', '<N incr a 1', '>N 9'],
   ['decr b 1\r\n', 'NOT_FOUND\r\n', '<N decr b 1', '>N NOT_FOUND'],
   ['set big 0 0 2000000\r\n' + 'x'.repeat(2_000_000) + '\r\n', 'SERVER_ERROR object too large for cache\r\n',
     '<N set big 0 0 2000000', '>N SERVER_ERROR object too large for cache'],
-  ['set a x 0 1\r\nx\r\n', 'CLIENT_ERROR bad command line format\r\n', '<N set a x 0 1', '>N CLIENT_ERROR bad command line format'],
+  ['set a x 0 1\r\nx\r\n', 'CLIENT_ERROR bad command line format\r\n', '<N set a x 0 1',
+    '>N CLIENT_ERROR bad command line format'],
   ['touch a\x01\xff 0\r\nnonsense\r\n', 'NOT_FOUND\r\nERROR\r\n', '<N touch a.. 0', '>N NOT_FOUND', '<N nonsense', '>N ERROR'],
   ['cache_memlimit 64\r\n', 'OK\r\n', '<N cache_memlimit 64', 'maxbytes adjusted to 64m', '>N OK'],
 ]
@@ -76,7 +78,8 @@ const META: typeof CLASSIC = [
   ['ms a 2\r\nhi\r\n', 'HD\r\n', '<N ms a 2', '>N HD'],
   ['mg a s v\r\n', 'VA 2 s2\r\nhi\r\n', '<N mg a s v', '>N VA 2 s2'],
   ['mg b v q\r\nmd b q\r\nmn\r\n', 'NF\r\nMN\r\n', '<N mg b v q', '<N md b q', '>N NF', '<N mn', '>N MN'],
-  ['ms a 2 MX\r\nhi\r\n', 'CLIENT_ERROR invalid mode for ms M token\r\n', '<N ms a 2 MX', '>N CLIENT_ERROR invalid mode for ms M token'],
+  ['ms a 2 MX\r\nhi\r\n', 'CLIENT_ERROR invalid mode for ms M token\r\n', '<N ms a 2 MX',
+    '>N CLIENT_ERROR invalid mode for ms M token'],
   ['ms a 2000000\r\n' + 'x'.repeat(2_000_000) + '\r\n', 'SERVER_ERROR object too large for cache\r\n',
     '<N ms a 2000000', '>N SERVER_ERROR object too large for cache'],
 ]
@@ -117,7 +120,8 @@ t.test('packets, with the key of each, and the headers of the answers', async t 
     return answer
   }
   const stored = await exchange(set)
-  t.same(lines, ['<N new auto-negotiating client connection', 'N: Client using the binary protocol', '<N Read binary protocol data:',
+  t.same(lines,
+    ['<N new auto-negotiating client connection', 'N: Client using the binary protocol', '<N Read binary protocol data:',
     ...shown('<N   ', set), '<N SET key Value len is 5', '>N Writing bin response:', ...shown('>N  ', stored)].slice(-16))
   const missed = await exchange(get.subarray(0, 24), get.subarray(24))
   t.same(lines, ['<N Read binary protocol data:', ...shown('<N   ', get), '<N GET x', '>N Writing an error: Not found',

@@ -25,7 +25,8 @@ async function said(session: BareSession, text: string, pieceBytes = 50_000): Pr
 
 /** Fails without printing megabytes. */
 function same(t: Test, actual: string, expected: string, what: string): void {
-  t.ok(actual === expected, what, { actual: `${actual.length} bytes: ${actual.slice(0, 60)}`, expected: `${expected.length} bytes: ${expected.slice(0, 60)}` })
+  t.ok(actual === expected, what,
+    { actual: `${actual.length} bytes: ${actual.slice(0, 60)}`, expected: `${expected.length} bytes: ${expected.slice(0, 60)}` })
 }
 
 function heldBytes({ server }: SessionHost): number {
@@ -42,7 +43,8 @@ t.test('200,000 keys in one get', async t => {
   keys[199_999] = 'last'
   const values = 'VALUE first 1 3\r\none\r\nVALUE middle 3 0\r\n\r\nVALUE last 2 3\r\ntwo\r\n'
   same(t, await said(session, `get ${keys.join(' ')}\r\nversion\r\n`), `${values}END\r\nVERSION 1.6.45\r\n`, 'get')
-  same(t, await said(session, `gets ${keys.join(' ')}\nversion\r\n`), values.replace('1 3\r', '1 3 1\r').replace('3 0\r', '3 0 3\r').replace('2 3\r', '2 3 2\r') +
+  same(t, await said(session, `gets ${keys.join(' ')}\nversion\r\n`),
+    values.replace('1 3\r', '1 3 1\r').replace('3 0\r', '3 0 3\r').replace('2 3\r', '2 3 2\r') +
     'END\r\nVERSION 1.6.45\r\n', 'gets')
   t.equal(host.server.store.counters.sum(Counter.GetMisses), 2 * 199_997, 'every key was looked up once')
   t.equal(heldBytes(host), 0, 'nothing is held')
@@ -64,7 +66,8 @@ t.test('wherever a piece ends', async t => {
       line += ' '.repeat(prng.oneIn(20) ? prng.between(2, 300) : 1) + key
       if (key !== 'missing') answer += `VALUE ${key} ${flags} 1\r\nv\r\n`
     }
-    same(t, await said(session, `${line} ${' '.repeat(prng.below(3))}${prng.pick(['\n', '\r\n'])}`, prng.between(1000, 70_000)), `${answer}END\r\n`, `round ${round}`)
+    same(t, await said(session, `${line} ${' '.repeat(prng.below(3))}${prng.pick(['\n', '\r\n'])}`, prng.between(1000, 70_000)),
+      `${answer}END\r\n`, `round ${round}`)
   }
   const spaces = `get${' '.repeat(3 * PIECE)}a${' '.repeat(3 * PIECE)}\r\n`
   same(t, await said(session, spaces), 'VALUE a 0 1\r\nv\r\nEND\r\n', 'spaces')
@@ -79,7 +82,8 @@ t.test('a key that is too long, even the last, is the whole answer', async t => 
   same(t, await said(session, `get ${many}${'k'.repeat(251)}\r\nget a\r\n`), `${BAD}VALUE a 0 1\r\nv\r\nEND\r\n`, 'the last')
   same(t, await said(session, `gets ${many}${'k'.repeat(251)} ${many}\r\n`), BAD, 'one in the middle')
   same(t, await said(session, `get ${'k'.repeat(3 * PIECE)} a\r\n`), BAD, 'the first')
-  same(t, await said(session, `get ${many}${'k'.repeat(250)}\r\n`), `${'VALUE a 0 1\r\nv\r\n'.repeat(100_000)}END\r\n`, 'one just short enough')
+  same(t, await said(session, `get ${many}${'k'.repeat(250)}\r\n`), `${'VALUE a 0 1\r\nv\r\n'.repeat(100_000)}END\r\n`,
+    'one just short enough')
   same(t, await said(session, ` get ${many}${'k'.repeat(251)}\r\n`), 'ERROR\r\n', 'behind a space it is no get')
   same(t, await said(session, ` get ${many}\r\nget a\r\n`), 'ERROR\r\nVALUE a 0 1\r\nv\r\nEND\r\n', 'nor without such a key')
   t.equal(heldBytes(host), 0)
@@ -111,7 +115,8 @@ t.test('a get of short values stops as well while nobody reads', async t => {
   const begun = await said(session, `get${' k'.repeat(500)}\r\n`)
   t.ok(begun.length <= 2 * OUTPUT_BYTES, `${begun.length} bytes of 15 million wait`)
   session.resume()
-  same(t, begun + (await session.answer()).toString('latin1'), `${`VALUE k 0 30000\r\n${value}\r\n`.repeat(500)}END\r\n`, 'all of it in the end')
+  same(t, begun + (await session.answer()).toString('latin1'), `${`VALUE k 0 30000\r\n${value}\r\n`.repeat(500)}END\r\n`,
+    'all of it in the end')
 })
 
 t.test('a client that goes away leaves nothing behind', async t => {

@@ -36,7 +36,9 @@ class Client implements Peer {
   drop(): void {}
 }
 
-async function begin(t: Test): Promise<{ client: Client, session: Session, send: (text: string) => string, takeAll: () => string }> {
+async function begin(t: Test): Promise<{
+  client: Client, session: Session, send: (text: string) => string, takeAll: () => string,
+}> {
   const { server: { host } } = await startSessions(t)
   const client = new Client()
   const session = new Session(host, new Protocols(host).for('auto'), client)
@@ -81,7 +83,8 @@ t.test('a large value, and a get behind it, for a client that reads later', asyn
   t.notOk(session.isIdle)
   t.equal(takeAll(), 'conn_read')
   const block = `VALUE large 0 60000\r\n${value}\r\n`
-  t.ok(client.text === `VALUE small 0 2\r\nhi\r\n${block.repeat(10)}VALUE small 0 2\r\nhi\r\nEND\r\nVERSION 1.6.45\r\n`, 'all of it, in order')
+  t.ok(client.text === `VALUE small 0 2\r\nhi\r\n${block.repeat(10)}VALUE small 0 2\r\nhi\r\nEND\r\nVERSION 1.6.45\r\n`,
+    'all of it, in order')
 })
 
 t.test('a line that is too long for one turn', async t => {

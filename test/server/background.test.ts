@@ -61,7 +61,8 @@ t.test('lists that a new mode leaves out of order are put in order soon, though 
   clock.manual.advance(3)
   await client.says('lru mode flat\r\n', 'OK\r\n')
   clock.manual.advance(2)
-  await client.says('stats items\r\n', /[^]*number_hot 0\r\nSTAT items:1:number_warm 0\r\nSTAT items:1:number_cold 5000\r\n[^]*END\r\n/)
+  await client.says('stats items\r\n',
+    /[^]*number_hot 0\r\nSTAT items:1:number_warm 0\r\nSTAT items:1:number_cold 5000\r\n[^]*END\r\n/)
   server.verify()
 })
 
@@ -158,7 +159,8 @@ async function fill(client: Client): Promise<void> {
 
 /** Numbers of `stats` and of the one class of `stats slabs`. */
 async function look(client: Client): Promise<Record<string, number>> {
-  const answers = [await client.says('stats\r\n', /(STAT .*\r\n)*END\r\n/), await client.says('stats slabs\r\n', /(STAT .*\r\n)*END\r\n/)]
+  const answers = [await client.says('stats\r\n', /(STAT .*\r\n)*END\r\n/),
+    await client.says('stats slabs\r\n', /(STAT .*\r\n)*END\r\n/)]
   const rows = Buffer.concat(answers).toString('latin1').matchAll(/^STAT (?:1:)?(\S+) (\d+)\r$/gm)
   return Object.fromEntries([...rows].map(([, name, value]) => [name, Number(value)]))
 }

@@ -110,7 +110,8 @@ t.test('stats conns shows those of all threads, from any', async t => {
     t.equal((await statistics(client)).get('curr_connections'), '13')
   }
   await clients[3]!.says('defghij\r\n', 'STORED\r\n')
-  const rows = [...threaded.server.host.reportConnections()].flatMap(rows => [...rows]).filter(([name]) => name.endsWith(':state'))
+  const rows = [...threaded.server.host.reportConnections()].flatMap(rows => [...rows])
+    .filter(([name]) => name.endsWith(':state'))
   t.equal(rows.length, 13, 'the listener and the clients')
 })
 

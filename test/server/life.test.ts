@@ -73,7 +73,8 @@ t.test('a port in use is told as with one thread, and can be tried again', async
   const options = { listen: ['127.0.0.1'], port: other.port }
   const second = new ServerCore({ ...options, threads: 2 })
   t.teardown(() => second.close())
-  await t.rejects(second.listen(), { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
+  await t.rejects(second.listen(),
+    { code: 'EADDRINUSE', message: `failed to listen on TCP port ${other.port} of 127.0.0.1: Address already in use` })
   await other.close()
   await second.listen()
   t.equal(second.port, other.port || options.port)

@@ -19,5 +19,6 @@ t.test('every client gets its answers', async t => {
 
 t.test('a UDP port in use is told as with one thread', async t => {
   const { server } = await startThreads(t, { udpport: -1 })
-  await t.rejects(startThreads(t, { udpport: server.udpPort }), { code: 'EADDRINUSE', message: /UDP port \d+ of 127\.0\.0\.1: Address already in use/ })
+  await t.rejects(startThreads(t, { udpport: server.udpPort }),
+    { code: 'EADDRINUSE', message: /UDP port \d+ of 127\.0\.0\.1: Address already in use/ })
 })

@@ -98,7 +98,9 @@ export class Explorer {
     const allowed = this.allowedFor(trial)
     const orders = permutations(trial.operations.length)
     const lengths = orders.map(order => this.check(trial, { order, ...SEQUENTIAL }, allowed).points)
-    for (const schedule of this.choose(this.singlePreemptions(orders, lengths), schedulesMax)) this.checkBoth(trial, schedule, allowed)
+    for (const schedule of this.choose(this.singlePreemptions(orders, lengths), schedulesMax)) {
+      this.checkBoth(trial, schedule, allowed)
+    }
     for (let count = 0; count < randomCount; count++) {
       this.checkBoth(trial, this.randomSchedule(orders, Math.max(...lengths)), allowed)
     }
@@ -138,7 +140,8 @@ export class Explorer {
   private randomSchedule(orders: readonly (readonly number[])[], points: number): Schedule {
     const { random } = this
     const order = random.pick(orders)
-    const ats = Array.from({ length: random.between(2, 6) }, () => random.below(Math.max(points, 1) * 2)).sort((one, other) => one - other)
+    const ats = Array.from({ length: random.between(2, 6) }, () => random.below(Math.max(points, 1) * 2))
+      .sort((one, other) => one - other)
     const preemptions = ats.map((at): Preemption => ({ at, to: random.pick(order) }))
     return { order, preemptions, isEager: random.oneIn(2) }
   }
@@ -225,7 +228,8 @@ export class Explorer {
     const keys = new Set(world.subjects.map(({ key }) => key))
     // cas numbers go up with every loss
     const forget = (text: string): string => isLossy ? text.replaceAll(/\bcas[ =]\d+| \d+(?=\\r\\n)| c\d+/g, ' cas') : text
-    return `[${answers.map(forget).join(' | ')}] ${[...keys].map(key => `${key}: ${forget(stateOf(world.maker, key))}`).join('; ')}${counts}`
+    const states = [...keys].map(key => `${key}: ${forget(stateOf(world.maker, key))}`)
+    return `[${answers.map(forget).join(' | ')}] ${states.join('; ')}${counts}`
   }
 }
 
@@ -264,7 +268,8 @@ function lose({ maker }: World, key: string): void { maker.delete(key) }
 
 function countsOf({ maker }: World): string {
   const { counters } = maker.store
-  return [...COUNTERS.map(counter => counters.sum(counter)), ...CLASS_COUNTERS.map(counter => counters.sumClasses(counter))].join()
+  return [...COUNTERS.map(counter => counters.sum(counter)),
+    ...CLASS_COUNTERS.map(counter => counters.sumClasses(counter))].join()
 }
 
 function findThrown(answers: readonly string[]): string | undefined {
@@ -305,7 +310,8 @@ const USED = operations.filter(({ isCareless }) => isCareless !== true)
 export function pairsFor({ setup, relation }: Place): readonly (readonly Operation[])[] {
   const pairs = USED.flatMap((one, index) => USED.slice(index).map(other => [one, other]))
   // what is about all keys is the same with any relation, if both are
-  return pairs.filter(pair => isWorthwhile(setup, pair) && (relation === 'same key' || pair.some(({ isWide }) => isWide !== true)))
+  return pairs.filter(pair => isWorthwhile(setup, pair) &&
+    (relation === 'same key' || pair.some(({ isWide }) => isWide !== true)))
 }
 
 /** Three at random. */
@@ -328,7 +334,8 @@ function isWorthwhile(setup: Setup, operations: readonly Operation[]): boolean {
  * become longer, does not.
  */
 function isKnownToDiffer({ isStale }: Setup, operations: readonly Operation[]): boolean {
-  return isStale === true && operations.some(({ isCount }) => isCount === true) && operations.some(({ isReader }) => isReader === true)
+  return isStale === true && operations.some(({ isCount }) => isCount === true) &&
+    operations.some(({ isReader }) => isReader === true)
 }
 
 /** A line of a failure, read. */

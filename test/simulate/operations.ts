@@ -137,7 +137,8 @@ const WIDE: readonly Operation[] = [
     name: 'maintain', isWide: true, isBackground: true,
     run: ({ store }) => quiet(() => { for (let steps = 0; steps < STEPS && store.balanceStep(); steps++); }),
   },
-  { name: 'sweep', isWide: true, isBackground: true, run: ({ store }) => quiet(() => { for (let steps = 0; steps < 2; steps++) store.sweepStep(1000) }) },
+  { name: 'sweep', isWide: true, isBackground: true,
+    run: ({ store }) => quiet(() => { for (let steps = 0; steps < 2; steps++) store.sweepStep(1000) }) },
   {
     name: 'crawl', isWide: true, isRun: true, isBackground: true,
     run: ({ store }) => quiet(() => {
@@ -158,8 +159,10 @@ const WIDE: readonly Operation[] = [
   {
     name: 'crowd', isWide: true, drops: true,
     run: (thread, { valueBytes }) => {
-      const answers = [1, 2, 3].map(number => thread.say(`set crowd-${number} 0 0 ${valueBytes}\r\n${valueOf(number, valueBytes)}\r\n`))
-      return answers.every(answer => answer === 'STORED\r\n' || answer.startsWith('SERVER_ERROR out of memory')) ? '' : answers.join('')
+      const answers = [1, 2,
+        3].map(number => thread.say(`set crowd-${number} 0 0 ${valueBytes}\r\n${valueOf(number, valueBytes)}\r\n`))
+      return answers.every(answer => answer === 'STORED\r\n' || answer.startsWith('SERVER_ERROR out of memory')) ? ''
+        : answers.join('')
     },
   },
   {
@@ -167,7 +170,8 @@ const WIDE: readonly Operation[] = [
     name: 'crowd elsewhere', isWide: true, drops: true,
     run: (thread, { elsewhereBytes: bytes }) => {
       const answers = [1, 2].map(number => thread.say(`set wide-${number} 0 0 ${bytes}\r\n${valueOf(number, bytes)}\r\n`))
-      return answers.every(answer => answer === 'STORED\r\n' || answer.startsWith('SERVER_ERROR out of memory')) ? '' : answers.join('')
+      return answers.every(answer => answer === 'STORED\r\n' || answer.startsWith('SERVER_ERROR out of memory')) ? ''
+        : answers.join('')
     },
   },
 ]
@@ -201,7 +205,8 @@ interface RequestTraits {
   readonly keeps?: (key: string) => RegExp
 }
 
-function request(name: string, lineOf: (subject: Subject) => string, { isHidden, keeps, ...traits }: RequestTraits = {}): Operation {
+function request(name: string, lineOf: (subject: Subject) => string,
+  { isHidden, keeps, ...traits }: RequestTraits = {}): Operation {
   return {
     name, ...traits,
     run: (thread, subject) => {

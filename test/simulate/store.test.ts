@@ -28,13 +28,19 @@ interface World {
 
 const WORLDS: readonly World[] = [
   { title: 'plenty of memory', options: { maxbytes: 64 * MIB }, keys: 300, valueBytesMax: 2000, isRoomy: true },
-  { title: 'small values under pressure', options: { maxbytes: MIB, slabChunkMax: 512, factor: 4, itemSizeMax: 400 }, keys: 20_000, valueBytesMax: 300, isRoomy: false },
+  { title: 'small values under pressure', options: { maxbytes: MIB, slabChunkMax: 512, factor: 4, itemSizeMax: 400 },
+    keys: 20_000, valueBytesMax: 300, isRoomy: false },
   { title: 'mixed values under pressure', options: { maxbytes: 4 * MIB }, keys: 2000, valueBytesMax: 60_000, isRoomy: false },
-  { title: 'items of several pieces', options: { maxbytes: 16 * MIB, itemSizeMax: 4 * MIB }, keys: 40, valueBytesMax: 3 * MIB, isRoomy: false },
-  { title: 'pieces of 4 KiB', options: { maxbytes: 3 * MIB, slabChunkMax: 4096 }, keys: 200, valueBytesMax: 100_000, isRoomy: false },
-  { title: 'one flat list', options: { maxbytes: 2 * MIB, lruSegmented: false, slabChunkMax: 16384 }, keys: 5000, valueBytesMax: 12_000, isRoomy: false },
-  { title: 'a list for short lives', options: { maxbytes: 2 * MIB, tempLru: true, slabChunkMax: 16384 }, keys: 5000, valueBytesMax: 12_000, isRoomy: false },
-  { title: 'no evictions', options: { maxbytes: 2 * MIB, evictions: false, slabChunkMax: 16384 }, keys: 5000, valueBytesMax: 12_000, isRoomy: false },
+  { title: 'items of several pieces', options: { maxbytes: 16 * MIB, itemSizeMax: 4 * MIB }, keys: 40, valueBytesMax: 3 * MIB,
+    isRoomy: false },
+  { title: 'pieces of 4 KiB', options: { maxbytes: 3 * MIB, slabChunkMax: 4096 }, keys: 200, valueBytesMax: 100_000,
+    isRoomy: false },
+  { title: 'one flat list', options: { maxbytes: 2 * MIB, lruSegmented: false, slabChunkMax: 16384 }, keys: 5000,
+    valueBytesMax: 12_000, isRoomy: false },
+  { title: 'a list for short lives', options: { maxbytes: 2 * MIB, tempLru: true, slabChunkMax: 16384 }, keys: 5000,
+    valueBytesMax: 12_000, isRoomy: false },
+  { title: 'no evictions', options: { maxbytes: 2 * MIB, evictions: false, slabChunkMax: 16384 }, keys: 5000,
+    valueBytesMax: 12_000, isRoomy: false },
 ]
 
 for (const world of WORLDS) {
@@ -123,7 +129,8 @@ function simulate(t: Test, world: World, seed: number): void {
     const exptime = random.below(5) === 0 ? random.below(20) + 1 : 0
     if (mode !== Mode.Set) read(key)   // so that the model knows what was evicted
     const old = model.get(key)
-    const outcome = random.oneIn(2) ? subject.put(mode, key, value, flags, exptime) : subject.putWhole(mode, key, value, flags, exptime)
+    const outcome = random.oneIn(2) ? subject.put(mode, key, value, flags, exptime)
+      : subject.putWhole(mode, key, value, flags, exptime)
     const wants = expectation(mode, old)
     if (outcome === Outcome.NoMemory || outcome === Outcome.TooLarge) {
       if (world.isRoomy) throw new Error('out of memory')
@@ -134,7 +141,9 @@ function simulate(t: Test, world: World, seed: number): void {
     // making room for the new value may have cost the old one
     const isExcused = !world.isRoomy && old !== undefined && mode !== Mode.Set
     if (isExcused && outcome === Outcome.NotStored && mode !== Mode.Add) return
-    if (outcome !== wants && !(isExcused && mode === Mode.Add)) throw new Error(`${key}: mode ${mode} came to ${outcome}, not ${wants}`)
+    if (outcome !== wants && !(isExcused && mode === Mode.Add)) {
+      throw new Error(`${key}: mode ${mode} came to ${outcome}, not ${wants}`)
+    }
     if (outcome !== Outcome.Stored) return
     if (isJoined && old !== undefined) {
       old.value = Buffer.concat(mode === Mode.Append ? [old.value, value] : [value, old.value])
@@ -156,7 +165,9 @@ function simulate(t: Test, world: World, seed: number): void {
     const extras = Extra.RemoveValue | (random.oneIn(2) ? Extra.Invalidate : Extra.None)
     const outcome = subject.delete(key, extras, exptime)
     if (outcome === Outcome.NoMemory && !world.isRoomy) return
-    if (outcome !== (model.has(key) ? Outcome.Deleted : Outcome.NotFound)) throw new Error(`${key}: removing its value came to ${outcome}`)
+    if (outcome !== (model.has(key) ? Outcome.Deleted : Outcome.NotFound)) {
+      throw new Error(`${key}: removing its value came to ${outcome}`)
+    }
     if (outcome !== Outcome.Deleted) return
     model.set(key, { value: Buffer.alloc(0), flags: 0, expiresAt: exptime === 0 ? Infinity : now() + exptime })
   }

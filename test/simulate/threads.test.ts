@@ -11,7 +11,8 @@ const SCHEDULES = 1000
 
 if (isReplay) t.test('the schedule that MEMSLAB_SIMULATE says', replay)
 else {
-  t.test('pairs and threes of operations on the same key, chain, page and class', async t => { await simulate(t, SCHEDULES, SEED) })
+  t.test('pairs and threes of operations on the same key, chain, page and class',
+    async t => { await simulate(t, SCHEDULES, SEED) })
   t.test('a lost update is found, and found again by the line that tells of it', findsLostUpdate)
   t.test('a deadlock is found', findsDeadlock)
 }

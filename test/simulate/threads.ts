@@ -40,10 +40,13 @@ export async function simulate(t: Test, schedules: number, seed: number): Promis
       const until = most * (index + 1 - THREES_SHARE) / all.length
       for (const operations of random.shuffled(pairsFor(place))) {
         if (explorer.tally.runs >= until) break
-        explorer.explore({ ...place, operations }, isWhole ? Infinity : SCHEDULES_PER_PAIR, isWhole ? RANDOM_PER_PAIR_MOST : RANDOM_PER_PAIR)
+        explorer.explore({ ...place, operations }, isWhole ? Infinity : SCHEDULES_PER_PAIR, isWhole ? RANDOM_PER_PAIR_MOST
+          : RANDOM_PER_PAIR)
       }
       const end = isWhole ? explorer.tally.runs * (1 + THREES_SHARE / all.length) : most * (index + 1) / all.length
-      while (explorer.tally.runs < end) explorer.exploreAtRandom({ ...place, operations: threeOf(place, random) }, RANDOM_PER_THREE)
+      while (explorer.tally.runs < end) {
+        explorer.exploreAtRandom({ ...place, operations: threeOf(place, random) }, RANDOM_PER_THREE)
+      }
     }
   })
 }

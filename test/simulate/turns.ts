@@ -50,7 +50,9 @@ const STUCK_MS = 120_000
 const enum State { Done, Ready, Asleep }
 const enum End { None, Good, Deadlock, Endless }
 
-/** The words that all threads share. The arrays behind the first words have an entry for each thread, the list two a preemption. */
+/**
+ * The words that all threads share. The arrays behind the first words have an entry for each thread, the list two a preemption.
+ */
 const enum Word {
   /** Points passed, the next preemption's point, and which that is. */
   Points, NextAt, Next,
@@ -127,8 +129,10 @@ export class Director extends Board {
     const { words } = this
     if (words[Word.End] === End.Endless) return `no end after ${POINTS_MAX} points`
     if (words[Word.End] !== End.Deadlock) return undefined
-    const waiting = Array.from({ length: THREADS_MAX }, (_, thread) => thread).filter(thread => words[Word.State + thread] === State.Asleep)
-    return `deadlock: ${waiting.map(thread => `thread ${thread} waits for the lock at word ${words[Word.WaitsFor + thread]}`).join(', ')}`
+    const waiting = Array.from({ length: THREADS_MAX }, (_, thread) => thread)
+      .filter(thread => words[Word.State + thread] === State.Asleep)
+    const waits = waiting.map(thread => `thread ${thread} waits for the lock at word ${words[Word.WaitsFor + thread]}`)
+    return `deadlock: ${waits.join(', ')}`
   }
 }
 
@@ -159,7 +163,8 @@ export class Turns extends Board {
     words[Word.State + own] = State.Done
     const next = this.nextReady()
     if (next >= 0) return this.wake(next)
-    const isDone = Array.from({ length: THREADS_MAX }, (_, thread) => words[Word.State + thread]).every(state => state === State.Done)
+    const isDone = Array.from({ length: THREADS_MAX }, (_, thread) => words[Word.State + thread])
+      .every(state => state === State.Done)
     words[Word.End] ||= isDone ? End.Good : End.Deadlock
     this.wake(DIRECTOR)
   }

@@ -141,7 +141,8 @@ export const SETUPS: readonly Setup[] = [
     },
   },
   {
-    name: 'full of pieces', options: { ...WIDE, maxbytes: 8 * MIB }, valueBytes: LARGE_BYTES, elsewhereBytes: WIDE_BYTES, isShort: true,
+    name: 'full of pieces', options: { ...WIDE, maxbytes: 8 * MIB }, valueBytes: LARGE_BYTES, elsewhereBytes: WIDE_BYTES,
+      isShort: true,
     prepare: (subject, key) => put(subject, key, LARGE_BYTES),
     after: subject => fillUp(subject, LARGE_BYTES),
   },
@@ -216,7 +217,8 @@ export class World {
     const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd)
     const slabClass = classFor(setup.valueBytes)
     return {
-      key, slabClass, valueBytes: setup.valueBytes, elsewhereBytes: setup.elsewhereBytes ?? setup.valueBytes * 2, cas: item === 0 ? 1 : shard.items.casLow(item),
+      key, slabClass, valueBytes: setup.valueBytes, elsewhereBytes: setup.elsewhereBytes ?? setup.valueBytes * 2, cas: item === 0
+        ? 1 : shard.items.casLow(item),
       otherClass: slabClass === classes.largest ? slabClass - 1 : slabClass + 1,
     }
   }

@@ -66,7 +66,9 @@ export class Load {
     }
   }
 
-  /** Ends the load; then every user reads what it has stored. Answers how many keys there were, and how many of them are there. */
+  /**
+   * Ends the load; then every user reads what it has stored. Answers how many keys there were, and how many of them are there.
+   */
   async end(): Promise<{ keys: number, found: number }> {
     this.isEnding = true
     await this.done

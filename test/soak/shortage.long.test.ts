@@ -6,7 +6,9 @@
 //   MEMSLAB_SHORTAGE_SECONDS=60 npm test -- soak/shortage
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync,
+} from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,7 +57,8 @@ t.test('descriptors run out and come back', { skip: !hasProgram('prlimit', '--ve
   await steady.progress(ANSWERS)
   t.ok(newcomers.filter(({ isAnswered }) => isAnswered).length <= limit - open.length, 'there is no place for most who came')
   await limitFiles(server.pid, limit + 2 * NEWCOMERS)
-  await until('who came before is answered, or is told to go', () => newcomers.every(({ isAnswered, isGone }) => isAnswered || isGone))
+  await until('who came before is answered, or is told to go',
+    () => newcomers.every(({ isAnswered, isGone }) => isAnswered || isGone))
   const late = await server.client()
   await late.says('mn\r\n', 'MN\r\n')
   await late.hangUp()
@@ -88,7 +91,8 @@ t.test('the disk is full and gets room again', { skip: !hasRoot && 'only root ca
   t.strictSame(readdirSync(disk.folder).filter(name => name !== 'log' && name !== 'filler'), [], 'it leaves nothing behind')
 })
 
-t.test('memory is used up and there is some again', { skip: !canLimitMemory() && 'no group whose memory can be limited' }, async t => {
+t.test('memory is used up and there is some again', { skip: !canLimitMemory() && 'no group whose memory can be limited' },
+  async t => {
   const server = await spawnServer(t, ARGS)
   const steady = await begin(t, () => server.client())
   const group = new Group(t, server.pid)
@@ -174,7 +178,8 @@ async function startOn(t: Test, { folder }: Disk): Promise<Started> {
     { stdio: 'ignore', env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))
   const isAlive = (): boolean => child.exitCode === null && child.signalCode === null
-  const portOf = (): number => existsSync(portFile) ? Number(/^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'latin1'))?.[1] ?? 0) : 0
+  const portOf = (): number => existsSync(portFile)
+    ? Number(/^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'latin1'))?.[1] ?? 0) : 0
   await until('the server listens', () => {
     if (!isAlive()) throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}`)
     return portOf() !== 0

@@ -164,7 +164,9 @@ class Keeper {
   }
 
   private async send(order: Order): Promise<number> {
-    const died = this.exited.then(() => { throw new Error(`the server ended with ${this.child.exitCode ?? this.child.signalCode}`) })
+    const died = this.exited.then(() => {
+      throw new Error(`the server ended with ${this.child.exitCode ?? this.child.signalCode}`)
+    })
     const message = once(this.child, 'message')
     this.child.send(order)
     const [answer] = await Promise.race([message, died]) as [Answer]

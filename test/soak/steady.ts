@@ -19,7 +19,8 @@ export class Steady {
   private readonly done: Promise<unknown>
 
   private constructor(private readonly clients: readonly Client[], seed: number) {
-    this.done = Promise.all(clients.map((client, number) => this.live(client, number, new Prng(seed + number)))).catch((error: unknown) => {
+    this.done = Promise.all(clients.map((client, number) => this.live(client, number, new Prng(seed + number))))
+      .catch((error: unknown) => {
       this.error = error
       this.isEnding = true
     })
@@ -43,7 +44,8 @@ export class Steady {
         values.set(key, value)
       } else {
         const value = values.get(key)
-        await client.says(`get ${key}\r\n`, value === undefined ? 'END\r\n' : `VALUE ${key} 0 ${value.length}\r\n${value}\r\nEND\r\n`)
+        await client.says(`get ${key}\r\n`, value === undefined ? 'END\r\n'
+          : `VALUE ${key} 0 ${value.length}\r\n${value}\r\nEND\r\n`)
       }
       this.answers++
       await new Promise(resolve => setTimeout(resolve, PAUSE_MS))

@@ -56,7 +56,8 @@ t.test('the whole process is stopped under load', { skip: process.platform === '
   })
 })
 
-t.test('each thread by itself is stopped under load', { skip: !canStopThreads() && 'no python3 that may use ptrace' }, async t => {
+t.test('each thread by itself is stopped under load', { skip: !canStopThreads() && 'no python3 that may use ptrace' },
+  async t => {
   await underLoad(t, async (server, steady) => {
     for (const thread of await busiestThreads(server.pid)) {
       const { code, output } = await runProgram('python3', ['-c', STOP_THREAD, String(thread), String(SECONDS)])

@@ -124,7 +124,8 @@ t.test('what items ask for is memcached\'s size of them, and what they take is l
   const host = await start(t)
   const client = await host.connect()
   // as ME shows them: 59 bytes and key, flags, value
-  await client.send(Buffer.from('set a 0 0 10\r\n0123456789\r\nset bc 5 0 3\r\n012\r\nset large 0 0 600000\r\n' + 'x'.repeat(600_000) + '\r\n'))
+  await client.send(Buffer.from('set a 0 0 10\r\n0123456789\r\nset bc 5 0 3\r\n012\r\nset large 0 0 600000\r\n' +
+    'x'.repeat(600_000) + '\r\n'))
   const items = await statsOf(host, 'items')
   t.equal(items('items:1:mem_requested'), 70 + 68)
   t.equal(items('items:39:mem_requested'), 600_064)
@@ -146,7 +147,9 @@ async function startFull(t: Test): Promise<{ host: SessionHost, pass: (seconds: 
   const host = await startSessions(t, { lruCrawler: false, maxbytes: 16 * 1024 * 1024, slabAutomove: 0 })
   const client = await host.connect()
   for (const bytes of [900, 9000]) {
-    for (let n = 0; n < 12_000_000 / bytes; n++) await client.send(Buffer.from(`set ${bytes}-${n} 0 0 ${bytes} noreply\r\n${'x'.repeat(bytes)}\r\n`))
+    for (let n = 0; n < 12_000_000 / bytes; n++) {
+      await client.send(Buffer.from(`set ${bytes}-${n} 0 0 ${bytes} noreply\r\n${'x'.repeat(bytes)}\r\n`))
+    }
   }
   return {
     host,

@@ -1,11 +1,14 @@
 // The statistics as rows: whatever is counted is shown, once, with a kind and a help text that those can use who export them.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { generalRows, hashRows, itemRows, slabRows, slabTotalRows, type ClassStatistic, type Statistic } from '../../src/stats/rows.js'
+import {
+  generalRows, hashRows, itemRows, slabRows, slabTotalRows, type ClassStatistic, type Statistic,
+} from '../../src/stats/rows.js'
 import '../support/fresh.js'
 import { inProject } from '../support/places.js'
 
-const TABLES: Readonly<Record<string, readonly (Statistic | ClassStatistic)[]>> = { generalRows, hashRows, itemRows, slabRows, slabTotalRows }
+const TABLES: Readonly<Record<string,
+  readonly (Statistic | ClassStatistic)[]>> = { generalRows, hashRows, itemRows, slabRows, slabTotalRows }
 
 /** What there is now, which the rows about buffers and references are computed from. */
 const FIRST_OF_THE_PRESENT = 'RefsHeld'
@@ -29,7 +32,8 @@ for (const [table, rows] of Object.entries(TABLES)) {
 }
 
 t.test('what a thread or a class counts is a counter, unless it is computed', async t => {
-  const wrong = Object.values(TABLES).flat().filter(({ scope, kind }) => (scope === 'thread' || scope === 'class') && kind !== 'counter')
+  const wrong = Object.values(TABLES).flat().filter(({ scope, kind }) => (scope === 'thread' || scope === 'class') &&
+    kind !== 'counter')
   t.same(wrong.map(({ name }) => name), [])
 })
 

@@ -11,8 +11,11 @@ const DEFAULT_SIZES = [96, 120, 152, 192, 240, 304, 384, 480, 600, 752, 944, 118
 
 const DEFAULTS = { chunkSize: 48, factor: 1.25, slabChunkMax: 512 * 1024, slabSizes: [], useCas: true }
 
-/** The class that memcached takes: that of the smallest chunk for header, cas number, key and its end, flags, value and its end. */
-function memcachedClass(sizes: readonly number[], keyBytes: number, hasFlags: boolean, valueBytes: number, useCas: boolean): number {
+/**
+ * The class that memcached takes: that of the smallest chunk for header, cas number, key and its end, flags, value and its end.
+ */
+function memcachedClass(sizes: readonly number[], keyBytes: number, hasFlags: boolean, valueBytes: number,
+  useCas: boolean): number {
   const total = 48 + (useCas ? 8 : 0) + keyBytes + 1 + (hasFlags ? 4 : 0) + valueBytes + 2
   const index = sizes.findIndex(size => size >= total)
   return index < 0 ? sizes.length : index + 1
@@ -45,7 +48,8 @@ t.test('the smallest classes there may be have room for a free chunk', async t =
 })
 
 t.test('what is not an item goes into the smallest chunk that holds it', async t => {
-  for (const [chunkSize, factor, slabChunkMax] of [[48, 1.25, 524288], [80, 1.5, 524288], [1, 1.01, 1024], [48, 2, 1000]] as const) {
+  for (const [chunkSize, factor, slabChunkMax] of [[48, 1.25, 524288], [80, 1.5, 524288], [1, 1.01, 1024],
+    [48, 2, 1000]] as const) {
     const of = new SlabClasses({ ...DEFAULTS, chunkSize, factor, slabChunkMax })
     const { chunkBytes, largest } = of
     t.ok(largest < 64, `${largest} classes of -n ${chunkSize} -f ${factor}`)
@@ -102,7 +106,9 @@ const VALUE = bytesOf(1, 600_000)
 /** The value sizes up to 3000, and those from ten bytes less to ten more than fill the chunks of each class. */
 function sizesAround(classSizes: readonly number[], overhead: number): Set<number> {
   const sizes = new Set(Array.from({ length: 3000 }, (_, bytes) => bytes))
-  for (const size of classSizes) for (let bytes = size - overhead - 10; bytes <= size - overhead + 10; bytes++) if (bytes > 0) sizes.add(bytes)
+  for (const size of classSizes) {
+    for (let bytes = size - overhead - 10; bytes <= size - overhead + 10; bytes++) if (bytes > 0) sizes.add(bytes)
+  }
   return sizes
 }
 

@@ -70,7 +70,8 @@ t.test('pages are emptied all the time while everybody reads and writes what is 
   const { subject } = await crowd(t, { stripes: 4, maxbytes: 12 * MIB, itemSizeMax: 2 * MIB, factor: 3, slabAutomove: 2 },
     { keys: 300, sizes: [300, 4000, 16_000, 60_000, 600_000], flushes: 1, share: 1 / 10, moves: true })
   t.ok(subject.store.counters.sum(Counter.Rescues) > 0, `${subject.store.counters.sum(Counter.Rescues)} items and ` +
-    `${subject.store.counters.sum(Counter.ChunkRescues)} pieces of ${subject.store.counters.sum(Counter.SlabsMoved)} pages were moved`)
+    `${subject.store.counters.sum(Counter.ChunkRescues)} pieces of ` +
+    `${subject.store.counters.sum(Counter.SlabsMoved)} pages were moved`)
 })
 
 t.test('a page is taken from a class while others read what is in it', async t => {
@@ -105,7 +106,8 @@ t.test('flushes, sweeps and stores cross each other, and nothing flushed comes b
 
 for (const groups of [1, 7]) {
   const what = groups === 1 ? 'everything' : `one of ${groups} prefixes`
-  t.test(`what is stored before a flush of ${what} is dead after it and the rest alive, wherever pages move`, t => crossFlushes(t, groups))
+  t.test(`what is stored before a flush of ${what} is dead after it and the rest alive, wherever pages move`,
+    t => crossFlushes(t, groups))
 }
 
 async function crossFlushes(t: Test, groups: number): Promise<void> {

@@ -66,7 +66,9 @@ function check(key: number, value: Buffer | undefined): void {
   const right = bytesOf(key * 256 + value[1]!, value.length)
   right[0] = key
   right[1] = value[1]!
-  if (!value.equals(right)) throw new Error(`thread ${thread}: a value of ${value.length} bytes of key ${key} is torn or of another key`)
+  if (!value.equals(right)) {
+    throw new Error(`thread ${thread}: a value of ${value.length} bytes of key ${key} is torn or of another key`)
+  }
 }
 
 function borrow(key: number, name: string): void {

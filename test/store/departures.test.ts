@@ -219,8 +219,10 @@ t.test('threads that store, evict and delete beside each other record each key t
   const KEYS = 1500
   const first = new StoreUnderTest({ maxbytes: 64 * MIB, shared: true, threads: THREADS + 1, stripes: 8 })
   const words = () => new Int32Array(new SharedArrayBuffer(THREADS * KEYS * 4))
-  const common = { shared: first.store.share(), gate: words(), threads: THREADS, keys: KEYS, valueBytes: 40_000, deleted: words() }
-  await runThreads(new URL('leaver.js', import.meta.url), Array.from({ length: THREADS }, (_, index): LeaverData => ({ ...common, thread: index + 1 })))
+  const common = { shared: first.store.share(), gate: words(), threads: THREADS, keys: KEYS, valueBytes: 40_000,
+    deleted: words() }
+  await runThreads(new URL('leaver.js', import.meta.url),
+    Array.from({ length: THREADS }, (_, index): LeaverData => ({ ...common, thread: index + 1 })))
   const wrong: string[] = []
   const left = { [Departure.Deleted]: 0, [Departure.Evicted]: 0 }
   for (let key = 0; key < THREADS * KEYS; key++) {

@@ -283,7 +283,9 @@ t.test('each key is taken once while other threads store it anew all the time, a
   })
   t.ok(done.length >= dumps)
   lasting.sort()
-  for (const listed of done) t.ok(listed.sort().join() === lasting.join(), `${listed.length} keys, ${new Set(listed).size} of them different`)
+  for (const listed of done) {
+    t.ok(listed.sort().join() === lasting.join(), `${listed.length} keys, ${new Set(listed).size} of them different`)
+  }
   t.ok(store.counters.sum(Counter.Rescues) > 0, 'items were moved')
 })
 

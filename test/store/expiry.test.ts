@@ -129,7 +129,8 @@ function reclaimAll({ store }: StoreUnderTest): void {
   for (let step = 0; store.itemCount > 0 && step < 1000; step++) store.sweepStep(100)
 }
 
-t.test('there is no last flush: with nobody reclaiming what is dead, what is stored lives until the next, and not longer', async t => {
+t.test('there is no last flush: with nobody reclaiming what is dead, what is stored lives until the next, and not longer',
+  async t => {
   const subject = new StoreUnderTest()
   const values = [VALUE, bytesOf(2, 500), bytesOf(3, 3000)]
   // so much that an item of each generation lies beside those of many others, in several pages of each class

@@ -75,7 +75,8 @@ t.test('long prefixes that differ in one byte are different ones', async t => {
   const prefixes = Array.from({ length: 20 }, (_, at) => `${'p'.repeat(at * 12)}x${'p'.repeat(240 - at * 12)}`)
   put(subject, ...prefixes.map(prefix => `${prefix}:1`))
   for (const [index, prefix] of prefixes.entries()) if (index % 2 === 0) flush(subject, prefix)
-  t.same(found(subject, ...prefixes.map(prefix => `${prefix}:1`)), prefixes.filter((_, index) => index % 2 === 1).map(prefix => `${prefix}:1`))
+  t.same(found(subject, ...prefixes.map(prefix => `${prefix}:1`)),
+    prefixes.filter((_, index) => index % 2 === 1).map(prefix => `${prefix}:1`))
   subject.verify()
 })
 
@@ -115,7 +116,8 @@ t.test('a flush of a prefix walks over nothing; the background reclaims, and for
   sweep(subject)
   t.equal(store.itemCount, COUNT / 2)
   t.equal(store.context.flushedPrefixes.count, 0)
-  t.equal(found(subject, ...Array.from({ length: COUNT }, (_, i) => `b:${i}`)).length, COUNT / 2, 'all that were to stay are there')
+  t.equal(found(subject, ...Array.from({ length: COUNT }, (_, i) => `b:${i}`)).length, COUNT / 2,
+    'all that were to stay are there')
   subject.verify()
   flush(subject, 'b')
   t.same(found(subject, 'b:1', 'b:19999'), [], 'old as they are, another flush takes them')
@@ -143,7 +145,8 @@ t.test('so many prefixes are flushed until the walk comes round, and the next on
   const subject = new StoreUnderTest()
   const prefixOf = (number: number) => `p${number}`
   for (let number = 0; number <= FLUSHED_PREFIXES_MAX; number++) put(subject, `${prefixOf(number)}:1`)
-  const refused = Array.from({ length: FLUSHED_PREFIXES_MAX }, (_, number) => prefixOf(number)).filter(prefix => !flush(subject, prefix))
+  const refused = Array.from({ length: FLUSHED_PREFIXES_MAX }, (_, number) => prefixOf(number))
+    .filter(prefix => !flush(subject, prefix))
   t.same(refused, [])
   const last = prefixOf(FLUSHED_PREFIXES_MAX)
   t.equal(flush(subject, last), false)
@@ -267,7 +270,8 @@ t.test('the flush is recorded, by the hash of the prefix', async t => {
 })
 
 for (const options of [{ maxbytes: 64 * MIB }, { maxbytes: 64 * MIB, factor: 2, slabChunkMax: 16_384 }]) {
-  t.test(`a store agrees with a map, however flushes of prefixes and of everything follow each other: ${JSON.stringify(options)}`, async t => {
+  t.test(`a store agrees with a map, however flushes of prefixes and of everything follow each other: ${JSON.stringify(options)}`,
+    async t => {
     const random = new Prng(SEED)
     const subject = new StoreUnderTest(options)
     const { store } = subject

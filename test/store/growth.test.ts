@@ -94,7 +94,8 @@ t.test('it grows while other threads read and write', async t => {
   const gate = new Int32Array(new SharedArrayBuffer(Gate.Count * 4))
   gate[Gate.MayEnd] = 1
   const members = Array.from({ length: threads }, (_, index): MemberData => ({
-    shared: subject.store.share(), gate, threads, thread: index + 1, seed: 1, operations: 5000, keys: 250, sizes: [40, 300], flushes: 0,
+    shared: subject.store.share(), gate, threads, thread: index + 1, seed: 1, operations: 5000, keys: 250, sizes: [40, 300],
+      flushes: 0,
   }))
   let steps = 0
   await runThreads(new URL('crowd.js', import.meta.url), members, () => {

@@ -222,7 +222,8 @@ t.test('HOT gives up what is older than it may be, though nothing is stored any 
   subject.verify()
 })
 
-t.test('an item that was hit twice goes from the tail of HOT or COLD to WARM, and rather than leave that to its head', async t => {
+t.test('an item that was hit twice goes from the tail of HOT or COLD to WARM, and rather than leave that to its head',
+  async t => {
   const subject = new StoreUnderTest({ warmLruPct: 1 })
   fillAlike(subject, 100)
   const hitTwice = (key: string): void => { for (let hits = 0; hits < 2; hits++) subject.get(key) }

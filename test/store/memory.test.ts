@@ -171,7 +171,8 @@ t.test('several arenas are one store', async t => {
   t.equal(subject.store.itemCount, 0)
 })
 
-t.test('the memory limit can be lowered and raised again, also beyond what it was at the start, but not beyond what was reserved', async t => {
+t.test('the memory limit can be lowered and raised again, also beyond what it was at the start, but not beyond what was reserved',
+  async t => {
   const subject = new StoreUnderTest({ maxbytes: 32 * MIB })
   t.ok(subject.store.setMemoryLimit(8 * MIB))
   for (let i = 0; i < 40_000; i++) subject.put(Mode.Set, `k${i}`, bytesOf(1, 900))
@@ -207,7 +208,9 @@ t.test('a limit that is raised takes no page that the first of a class may need'
   let taken = 0
   for (; subject.store.shards[0]!.allocator.allocate(request, 0, 1, 0, 0, MIB - 100) !== 0; taken++);
   t.equal(taken, pages - largest)
-  for (const bytes of [1, 100, 1000, 10_000, 100_000]) t.equal(subject.put(Mode.Set, 'k', bytesOf(1, bytes)), Outcome.Stored, `${bytes} bytes`)
+  for (const bytes of [1, 100, 1000, 10_000, 100_000]) {
+    t.equal(subject.put(Mode.Set, 'k', bytesOf(1, bytes)), Outcome.Stored, `${bytes} bytes`)
+  }
 })
 
 t.test('the memory of a store may be less than an arena can have', async t => {
@@ -224,7 +227,8 @@ t.test('the memory of a store may be less than an arena can have', async t => {
 /** The regions of an arena of ten pages, with one for some use. */
 function regionsWith(bytes: number): Regions<'nothing' | 'use' | 'pages'> {
   return new Regions([
-    { name: 'nothing', bytes: 64, alignment: 64 }, { name: 'use', bytes, alignment: 64 }, { name: 'pages', bytes: 10 * MIB, alignment: MIB },
+    { name: 'nothing', bytes: 64, alignment: 64 }, { name: 'use', bytes, alignment: 64 },
+      { name: 'pages', bytes: 10 * MIB, alignment: MIB },
   ])
 }
 
@@ -281,7 +285,9 @@ t.test('yesterday\'s sizes do not starve today\'s', async t => {
     subject.movePages()
   }
   let kept = 0
-  for (let i = 0; i < 200; i++) for (let round = 0; round < 100; round++) if (subject.get(`new${round}-${i}`) !== undefined) kept++
+  for (let i = 0; i < 200; i++) {
+    for (let round = 0; round < 100; round++) if (subject.get(`new${round}-${i}`) !== undefined) kept++
+  }
   t.ok(subject.store.counters.sum(Counter.SlabsMoved) > 8, 'pages were moved')
   t.ok(kept > 6000, `${kept} of 20000 items of the new size are there; 564 fit one page`)
   subject.verify()

@@ -314,9 +314,11 @@ t.test('slabs reassign says why not', async t => {
   const subject = subjectWith()
   subject.fill(0, 3000)
   const { largest } = subject.store.classes
-  const answers: [number, number, Reassigned][] = [[3, 3, Reassigned.Same], [-1, -1, Reassigned.Same], [1, -1, Reassigned.BadClass],
+  const answers: [number, number, Reassigned][] = [[3, 3, Reassigned.Same], [-1, -1, Reassigned.Same],
+    [1, -1, Reassigned.BadClass],
     [-2, 1, Reassigned.BadClass], [1, largest + 1, Reassigned.BadClass], [largest + 1, 1, Reassigned.BadClass],
-    [LARGE, SMALL, Reassigned.NoSpare], [0, SMALL, Reassigned.NoSpare], [SMALL, LARGE, Reassigned.Ok], [SMALL, LARGE, Reassigned.Busy]]
+    [LARGE, SMALL, Reassigned.NoSpare], [0, SMALL, Reassigned.NoSpare], [SMALL, LARGE, Reassigned.Ok],
+      [SMALL, LARGE, Reassigned.Busy]]
   for (const [from, to, answer] of answers) t.equal(subject.reassign(from, to), answer, `${from} ${to}`)
   subject.settle()
   t.equal(subject.reassign(-1, LARGE), Reassigned.Ok)
@@ -425,7 +427,9 @@ t.test('whatever is done while pages move, every value that is there is the last
   const sizes = [100, 900, 9000, 60_000, 700_000]
   /** The next class from one on that has pages to spare; else any. */
   const rich = (from: number): number => {
-    for (let tries = 0; tries < largest; tries++) if (subject.pagesOf((from + tries) % largest + 1) > 1) return (from + tries) % largest + 1
+    for (let tries = 0; tries < largest; tries++) {
+      if (subject.pagesOf((from + tries) % largest + 1) > 1) return (from + tries) % largest + 1
+    }
     return -1
   }
   for (let count = 0; count < 6000; count++) {

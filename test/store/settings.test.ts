@@ -42,6 +42,8 @@ t.test('what is changed changes alone', async t => {
 t.test('there is room for as many stripes as are wanted', async t => {
   const subject = new StoreUnderTest({ stripes: 2 ** 20 })
   for (let count = 0; count < 1000; count++) subject.put(Mode.Set, `k${count}`, bytesOf(count, 100))
-  for (let count = 0; count < 1000; count++) if (!subject.get(`k${count}`)?.value.equals(bytesOf(count, 100))) t.fail(`k${count} has changed`)
+  for (let count = 0; count < 1000; count++) {
+    if (!subject.get(`k${count}`)?.value.equals(bytesOf(count, 100))) t.fail(`k${count} has changed`)
+  }
   subject.verify()
 })

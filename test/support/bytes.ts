@@ -12,7 +12,8 @@ const ESCAPES: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', '
 
 /** What `\r \n \t \\ \xHH` and `\*N{text}` stand for; any other backslash is a mistake in the file. */
 export function unescape(text: string): string {
-  return text.replace(/\\(?:\*(\d+)\{([^}]*)\}|x([0-9a-fA-F]{2})|([^]))/g, (whole, count?: string, part?: string, hex?: string, letter?: string) => {
+  return text.replace(/\\(?:\*(\d+)\{([^}]*)\}|x([0-9a-fA-F]{2})|([^]))/g,
+    (whole, count?: string, part?: string, hex?: string, letter?: string) => {
     if (part !== undefined) return unescape(part).repeat(Number(count))
     if (hex !== undefined) return String.fromCharCode(parseInt(hex, 16))
     const character = ESCAPES[letter ?? '']

@@ -46,7 +46,8 @@ export function pidIn(file: string): number {
 /** Shows a password until it is accepted: a signal takes its time. */
 export async function untilKnown(client: Client, token: string): Promise<void> {
   await until(`${token} is known`, async () => {
-    const answer = await client.says(`set auth 0 0 ${token.length}\r\n${token}\r\n`, /STORED\r\n|CLIENT_ERROR authentication failure\r\n/)
+    const answer = await client.says(`set auth 0 0 ${token.length}\r\n${token}\r\n`,
+      /STORED\r\n|CLIENT_ERROR authentication failure\r\n/)
     return answer.toString() === 'STORED\r\n'
   })
 }

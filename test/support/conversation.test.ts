@@ -19,12 +19,14 @@ t.test('escapes stand for bytes, and come back from them', async t => {
 
 t.test('a file is its server line and its blocks', async t => {
   const file = parseWireFile('f', [
-    '# server: -m 64 -C', '# a comment', '## one [flush]', '> get a', '> \\r\\n', '< END\\r\\n', '', '## two [stops]', '@ 2', '~ 20', '<', '! closed',
+    '# server: -m 64 -C', '# a comment', '## one [flush]', '> get a', '> \\r\\n', '< END\\r\\n', '', '## two [stops]', '@ 2',
+      '~ 20', '<', '! closed',
   ].join('\n'))
   t.same(file.arguments, ['-m', '64', '-C'])
   t.match(file.blocks, [
     { name: 'one', flush: true, stops: false, steps: [{ kind: 'send', bytes: 'get a\\r\\n' }, { kind: 'answer' }] },
-    { name: 'two', flush: false, stops: true, steps: [{ kind: 'connection', id: 2 }, { kind: 'wait', milliseconds: 20 }, { kind: 'silence' }, { kind: 'closed' }] },
+    { name: 'two', flush: false, stops: true,
+      steps: [{ kind: 'connection', id: 2 }, { kind: 'wait', milliseconds: 20 }, { kind: 'silence' }, { kind: 'closed' }] },
   ])
   t.throws(() => parseWireFile('f', '## one\n+ nonsense'), { message: 'f.wire:2: cannot read "+ nonsense"' })
   t.throws(() => parseWireFile('f', '> early'), { message: 'f.wire:1: a step outside of a block' })
@@ -35,7 +37,8 @@ t.test('what a group matched takes its place in later lines', async t => {
   t.equal(fill('cas a \\{id}\\r\\n', kept), 'cas a 1.5\r\n')
   t.throws(() => fill('\\{other}', kept), { message: 'nothing was kept as other' })
   t.equal(literalOf([{ isPattern: false, text: 'a' }, { isPattern: true, text: 'b' }], kept), undefined)
-  const matching = new Matching(patternsOf([{ isPattern: true, text: '(?!\\{id})[0-9.]+\\r\\n' }, { isPattern: false, text: 'END' }], kept))
+  const matching =
+    new Matching(patternsOf([{ isPattern: true, text: '(?!\\{id})[0-9.]+\\r\\n' }, { isPattern: false, text: 'END' }], kept))
   t.equal(matching.judge(Buffer.from('1x5\r\nEND')), 'incomplete')
   t.equal(matching.judge(Buffer.from('125\r\nEND')), 'met')
   t.equal(matching.judge(Buffer.from('1.5\r\nEND')), 'incomplete')

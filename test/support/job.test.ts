@@ -31,7 +31,8 @@ t.test('a failure is told once', async t => {
 })
 
 t.test('a file that does not come to its end has failed', async t => {
-  t.match(await run('breaks off'), { passed: 1, failures: ['it broke off after 1 tests, in: the second; it ended with exit code 3'] })
+  t.match(await run('breaks off'),
+    { passed: 1, failures: ['it broke off after 1 tests, in: the second; it ended with exit code 3'] })
 })
 
 t.test('what a file leaves running is ended, and a failure', { skip }, async t => {

@@ -94,7 +94,9 @@ class Job {
       if (this.isOver) return
       this.cpuMs = Math.max(this.cpuMs, work(kin(this.mark))?.cpuMs ?? 0)
       if (this.patience.isOver()) this.giveUp(`it was silent for ${this.silenceMs / 1000} seconds in which nobody worked`)
-      else if (this.cpuMs - this.cpuMsAtWord > SILENT_WORK_MS_MAX) this.giveUp(`it worked for ${SILENT_WORK_MS_MAX / 1000} seconds without a word`)
+      else if (this.cpuMs - this.cpuMsAtWord > SILENT_WORK_MS_MAX) {
+        this.giveUp(`it worked for ${SILENT_WORK_MS_MAX / 1000} seconds without a word`)
+      }
     }
   }
 

@@ -73,7 +73,8 @@ function endWithThisProcess(mark: string): void {
   if (process.platform !== 'linux') return
   const { [MARK]: _, ...env } = process.env
   // twice, as one that is being ended may just have started another
-  const script = `read -r end; for time in 1 2; do kill -9 $(grep -lazs "^${MARK}=${mark}" /proc/[0-9]*/environ | cut -d/ -f3); done`
+  const script =
+    `read -r end; for time in 1 2; do kill -9 $(grep -lazs "^${MARK}=${mark}" /proc/[0-9]*/environ | cut -d/ -f3); done`
   const shell = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env })
   shell.on('error', () => {})
   shell.unref()

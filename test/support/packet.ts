@@ -21,9 +21,11 @@ export interface Answer {
 }
 
 /** A request with these parts; its lengths are right. */
-export function packet(opcode: number, { key = '', extras = new Uint8Array(0), value = '', opaque = 0, cas = 0n }: Parts = {}): Buffer {
+export function packet(opcode: number,
+  { key = '', extras = new Uint8Array(0), value = '', opaque = 0, cas = 0n }: Parts = {}): Buffer {
   const body = Buffer.concat([extras, Buffer.from(key + value, 'latin1')])
-  return Buffer.concat([header({ opcode, keyBytes: key.length, extrasBytes: extras.length, bodyBytes: body.length, opaque, cas }), body])
+  return Buffer.concat([header({ opcode, keyBytes: key.length, extrasBytes: extras.length, bodyBytes: body.length, opaque, cas }),
+    body])
 }
 
 export interface Header {
@@ -37,7 +39,8 @@ export interface Header {
 }
 
 /** A header alone, right or wrong. */
-export function header({ magic = 0x80, opcode, keyBytes = 0, extrasBytes = 0, bodyBytes = 0, opaque = 0, cas = 0n }: Header): Buffer {
+export function header({ magic = 0x80, opcode, keyBytes = 0, extrasBytes = 0, bodyBytes = 0, opaque = 0,
+  cas = 0n }: Header): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES)
   bytes[0] = magic
   bytes[1] = opcode

@@ -64,7 +64,9 @@ class Replay {
   private async hangUp(): Promise<void> {
     for (const [id, peer] of this.peers) {
       const rest = await peer.hangUp()
-      if (rest.length > 0) throw this.mismatch(this.block.steps.at(-1), id, 'nothing more should come', { received: excerpt(rest) })
+      if (rest.length > 0) {
+        throw this.mismatch(this.block.steps.at(-1), id, 'nothing more should come', { received: excerpt(rest) })
+      }
     }
   }
 
@@ -141,7 +143,8 @@ class Replay {
     await peer.hangUp()
   }
 
-  private mismatch(step: Step | undefined, id: number, message: string, details: Readonly<Record<string, string>> = {}): Mismatch {
+  private mismatch(step: Step | undefined, id: number, message: string, details: Readonly<Record<string,
+    string>> = {}): Mismatch {
     const connection = this.peers.size > 1 ? `, connection ${id}` : ''
     const cut = this.cut === undefined ? '' : `, cut before byte ${this.cut}`
     const place = `${this.block.file}.wire:${step?.line} ${this.block.name}${connection}${cut}`

@@ -4,7 +4,8 @@
 const PATIENCE_MS = 30_000
 
 /** The shortest sequence found that still fails: its last steps lose those before them, then one step after the other. */
-export async function shrink<Step>(history: readonly Step[], fails: (steps: readonly Step[]) => Promise<boolean>): Promise<readonly Step[]> {
+export async function shrink<Step>(history: readonly Step[],
+  fails: (steps: readonly Step[]) => Promise<boolean>): Promise<readonly Step[]> {
   const end = performance.now() + PATIENCE_MS
   let kept = history
   for (let length = 1; length < history.length && performance.now() < end; length *= 2) {

@@ -57,13 +57,15 @@ t.test('checks are counted, subtests are not, unless they are empty', t => {
   t.equal(failures[0]?.details, 'at: here\ndiff: |\n  ok 7 - not a line of its own')
   t.same(comments, ['MEMSLAB_SEED=7'])
   t.same(skips, [
-    { name: 'outer > one that cannot be', reason: 'no such program' }, { name: 'left out', reason: 'SKIP' }, { name: 'later', reason: 'some day' },
+    { name: 'outer > one that cannot be', reason: 'no such program' }, { name: 'left out', reason: 'SKIP' },
+      { name: 'later', reason: 'some day' },
   ])
   t.end()
 })
 
 t.test('a subtest that fails for a reason of its own is told', t => {
-  const { failures } = read('# Subtest: outer\n    ok 1 - a\n    1..2\nnot ok 1 - outer\n  ---\n  message: too few\n  ...\n1..1\n')
+  const { failures } =
+    read('# Subtest: outer\n    ok 1 - a\n    1..2\nnot ok 1 - outer\n  ---\n  message: too few\n  ...\n1..1\n')
   t.same(failures, [{ name: 'outer', details: 'message: too few' }])
   t.end()
 })
