@@ -59,8 +59,8 @@ async function openEntries(entries: readonly Entry[], port: number, opener: Open
         const opened = await opener.open(address, address.port ?? chosen)
         if (chosen === 0) chosen = opened
       } catch (cause) {
-        const mayFail = hasCode(cause, NO_FAMILY) || hasCode(cause, IN_USE) && !mustBeFree
-          || isOptional && hasCode(cause, ...ABSENT)
+        const mayFail = hasCode(cause, NO_FAMILY) || hasCode(cause, IN_USE) && !mustBeFree ||
+          isOptional && hasCode(cause, ...ABSENT)
         if (!mayFail) throw cause
         skipped.push(cause)
       }

@@ -55,7 +55,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
 }
 
-/** The error of a listener, whose message is one line. A bug stays what it is. @param what the address or descriptor */
+/** The error of a listener, whose message is one line; an InvariantError as it is. @param what the address or descriptor */
 export function failure(cause: unknown, what: string): MemslabError | InvariantError {
   if (cause instanceof MemslabError || cause instanceof InvariantError) return cause
   const isCoded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
