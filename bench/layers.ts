@@ -5,9 +5,10 @@
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Memory } from '../dist/memory/bytes.js'
-import { NO_ITEM } from '../dist/store/items/items.js'
 import { Request } from '../dist/store/request.js'
+import { Outcome } from '../dist/store/outcome.js'
 import type { Store } from '../dist/store/store.js'
+import type { ItemView } from '../dist/store/view.js'
 import { BareHost, sessionLayers, type Layer } from './bare.js'
 import { median } from './numbers.js'
 
@@ -108,17 +109,13 @@ function point(store: Store, request: Request, turn: number): void {
 
 function setOne(store: Store, request: Request, turn: number): void {
   point(store, request, turn)
-  const shard = store.shardFor(request)
-  const item = shard.reserve(request)
-  if (item === NO_ITEM) throw new Error('no memory')
-  shard.items.writeValue(item, 0, request.bytes, store.ioStart, VALUE_BYTES)
-  shard.commit(request, item)
+  if (store.set(request, store.ioStart) !== Outcome.Stored) throw new Error('no memory')
 }
+
+// Looks at an item as a protocol does, but answers nothing.
+const reader = { read: (view: ItemView): boolean => view.valueBytes === VALUE_BYTES }
 
 function getOne(store: Store, request: Request, turn: number): void {
   point(store, request, turn)
-  const shard = store.shardFor(request)
-  const item = shard.acquire(request)
-  shard.release(request)
-  if (item === NO_ITEM) throw new Error('a key is missing')
+  if (!store.get(request, reader)) throw new Error('a key is missing')
 }

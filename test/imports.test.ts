@@ -1,11 +1,7 @@
 // Imports point one way, so that each part can be read and tested without those above it.
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
 import t from 'tap'
 import './support/fresh.js'
-import { inProject } from './support/places.js'
-
-const SRC = inProject('src')
+import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './support/sources.js'
 
 /**
  * The parts from top to bottom, and those below it that each may import; itself and the leaves it always may. A part is a folder
@@ -40,7 +36,7 @@ const LEAVES = [
   'process/limits',    // what the system allows, which bounds what net/ listens with
 ]
 
-const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => /\.m?ts$/.test(name)).sort()
+const FILES = sourceFiles()
 const IMPORTS = new Map(FILES.map(file => [file, importsOf(file)]))
 
 t.test('every file imports only from the parts below its own', async t => {
@@ -63,19 +59,19 @@ t.test('no circle of imports', async t => {
 })
 
 t.test('what is imported is part of Node.js, or of src', async t => {
-  const foreign = (file: string) => targetsOf(file).filter(target => !/^(node:|\.\.?\/)/.test(target))
+  const foreign = (file: string) => importTargetsOf(file).filter(target => !/^(node:|\.\.?\/)/.test(target))
   const wrong = FILES.flatMap(file => foreign(file).map(target => `${file}: ${target}`))
   t.same(wrong, [])
   t.same([...IMPORTS].flatMap(([file, imports]) => imports.filter(to => !FILES.includes(to)).map(to => `${file}: ${to}`)), [])
 })
 
 t.test('src/README.md lists every file, once', async t => {
-  const listed = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| `([^`]+\.m?ts)` \| \S/gm)].map(match => match[1]!)
+  const listed = [...sourceOf('README.md').matchAll(/^\| `([^`]+\.m?ts)` \| \S/gm)].map(match => match[1]!)
   t.same(listed.sort(), FILES)
 })
 
 t.test('what src/README.md says of a request names functions that are there', async t => {
-  const steps = [...readFileSync(join(SRC, 'README.md'), 'utf8').matchAll(/^\| \d+ \| `([^`]+)` \| (`[^|]+`) \|/gm)]
+  const steps = [...sourceOf('README.md').matchAll(/^\| \d+ \| `([^`]+)` \| (`[^|]+`) \|/gm)]
   t.ok(steps.length > 30, 'the steps were found')
   for (const [, file = '', functions = ''] of steps) {
     const code = codeOf(file)
@@ -124,16 +120,3 @@ function circleThrough(start: string): string[] | undefined {
   }
   return undefined
 }
-
-/** The files of src that a file imports: for what they do or for their types, at its start or when it needs them. */
-function importsOf(file: string): string[] {
-  const targets = targetsOf(file).filter(target => target.startsWith('.'))
-  return [...new Set(targets.map(target => relative(SRC, resolve(SRC, dirname(file), target)).replace(/\.js$/, '.ts')))]
-}
-
-function targetsOf(file: string): string[] {
-  return [...codeOf(file).matchAll(/(?:\bfrom |\bimport |\bimport\()'([^']+)'/g)].map(match => match[1]!)
-}
-
-/** Without its comments, which have lines of their own. */
-function codeOf(file: string): string { return readFileSync(join(SRC, file), 'utf8').replace(/^ *(\/\*\*|\*|\/\/).*$/gm, '') }

@@ -1,10 +1,7 @@
 // Rules for the text of src: lines that fit the screen, and comments without the words that hide who does something.
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { inProject } from './support/places.js'
+import { sourceFiles, sourceOf } from './support/sources.js'
 
-const SRC = inProject('src')
 const COLUMNS_MAX = 130
 /** Comments name the client, the thread or the caller instead. */
 const RIDDLES = /\b(whoever|nobody|is told|goes by)\b/gi
@@ -12,8 +9,7 @@ const RIDDLES = /\b(whoever|nobody|is told|goes by)\b/gi
 /** Files and folders that are still to be brought into line. */
 const EXEMPT = ['protocol/', 'store/shard.ts', 'store/store.ts']
 
-const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).sort()
-  .filter(name => /\.m?ts$/.test(name) && !EXEMPT.some(exempt => name.startsWith(exempt)))
+const FILES = sourceFiles().filter(name => !EXEMPT.some(exempt => name.startsWith(exempt)))
 
 t.test(`no line of src has more than ${COLUMNS_MAX} columns`, async t => {
   const long = FILES.flatMap(file => linesOf(file).flatMap((line, index) =>
@@ -27,7 +23,7 @@ t.test('no comment of src hides who does something', async t => {
   t.same(riddles, [])
 })
 
-function linesOf(file: string): string[] { return readFileSync(join(SRC, file), 'utf8').split('\n') }
+function linesOf(file: string): string[] { return sourceOf(file).split('\n') }
 
 /** The comments of a file, each with the number of its first line. Comments on consecutive lines are one. */
 function commentsOf(file: string): { line: number, text: string }[] {

@@ -54,7 +54,7 @@ export class Connections {
     if (this.isClosed) stream.destroy()
     if (stream.destroyed) return
     const slot = this.slots.take()
-    if (slot === NO_SLOT) return this.refuse(stream)
+    if (slot === NO_SLOT) return this.turnAway(stream)
     this.host.store.counters.add(Counter.TotalConnections)
     this.open(stream, 'stream', this.options.protocol, false, slot, this.now)
   }
@@ -71,11 +71,11 @@ export class Connections {
       return true
     }
     if (!this.options.maxconnsFast) return this.wait(socket, listening)
-    this.refuse(socket)
+    this.turnAway(socket)
     return false
   }
 
-  private refuse(stream: Duplex): void {
+  private turnAway(stream: Duplex): void {
     this.host.store.counters.add(Counter.RejectedConnections)
     stream.on('error', () => {})
     stream.end(TOO_MANY, () => stream.destroy())

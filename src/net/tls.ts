@@ -104,7 +104,7 @@ export class Tls {
       rejectUnauthorized: verify === 'require',
     })
     server.on('secureConnection', stream => this.agreed(stream, verify))
-    server.on('tlsClientError', (error, stream) => this.refused(error, stream))
+    server.on('tlsClientError', (error, stream) => this.fail(error, stream))
     this.servers.set(verify, server)
     return server
   }
@@ -129,7 +129,7 @@ export class Tls {
     handshake.secured(stream)
   }
 
-  private refused(error: Error, stream: TLSSocket): void {
+  private fail(error: Error, stream: TLSSocket): void {
     const isUntrusted = (stream.authorizationError ?? null) !== null
     // a client that only checks whether the port is open, as monitors do, is no error
     if (!isUntrusted && codeOf(error) === 'ECONNRESET') return

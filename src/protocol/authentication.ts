@@ -42,7 +42,7 @@ export class AsciiAuthentication implements Protocol {
     this.name = next.name
   }
 
-  request(session: Session, at: number, end: number): number {
+  serve(session: Session, at: number, end: number): number {
     const { bytes } = this.host.input
     const lineEnd = bytes.indexOf(Ascii.LineEnd, at)
     if (lineEnd >= end) return end - at > UNFINISHED_LINE_MAX ? this.end(session, end) : UNFINISHED
@@ -52,7 +52,7 @@ export class AsciiAuthentication implements Protocol {
     const tokenBytes = this.tokenBytes(at, lineEnd)
     if (tokenBytes < 0) return this.answer(UNAUTHENTICATED, tokenStart)
     const tokenEnd = tokenStart + tokenBytes
-    if (tokenBytes + 2 > BUFFER_BYTES) return this.refuseToken(session, tokenStart)
+    if (tokenBytes + 2 > BUFFER_BYTES) return this.denyToken(session, tokenStart)
     if (tokenEnd + 2 > end) return UNFINISHED
     return this.answer(this.judge(session, tokenStart, tokenEnd), tokenEnd + 2)
   }
@@ -66,7 +66,7 @@ export class AsciiAuthentication implements Protocol {
   }
 
   /** Says at once what is wrong, and nothing tells where the next command would begin. */
-  private refuseToken(session: Session, next: number): number {
+  private denyToken(session: Session, next: number): number {
     session.end()
     return this.answer(TOO_LONG, next)
   }

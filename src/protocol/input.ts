@@ -4,7 +4,11 @@
 //   | room for what was kept aside | the bytes of this batch | a line end | a piece of a long line | a decoded key |
 //   ^ start                        ^ batchStart                           ^ pieceStart             ^ keyStart
 //
+// The thread's one Request is here too, as its ranges are mostly of these bytes.
+//
 // The line end stands at the end of what was read, so that every scan stops there.
+
+import { Request } from '../store/request.js'
 
 /** What one read takes at most. */
 export const READ_BYTES = 96 * 1024
@@ -29,11 +33,14 @@ export class Input {
   /** `batchStart` as a view to hand to a socket. */
   readonly readBuffer: Uint8Array
   readonly shortReadBuffer: Uint8Array
+  /** What the client at work asks for. */
+  readonly request: Request
   /** Whether a batch is being served: then nothing may be put here, and no other session may begin. */
   isInUse = false
 
   /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */
   constructor(readonly bytes: Uint8Array, readonly start: number) {
+    this.request = new Request(bytes)
     this.batchStart = start + KEPT_BYTES_MAX
     this.pieceStart = this.batchStart + READ_BYTES + SENTINEL_BYTES
     this.keyStart = this.pieceStart + PIECE_BYTES + SENTINEL_BYTES

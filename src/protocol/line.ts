@@ -4,13 +4,13 @@
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { type Hash } from '../store/index/hash.js'
-import { WARMED_MAX } from '../store/store.js'
+import { PREFETCH_MAX } from '../store/store.js'
 
 /** As many tokens of a line are kept as memcached keeps; the last one is known besides. */
 const TOKENS_MAX = 24
 
 /** How many keys of a line are scanned before the first of them is served: see Store.warm. */
-const AHEAD_MAX = WARMED_MAX
+const AHEAD_MAX = PREFETCH_MAX
 
 /** The bytes of the whole words of the longest key. */
 const WHOLE_WORDS_BYTES = Size.KeyMax & ~3
@@ -147,13 +147,6 @@ export class LineParser {
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     return bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
-  }
-
-  /** Whether a value of so many bytes at `at` is all there, before `end`, with the right line end behind it. */
-  hasValue(at: number, valueBytes: number, end: number): boolean {
-    const { bytes } = this
-    const stop = at + valueBytes
-    return stop + 2 <= end && bytes[stop] === Ascii.CarriageReturn && bytes[stop + 1] === Ascii.LineEnd
   }
 
   skipSpaces(at: number): number {

@@ -13,9 +13,9 @@ export class Negotiation implements Protocol {
     this.asksWho = text.asksWho || binary.asksWho
   }
 
-  request(session: Session, at: number, end: number): number {
+  serve(session: Session, at: number, end: number): number {
     session.protocol = this.host.input.bytes[at] === this.binaryMark ? this.binary : this.text
     if (this.host.verbosity > 1) this.host.log(`${session.peer.id}: Client using the ${session.protocol.name} protocol`)
-    return session.protocol.request(session, at, end)
+    return session.protocol.serve(session, at, end)
   }
 }

@@ -4,9 +4,8 @@
 import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
-import { type ItemId } from '../store/items/items.js'
-import { Request } from '../store/request.js'
-import { type Shard } from '../store/shard.js'
+import { type Filling } from '../store/filling.js'
+import { type ValueLoan } from '../store/view.js'
 import { type Host } from './host.js'
 import { type Peer, type Watching } from './peer.js'
 import { Kept, type Owner } from './unfinished.js'
@@ -51,11 +50,10 @@ export interface Protocol {
    * Carries out the request at `at`; returns where the next bytes begin. UNFINISHED if more must arrive first; it may have ended
    * the session then, because what is there is too long already, or begun work that takes the rest.
    */
-  request(session: Session, at: number, end: number): number
+  serve(session: Session, at: number, end: number): number
 }
 
 export class Session implements Owner {
-  readonly request: Request
   /** Whether the client wants no answer to the command at work. */
   isQuiet = false
   /** Whether the client has authenticated; only asked where that is needed. */
@@ -84,8 +82,6 @@ export class Session implements Owner {
 
   /** @param protocol the one it begins with, which may put another in its place */
   constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
-    this.request = new Request(host.input.bytes)
-    this.request.client = peer.id
     this.usedAt = this.unknownSince = host.store.context.now
   }
 
@@ -144,6 +140,7 @@ export class Session implements Owner {
     const { input, output } = this.host
     assert(!input.isInUse, 'a batch begins in the middle of another')
     this.isWorking = input.isInUse = true
+    input.request.client = this.peer.id
     output.open(this.peer)
   }
 
@@ -186,7 +183,7 @@ export class Session implements Owner {
   }
 
   private serveRequest(at: number, end: number): number {
-    const next = this.protocol.request(this, at, end)
+    const next = this.protocol.serve(this, at, end)
     if (next !== UNFINISHED) this.usedAt = this.host.store.context.now
     return next
   }
@@ -299,11 +296,11 @@ export class Session implements Owner {
   expectValue(valueBytes: number): void { this.sendsLargeValues = valueBytes >= LARGE_VALUE_BYTES }
 
   /**
-   * Fills a reserved item from the bytes that follow, then gives it to `receiver`.
+   * Fills a value from the bytes that follow, then hands it to `receiver`.
    * @param endBytes 2 if a line end follows the value, 0 if nothing does
    */
-  beginValue(shard: Shard, item: ItemId, receiver: Receiver, endBytes: 0 | 2): void {
-    this.setWork(new Value(this.host.input, this.request, shard, item, receiver, endBytes))
+  beginValue(filling: Filling, receiver: Receiver, endBytes: 0 | 2): void {
+    this.setWork(new Value(this.host.input, filling, receiver, endBytes))
   }
 
   /** Throws away the next `count` bytes and then answers `reply`. */
@@ -314,11 +311,11 @@ export class Session implements Owner {
   }
 
   /**
-   * Lends the value of a pinned item to the output, which ends the pin; false if the rest has to wait until the client takes
+   * Lends a value to the output, and ends its loan when all is written; false if the rest has to wait until the client takes
    * what was sent.
    */
-  send(shard: Shard, item: ItemId, hasLineEnd: boolean): boolean {
-    const sending = new Sending(this.host.output, shard, item, this.peer.lentBytesMax, hasLineEnd)
+  send(loan: ValueLoan, hasLineEnd: boolean): boolean {
+    const sending = new Sending(this.host.output, loan, this.peer.lentBytesMax, hasLineEnd)
     sending.resume(0)
     if (sending.isDone) return true
     sending.next = this.work
@@ -390,7 +387,7 @@ export class Session implements Owner {
 
   /** Gives back what is held, as the connection is gone. */
   close(): void {
-    for (let { work } = this; work !== undefined; work = work.next) work.abandon()
+    for (let { work } = this; work !== undefined; work = work.next) work.drop()
     this.work = undefined
     this.phase = Phase.Closed
     this.forgetParked()

@@ -13,3 +13,6 @@ export const enum Outcome {
   TooLarge,
   NoMemory,
 }
+
+/** The outcomes of a value for which there is no room. */
+export type Failure = Outcome.TooLarge | Outcome.NoMemory

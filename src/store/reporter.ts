@@ -4,7 +4,7 @@ import { DeleteCommand, GetStatus, StoreStatus } from '../log/events.js'
 import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items/items.js'
 import { Outcome } from './outcome.js'
-import { Extra, type Request } from './request.js'
+import { Want, type Request } from './request.js'
 import { type Allocator } from './slabs/allocator.js'
 
 /** The log's name of each outcome of a storage command. */
@@ -50,8 +50,8 @@ export class Reporter {
   }
 
   /** Logs that an item is about to be deleted. */
-  deletedStripeLocked({ bytes, keyStart, keyEnd, client, extras }: Request, item: ItemId): void {
-    const command = (extras & Extra.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
+  deletedStripeLocked({ bytes, keyStart, keyEnd, client, wants }: Request, item: ItemId): void {
+    const command = (wants & Want.FromMeta) !== 0 ? DeleteCommand.MetaDelete : DeleteCommand.Delete
     this.context.log.deleted(client, bytes, keyStart, keyEnd, command, this.allocator.classOf(item),
       this.items.valueBytes(item))
   }

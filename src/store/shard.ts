@@ -1,6 +1,6 @@
 // A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key says in which
-// shard it lives; a store of up to 2 GiB has one. Public operations take the lock of the key's stripe, those named
-// ...Locked need it held.
+// shard it lives; a store of up to 2 GiB has one. Only Store calls the operations. They take the lock of the key's stripe; those
+// named ...StripeLocked need it held.
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
@@ -13,16 +13,20 @@ import { type Generations } from './items/generations.js'
 import { type Lru } from './items/lru.js'
 import { type Marks } from './walks/marks.js'
 import { type Moves } from './slabs/moves.js'
-import { Outcome } from './outcome.js'
+import { Outcome, type Failure } from './outcome.js'
 import { Reporter } from './reporter.js'
-import { Extra, Mode, type Request } from './request.js'
+import { Found, Mode, Want, type Request } from './request.js'
 import { type Slabs } from './slabs/slabs.js'
 import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
-import { ItemView, type Pins } from './view.js'
+import { ItemView, type Pins, type Reader } from './view.js'
 
-/** What a set may ask for and still be written over the old item. */
-const PLAIN_EXTRAS = Extra.TellCas | Extra.NewCas
+/** What may give the item of a get another end, and what may have it renewed though it is not stale. */
+const END_WANTS = Want.Vivify | Want.NewExpiry | Want.Touch
+const RENEWAL_WANTS = Want.Vivify | Want.Recache
+const CAS_WANTS = Want.TellCas | Want.NewCas
+/** A set with no other wants than these may be written over the old item. */
+const PLAIN_WANTS = CAS_WANTS | Want.DropOld
 
 export class Shard implements Pins {
   /** Shows one item at a time to those outside the store. */
@@ -43,56 +47,100 @@ export class Shard implements Pins {
 
   // Reading
 
-  /**
-   * Looks a key up for a get, counts and marks the hit, and keeps the stripe locked whatever comes: the caller copies
-   * what it needs, or pins the item, and then calls `release`.
-   */
-  acquire(request: Request): ItemId {
-    const { context } = this
-    const counters = context.counters
-    context.stripes.take(request.hash)
-    counters.add(Counter.CmdGet)
-    const item = this.findLiveLocked(request)
+  /** Shows the item of a key to `reader`; false if there is none. See Store.get. */
+  get(request: Request, reader: Reader): boolean {
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    const isHit = request.wants === Want.None ? this.getPlainStripeLocked(request, reader) : this.getStripeLocked(request, reader)
+    stripes.release(request.hash)
+    return isHit
+  }
+
+  private getPlainStripeLocked(request: Request, reader: Reader): boolean {
+    const { counters } = this.context
+    const item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM) {
+      counters.add(Counter.CmdGet)
       counters.add(Counter.GetMisses)
-      return NO_ITEM
+      return false
     }
+    if (!reader.read(this.view.of(item))) return true
+    counters.add(Counter.CmdGet)
     this.countHit(item)
-    this.bumpLocked(item)
+    this.bumpStripeLocked(item)
+    return true
+  }
+
+  /** As getPlainStripeLocked, with all that a request may want. */
+  private getStripeLocked(request: Request, reader: Reader): boolean {
+    const { items } = this
+    const { wants } = request
+    request.result = Found.None
+    let item = this.findLiveStripeLocked(request)
+    if (item === NO_ITEM && (wants & Want.Vivify) !== 0) item = this.vivifyStripeLocked(request)
+    if (item === NO_ITEM) {
+      this.countGet(item, wants)
+      return false
+    }
+    request.endedAt = items.expiresAt(item)
+    if ((wants & END_WANTS) !== 0) this.setEndStripeLocked(request, item)
+    if ((wants & Want.Renewal) !== 0 && (items.has(item, State.Stale | State.Won) || (wants & RENEWAL_WANTS) !== 0)) {
+      this.offerRenewalStripeLocked(request, item)
+    }
+    if (!reader.read(this.view.of(item))) return true
+    this.countGet(item, wants)
+    if ((request.result & Found.Won) !== 0) items.mark(item, State.Won)
+    if ((wants & (Want.NoBump | Want.Peek)) === 0) this.bumpStripeLocked(item)
+    return true
+  }
+
+  /** A new item without a value for a key that is missing; NO_ITEM without memory. */
+  private vivifyStripeLocked(request: Request): ItemId {
+    request.flags = request.valueBytes = 0
+    const item = this.reserve(request, 0)
+    if (item === NO_ITEM) return NO_ITEM
+    this.replaceStripeLocked(request, NO_ITEM, item)
+    request.result = Found.Vivified
     return item
+  }
+
+  /** Gives an item the end that the request wants for it. As in memcached it stays in the list that it is in. */
+  private setEndStripeLocked(request: Request, item: ItemId): void {
+    const { items } = this
+    if ((request.result & Found.Vivified) !== 0) items.setExpiresAt(item, request.vivifiedUntil)
+    else if ((request.wants & (Want.NewExpiry | Want.Touch)) !== 0) items.setExpiresAt(item, request.expiresAt)
+  }
+
+  /** Says whether an item is stale, and whether this client is to renew it: the first that is shown one that needs it. */
+  private offerRenewalStripeLocked(request: Request, item: ItemId): void {
+    const { items } = this
+    const isStale = items.has(item, State.Stale)
+    if (isStale) request.result |= Found.Stale
+    if (items.has(item, State.Won)) request.result |= Found.WonBefore
+    else if (isStale || (request.result & Found.Vivified) !== 0 || this.isDue(request, item)) request.result |= Found.Won
+  }
+
+  /** True of an item that ends so soon that Want.Recache has it renewed. */
+  private isDue({ wants, endedAt, recacheBefore }: Request, item: ItemId): boolean {
+    if ((wants & Want.Recache) === 0) return false
+    const end = (wants & Want.RecacheLast) === 0 ? endedAt : this.items.expiresAt(item)
+    return end !== 0 && end < recacheBefore
   }
 
   private countHit(item: ItemId): void {
     this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
   }
 
-  /**
-   * Counts a get that found its item with `findLiveLocked`, or did not.
-   * @param isTouch whether it gave the item a new end, and so counts as touch
-   */
-  countGet(item: ItemId, isTouch: boolean): void {
+  /** Counts a get that has found this item, or none. One that gives the item a new end counts as a touch alone, as in memcached. */
+  private countGet(item: ItemId, wants: number): void {
     const { counters } = this.context
-    if (isTouch && item !== NO_ITEM) {
-      counters.add(Counter.CmdTouch)
-      counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
-      return
-    }
-    counters.add(Counter.CmdGet)
-    if (item === NO_ITEM) counters.add(Counter.GetMisses)
+    if ((wants & Want.Peek) !== 0) return
+    const isHit = item !== NO_ITEM
+    const isTouch = (wants & Want.Touch) !== 0 || (isHit && (wants & Want.NewExpiry) !== 0)
+    counters.add(isTouch ? Counter.CmdTouch : Counter.CmdGet)
+    if (!isHit) counters.add(isTouch ? Counter.TouchMisses : Counter.GetMisses)
+    else if (isTouch) counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
     else this.countHit(item)
-  }
-
-  /** Locks the stripe of a key, for the operations named ...Locked; until `release`. */
-  take(request: Request): void { this.context.stripes.take(request.hash) }
-
-  /** As `acquire`, for gat: the item's end becomes that of the request. It counts as a touch alone, as in memcached. */
-  acquireAndTouch(request: Request): ItemId {
-    this.take(request)
-    return this.touchLocked(request)
-  }
-
-  release(request: Request): void {
-    this.context.stripes.release(request.hash)
   }
 
   /**
@@ -100,12 +148,12 @@ export class Shard implements Pins {
    * than can be counted.
    */
   tryPinStripeLocked(item: ItemId): boolean {
-    const isPinned = this.tryRefLocked(item)
+    const isPinned = this.tryRefStripeLocked(item)
     if (!isPinned) this.context.counters.add(Counter.ResponseOom)
     return isPinned
   }
 
-  private tryRefLocked(item: ItemId): boolean {
+  private tryRefStripeLocked(item: ItemId): boolean {
     if (this.items.refs(item) === State.Refs) return false
     this.items.addRef(item)
     return true
@@ -121,23 +169,18 @@ export class Shard implements Pins {
 
   // Storing
 
-  /** An item to fill with the request's value, then to `commit` or `abandon`; NO_ITEM if there is no memory for it. */
-  reserve(request: Request): ItemId {
+  /** An item to fill with the request's value, then to `commit` or `drop`; NO_ITEM if there is no memory for it. */
+  reserve(request: Request, expiresAt = request.expiresAt): ItemId {
     const item = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
-      request.flags, request.expiresAt, request.valueBytes)
-    if ((request.extras & Extra.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
+      request.flags, expiresAt, request.valueBytes)
+    if ((request.wants & Want.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
     return item
   }
 
-  /** A new item without a value for a key that is missing; NO_ITEM without memory. */
-  vivifyLocked(request: Request): ItemId {
-    request.valueBytes = request.flags = 0
-    const item = this.reserve(request)
-    if (item !== NO_ITEM) this.replaceLocked(request, NO_ITEM, item)
-    return item
-  }
+  /** Gives back a reserved item that will not be stored. */
+  drop(item: ItemId): void { this.allocator.abandon(item) }
 
-  /** How many bytes from `offset` of a value on may be written: to the end of the run, and of the chunk if that is the last. */
+  /** The number of bytes that may be written from `offset` of a value on: to the end of its run, and of the chunk if that is the last. */
   valueRoom(item: ItemId, offset: number): number {
     const { items, slabs } = this
     const run = items.valueRun(item, offset)
@@ -147,33 +190,38 @@ export class Shard implements Pins {
     return (chunk << 2) + slabs.classes.chunkBytes[slabs.classAt(chunk)]! - at
   }
 
+  /** Counts a value that a client has sent, whether it is stored or not. */
+  countSet(item: ItemId): void { this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet) }
+
   /** Stores a reserved and filled item as the request's mode says; the item is gone if the outcome is not Stored. */
   commit(request: Request, item: ItemId): Outcome {
     const { stripes } = this.context
     stripes.take(request.hash)
-    const outcome = this.storeStripeLocked(request, this.findLiveLocked(request), item)
+    const outcome = this.storeStripeLocked(request, this.findLiveStripeLocked(request), item)
     stripes.release(request.hash)
     return outcome
   }
 
   /**
-   * Stores a value that is there as a whole, at `valueAt` of the request's bytes: looks its key up once and takes the key's
-   * stripe once. Only where memory is short of what others hold, or the item has pieces, it reserves the item first, without
-   * the stripe, as a wait with a stripe in hand could keep those up who are waited for.
+   * Stores a value that is there as a whole, at `valueAt` of the request's bytes. The key is looked up once and its stripe taken
+   * once. Only an item with pieces, or one for which memory must be waited for, is reserved before the stripe is taken: a thread
+   * that waits with a stripe locked could block the very threads it waits for.
    */
-  put(request: Request, valueAt: number): Outcome {
-    const { stripes } = this.context
-    stripes.take(request.hash)
-    const outcome = this.tryPutStripeLocked(request, valueAt)
-    stripes.release(request.hash)
-    return outcome ?? this.putInSteps(request, valueAt)
+  set(request: Request, valueAt: number): Outcome {
+    const { context } = this
+    const bytes = context.nominalBytes(request.keyEnd - request.keyStart, request.flags, request.valueBytes)
+    if (bytes > context.settings.itemSizeMax) return this.fail(request, Outcome.TooLarge)
+    context.stripes.take(request.hash)
+    const outcome = this.trySetStripeLocked(request, valueAt, bytes)
+    context.stripes.release(request.hash)
+    return outcome ?? this.setInSteps(request, valueAt)
   }
 
-  /** Does `put`, if there is memory for the item without waiting; undefined otherwise. */
-  private tryPutStripeLocked(request: Request, valueAt: number): Outcome | undefined {
+  /** Stores the value if there is memory for its item without waiting; returns undefined otherwise. */
+  private trySetStripeLocked(request: Request, valueAt: number, bytes: number): Outcome | undefined {
     const { items, table } = this
     let old = this.find(request)
-    if (old !== NO_ITEM && this.isWritable(old, request)) return this.overwriteStripeLocked(old, request, valueAt)
+    if (old !== NO_ITEM && this.isWritable(old, request, bytes)) return this.overwriteStripeLocked(old, request, valueAt)
     const removals = table.removals
     const item = this.tryReserve(request)
     if (item === NO_ITEM) return undefined
@@ -184,11 +232,11 @@ export class Shard implements Pins {
     return this.storeStripeLocked(request, this.liveStripeLocked(request, old), item)
   }
 
-  private putInSteps(request: Request, valueAt: number): Outcome {
+  private setInSteps(request: Request, valueAt: number): Outcome {
     const item = this.reserve(request)
-    if (item === NO_ITEM) return Outcome.NoMemory
+    if (item === NO_ITEM) return this.fail(request, Outcome.NoMemory)
     this.items.writeValue(item, 0, request.bytes, valueAt, request.valueBytes)
-    this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet)
+    this.countSet(item)
     return this.commit(request, item)
   }
 
@@ -196,19 +244,18 @@ export class Shard implements Pins {
   private tryReserve(request: Request): ItemId {
     const item = this.allocator.tryAllocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       request.flags, request.expiresAt, request.valueBytes)
-    if ((request.extras & Extra.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
+    if ((request.wants & Want.BinaryKey) !== 0 && item !== NO_ITEM) this.items.mark(item, State.BinaryKey)
     return item
   }
 
-  /** True if the request is a plain set of a value that an item can take where it is. */
-  private isWritable(item: ItemId, request: Request): boolean {
-    if (request.mode !== Mode.Set || (request.extras & ~PLAIN_EXTRAS) !== 0) return false
+  /** True if the request is a plain set of a value that the item of its key can take where it is. @param bytes the nominal size */
+  private isWritable(item: ItemId, request: Request, bytes: number): boolean {
+    if (request.mode !== Mode.Set || (request.wants & ~PLAIN_WANTS) !== 0) return false
     const { items, slabs } = this
     const isOther = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
     const state = items.state(item)
     if ((state & isOther) !== 0 || this.allocator.isDead(item)) return false
     if (((state & State.HasFlags) !== 0) !== (request.flags !== 0)) return false
-    const bytes = this.context.nominalBytes(items.keyBytes(item), request.flags, request.valueBytes)
     return slabs.classes.classFor(bytes) === slabs.classAt(item) &&
       (items.segment(item) === Segment.Temp) === this.lru.isShortLived(request.expiresAt, this.context.now)
   }
@@ -223,16 +270,16 @@ export class Shard implements Pins {
     if (context.watched !== 0) this.reporter.getStripeLocked(request, item)
     if (!this.lru.settings.lruSegmented) this.reclaimFlat(slabClass)
     context.countSize(items, item, -1)
-    if (items.valueBytes(item) !== request.valueBytes) this.resizeLocked(slabClass, item, request.valueBytes)
+    if (items.valueBytes(item) !== request.valueBytes) this.resizeStripeLocked(slabClass, item, request.valueBytes)
     items.rewrite(item, request.flags, request.expiresAt)
     items.memory.copyFrom(request.bytes, valueAt, items.valueStart(item), request.valueBytes)
     items.mark(item, State.Active)
     items.unmark(item, State.Fetched)
     items.setUsedAt(item, context.now)
     // where there is one list nothing looks at the bit
-    if (!this.lru.settings.lruSegmented && items.segment(item) !== Segment.Temp) this.moveToHeadLocked(item)
+    if (!this.lru.settings.lruSegmented && items.segment(item) !== Segment.Temp) this.moveToHeadStripeLocked(item)
     context.stampCas(items, item)
-    if (request.extras !== Extra.None) this.settleCas(request, item)
+    if ((request.wants & CAS_WANTS) !== 0) this.settleCas(request, item)
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
@@ -247,7 +294,7 @@ export class Shard implements Pins {
     this.slabs.unlock(slabClass)
   }
 
-  private resizeLocked(slabClass: number, item: ItemId, valueBytes: number): void {
+  private resizeStripeLocked(slabClass: number, item: ItemId, valueBytes: number): void {
     const { items, slabs } = this
     slabs.lock(slabClass)
     const bytesBefore = items.bytesOf(item)
@@ -260,32 +307,32 @@ export class Shard implements Pins {
 
   /** Stores a filled item as the request's mode says. @param old the item of its key, if there is one alive */
   private storeStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
-    return this.context.watched === 0 ? this.storeUnwatchedLocked(request, old, item) : this.storeWatchedLocked(request, old, item)
+    return this.context.watched === 0 ? this.storeUnwatchedStripeLocked(request, old, item) : this.storeWatchedStripeLocked(request, old, item)
   }
 
-  private storeUnwatchedLocked(request: Request, old: ItemId, item: ItemId): Outcome {
+  private storeUnwatchedStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     const { context } = this
     switch (request.mode) {
       case Mode.Set:
-        return this.replaceLocked(request, old, item)
+        return this.replaceStripeLocked(request, old, item)
       case Mode.Add:
-        if (old === NO_ITEM) return this.replaceLocked(request, old, item)
-        this.promoteLocked(old)
+        if (old === NO_ITEM) return this.replaceStripeLocked(request, old, item)
+        this.promoteStripeLocked(old)
         break
       case Mode.Replace:
-        if (old !== NO_ITEM) return this.replaceLocked(request, old, item)
+        if (old !== NO_ITEM) return this.replaceStripeLocked(request, old, item)
         break
       case Mode.Append:
       case Mode.Prepend:
         if (old === NO_ITEM) {
-          if ((request.extras & Extra.Vivify) !== 0) return this.replaceLocked(request, old, item)
+          if ((request.wants & Want.Vivify) !== 0) return this.replaceStripeLocked(request, old, item)
           break
         }
         if (this.isRefusedByCas(request, old)) {
           this.allocator.abandon(item)
           return Outcome.Exists
         }
-        return this.concatenateLocked(request, old, item)
+        return this.concatenateStripeLocked(request, old, item)
       case Mode.Cas: {
         if (old === NO_ITEM) {
           context.counters.add(Counter.CasMisses)
@@ -293,10 +340,10 @@ export class Shard implements Pins {
           return Outcome.NotFound
         }
         const isSame = this.hasCas(old, request.cas)
-        const isStale = !isSame && (request.extras & Extra.MayBeStale) !== 0 && this.isNewerThan(old, request.cas)
+        const isStale = !isSame && (request.wants & Want.MayBeStale) !== 0 && this.isNewerThan(old, request.cas)
         context.counters.addClass(this.allocator.classOf(old), isSame || isStale ? ClassCounter.CasHits : ClassCounter.CasBadval)
         if (isStale) this.makeStale(item, old)
-        if (isSame || isStale) return this.replaceLocked(request, old, item)
+        if (isSame || isStale) return this.replaceStripeLocked(request, old, item)
         this.allocator.abandon(item)
         return Outcome.Exists
       }
@@ -305,9 +352,9 @@ export class Shard implements Pins {
     return Outcome.NotStored
   }
 
-  private replaceLocked(request: Request, old: ItemId, item: ItemId): Outcome {
+  private replaceStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     this.allocator.linkStripeLocked(request.hash, old, item)
-    if (request.extras !== Extra.None) this.settleCas(request, item)
+    if ((request.wants & CAS_WANTS) !== 0) this.settleCas(request, item)
     return Outcome.Stored
   }
 
@@ -315,8 +362,8 @@ export class Shard implements Pins {
   private settleCas(request: Request, item: ItemId): void {
     const { items } = this
     const { newCas } = request
-    if ((request.extras & Extra.NewCas) !== 0 && this.context.settings.useCas) items.setCas(item, newCas.high, newCas.low)
-    if ((request.extras & Extra.TellCas) !== 0) request.casAfter.set(items.casHigh(item), items.casLow(item))
+    if ((request.wants & Want.NewCas) !== 0 && this.context.settings.useCas) items.setCas(item, newCas.high, newCas.low)
+    if ((request.wants & Want.TellCas) !== 0) request.casAfter.set(items.casHigh(item), items.casLow(item))
   }
 
   /** What replaces a newer value is stale from the start; it ends when that ended, and whoever was to renew that still is. */
@@ -327,11 +374,11 @@ export class Shard implements Pins {
   }
 
   private isRefusedByCas(request: Request, item: ItemId): boolean {
-    return (request.extras & Extra.CompareCas) !== 0 && !this.hasCas(item, request.cas)
+    return (request.wants & Want.CompareCas) !== 0 && !this.hasCas(item, request.cas)
   }
 
   /** A cas number of 0 equals none. */
-  hasCas(item: ItemId, cas: Uint64): boolean {
+  private hasCas(item: ItemId, cas: Uint64): boolean {
     if (cas.isZero) return false
     return this.items.casLow(item) === cas.low && this.items.casHigh(item) === cas.high
   }
@@ -343,13 +390,13 @@ export class Shard implements Pins {
   }
 
   /** append and prepend: a third item takes the old value and the new one, with the old one's flags and end. */
-  private concatenateLocked(request: Request, old: ItemId, addition: ItemId): Outcome {
+  private concatenateStripeLocked(request: Request, old: ItemId, addition: ItemId): Outcome {
     const { items } = this
     const oldBytes = items.valueBytes(old)
     const addedBytes = items.valueBytes(addition)
     const isTooLarge = this.isTooLarge(request, items.flags(old), oldBytes + addedBytes)
     const joined = isTooLarge ? NO_ITEM
-      : this.allocateBesideLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
+      : this.allocateBesideStripeLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
     if (joined === NO_ITEM) {
       this.allocator.abandon(addition)
       return Outcome.NotStored
@@ -359,7 +406,7 @@ export class Shard implements Pins {
     items.copyValue(old, joined, isAppend ? 0 : addedBytes, oldBytes)
     items.copyValue(addition, joined, isAppend ? oldBytes : 0, addedBytes)
     this.allocator.abandon(addition)
-    return this.replaceLocked(request, old, joined)
+    return this.replaceStripeLocked(request, old, joined)
   }
 
   /** Whether an item would be larger than -I allows. */
@@ -368,17 +415,22 @@ export class Shard implements Pins {
     return bytes > this.context.settings.itemSizeMax
   }
 
-  /** Counts a store that cannot be done; a plain set that fails takes the old value with it, as the value is outdated. */
-  refuse(request: Request, outcome: Outcome, dropsOld = request.mode === Mode.Set): void {
+  /** Counts a value that cannot be stored. A plain set takes the old value with it, as that is outdated. */
+  fail(request: Request, outcome: Failure): Failure {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
     if (context.watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
-    if (!dropsOld) return
-    context.stripes.take(request.hash)
-    const old = this.findLiveLocked(request)
+    if (request.mode === Mode.Set || (request.wants & Want.DropOld) !== 0) this.dropOld(request, outcome)
+    return outcome
+  }
+
+  private dropOld(request: Request, outcome: Failure): void {
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    const old = this.findLiveStripeLocked(request)
     const reason = outcome === Outcome.TooLarge ? Departure.TooLarge : Departure.NoMemory
     if (old !== NO_ITEM) this.allocator.unlinkStripeLocked(request.hash, old, reason)
-    context.stripes.release(request.hash)
+    stripes.release(request.hash)
   }
 
   // Changing
@@ -386,21 +438,25 @@ export class Shard implements Pins {
   delete(request: Request): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    const outcome = this.deleteLocked(request)
+    const outcome = this.deleteStripeLocked(request)
     context.stripes.release(request.hash)
     return outcome
   }
 
-  private deleteLocked(request: Request): Outcome {
+  private deleteStripeLocked(request: Request): Outcome {
     const { context } = this
-    const item = this.findLiveLocked(request)
+    const item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM) {
       context.counters.add(Counter.DeleteMisses)
       return Outcome.NotFound
     }
-    if (this.isRefusedByCas(request, item)) return Outcome.Exists
-    if ((request.extras & Extra.RemoveValue) !== 0) return this.removeValueLocked(request, item)
-    if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, item)
+    if (this.isRefusedByCas(request, item)) {
+      // as in memcached, a meta command counts it as a miss
+      if ((request.wants & Want.FromMeta) !== 0) context.counters.add(Counter.DeleteMisses)
+      return Outcome.Exists
+    }
+    if ((request.wants & Want.RemoveValue) !== 0) return this.removeValueStripeLocked(request, item)
+    if ((request.wants & Want.Invalidate) !== 0) return this.invalidateStripeLocked(request, item)
     context.counters.addClass(this.allocator.classOf(item), ClassCounter.DeleteHits)
     if (context.watched !== 0) this.reporter.deletedStripeLocked(request, item)
     this.allocator.unlinkStripeLocked(request.hash, item, Departure.Deleted)
@@ -408,24 +464,24 @@ export class Shard implements Pins {
   }
 
   /** Puts an item without a value in place of another, of which it keeps the cas number unless the request has one. */
-  private removeValueLocked(request: Request, item: ItemId): Outcome {
+  private removeValueStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this
     const high = items.casHigh(item)
     const low = items.casLow(item)
-    const heir = this.allocateBesideLocked(request, item, request.flags, request.expiresAt, 0)
+    const heir = this.allocateBesideStripeLocked(request, item, request.flags, request.expiresAt, 0)
     if (heir === NO_ITEM) return Outcome.NoMemory
     this.allocator.linkStripeLocked(request.hash, item, heir)
     items.setCas(heir, high, low)
     this.settleCas(request, heir)
-    if ((request.extras & Extra.Invalidate) !== 0) return this.invalidateLocked(request, heir)
+    if ((request.wants & Want.Invalidate) !== 0) return this.invalidateStripeLocked(request, heir)
     this.context.counters.addClass(this.allocator.classOf(heir), ClassCounter.DeleteHits)
     return Outcome.Deleted
   }
 
   /** Marks an item as stale: the next reader is told to renew it, and its number is a new one. */
-  private invalidateLocked(request: Request, item: ItemId): Outcome {
+  private invalidateStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this
-    if ((request.extras & Extra.NewExpiry) !== 0) items.setExpiresAt(item, request.expiresAt)
+    if ((request.wants & Want.NewExpiry) !== 0) items.setExpiresAt(item, request.expiresAt)
     items.mark(item, State.Stale)
     items.unmark(item, State.Won)
     this.context.stampCas(items, item)
@@ -434,9 +490,9 @@ export class Shard implements Pins {
   }
 
   /** A reserved item that is to replace `item`, which is not evicted to make room for it; NO_ITEM without memory. */
-  private allocateBesideLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
+  private allocateBesideStripeLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
     const { items } = this
-    if (!this.tryRefLocked(item)) return NO_ITEM
+    if (!this.tryRefStripeLocked(item)) return NO_ITEM
     const heir = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
     items.dropRef(item)
     if (heir !== NO_ITEM) items.mark(heir, items.state(item) & State.BinaryKey)
@@ -446,41 +502,40 @@ export class Shard implements Pins {
   touch(request: Request): Outcome {
     const { context } = this
     context.stripes.take(request.hash)
-    const item = this.touchLocked(request)
+    const outcome = this.touchStripeLocked(request)
     context.stripes.release(request.hash)
-    return item === NO_ITEM ? Outcome.NotFound : Outcome.Touched
+    return outcome
   }
 
-  private touchLocked(request: Request): ItemId {
+  private touchStripeLocked(request: Request): Outcome {
     const { counters } = this.context
     counters.add(Counter.CmdTouch)
-    const item = this.findLiveLocked(request)
+    const item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM) {
       counters.add(Counter.TouchMisses)
-      return NO_ITEM
+      return Outcome.NotFound
     }
     counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
     this.items.setExpiresAt(item, request.expiresAt)
-    this.bumpLocked(item)
-    return item
+    this.bumpStripeLocked(item)
+    return Outcome.Touched
   }
 
   /** incr and decr: adds `request.number`, leaves the new number there. */
   arithmetic(request: Request): Outcome {
     const { context } = this
+    request.result = Found.None
     context.stripes.take(request.hash)
-    const outcome = this.arithmeticLocked(request)
+    const outcome = this.arithmeticStripeLocked(request)
     context.stripes.release(request.hash)
     return outcome
   }
 
-  /** As `arithmetic`; the result is in `request.item`. */
-  arithmeticLocked(request: Request): Outcome {
+  private arithmeticStripeLocked(request: Request): Outcome {
     const { context, items } = this
-    const item = this.findLiveLocked(request)
-    request.isBegun = false
+    const item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM) {
-      if ((request.extras & Extra.Vivify) !== 0) return this.beginNumberLocked(request)
+      if ((request.wants & Want.Vivify) !== 0) return this.beginNumberStripeLocked(request)
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
       return Outcome.NotFound
     }
@@ -494,49 +549,55 @@ export class Shard implements Pins {
     request.number.set(number.high, number.low)
     const length = writeUint64(this.digits, 0, number.high, number.low)
     const room = items.valueBytes(item)
-    if (length > room || items.refs(item) > 0) return this.rewriteLocked(request, item, length)
+    if (length > room || items.refs(item) > 0) return this.rewriteStripeLocked(request, item, length)
     // in place; a shorter number is padded with spaces, as protocol.txt says of decr
     writeDigits(items, item, this.digits, length)
     context.stampCas(items, item)
-    if (request.extras !== Extra.None) this.settleCas(request, item)
-    this.promoteLocked(item)
-    request.item = item
+    if (request.wants !== Want.None) this.settleNumberStripeLocked(request, item)
+    this.promoteStripeLocked(item)
     return Outcome.Number
   }
 
   /** Stores the number that incr or decr begins with. */
-  private beginNumberLocked(request: Request): Outcome {
+  private beginNumberStripeLocked(request: Request): Outcome {
     const { number, initial } = request
     request.mode = Mode.Add
     request.flags = 0
     request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
-    const item = this.reserve(request)
+    const item = this.reserve(request, (request.wants & Want.NewExpiry) === 0 ? request.expiresAt : 0)
     if (item === NO_ITEM) return Outcome.NoMemory
     writeDigits(this.items, item, this.digits, request.valueBytes)
-    this.replaceLocked(request, NO_ITEM, item)
+    this.replaceStripeLocked(request, NO_ITEM, item)
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
     number.set(initial.high, initial.low)
-    request.item = item
-    request.isBegun = true
+    request.result = Found.Vivified
+    this.settleNumberStripeLocked(request, item)
     return Outcome.Number
   }
 
   /** Puts the number into a new item: it has outgrown the old one, or somebody is reading that. */
-  private rewriteLocked(request: Request, item: ItemId, length: number): Outcome {
+  private rewriteStripeLocked(request: Request, item: ItemId, length: number): Outcome {
     const { items } = this
-    const heir = this.allocateBesideLocked(request, item, items.flags(item), items.expiresAt(item),
+    const heir = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
       Math.max(length, items.valueBytes(item)))
     if (heir === NO_ITEM) return Outcome.NoMemory
     writeDigits(items, heir, this.digits, length)
-    this.replaceLocked(request, item, heir)
-    request.item = heir
+    this.replaceStripeLocked(request, item, heir)
+    this.settleNumberStripeLocked(request, heir)
     return Outcome.Number
+  }
+
+  /** Does what the request wants beside the number. */
+  private settleNumberStripeLocked(request: Request, item: ItemId): void {
+    this.settleCas(request, item)
+    request.endedAt = this.items.expiresAt(item)
+    this.setEndStripeLocked(request, item)
   }
 
   // Finding
 
   /** The item of a key, if it is there and alive; one that is dead is dropped and counted. */
-  findLiveLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }
+  findLiveStripeLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }
 
   private find({ hash, bytes, keyStart, keyEnd }: Request): ItemId {
     return this.table.find(hash, bytes, keyStart, keyEnd - keyStart)
@@ -555,24 +616,24 @@ export class Shard implements Pins {
   }
 
   /** Marks an item as used; a get does it. */
-  bumpLocked(item: ItemId): void {
-    if (this.lru.touchBits(item, this.context.now)) this.moveToHeadLocked(item)
+  bumpStripeLocked(item: ItemId): void {
+    if (this.lru.touchBits(item, this.context.now)) this.moveToHeadStripeLocked(item)
   }
 
   /** Marks an item as one that is wanted, though nobody has fetched it. */
-  private promoteLocked(item: ItemId): void {
-    if (this.lru.promote(item, this.context.now)) this.moveToHeadLocked(item)
+  private promoteStripeLocked(item: ItemId): void {
+    if (this.lru.promote(item, this.context.now)) this.moveToHeadStripeLocked(item)
   }
 
-  private moveToHeadLocked(item: ItemId): void {
+  private moveToHeadStripeLocked(item: ItemId): void {
     const slabClass = this.allocator.classOf(item)
     this.slabs.lock(slabClass)
     this.lru.move(slabClass, item, Segment.Cold)
     this.slabs.unlock(slabClass)
   }
 
-  /** As `storeUnwatchedLocked`, and tells those who watch. */
-  private storeWatchedLocked(request: Request, old: ItemId, item: ItemId): Outcome {
+  /** As `storeUnwatchedStripeLocked`, and tells those who watch. */
+  private storeWatchedStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     // the item may be gone afterwards, and the key be its own
     const slabClass = this.allocator.classOf(item)
     const { bytes, keyStart, keyEnd } = request
@@ -580,7 +641,7 @@ export class Shard implements Pins {
     request.bytes = bytes.slice(keyStart, keyEnd)
     request.keyStart = 0
     request.keyEnd = keyBytes
-    const outcome = this.storeUnwatchedLocked(request, old, item)
+    const outcome = this.storeUnwatchedStripeLocked(request, old, item)
     if (outcome !== Outcome.Stored) this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
     else this.reporter.storedStripeLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
     request.bytes = bytes

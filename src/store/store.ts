@@ -12,18 +12,21 @@ import { Counter, type Counters } from '../stats/counters.js'
 import { assembleStore, type SharedStore, type StoreOptions } from './assemble.js'
 import { type StoreContext } from './context.js'
 import { Departure } from './departures.js'
+import { Filling } from './filling.js'
 import { Chains } from './index/chains.js'
 import { type Growth } from './index/growth.js'
 import { Generations, GENERATIONS_MAX } from './items/generations.js'
-import { type ItemId } from './items/items.js'
+import { NO_ITEM, type ItemId } from './items/items.js'
 import { type Maintainer } from './items/maintainer.js'
 import { type LruTuning } from './items/tuning.js'
+import { Outcome, type Failure } from './outcome.js'
 import { type Request } from './request.js'
 import { type Shard } from './shard.js'
 import { type AutomoveSettings } from './slabs/automove.js'
 import { type SlabClasses } from './slabs/classes.js'
 import { type Rebalance } from './slabs/rebalance.js'
 import { verifyShard } from './verify.js'
+import { type Reader } from './view.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
 import { ClassDump, Dump } from './walks/dump.js'
 import { KeyWalk } from './walks/keys.js'
@@ -31,8 +34,8 @@ import { Sweep } from './walks/sweep.js'
 
 export { type SharedStore, type StoreOptions } from './assemble.js'
 
-/** How many keys can be warmed at once: about as many cache lines as a core asks memory for at the same time. */
-export const WARMED_MAX = 16
+/** How many keys can be prefetched at once: about as many cache lines as a core asks memory for at the same time. */
+export const PREFETCH_MAX = 16
 /** memcached takes exptimes up to this as seconds from now, larger ones as dates. */
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
 /** Store time has 31 bits. */
@@ -96,9 +99,9 @@ export class Store {
   private sweepBegunAt = 0
   private sweepDueAt = 0
   private isCrawling = false
-  private readonly warmed = new Int32Array(WARMED_MAX)
-  /** What `warm` has read, added up: of no meaning, but no compiler thinks the reads useless. */
-  warmth = 0
+  private readonly heads = new Int32Array(PREFETCH_MAX)
+  /** What `prefetch` has read, added up: of no meaning, but no compiler thinks the reads useless. */
+  prefetched = 0
   /** What has the table of each shard grow. */
   private readonly growths: readonly Growth[]
   /** What keeps the lists of each shard in order. */
@@ -169,6 +172,41 @@ export class Store {
   /** The memory limit in bytes; see `setMemoryLimit`. */
   get maxbytes(): number { return this.context.maxbytes }
 
+  // Items. The caller fills the request: its key and hash, `wants`, and what the operation reads. What came of it is in the request.
+
+  /**
+   * Shows the item of a key to `reader`, and counts as a get, the item as used, unless the request wants something else or the
+   * reader declines.
+   * @returns false if there is no item
+   */
+  get(request: Request, reader: Reader): boolean { return this.shardOf(request.hash).get(request, reader) }
+
+  /**
+   * Stores a value as the request's mode says.
+   * @param valueAt where its `valueBytes` lie in the request's bytes
+   */
+  set(request: Request, valueAt: number): Outcome { return this.shardOf(request.hash).set(request, valueAt) }
+
+  /** Begins to store a value that comes in parts, of `valueBytes`: an item to fill, or why there is none. */
+  begin(request: Request): Filling | Failure {
+    const shard = this.shardOf(request.hash)
+    if (shard.isTooLarge(request, request.flags, request.valueBytes)) return shard.fail(request, Outcome.TooLarge)
+    const item = shard.reserve(request)
+    return item === NO_ITEM ? shard.fail(request, Outcome.NoMemory) : new Filling(shard, item, request)
+  }
+
+  /** Deletes an item, or what the request wants of it. Deleted, NotFound, Exists or NoMemory. */
+  delete(request: Request): Outcome { return this.shardOf(request.hash).delete(request) }
+
+  /** Gives an item a new end, `expiresAt`. Touched or NotFound. */
+  touch(request: Request): Outcome { return this.shardOf(request.hash).touch(request) }
+
+  /**
+   * incr and decr: adds `number` to the number that an item has as its value, wrapping at 2^64, or subtracts it, stopping at 0.
+   * The result is in `number`. Number, NotFound, NonNumeric, Exists or NoMemory.
+   */
+  arithmetic(request: Request): Outcome { return this.shardOf(request.hash).arithmetic(request) }
+
   // Walks
 
   /** Begins a dump of the items of some classes, of which a store has one at a time: see Dump. */
@@ -189,11 +227,8 @@ export class Store {
     return new ClassDump(shards, this.context, slabClass)
   }
 
-  /** The shard of a key. */
-  shardFor(request: Request): Shard { return this.shardOf(request.hash) }
-
-  /** The low bits of a hash choose the bucket, the high ones the shard. */
-  private shardOf(hash: number): Shard {
+  /** @internal The shard of a key's hash: its low bits choose the bucket, its high ones the shard. */
+  shardOf(hash: number): Shard {
     if (this.shards.length === 1) return this.first
     return this.shards[(hash >>> 24) % this.shards.length]!
   }
@@ -201,14 +236,14 @@ export class Store {
   /**
    * Reads what finding keys of these hashes is going to read, first all heads, then all items: so their ways from memory
    * overlap, where one key after the other would wait for each in turn. Needs no lock, as nothing of it is believed.
-   * @param count how many of `hashes`, at most WARMED_MAX
+   * @param count how many of `hashes`, at most PREFETCH_MAX
    */
-  warm(hashes: Int32Array, count: number): void {
-    const { warmed } = this
+  prefetch(hashes: Int32Array, count: number): void {
+    const { heads } = this
     let sum = 0
-    for (let i = 0; i < count; i++) warmed[i] = this.shardOf(hashes[i]!).table.headOf(hashes[i]!)
-    for (let i = 0; i < count; i++) sum += this.shardOf(hashes[i]!).items.warm(warmed[i]! as ItemId)
-    this.warmth = sum
+    for (let i = 0; i < count; i++) heads[i] = this.shardOf(hashes[i]!).table.headOf(hashes[i]!)
+    for (let i = 0; i < count; i++) sum += this.shardOf(hashes[i]!).items.prefetch(heads[i]! as ItemId)
+    this.prefetched = sum
   }
 
   // Time

@@ -3,12 +3,22 @@
 //
 // A view is valid during the call that hands it out: the item is locked, and its reader copies what it needs and begins no other
 // operation of the store. A value that is needed for longer is lent, see ValueLoan.
+import { assert } from '../errors.js'
 import { type Memory } from '../memory/bytes.js'
 import { State } from '../memory/layout.js'
 import { type Uint64 } from '../memory/numbers.js'
 import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items/items.js'
 import { type Allocator } from './slabs/allocator.js'
+
+/** A caller that looks at items. */
+export interface Reader {
+  /**
+   * Reads an item, which is locked until this returns, so it begins no other operation of the store.
+   * @returns false if it could not take what it was shown; the get then does not count, nor the item as used
+   */
+  read(view: ItemView): boolean
+}
 
 /** Keeps the memory of items in place: a shard does. */
 export interface Pins {
@@ -112,7 +122,9 @@ export class ValueLoan {
   /** One more holds it. */
   share(): void { this.holders++ }
 
+  /** One fewer holds it. */
   end(): void {
+    assert(this.holders > 0, 'a loan ends that has ended before')
     if (--this.holders === 0) this.pins.unpin(this.item)
   }
 }

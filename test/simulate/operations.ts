@@ -288,7 +288,7 @@ export function digest(text: string): string {
 /** What is stored under a key, whole, as the store itself has it; nothing is changed by looking. */
 export function stateOf(subject: StoreUnderTest, key: string): string {
   const request = subject.for(key)
-  const shard = subject.store.shardFor(request)
+  const shard = subject.store.shardOf(request.hash)
   const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd - request.keyStart)
   if (item === NO_ITEM || shard.allocator.isDead(item)) return 'absent'
   const { items } = shard

@@ -2,7 +2,7 @@
 // allowed only where memory is short. A failure names its seed: MEMSLAB_SEED repeats it, MEMSLAB_STEPS makes it longer.
 import t, { type Test } from 'tap'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
-import { Extra, Mode } from '../../src/store/request.js'
+import { Mode, Want } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { type StoreOptions } from '../../src/store/store.js'
 import { Prng } from '../support/prng.js'
@@ -162,8 +162,8 @@ function simulate(t: Test, world: World, seed: number): void {
   function hollow(key: string): void {
     read(key)
     const exptime = random.below(2) * 10
-    const extras = Extra.RemoveValue | (random.oneIn(2) ? Extra.Invalidate : Extra.None)
-    const outcome = subject.delete(key, extras, exptime)
+    const wants = Want.RemoveValue | (random.oneIn(2) ? Want.Invalidate : Want.None)
+    const outcome = subject.delete(key, wants, exptime)
     if (outcome === Outcome.NoMemory && !world.isRoomy) return
     if (outcome !== (model.has(key) ? Outcome.Deleted : Outcome.NotFound)) {
       throw new Error(`${key}: removing its value came to ${outcome}`)

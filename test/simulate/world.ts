@@ -4,7 +4,7 @@
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 
-import { Extra, Mode } from '../../src/store/request.js'
+import { Mode, Want } from '../../src/store/request.js'
 import type { SharedStore, StoreOptions } from '../../src/store/store.js'
 import { IO_BYTES } from '../../src/server/engine.js'
 import { Prng } from '../support/prng.js'
@@ -90,7 +90,7 @@ export const SETUPS: readonly Setup[] = [
     name: 'stale', options: SMALL, valueBytes: 2, isStale: true,
     prepare: (subject, key) => {
       put(subject, key, 2)
-      subject.delete(key, Extra.Invalidate)
+      subject.delete(key, Want.Invalidate)
     },
   },
   {
@@ -213,7 +213,7 @@ export class World {
     const { classes, context } = maker.store
     const classFor = (bytes: number): number => classes.classFor(context.nominalBytes(key.length, 0, bytes)) || classes.largest
     const request = maker.for(key)
-    const shard = maker.store.shardFor(request)
+    const shard = maker.store.shardOf(request.hash)
     const item = shard.table.find(request.hash, request.bytes, request.keyStart, request.keyEnd)
     const slabClass = classFor(setup.valueBytes)
     return {

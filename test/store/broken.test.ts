@@ -7,10 +7,11 @@ import { StoreUnderTest } from '../support/store.js'
 
 const VALUE = Buffer.from('a value')
 
-/** Breaks the item of a key, which is there: a reference is dropped twice, the second time one that nobody holds. */
+/** Breaks the item of a key, which is there: its reference is dropped twice, the second time with its stripe locked. */
 function breakItem(subject: StoreUnderTest, key: string): void {
   const end = subject.pin(key)
-  end()
+  const { items, item } = subject.find(key)
+  items.dropRef(item)
   end()
 }
 
@@ -37,6 +38,15 @@ t.test('a store of one thread that breaks an invariant serves nothing more', asy
   t.throws(() => subject.get('k'), InvariantError, 'its stripe stays locked')
   subject.store.fail()
   t.throws(() => subject.get('another key'), InvariantError)
+})
+
+t.test('a loan ends once', async t => {
+  const subject = new StoreUnderTest()
+  subject.put(Mode.Set, 'k', VALUE)
+  const end = subject.pin('k')
+  end()
+  t.throws(end, InvariantError)
+  subject.verify()
 })
 
 t.test('an item has no more references than can be counted', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ClassCounter } from '../../src/stats/counters.js'
 import { Departure, Departures, type Departed } from '../../src/store/departures.js'
-import { Extra, Mode } from '../../src/store/request.js'
+import { Mode, Want } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { StoreUnderTest, bytesOf } from '../support/store.js'
 import { runThreads } from '../support/threads.js'
@@ -91,7 +91,7 @@ t.test('a key whose value is replaced has not left, nor has one that keeps its p
   subject.put(Mode.Append, 'k', VALUE)
   subject.put(Mode.Set, 'n', Buffer.from('9'))
   subject.add('n', 1000n)
-  subject.delete('k', Extra.RemoveValue)
+  subject.delete('k', Want.RemoveValue)
   t.equal(remembered(subject), 0)
   subject.verify()
 })

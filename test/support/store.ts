@@ -2,11 +2,12 @@
 // long values are made from a short seed so that a mistake in any part of one shows.
 import { defaultOptions } from '../../src/options/options.js'
 import { Memory } from '../../src/memory/bytes.js'
-import { Extra, type Mode, Request } from '../../src/store/request.js'
+import { type Mode, Request, Want } from '../../src/store/request.js'
 import { ClassSet } from '../../src/store/walks/crawler.js'
-import { NO_ITEM, type ItemId, type Items } from '../../src/store/items/items.js'
+import { type ItemId, type Items } from '../../src/store/items/items.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { Store, WALK_CHUNKS_MAX, type SharedStore, type StoreOptions } from '../../src/store/store.js'
+import { type ItemView } from '../../src/store/view.js'
 import { Sweep } from '../../src/store/walks/sweep.js'
 import { ManualClock } from './clock.js'
 
@@ -34,14 +35,24 @@ export class StoreUnderTest {
     while (!sweep.step(WALK_CHUNKS_MAX));
   }
 
-  /** The item of a key, which must be there. */
+  /** The item of a key, which must be there; it counts as used. */
   find(key: string): { items: Items, item: ItemId } {
+    if (this.get(key) === undefined) throw new Error(`no item for ${key}`)
+    const { bytes, hash, keyStart, keyEnd } = this.request
+    const { items, table } = this.store.shardOf(hash)
+    return { items, item: table.find(hash, bytes, keyStart, keyEnd - keyStart) }
+  }
+
+  /** What a get sees of the item of a key; undefined if there is none. */
+  look<Result>(key: string, read: (view: ItemView) => Result): Result | undefined {
     const request = this.for(key)
-    const shard = this.store.shardFor(request)
-    const item = shard.acquire(request)
-    shard.release(request)
-    if (item === NO_ITEM) throw new Error(`no item for ${key}`)
-    return { items: shard.items, item }
+    request.wants = Want.None
+    let result: Result | undefined
+    this.store.get(request, { read: view => {
+      result = read(view)
+      return true
+    } })
+    return result
   }
 
   /** The request for a key, with the rest of it as it was. */
@@ -55,53 +66,35 @@ export class StoreUnderTest {
     return request
   }
 
-  /** @param flags, exptime as on the wire */
+  /** Stores a value as if it came in parts. @param flags, exptime as on the wire */
   put(mode: Mode, key: string, value: Uint8Array, flags = 0, exptime = 0, cas = 0): Outcome {
-    const request = this.for(key)
-    const shard = this.store.shardFor(request)
-    request.mode = mode
-    request.flags = flags
-    request.expiresAt = this.store.expiryFor(exptime)
-    request.valueBytes = value.length
-    request.cas.set(0, cas)
-    request.extras = Extra.None
-    const isTooLarge = shard.isTooLarge(request, flags, value.length)
-    const item = isTooLarge ? NO_ITEM : shard.reserve(request)
-    if (item === NO_ITEM) {
-      const outcome = isTooLarge ? Outcome.TooLarge : Outcome.NoMemory
-      shard.refuse(request, outcome)
-      return outcome
-    }
-    shard.items.writeValue(item, 0, value, 0, value.length)
-    return shard.commit(request, item)
+    const request = this.forValue(mode, key, value, flags, exptime, cas)
+    const filling = this.store.begin(request)
+    if (typeof filling === 'number') return filling
+    filling.write(0, value, 0, value.length)
+    return filling.commit(request)
   }
 
   /** As `put`, with the whole value at hand, as a short request has it: it may be written over the old one. */
   putWhole(mode: Mode, key: string, value: Uint8Array, flags = 0, exptime = 0): Outcome {
+    const request = this.forValue(mode, key, value, flags, exptime, 0)
+    request.bytes = Buffer.concat([request.bytes, value])
+    return this.store.set(request, request.keyEnd)
+  }
+
+  private forValue(mode: Mode, key: string, value: Uint8Array, flags: number, exptime: number, cas: number): Request {
     const request = this.for(key)
-    const shard = this.store.shardFor(request)
     request.mode = mode
-    request.extras = Extra.None
+    request.wants = Want.None
     request.flags = flags
     request.expiresAt = this.store.expiryFor(exptime)
     request.valueBytes = value.length
-    request.bytes = Buffer.concat([request.bytes, value])
-    const isTooLarge = shard.isTooLarge(request, flags, value.length)
-    const outcome = isTooLarge ? Outcome.TooLarge : shard.put(request, request.keyEnd)
-    if (outcome === Outcome.TooLarge || outcome === Outcome.NoMemory) shard.refuse(request, outcome)
-    return outcome
+    request.cas.set(0, cas)
+    return request
   }
 
   get(key: string): { value: Buffer; flags: number; cas: number } | undefined {
-    const request = this.for(key)
-    const shard = this.store.shardFor(request)
-    const item = shard.acquire(request)
-    if (item === NO_ITEM) return void shard.release(request)
-    const value = Buffer.alloc(shard.items.valueBytes(item))
-    shard.items.readValue(item, 0, new Memory(value), 0, value.length)
-    const found = { value, flags: shard.items.flags(item), cas: shard.items.casLow(item) }
-    shard.release(request)
-    return found
+    return this.look(key, view => ({ value: valueOf(view), flags: view.flags, cas: view.casLow }))
   }
 
   /** Pins the item of a key, as a slow reader does; returns what unpins it. */
@@ -113,44 +106,40 @@ export class StoreUnderTest {
 
   /** As `pin`; the value can be read until the end. */
   borrow(key: string): { read: () => Buffer, end: () => void } | undefined {
-    const request = this.for(key)
-    const shard = this.store.shardFor(request)
-    const item = shard.acquire(request)
-    const isPinned = item !== NO_ITEM && shard.tryPinStripeLocked(item)
-    shard.release(request)
-    if (!isPinned) return undefined
+    const loan = this.look(key, view => view.lend())
+    if (loan === undefined) return undefined
     const read = () => {
-      const value = Buffer.alloc(shard.items.valueBytes(item))
-      shard.items.readValue(item, 0, new Memory(value), 0, value.length)
-      return value
+      const runs: Buffer[] = []
+      for (let at = 0; at < loan.valueBytes; at += runs.at(-1)!.length) runs.push(Buffer.from(loan.bytesAt(at, loan.valueBytes)))
+      return Buffer.concat(runs)
     }
-    return { read, end: () => shard.unpin(item) }
+    return { read, end: () => loan.end() }
   }
 
-  /** @param extras bits of Extra; with them @param exptime of what stays of the item */
-  delete(key: string, extras: number = Extra.None, exptime = 0): Outcome {
+  /** @param wants bits of Want; with them @param exptime of what stays of the item */
+  delete(key: string, wants: number = Want.None, exptime = 0): Outcome {
     const request = this.for(key)
-    request.extras = extras
+    request.wants = wants
     request.flags = 0
     request.expiresAt = this.store.expiryFor(exptime)
-    return this.store.shardFor(request).delete(request)
+    return this.store.delete(request)
   }
 
   touch(key: string, exptime: number): Outcome {
     const request = this.for(key)
     request.expiresAt = this.store.expiryFor(exptime)
-    return this.store.shardFor(request).touch(request)
+    return this.store.touch(request)
   }
 
   /** The new number, or what came in its way. @param initial what a missing key begins with */
   add(key: string, delta: bigint, initial?: bigint): bigint | Outcome {
     const request = this.for(key)
-    request.extras = initial === undefined ? Extra.None : Extra.Vivify
+    request.wants = initial === undefined ? Want.None : Want.Vivify
     request.initial.setBigInt(initial ?? 0n)
-    request.expiresAt = 0
+    request.expiresAt = request.vivifiedUntil = 0
     request.isDecrement = delta < 0n
     request.number.setBigInt(delta < 0n ? -delta : delta)
-    const outcome = this.store.shardFor(request).arithmetic(request)
+    const outcome = this.store.arithmetic(request)
     return outcome === Outcome.Number ? request.number.toBigInt() : outcome
   }
 
@@ -166,6 +155,12 @@ export class StoreUnderTest {
     this.store.verify()
     if (this.store.refCount !== refs) throw new Error(`${this.store.refCount} items are held, not ${refs}`)
   }
+}
+
+function valueOf(view: ItemView): Buffer {
+  const value = Buffer.alloc(view.valueBytes)
+  view.copyValue(new Memory(value), 0)
+  return value
 }
 
 /** `count` bytes that depend on the seed and on their place. */

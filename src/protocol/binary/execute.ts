@@ -1,17 +1,14 @@
 // The binary protocol: finds out what a packet asks for and carries it out. One of these serves all the sessions of a
 // thread. A failure is always answered, even to a quiet opcode; only a success is not, and a miss of a quiet get.
 import { Size } from '../../memory/layout.js'
-import { ClassCounter } from '../../stats/counters.js'
-import { NO_ITEM, type ItemId } from '../../store/items/items.js'
-import { Outcome } from '../../store/outcome.js'
-import { Extra, Mode, type Request } from '../../store/request.js'
-import { type Shard } from '../../store/shard.js'
+import { Outcome, type Failure } from '../../store/outcome.js'
+import { Mode, Want, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
+import { type ItemView } from '../../store/view.js'
 import { type Host } from '../host.js'
 import { printable } from '../log.js'
-import { Copy } from '../output.js'
+import { Retrieval, Retrieved, Storage, ValueForm, type RetrievalAnswers, type StorageAnswers } from '../serve.js'
 import { UNFINISHED, type Protocol, type Session } from '../session.js'
-import { type Receiver } from '../work/value.js'
 import { BinaryParser, FORM, HEADER_BYTES, Opcode, OPCODE_NAMES, type Form } from './parse.js'
 import { BinaryReply, Status, statusOf, textOf } from './reply.js'
 
@@ -31,17 +28,27 @@ interface Command {
   readonly run: ValueHandler
 }
 
-export class BinaryProtocol implements Protocol {
+export class BinaryProtocol implements Protocol, RetrievalAnswers, StorageAnswers {
   readonly name = 'binary'
   readonly asksWho: boolean
+  readonly hasLineEnd = false
   readonly parser: BinaryParser
   readonly reply: BinaryReply
   private readonly cache: Store
+  private readonly request: Request
+  private readonly retrieval: Retrieval
+  private readonly values: Storage
+  // the get at work
+  private withKey = false
+  private withValue = false
   /** By opcode. */
   private readonly commands = new Array<Command | undefined>(256).fill(undefined)
 
   constructor(readonly host: Host) {
     this.cache = host.store
+    this.request = host.input.request
+    this.retrieval = new Retrieval(host, this)
+    this.values = new Storage(host, this, 0)
     this.asksWho = host.isSaslEnabled
     this.parser = new BinaryParser(host.input.bytes, host.store.context.hash)
     this.reply = new BinaryReply(host.output)
@@ -87,7 +94,7 @@ export class BinaryProtocol implements Protocol {
 
   // Packets
 
-  request(session: Session, at: number, end: number): number {
+  serve(session: Session, at: number, end: number): number {
     const { parser } = this
     if (end - at < HEADER_BYTES) return UNFINISHED
     parser.readHeader(at)
@@ -108,7 +115,7 @@ export class BinaryProtocol implements Protocol {
     return isLogged ? this.runLogged(command, session, end) : command.run(session, end)
   }
 
-  /** By itself, as a closure in `request` would cost each request something. */
+  /** By itself, as a closure in `serve` would cost each request something. */
   private runLogged(command: Command, session: Session, end: number): number {
     return this.logAnswer(session, () => command.run(session, end))
   }
@@ -132,10 +139,10 @@ export class BinaryProtocol implements Protocol {
   }
 
   /** An opcode that nobody knows. */
-  unknown(session: Session): number { return this.refuseValue(session, Status.Unknown) }
+  unknown(session: Session): number { return this.answerAfterValue(session, Status.Unknown) }
 
   /** A value that is not wanted is still received, and only then answered. */
-  refuseValue(session: Session, status: Status): number {
+  answerAfterValue(session: Session, status: Status): number {
     const packet = this.reply.errorPacket(status)
     session.swallow(this.parser.valueBytes, packet)
     if (this.host.verbosity > 1) {
@@ -187,122 +194,83 @@ export class BinaryProtocol implements Protocol {
   // GET, GETK, GAT, GATK, TOUCH, and their quiet forms
 
   private get(session: Session, withKey: boolean, withTouch: boolean): void {
-    const { parser, reply } = this
-    const { request } = session
-    parser.takeKey(request)
-    const shard = this.cache.shardFor(request)
-    reply.ensureItem()
-    const item = withTouch ? this.acquireAndTouch(shard, request) : shard.acquire(request)
-    this.recordGet(request, item)
-    if (item === NO_ITEM) {
-      shard.release(request)
-      this.miss(session, withKey)
-    } else if (shard.items.valueBytes(item) <= Copy.BytesMax) {
-      reply.item(shard, item, request, withKey)
-      shard.release(request)
-    } else {
-      this.lendValue(session, shard, item, withKey)
-    }
+    this.withKey = withKey
+    this.withValue = true
+    const came = this.retrieve(session, withTouch)
+    if (came === Retrieved.Miss) this.miss(session, withKey)
+    else if (came === Retrieved.TooManyReaders) this.error(session, Status.NoMemory)
   }
 
-  /** Answers with a value that is not copied; releases the key's stripe. */
-  private lendValue(session: Session, shard: Shard, item: ItemId, withKey: boolean): void {
-    const { request } = session
-    const isPinned = shard.tryPinStripeLocked(item)
-    if (isPinned) this.reply.beforeValue(shard, item, request, withKey, shard.items.valueBytes(item))
-    shard.release(request)
-    if (isPinned) session.send(shard, item, false)
-    else this.error(session, Status.NoMemory)
+  private touch(session: Session): void {
+    this.withKey = this.withValue = false
+    if (this.retrieve(session, true) === Retrieved.Miss) this.error(session, Status.NotFound)
+  }
+
+  private retrieve(session: Session, withTouch: boolean): Retrieved {
+    const { parser, reply, request, host: { prefixes } } = this
+    parser.takeKey(request)
+    request.wants = withTouch ? Want.Touch : Want.None
+    if (withTouch) request.expiresAt = this.cache.expiryFor(parser.extrasUint32(0))
+    reply.ensureItem()
+    const came = this.retrieval.get(session)
+    if (prefixes.isOn) prefixes.recordGet(request.bytes, request.keyStart, request.keyEnd, came !== Retrieved.Miss)
+    return came
+  }
+
+  hasValue(): boolean { return this.withValue }
+
+  head(view: ItemView, form: ValueForm): boolean {
+    this.reply.beforeValue(view, this.request, this.withKey, form === ValueForm.None ? 0 : view.valueBytes)
+    return true
   }
 
   private miss(session: Session, withKey: boolean): void {
     if (session.isQuiet) return
-    if (withKey) this.reply.missingKey(session.request)
+    if (withKey) this.reply.missingKey(this.request)
     else this.error(session, Status.NotFound)
-  }
-
-  private touch(session: Session): void {
-    const { parser, reply } = this
-    const { request } = session
-    parser.takeKey(request)
-    const shard = this.cache.shardFor(request)
-    reply.ensureItem()
-    const item = this.acquireAndTouch(shard, request)
-    this.recordGet(request, item)
-    if (item !== NO_ITEM) reply.beforeValue(shard, item, request, false, 0)
-    shard.release(request)
-    if (item === NO_ITEM) this.error(session, Status.NotFound)
-  }
-
-  private acquireAndTouch(shard: Shard, request: Request): ItemId {
-    request.expiresAt = this.cache.expiryFor(this.parser.extrasUint32(0))
-    return shard.acquireAndTouch(request)
-  }
-
-  private recordGet(request: Request, item: ItemId): void {
-    const { prefixes } = this.host
-    if (prefixes.isOn) prefixes.recordGet(request.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
   }
 
   // SET, ADD, REPLACE, APPEND, PREPEND
 
-  /** Stores the value if all of it is there; reserves an item for it otherwise. */
   private storage(session: Session, mode: Mode, end: number): number {
-    const { parser, host } = this
-    const { request } = session
+    const { parser, request, host: { prefixes } } = this
     parser.takeKey(request)
     this.readStorage(session, mode)
-    session.expectValue(parser.valueBytes)
-    if (host.prefixes.isOn) host.prefixes.recordSet(request.bytes, request.keyStart, request.keyEnd)
-    const shard = this.cache.shardFor(request)
-    if (shard.isTooLarge(request, request.flags, parser.valueBytes)) return this.refuseStorage(session, shard, mode, Outcome.TooLarge)
-    const valueEnd = parser.keyEnd + parser.valueBytes
-    if (valueEnd <= end) {
-      const outcome = shard.put(request, parser.keyEnd)
-      if (outcome === Outcome.NoMemory) return this.refuseStorage(session, shard, mode, outcome)
-      this.answerStored(session, outcome)
-      return valueEnd
-    }
-    const item = shard.reserve(request)
-    if (item === NO_ITEM) return this.refuseStorage(session, shard, mode, Outcome.NoMemory)
-    session.beginValue(shard, item, new PendingStore(this, session, parser.opcode, parser.opaque), 0)
-    return parser.keyEnd
+    if (prefixes.isOn) prefixes.recordSet(request.bytes, request.keyStart, request.keyEnd)
+    return this.values.take(session, parser.keyEnd, end)
   }
 
   /** A cas number makes set, add and replace the same; append and prepend stay what they are. */
   private readStorage(session: Session, mode: Mode): void {
-    const { parser } = this
-    const { request } = session
+    const { parser, request } = this
     const hasCas = parser.readCas(request.cas)
     const isJoin = mode === Mode.Append || mode === Mode.Prepend
     request.mode = hasCas && !isJoin ? Mode.Cas : mode
-    request.extras = (session.isQuiet ? Extra.None : Extra.TellCas) | (hasCas && isJoin ? Extra.CompareCas : Extra.None)
+    request.wants = (session.isQuiet ? Want.None : Want.TellCas) | (hasCas && isJoin ? Want.CompareCas : Want.None) |
+      // a set that brings a cas number is still a set, and its key's old value outdated
+      (hasCas && mode === Mode.Set ? Want.DropOld : Want.None)
     request.casAfter.set(0, 0)
     request.flags = isJoin ? 0 : parser.extrasUint32(0)
     request.expiresAt = isJoin ? 0 : this.cache.expiryFor(parser.extrasUint32(4))
     request.valueBytes = parser.valueBytes
   }
 
-  private refuseStorage(session: Session, shard: Shard, mode: Mode, outcome: Outcome): number {
-    // a set that brought a cas number is still a set, and its key's old value outdated
-    shard.refuse(session.request, outcome, mode === Mode.Set)
-    return this.refuseValue(session, statusOf(outcome, mode))
+  failed(session: Session, outcome: Failure): void { this.answerAfterValue(session, statusOf(outcome)) }
+
+  /** Nothing follows a value that could be wrong. */
+  badDataChunk(): void {}
+
+  hold(session: Session): (answer: () => void) => void {
+    const { opcode, opaque } = this.parser
+    return answer => {
+      this.reply.answerTo(opcode, opaque)
+      if (this.host.verbosity > 1) this.logAnswer(session, answer)
+      else answer()
+    }
   }
 
-  /** A value that came in parts is all there. */
-  received(session: Session, shard: Shard, item: ItemId): void {
-    if (this.host.verbosity > 1) this.logAnswer(session, () => this.commit(session, shard, item))
-    else this.commit(session, shard, item)
-  }
-
-  /** Stores a filled item, whose key the request names. */
-  private commit(session: Session, shard: Shard, item: ItemId): void {
-    this.cache.counters.addClass(shard.allocator.classOf(item), ClassCounter.CmdSet)
-    this.answerStored(session, shard.commit(session.request, item))
-  }
-
-  private answerStored(session: Session, outcome: Outcome): void {
-    const { mode, casAfter } = session.request
+  stored(session: Session, outcome: Outcome): void {
+    const { mode, casAfter } = this.request
     if (outcome !== Outcome.Stored) this.error(session, statusOf(outcome, mode))
     else if (!session.isQuiet) this.reply.done(casAfter.high, casAfter.low)
   }
@@ -310,42 +278,29 @@ export class BinaryProtocol implements Protocol {
   // DELETE, INCREMENT, DECREMENT
 
   private delete(session: Session): void {
-    const { parser, host } = this
-    const { request } = session
+    const { parser, host, request } = this
     parser.takeKey(request)
-    request.extras = parser.readCas(request.cas) ? Extra.CompareCas : Extra.None
+    request.wants = parser.readCas(request.cas) ? Want.CompareCas : Want.None
     if (host.prefixes.isOn) host.prefixes.recordDelete(request.bytes, request.keyStart, request.keyEnd)
-    const outcome = this.cache.shardFor(request).delete(request)
+    const outcome = this.cache.delete(request)
     if (outcome !== Outcome.Deleted) this.error(session, statusOf(outcome))
     else if (!session.isQuiet) this.reply.done(0, 0)
   }
 
   private arithmetic(session: Session, isDecrement: boolean): void {
-    const { parser } = this
-    const { request } = session
+    const { parser, request } = this
     const exptime = parser.extrasUint32(16)
     parser.takeKey(request)
     parser.extrasUint64(0, request.number)
     parser.extrasUint64(8, request.initial)
     request.isDecrement = isDecrement
-    request.expiresAt = exptime === NEVER_BEGIN ? 0 : this.cache.expiryFor(exptime)
+    request.expiresAt = request.vivifiedUntil = exptime === NEVER_BEGIN ? 0 : this.cache.expiryFor(exptime)
     request.casAfter.set(0, 0)
-    request.extras = Extra.TellCas | (parser.readCas(request.cas) ? Extra.CompareCas : Extra.None) |
-      (exptime === NEVER_BEGIN ? Extra.None : Extra.Vivify)
-    const outcome = this.cache.shardFor(request).arithmetic(request)
+    request.wants = Want.TellCas | (parser.readCas(request.cas) ? Want.CompareCas : Want.None) |
+      (exptime === NEVER_BEGIN ? Want.None : Want.Vivify)
+    const outcome = this.cache.arithmetic(request)
     if (outcome !== Outcome.Number) this.error(session, statusOf(outcome))
     else if (!session.isQuiet) this.reply.number(request)
-  }
-}
-
-/** A store whose value comes in parts: what its answer must repeat. */
-class PendingStore implements Receiver {
-  constructor(private readonly binary: BinaryProtocol, private readonly session: Session, private readonly opcode: number,
-    private readonly opaque: number) {}
-
-  received(shard: Shard, item: ItemId): void {
-    this.binary.reply.answerTo(this.opcode, this.opaque)
-    this.binary.received(this.session, shard, item)
   }
 }
 

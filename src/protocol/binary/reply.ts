@@ -1,10 +1,9 @@
 // The packets a server sends: one table from Outcome to status, the errors with their texts, and the answers that carry
 // something. A packet is an answer to the opcode and the opaque that were last given to `answerTo`.
 import { Memory } from '../../memory/bytes.js'
-import { type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { Mode, type Request } from '../../store/request.js'
-import { type Shard } from '../../store/shard.js'
+import { type ItemView } from '../../store/view.js'
 import { Copy, type Output } from '../output.js'
 import { HEADER_BYTES, Magic } from './parse.js'
 
@@ -135,24 +134,12 @@ export class BinaryReply {
   /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
   ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.BytesMax) }
 
-  /** An item whose value is copied. */
-  item(shard: Shard, item: ItemId, request: Request, withKey: boolean): void {
-    const { output } = this
-    const { items } = shard
-    const valueBytes = items.valueBytes(item)
-    this.beforeValue(shard, item, request, withKey, valueBytes)
-    items.readValue(item, 0, output.memory, output.at, valueBytes)
-    output.at += valueBytes
-  }
-
   /** What comes before a value of so many bytes; TOUCH answers this alone. */
-  beforeValue(shard: Shard, item: ItemId, request: Request, withKey: boolean, valueBytes: number): void {
+  beforeValue(view: ItemView, request: Request, withKey: boolean, valueBytes: number): void {
     const { output } = this
-    const { items } = shard
     const keyBytes = withKey ? request.keyEnd - request.keyStart : 0
-    const bodyBytes = FLAGS_BYTES + keyBytes + valueBytes
-    this.header(Status.Success, FLAGS_BYTES, keyBytes, bodyBytes, items.casHigh(item), items.casLow(item))
-    output.memory.writeUint32(output.at, items.flags(item))
+    this.header(Status.Success, FLAGS_BYTES, keyBytes, FLAGS_BYTES + keyBytes + valueBytes, view.casHigh, view.casLow)
+    output.memory.writeUint32(output.at, view.flags)
     output.at += FLAGS_BYTES
     if (withKey) output.copy(request.bytes, request.keyStart, keyBytes)
   }

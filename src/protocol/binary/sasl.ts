@@ -45,10 +45,10 @@ export class Sasl {
     const { binary } = this
     const { host, parser } = binary
     if (!host.isSaslEnabled) return binary.unknown(session)
-    if (parser.keyBytes > MECHANISM_NAME_MAX) return binary.refuseValue(session, Status.Invalid)
+    if (parser.keyBytes > MECHANISM_NAME_MAX) return binary.answerAfterValue(session, Status.Invalid)
     if (parser.valueBytes > MESSAGE_BYTES_MAX) {
       this.countRefusal()
-      return binary.refuseValue(session, Status.AuthFailure)
+      return binary.answerAfterValue(session, Status.AuthFailure)
     }
     const messageEnd = parser.keyEnd + parser.valueBytes
     if (messageEnd > end) return UNFINISHED
@@ -61,7 +61,7 @@ export class Sasl {
   private authenticate(session: Session): void {
     const { parser, reply } = this.binary
     this.begun.delete(session)
-    if (parser.keyText.toUpperCase() !== MECHANISM) return this.refuse(session)
+    if (parser.keyText.toUpperCase() !== MECHANISM) return this.deny(session)
     if (parser.valueBytes > 0) return this.judge(session)
     this.begun.add(session)
     reply.body(Status.AuthContinue, NO_CHALLENGE)
@@ -70,12 +70,12 @@ export class Sasl {
   /** A wrong message may be followed by another. */
   private step(session: Session): void {
     if (this.begun.has(session)) this.judge(session)
-    else this.refuse(session)
+    else this.deny(session)
   }
 
   private judge(session: Session): void {
     const { host, parser, reply } = this.binary
-    if (!this.isUser(parser.bytes.subarray(parser.keyEnd, parser.keyEnd + parser.valueBytes))) return this.refuse(session)
+    if (!this.isUser(parser.bytes.subarray(parser.keyEnd, parser.keyEnd + parser.valueBytes))) return this.deny(session)
     this.begun.delete(session)
     session.isAuthenticated = true
     host.store.counters.add(Counter.AuthCmds)
@@ -95,7 +95,7 @@ export class Sasl {
     return this.binary.host.credentials?.accepts(name, password) ?? false
   }
 
-  private refuse(session: Session): void {
+  private deny(session: Session): void {
     this.countRefusal()
     this.binary.error(session, Status.AuthFailure)
   }

@@ -1,40 +1,47 @@
 // The meta commands: mg, ms, md, ma, me and mn. They come in the lines of a text session, which gives them here; one of
 // these serves all the sessions of a thread. Errors are always answered, whatever `q` says.
 import { Ascii } from '../../memory/ascii.js'
-import { State } from '../../memory/layout.js'
 import { toBigInt, writeUint64 } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
-import { NO_ITEM, type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
-import { Extra, type Request } from '../../store/request.js'
-import { type Shard } from '../../store/shard.js'
+import { Found, Want, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
-import { type ItemView } from '../../store/view.js'
+import { type ItemView, type Reader } from '../../store/view.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
-import { Copy, type Output } from '../output.js'
+import { type Output } from '../output.js'
+import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../serve.js'
 import { UNFINISHED, type Session } from '../session.js'
 import { META } from './answers.js'
-import { Flag, MetaParser, storeExtras } from './parse.js'
+import { Flag, flagSet, MetaParser, storeWants } from './parse.js'
 import { MetaReply } from './reply.js'
 import { MetaSet } from './set.js'
 
 /** Tokens before the flags: the command and its key. */
 const TOKENS = 2
+/** The flags that change what a get does. */
+const GET_FLAGS = flagSet([Flag.N, Flag.R, Flag.T, Flag.u])
 const INCREMENTS = Buffer.from('I+')
 const DECREMENTS = Buffer.from('D-')
 
-export class MetaCommands {
+export class MetaCommands implements RetrievalAnswers, Reader {
+  readonly hasLineEnd = true
   private readonly cache: Store
   private readonly output: Output
+  private readonly request: Request
+  private readonly retrieval: Retrieval
   private readonly flags: MetaParser
   private readonly reply: MetaReply
   private readonly set: MetaSet
   private readonly digits = new Uint8Array(20)
+  /** The line that answers me. */
+  private description: Uint8Array = META.miss
 
   constructor(host: Host, private readonly parser: LineParser) {
     this.cache = host.store
     this.output = host.output
+    this.request = host.input.request
+    this.retrieval = new Retrieval(host, this)
     this.flags = new MetaParser(parser, host.input, host.store)
     this.reply = new MetaReply(host.output)
     this.set = new MetaSet(host, parser, this.flags, this.reply)
@@ -46,8 +53,8 @@ export class MetaCommands {
       letter === Ascii.N
   }
 
-  /** Carries out the command of this letter; `at` is behind its name. Answers as Protocol.request does. */
-  request(session: Session, letter: number, at: number, end: number): number {
+  /** Carries out the command of this letter; `at` is behind its name. Answers as Protocol.serve does. */
+  serve(session: Session, letter: number, at: number, end: number): number {
     if (letter === Ascii.S) return this.set.ms(session, at, end)
     // a line of three bytes is none to memcached, and only this command could be so short
     if (letter === Ascii.N) {
@@ -55,17 +62,17 @@ export class MetaCommands {
       session.answers = 0
       return this.answerLine(at, end, this.parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
     }
-    const { flags } = this
-    if (!flags.readKey(at, session.request)) {
-      if (letter === Ascii.A && flags.hasKey) return this.refuseLongKey(session.request, end)
+    const { flags, request } = this
+    if (!flags.readKey(at, request)) {
+      if (letter === Ascii.A && flags.hasKey) return this.answerLongKey(request, end)
       return this.answerLine(at, end, META.badFormat)
     }
-    flags.readFlags(flags.keyStop, TOKENS, session.request)
+    flags.readFlags(flags.keyStop, TOKENS, request)
     if (flags.lineEnd >= end) return UNFINISHED
     if (letter === Ascii.G) this.mg(session)
-    else if (letter === Ascii.D) this.md(session.request)
-    else if (letter === Ascii.A) this.ma(session.request)
-    else this.me(session.request)
+    else if (letter === Ascii.D) this.md(request)
+    else if (letter === Ascii.A) this.ma(request)
+    else this.me(request)
     return flags.lineEnd + 1
   }
 
@@ -78,7 +85,7 @@ export class MetaCommands {
   }
 
   /** ma says no more of a key that is too long than of a flag. */
-  private refuseLongKey(request: Request, end: number): number {
+  private answerLongKey(request: Request, end: number): number {
     const { flags } = this
     flags.readFlags(this.parser.tokenEndAt(flags.keyStop), TOKENS, request)
     return this.answerLine(flags.lineEnd, end, flags.isMalformed ? META.badFormat : META.badArithmeticFlag)
@@ -87,93 +94,86 @@ export class MetaCommands {
   // mg
 
   private mg(session: Session): void {
-    const { flags, reply } = this
-    const { request } = session
+    const { flags, reply, request } = this
     if (flags.error !== undefined) return reply.line(flags.error)
-    const shard = this.cache.shardFor(request)
+    request.wants = this.readGet(request)
     reply.ensureValue()
-    shard.take(request)
-    let item = shard.findLiveLocked(request)
-    const isVivified = item === NO_ITEM && flags.has(Flag.N)
-    if (isVivified) item = this.vivifyLocked(shard, request)
-    if (item !== NO_ITEM) return this.answerHitLocked(session, shard, item, isVivified)
-    shard.countGet(item, false)
-    shard.release(request)
+    const came = this.retrieval.get(session)
+    if (came === Retrieved.TooManyReaders) return reply.line(META.tooManyReaders)
+    if (came !== Retrieved.Miss && came !== Retrieved.Declined) return
     if (flags.opaqueError !== undefined) return reply.line(flags.opaqueError)
     if (flags.returns.isQuiet) return
     reply.miss()
     reply.repeat(request, flags.returns)
   }
 
-  /** N gives it its end when its turn comes. */
-  private vivifyLocked(shard: Shard, request: Request): ItemId {
-    request.expiresAt = 0
-    request.extras = storeExtras(this.flags)
-    return shard.vivifyLocked(request)
+  /** Puts what the flags say into the request; returns bits of Want. T, N and R are obeyed from left to right. */
+  private readGet(request: Request): number {
+    const { flags } = this
+    let wants = Want.Renewal | storeWants(flags)
+    if (!flags.hasAny(GET_FLAGS)) return wants
+    const hasT = this.isObeyed(Flag.T)
+    if (flags.has(Flag.u)) wants |= Want.NoBump
+    if (hasT) {
+      request.expiresAt = flags.expiresAt
+      wants |= Want.NewExpiry
+    }
+    if (flags.has(Flag.N)) {
+      request.vivifiedUntil = this.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
+      if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
+      wants |= Want.Vivify
+    }
+    if (flags.has(Flag.R)) {
+      request.recacheBefore = flags.recacheBefore
+      wants |= hasT && flags.isBefore(Flag.T, Flag.R) ? Want.Recache | Want.RecacheLast : Want.Recache
+    }
+    return wants
   }
 
-  /** Answers with an item, and releases its stripe. */
-  private answerHitLocked(session: Session, shard: Shard, item: ItemId, isVivified: boolean): void {
-    const { flags, output, reply } = this
-    const { request } = session
-    const { items } = shard
-    const start = output.at
-    const valueBytes = items.valueBytes(item)
-    const hasValue = flags.has(Flag.v) && !(flags.has(Flag.C) && shard.hasCas(item, request.cas))
-    const isLent = hasValue && valueBytes > Copy.BytesMax
-    if (hasValue) reply.value(valueBytes)
-    else reply.hit()
-    this.showLocked(shard, item, isVivified)
-    const error = flags.opaqueError ?? (isLent && !shard.tryPinStripeLocked(item) ? META.tooManyReaders : undefined)
-    if (error !== undefined) {
-      output.at = start
-      shard.release(request)
-      return reply.line(error)
-    }
+  /** True of a flag that is there, and not behind an opaque that is too long: what follows that is not obeyed. */
+  private isObeyed(flag: Flag): boolean {
+    const { flags } = this
+    return flags.has(flag) && (flags.opaqueError === undefined || flags.isBefore(flag, Flag.O))
+  }
+
+  hasValue(view: ItemView): boolean {
+    const { flags, request } = this
+    return flags.has(Flag.v) && !(flags.has(Flag.C) && view.hasCas(request.cas))
+  }
+
+  /** The first line of a hit. */
+  head(view: ItemView, form: ValueForm): boolean {
+    const { flags, output, reply, request: { result } } = this
+    if (flags.opaqueError !== undefined) return false
+    if (form === ValueForm.None) reply.hit()
+    else reply.value(view.valueBytes)
+    if (flags.returns.count > 0) this.showItem(view)
+    if (result !== Found.None) this.showResult(result)
     output.lineEnd()
-    if (hasValue && !isLent) {
-      items.readValue(item, 0, output.memory, output.at, valueBytes)
-      output.at += valueBytes
-      output.lineEnd()
-    }
-    shard.countGet(item, flags.has(Flag.T))
-    // what was shown is from before this use of it
-    if (!flags.has(Flag.u)) shard.bumpLocked(item)
-    shard.release(request)
-    if (isLent) session.send(shard, item, true)
+    return true
   }
 
-  /**
-   * Shows what the flags ask for, and does what they say, from left to right; then whether the item is to be renewed. An
-   * opaque that is too long ends it, when its turn comes.
-   */
-  private showLocked(shard: Shard, item: ItemId, isVivified: boolean): void {
-    const { flags, reply } = this
+  /** Shows what the flags ask for, from left to right: t shows the end that T or N gives if these stand before it. */
+  private showItem(view: ItemView): void {
+    const { flags, reply, request } = this
     const { returns } = flags
-    const { items } = shard
-    const { now } = this.cache.context
-    let isWon = isVivified
+    let end = request.endedAt
     for (let i = 0; i < returns.count; i++) {
       const flag = returns.flags[i]!
-      if (flag === Flag.O && flags.opaqueError !== undefined) return
       if (flag === Flag.O) reply.opaque(returns)
-      else if (flag === Flag.T) items.setExpiresAt(item, flags.expiresAt)
-      else if (flag === Flag.N && isVivified) items.setExpiresAt(item, flags.vivifiedUntil)
-      else if (flag === Flag.R) isWon ||= this.isDue(items.expiresAt(item)) && !items.has(item, State.Won)
-      else reply.itemFlag(flag, items, item, now)
+      else if (flag === Flag.t) reply.timeToLive(end, this.cache.context.now)
+      else if (flag === Flag.T) end = flags.expiresAt
+      else if (flag === Flag.N && (request.result & Found.Vivified) !== 0) end = flags.vivifiedUntil
+      else reply.itemFlag(flag, view)
     }
-    if (items.has(item, State.Won)) reply.flag(Flag.Z)
-    if (items.has(item, State.Stale)) {
-      reply.flag(Flag.X)
-      if (!items.has(item, State.Won)) isWon = true
-    }
-    if (!isWon) return
-    reply.flag(Flag.W)
-    items.mark(item, State.Won)
   }
 
-  /** Whether an item ends so soon that R wants it renewed. */
-  private isDue(expiresAt: number): boolean { return expiresAt !== 0 && expiresAt < this.flags.recacheBefore }
+  private showResult(result: number): void {
+    const { reply } = this
+    if ((result & Found.WonBefore) !== 0) reply.flag(Flag.Z)
+    if ((result & Found.Stale) !== 0) reply.flag(Flag.X)
+    if ((result & Found.Won) !== 0) reply.flag(Flag.W)
+  }
 
   // md
 
@@ -184,11 +184,10 @@ export class MetaCommands {
     if (error !== undefined) return reply.line(error)
     request.flags = flags.clientFlags
     request.expiresAt = flags.expiresAt
-    request.extras = storeExtras(flags) | Extra.FromMeta | (flags.has(Flag.C) ? Extra.CompareCas : 0) | (flags.has(Flag.x) ? Extra.RemoveValue : 0) |
-      (flags.has(Flag.I) ? Extra.Invalidate : 0) | (flags.has(Flag.T) ? Extra.NewExpiry : 0)
-    const outcome = this.cache.shardFor(request).delete(request)
+    request.wants = Want.FromMeta | storeWants(flags) | (flags.has(Flag.C) ? Want.CompareCas : 0) |
+      (flags.has(Flag.x) ? Want.RemoveValue : 0) | (flags.has(Flag.I) ? Want.Invalidate : 0) | (flags.has(Flag.T) ? Want.NewExpiry : 0)
+    const outcome = this.cache.delete(request)
     if (outcome === Outcome.NoMemory) return reply.line(META.noMemory)
-    if (outcome === Outcome.Exists) this.cache.counters.add(Counter.DeleteMisses)
     if (outcome === Outcome.Deleted && returns.isQuiet) return
     reply.ensureLine()
     reply.outcome(outcome)
@@ -201,16 +200,13 @@ export class MetaCommands {
     const { flags, reply } = this
     const error = this.readArithmetic(request)
     if (error !== undefined) return reply.line(error)
-    const shard = this.cache.shardFor(request)
-    reply.ensureLine()
-    shard.take(request)
-    const outcome = shard.arithmeticLocked(request)
-    if (outcome === Outcome.Number && flags.opaqueError === undefined) this.showNumberLocked(shard, request)
-    shard.release(request)
+    const outcome = this.cache.arithmetic(request)
     if (flags.opaqueError !== undefined) reply.line(flags.opaqueError)
     else if (outcome === Outcome.NonNumeric) reply.line(META.nonNumeric)
     else if (outcome === Outcome.NoMemory) reply.line(flags.has(Flag.N) ? META.noMemoryItem : META.noMemory)
-    else if (outcome !== Outcome.Number) {
+    else if (outcome === Outcome.Number) this.answerNumber(request)
+    else {
+      reply.ensureLine()
       reply.outcome(outcome)
       reply.repeat(request, flags.returns)
     }
@@ -226,36 +222,39 @@ export class MetaCommands {
     request.isDecrement = !isIncrement
     if (!flags.has(Flag.D)) request.number.set(0, 1)
     if (!flags.has(Flag.J)) request.initial.set(0, 0)
-    request.expiresAt = 0
-    request.extras = storeExtras(flags) | (flags.has(Flag.N) ? Extra.Vivify : 0) |
-      (flags.has(Flag.C) && !request.cas.isZero ? Extra.CompareCas : 0)
+    const isObeyed = flags.opaqueError === undefined
+    request.expiresAt = flags.expiresAt
+    request.vivifiedUntil = isObeyed ? flags.vivifiedUntil : 0
+    if (isObeyed && flags.has(Flag.T) && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
+    request.casAfter.set(0, 0)
+    request.wants = Want.TellCas | storeWants(flags) | (flags.has(Flag.N) ? Want.Vivify : 0) |
+      (isObeyed && flags.has(Flag.T) ? Want.NewExpiry : 0) | (flags.has(Flag.C) && !request.cas.isZero ? Want.CompareCas : 0)
     return undefined
   }
 
-  /** Shows the result and does what T and N say, from left to right. */
-  private showNumberLocked(shard: Shard, request: Request): void {
+  /** Shows the result and what the flags ask for, from left to right. */
+  private answerNumber(request: Request): void {
     const { digits, flags, output, reply } = this
     const { returns } = flags
-    const { items } = shard
-    const { item, number } = request
-    const start = output.at
+    if (returns.isQuiet) return
+    const { casAfter, number } = request
     const length = writeUint64(digits, 0, number.high, number.low)
+    let end = request.endedAt
+    reply.ensureLine()
     if (flags.has(Flag.v)) reply.value(length)
     else reply.hit()
     for (let i = 0; i < returns.count; i++) {
       const flag = returns.flags[i]!
-      if (flag === Flag.T) items.setExpiresAt(item, flags.expiresAt)
-      else if (flag === Flag.N && request.isBegun) items.setExpiresAt(item, flags.vivifiedUntil)
-      else if (flag === Flag.t) reply.timeToLive(items.expiresAt(item), this.cache.context.now)
-      else if (flag === Flag.c) reply.cas(items.casHigh(item), items.casLow(item))
+      if (flag === Flag.T) end = flags.expiresAt
+      else if (flag === Flag.N && (request.result & Found.Vivified) !== 0) end = flags.vivifiedUntil
+      else if (flag === Flag.t) reply.timeToLive(end, this.cache.context.now)
+      else if (flag === Flag.c) reply.cas(casAfter.high, casAfter.low)
       else reply.repeated(flag, request, returns)
     }
     output.lineEnd()
-    if (flags.has(Flag.v)) {
-      output.copy(digits, 0, length)
-      output.lineEnd()
-    }
-    if (returns.isQuiet) output.at = start
+    if (!flags.has(Flag.v)) return
+    output.copy(digits, 0, length)
+    output.lineEnd()
   }
 
   // me
@@ -265,12 +264,14 @@ export class MetaCommands {
     this.cache.counters.add(Counter.CmdMeta)
     // it obeys no flag but b, and knows no others
     if (flags.isMalformed || flags.isKeyWrong) return reply.line(META.badFormat)
-    const shard = this.cache.shardFor(request)
-    shard.take(request)
-    const item = shard.findLiveLocked(request)
-    const line = item === NO_ITEM ? META.miss : this.describe(shard.view.of(item))
-    shard.release(request)
-    reply.line(line)
+    request.wants = Want.Peek
+    reply.line(this.cache.get(request, this) ? this.description : META.miss)
+  }
+
+  /** Describes an item for me. */
+  read(view: ItemView): boolean {
+    this.description = this.describe(view)
+    return true
   }
 
   private describe(view: ItemView): Uint8Array {

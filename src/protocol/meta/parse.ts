@@ -3,7 +3,7 @@
 // names them.
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64 } from '../../memory/numbers.js'
-import { Extra, type Request } from '../../store/request.js'
+import { Want, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
 import { type Input } from '../input.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
@@ -16,12 +16,14 @@ export const enum Flag {
   b = 0x62, c, f = 0x66, h = 0x68, k = 0x6b, l, q = 0x71, s = 0x73, t, u, v, x = 0x78,
 }
 
-const KNOWN_CAPITALS = bits([Flag.C, Flag.D, Flag.E, Flag.F, Flag.I, Flag.J, Flag.L, Flag.M, Flag.N, Flag.O, Flag.P, Flag.R, Flag.T])
-const KNOWN_SMALL = bits([Flag.b, Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.q, Flag.s, Flag.t, Flag.u, Flag.v, Flag.x])
+/** Some of the flags, as bits: a bit a letter. */
+export interface FlagSet { readonly capitals: number, readonly small: number }
+
+const KNOWN = flagSet([Flag.C, Flag.D, Flag.E, Flag.F, Flag.I, Flag.J, Flag.L, Flag.M, Flag.N, Flag.O, Flag.P, Flag.R, Flag.T,
+  Flag.b, Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.q, Flag.s, Flag.t, Flag.u, Flag.v, Flag.x])
 
 /** Those that an answer shows, or that work where they stand among these. */
-const SHOWN_CAPITALS = bits([Flag.N, Flag.O, Flag.R, Flag.T])
-const SHOWN_SMALL = bits([Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.s, Flag.t])
+const SHOWN = flagSet([Flag.N, Flag.O, Flag.R, Flag.T, Flag.c, Flag.f, Flag.h, Flag.k, Flag.l, Flag.s, Flag.t])
 
 /** Tokens that a line may have, the command included. */
 const TOKENS_MAX = 20
@@ -69,13 +71,21 @@ export class MetaParser {
   private capitals = 0
   private tokens = 0
   /** Whether `error` is final; a wrong argument is, only if nothing worse follows. */
-  private isRefused = false
+  private isFinal = false
 
   constructor(private readonly line: LineParser, private readonly input: Input, private readonly cache: Store) {}
 
   has(flag: Flag): boolean {
     const set = flag < Flag.b ? this.capitals : this.small
     return (set & 1 << (flag & 31)) !== 0
+  }
+
+  hasAny({ small, capitals }: FlagSet): boolean { return ((this.capitals & capitals) | (this.small & small)) !== 0 }
+
+  /** True if `flag` stands before `other`. Both are among those that an answer shows, and there. */
+  isBefore(flag: Flag, other: Flag): boolean {
+    const { flags } = this.returns
+    return flags.indexOf(flag) < flags.indexOf(other)
   }
 
   /** Reads the key at or after `at` into the request, and leaves `keyStop` behind it; false if there is none, or one too long. */
@@ -114,7 +124,7 @@ export class MetaParser {
   private reset(tokens: number): void {
     this.small = this.capitals = 0
     this.expiresAt = this.vivifiedUntil = this.recacheBefore = this.clientFlags = this.mode = 0
-    this.isMalformed = this.isRefused = this.isKeyWrong = false
+    this.isMalformed = this.isFinal = this.isKeyWrong = false
     this.error = this.opaqueError = undefined
     this.tokens = tokens
     const { returns } = this
@@ -125,18 +135,18 @@ export class MetaParser {
   private take(flag: number, start: number, end: number, request: Request): void {
     this.tokens++
     if (flag < Ascii.Zero || flag > LAST_LETTER) this.isMalformed = true
-    if (this.isMalformed || this.isRefused || this.tokens > TOKENS_MAX) return
+    if (this.isMalformed || this.isFinal || this.tokens > TOKENS_MAX) return
     const bit = 1 << (flag & 31)
     if (flag >= FIRST_SMALL) {
-      if ((KNOWN_SMALL & bit) === 0) return this.refuse(META.invalidFlag)
-      if ((this.small & bit) !== 0) return this.refuse(META.duplicateFlag)
+      if ((KNOWN.small & bit) === 0) return this.fail(META.invalidFlag)
+      if ((this.small & bit) !== 0) return this.fail(META.duplicateFlag)
       this.small |= bit
-      if ((SHOWN_SMALL & bit) !== 0) this.show(flag)
+      if ((SHOWN.small & bit) !== 0) this.show(flag)
     } else {
-      if (flag < FIRST_CAPITAL || (KNOWN_CAPITALS & bit) === 0) return this.refuse(META.invalidFlag)
-      if ((this.capitals & bit) !== 0) return this.refuse(META.duplicateFlag)
+      if (flag < FIRST_CAPITAL || (KNOWN.capitals & bit) === 0) return this.fail(META.invalidFlag)
+      if ((this.capitals & bit) !== 0) return this.fail(META.duplicateFlag)
       this.capitals |= bit
-      if ((SHOWN_CAPITALS & bit) !== 0) this.show(flag)
+      if ((SHOWN.capitals & bit) !== 0) this.show(flag)
     }
     this.readArgument(flag, start, end, request)
   }
@@ -203,21 +213,22 @@ export class MetaParser {
     if (!isRight) this.error = error
   }
 
-  private refuse(error: Uint8Array): void {
+  private fail(error: Uint8Array): void {
     this.error = error
-    this.isRefused = true
+    this.isFinal = true
   }
 }
 
 /** What the flags say about how anything is stored. */
-export function storeExtras(flags: MetaParser): number {
-  return (flags.has(Flag.E) ? Extra.NewCas : 0) | (flags.returns.isBinaryKey ? Extra.BinaryKey : 0)
+export function storeWants(flags: MetaParser): number {
+  return (flags.has(Flag.E) ? Want.NewCas : 0) | (flags.returns.isBinaryKey ? Want.BinaryKey : 0)
 }
 
 const FIRST_CAPITAL = 0x41
 const FIRST_SMALL = 0x61
 const LAST_LETTER = 0x7a
 
-function bits(flags: readonly Flag[]): number {
-  return flags.reduce((set, flag) => set | 1 << (flag & 31), 0)
+export function flagSet(flags: readonly Flag[]): FlagSet {
+  const bits = (some: readonly Flag[]): number => some.reduce((set, flag) => set | 1 << (flag & 31), 0)
+  return { capitals: bits(flags.filter(flag => flag < Flag.b)), small: bits(flags.filter(flag => flag >= Flag.b)) }
 }

@@ -1,9 +1,8 @@
 // The replies of the meta commands: their codes, and what their flags show.
 import { Ascii } from '../../memory/ascii.js'
-import { State } from '../../memory/layout.js'
-import { type ItemId, type Items } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
+import { type ItemView } from '../../store/view.js'
 import { Copy, type Output } from '../output.js'
 import { encodeBase64 } from './base64.js'
 import { Flag, type Returns } from './parse.js'
@@ -108,9 +107,8 @@ export class MetaReply {
     else if (flag === Flag.k) this.key(request.bytes, request.keyStart, request.keyEnd, returns.isBinaryKey)
   }
 
-  itemKey(items: Items, item: ItemId): void {
-    const start = items.keyStart(item)
-    this.key(items.bytes, start, start + items.keyBytes(item), items.has(item, State.BinaryKey))
+  itemKey(view: ItemView): void {
+    this.key(view.bytes, view.keyStart, view.keyStart + view.keyBytes, view.isBinaryKey)
   }
 
   /** The seconds until an item ends, -1 for never. */
@@ -123,15 +121,14 @@ export class MetaReply {
   }
 
   /** What a flag of mg shows of an item; nothing for most. */
-  itemFlag(flag: Flag, items: Items, item: ItemId, now: number): void {
+  itemFlag(flag: Flag, view: ItemView): void {
     switch (flag) {
-      case Flag.s: return this.number(flag, items.valueBytes(item))
-      case Flag.t: return this.timeToLive(items.expiresAt(item), now)
-      case Flag.c: return this.cas(items.casHigh(item), items.casLow(item))
-      case Flag.f: return this.number(flag, items.flags(item))
-      case Flag.l: return this.number(flag, items.age(item, now))
-      case Flag.h: return this.number(flag, items.has(item, State.Fetched) ? 1 : 0)
-      case Flag.k: return this.itemKey(items, item)
+      case Flag.s: return this.number(flag, view.valueBytes)
+      case Flag.c: return this.cas(view.casHigh, view.casLow)
+      case Flag.f: return this.number(flag, view.flags)
+      case Flag.l: return this.number(flag, view.age)
+      case Flag.h: return this.number(flag, view.isFetched ? 1 : 0)
+      case Flag.k: return this.itemKey(view)
     }
   }
 }

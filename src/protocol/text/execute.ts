@@ -3,19 +3,18 @@
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { parseUint64, toBigInt } from '../../memory/numbers.js'
-import { ClassCounter, Counter } from '../../stats/counters.js'
-import { NO_ITEM, type ItemId } from '../../store/items/items.js'
-import { Outcome } from '../../store/outcome.js'
-import { Extra, Mode, type Request } from '../../store/request.js'
-import { type Shard } from '../../store/shard.js'
+import { Counter } from '../../stats/counters.js'
+import { Outcome, type Failure } from '../../store/outcome.js'
+import { Mode, Want, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
+import { type ItemView } from '../../store/view.js'
 import { type Host } from '../host.js'
-import { Copy, type Output } from '../output.js'
+import { type Output } from '../output.js'
 import { KEPT_BYTES_MAX } from '../input.js'
 import { logAnswer, logReply, printable } from '../log.js'
+import { Retrieval, Retrieved, Storage, ValueForm, type RetrievalAnswers, type StorageAnswers } from '../serve.js'
 import { UNFINISHED, type Protocol, type Session } from '../session.js'
 import { type LongGet, type LongLine } from '../work/keys.js'
-import { type Receiver } from '../work/value.js'
 import { NOT_A_NUMBER, UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { countKeys, endsWithHttp, endsWithNoreply, exptimeOf, flagsOf, hasLongKey, skipNoreply } from './parse.js'
 import { TEXT, TextReply } from './reply.js'
@@ -31,8 +30,8 @@ const COMMAND_BYTES_MIN = 4
 export interface MetaLines {
   /** Whether `m` and this letter are one. */
   has(letter: number): boolean
-  /** Carries out the one of this letter, whose name ends at `at`; answers as Protocol.request does. */
-  request(session: Session, letter: number, at: number, end: number): number
+  /** Carries out the one of this letter, whose name ends at `at`; answers as Protocol.serve does. */
+  serve(session: Session, letter: number, at: number, end: number): number
 }
 
 /** A command whose line is split into tokens before it is called. */
@@ -47,14 +46,18 @@ interface Command {
   readonly line?: LineHandler
 }
 
-export class TextProtocol implements Protocol {
+export class TextProtocol implements Protocol, RetrievalAnswers, StorageAnswers {
   readonly name = 'ascii'
   readonly asksWho = false
+  readonly hasLineEnd = true
   readonly reply: TextReply
   private readonly bytes: Uint8Array
   private readonly cache: Store
   private readonly output: Output
   private readonly commands = new Map<number, Command>()
+  private readonly request: Request
+  private readonly retrieval: Retrieval
+  private readonly values: Storage
   private readonly answersMax: number
   // the get at work
   private withCas = false
@@ -72,6 +75,9 @@ export class TextProtocol implements Protocol {
     this.bytes = host.input.bytes
     this.cache = host.store
     this.output = host.output
+    this.request = host.input.request
+    this.retrieval = new Retrieval(host, this)
+    this.values = new Storage(host, this, 2)
     this.answersMax = host.answersMax
     this.reply = new TextReply(host.output)
     this.addCommands(others)
@@ -104,7 +110,7 @@ export class TextProtocol implements Protocol {
   private addStorage(name: string, mode: Mode): void {
     this.add({ name: Buffer.from(name), inPlace: (session, start, at, end) => {
       if (mode !== Mode.Cas) return this.plainStorage(session, mode, start, at, end)
-      session.request.mode = mode
+      this.request.mode = mode
       return this.storage(session, start, end)
     } })
   }
@@ -119,7 +125,7 @@ export class TextProtocol implements Protocol {
 
   // Lines
 
-  request(session: Session, at: number, end: number): number {
+  serve(session: Session, at: number, end: number): number {
     const next = this.run(session, at, end)
     if (next === UNFINISHED) this.checkUnfinished(session, at, end)
     return next
@@ -140,7 +146,7 @@ export class TextProtocol implements Protocol {
     const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
     if (nameEnd === at + 2 && bytes[at] === Ascii.M && this.meta.has(bytes[at + 1]!)) {
       if (isLogged) return this.loggedMeta(session, bytes[at + 1]!, nameEnd, end)
-      return this.meta.request(session, bytes[at + 1]!, nameEnd, end)
+      return this.meta.serve(session, bytes[at + 1]!, nameEnd, end)
     }
     const command = this.commandAt(at, nameEnd)
     const isCommand = command !== undefined
@@ -154,9 +160,9 @@ export class TextProtocol implements Protocol {
     return lineEnd + 1
   }
 
-  /** By itself, as a closure in `request` would cost each request something. */
+  /** By itself, as a closure in `run` would cost each request something. */
   private loggedMeta(session: Session, letter: number, at: number, end: number): number {
-    return logAnswer(this.host, session, () => this.meta.request(session, letter, at, end))
+    return logAnswer(this.host, session, () => this.meta.serve(session, letter, at, end))
   }
 
   private commandAt(start: number, end: number): Command | undefined {
@@ -244,7 +250,7 @@ export class TextProtocol implements Protocol {
       if (exptime === NOT_A_NUMBER) this.answer(session, TEXT.badExptime)
       else if (!parser.keyFrom(2)) this.answer(session, TEXT.badFormat)
       else {
-        session.request.expiresAt = this.cache.expiryFor(exptime)
+        this.request.expiresAt = this.cache.expiryFor(exptime)
         return this.answersMax > 0 ? this.serveSomeKeys(session) : this.serveKeys(session)
       }
     }
@@ -267,16 +273,16 @@ export class TextProtocol implements Protocol {
   private more(get: PendingGet, session: Session, at: number): number {
     this.withCas = get.withCas
     this.withTouch = get.withTouch
-    session.request.expiresAt = get.expiresAt
+    this.request.expiresAt = get.expiresAt
     this.output.begin()
-    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.refuseKeys(session, TEXT.badFormat)
+    if (!this.parser.scanKey(this.parser.skipSpaces(at))) return this.answerError(session, TEXT.badFormat)
     return this.serveKeys(session)
   }
 
   /** Has the get at work go on behind the last key, when its output is taken or the next piece of its line has its turn. */
   private wait(session: Session): number {
     const get = this.pending ?? new PendingGet(this, session)
-    get.wait(this.withCas, this.withTouch, session.request.expiresAt)
+    get.wait(this.withCas, this.withTouch, this.request.expiresAt)
     if (this.pending === undefined) session.beginKeys(get)
     return this.parser.stop
   }
@@ -306,14 +312,16 @@ export class TextProtocol implements Protocol {
     this.isSending = false
     parser.forgetAhead()
     while (parser.keyEnd > parser.keyStart) {
-      if (parser.isAtLastAhead && bytes[parser.stop] !== Ascii.LineEnd) this.cache.warm(parser.aheadHashes, parser.scanAhead())
+      if (parser.isAtLastAhead && bytes[parser.stop] !== Ascii.LineEnd) {
+        this.cache.prefetch(parser.aheadHashes, parser.scanAhead())
+      }
       const refusal = this.serveKey(session)
       // the error is the whole answer
-      if (refusal !== undefined) return this.refuseKeys(session, refusal)
+      if (refusal !== undefined) return this.answerError(session, refusal)
       if (this.isSending) return this.wait(session)
       if (bytes[parser.stop] === Ascii.LineEnd) break
       if (output.isBlocked) return this.wait(session)
-      if (!parser.nextKey()) return this.refuseKeys(session, TEXT.badFormat)
+      if (!parser.nextKey()) return this.answerError(session, TEXT.badFormat)
     }
     if (this.pending?.hasMoreKeys === true) return this.wait(session)
     this.answer(session, TEXT.end)
@@ -326,53 +334,47 @@ export class TextProtocol implements Protocol {
     return this.areKeysChecked
   }
 
-  private refuseKeys(session: Session, refusal: Uint8Array): number {
+  private answerError(session: Session, refusal: Uint8Array): number {
     this.output.rewind()
     this.answer(session, refusal)
     return this.skipLine(this.parser.stop)
   }
 
-  /** Answers one key, or tells why the whole line must be refused. */
+  /** Answers one key; if the whole line must be refused, returns the error. */
   private serveKey(session: Session): Uint8Array | undefined {
-    const request = session.request
+    const { request } = this
     this.takeKey(request)
-    const shard = this.cache.shardFor(request)
+    if (this.withTouch) request.wants = Want.Touch
     if (!this.reply.hasRoomForValue) {
       if (!this.checkKeys()) return TEXT.badFormat
       this.reply.ensureValue()
     }
-    const item = this.withTouch ? shard.acquireAndTouch(request) : shard.acquire(request)
+    const came = this.retrieval.get(session)
     if (this.host.prefixes.isOn) {
-      this.host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, item !== NO_ITEM)
+      this.host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, came !== Retrieved.Miss)
     }
-    if (item === NO_ITEM) {
-      shard.release(request)
-      return undefined
-    }
+    if (came === Retrieved.Miss) return undefined
     if (this.host.verbosity > 1) this.logSending(session)
-    if (shard.items.valueBytes(item) <= Copy.BytesMax) {
-      this.reply.value(shard, item, request, this.withCas)
-      shard.release(request)
-      return undefined
-    }
-    return this.lendValue(session, shard, item)
-  }
-
-  /** Answers a key with a value that is not copied; releases the key's stripe. */
-  private lendValue(session: Session, shard: Shard, item: ItemId): Uint8Array | undefined {
-    const { request } = session
-    const isRefused = !this.checkKeys()
-    const isPinned = !isRefused && shard.tryPinStripeLocked(item)
-    if (isPinned) this.reply.header(shard, item, request, this.withCas)
-    shard.release(request)
-    if (!isPinned) return isRefused ? TEXT.badFormat : TEXT.noMemoryWriting
-    this.isSending = !session.send(shard, item, true)
+    if (came === Retrieved.Answered) return undefined
+    if (came === Retrieved.Declined) return TEXT.badFormat
+    if (came === Retrieved.TooManyReaders) return TEXT.noMemoryWriting
+    // what goes before a lent value can no longer be taken back
     this.output.begin()
+    this.isSending = came === Retrieved.Sending
     return undefined
   }
 
+  hasValue(): boolean { return true }
+
+  /** The VALUE line of an item. Before a value that is lent, all keys of the line must be known to be good. */
+  head(view: ItemView, form: ValueForm): boolean {
+    if (form === ValueForm.Lent && !this.checkKeys()) return false
+    this.reply.header(view, this.request, this.withCas)
+    return true
+  }
+
   private logSending(session: Session): void {
-    const { keyStart, keyEnd } = session.request
+    const { keyStart, keyEnd } = this.request
     this.host.log(`>${session.peer.id} sending key ${printable(this.bytes.subarray(keyStart, keyEnd))}`)
   }
 
@@ -380,15 +382,14 @@ export class TextProtocol implements Protocol {
     request.keyStart = this.parser.keyStart
     request.keyEnd = this.parser.keyEnd
     request.hash = this.parser.hash
-    request.extras = Extra.None
+    request.wants = Want.None
   }
 
   // set, add, replace, append, prepend, cas
 
   /** The usual form, read in one pass: a key, three short numbers, perhaps noreply. Anything else goes the long way. */
   private plainStorage(session: Session, mode: Mode, start: number, at: number, end: number): number {
-    const { bytes, parser } = this
-    const { request } = session
+    const { bytes, parser, request } = this
     request.mode = mode
     if (!parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
       return this.storage(session, start, end)
@@ -410,8 +411,7 @@ export class TextProtocol implements Protocol {
   }
 
   private storage(session: Session, start: number, end: number): number {
-    const { parser } = this
-    const { request } = session
+    const { parser, request } = this
     const lineEnd = parser.findLineEnd(start)
     if (lineEnd >= end) return UNFINISHED
     parser.split(start, lineEnd)
@@ -451,46 +451,27 @@ export class TextProtocol implements Protocol {
     return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(this.bytes, start, end, into)
   }
 
-  /** Stores the value at `at` if all of it is there; reserves an item for it otherwise. */
   private takeValue(session: Session, at: number, end: number): number {
-    const { bytes, parser } = this
-    const { request } = session
-    const { valueBytes } = request
-    session.expectValue(valueBytes)
-    if (this.host.prefixes.isOn) this.host.prefixes.recordSet(bytes, request.keyStart, request.keyEnd)
-    const shard = this.cache.shardFor(request)
-    if (shard.isTooLarge(request, request.flags, valueBytes)) return this.refuseValue(session, shard, Outcome.TooLarge, at)
-    if (parser.hasValue(at, valueBytes, end)) {
-      const outcome = shard.put(request, at)
-      if (outcome === Outcome.NoMemory) return this.refuseValue(session, shard, outcome, at)
-      this.answerOutcome(session, outcome)
-      return at + valueBytes + 2
-    }
-    const item = shard.reserve(request)
-    if (item === NO_ITEM) return this.refuseValue(session, shard, Outcome.NoMemory, at)
-    session.beginValue(shard, item, new PendingStorage(this, session), 2)
-    return at
+    const { prefixes } = this.host
+    if (prefixes.isOn) prefixes.recordSet(this.bytes, this.request.keyStart, this.request.keyEnd)
+    return this.values.take(session, at, end)
   }
 
-  /** A value that will not be stored is still received, and only then answered. */
-  private refuseValue(session: Session, shard: Shard, outcome: Outcome, at: number): number {
-    shard.refuse(session.request, outcome)
-    this.answerAfter(session, session.request.valueBytes + 2, this.reply.bytesOf(outcome))
-    return at
+  stored(session: Session, outcome: Outcome): void { this.answerOutcome(session, outcome) }
+
+  failed(session: Session, outcome: Failure): void {
+    this.answerAfter(session, this.request.valueBytes + 2, this.reply.bytesOf(outcome))
   }
+
+  badDataChunk(session: Session): void { this.answer(session, TEXT.badDataChunk) }
+
+  /** The answer needs no more than `session.isQuiet`, which stays as it is. */
+  hold(): (answer: () => void) => void { return answer => answer() }
 
   /** Answers what is refused once it is here. */
   private answerAfter(session: Session, count: number, line: Uint8Array): void {
     session.swallow(count, session.isQuiet ? undefined : line)
     if (this.host.verbosity > 1) logReply(this.host, session, line, session.isQuiet)
-  }
-
-  /** Stores a filled item, whose key the request names; one without the right line end is dropped. */
-  received(session: Session, shard: Shard, item: ItemId, hasLineEnd: boolean): void {
-    this.cache.counters.addClass(shard.allocator.classOf(item), ClassCounter.CmdSet)
-    if (hasLineEnd) return this.answerOutcome(session, shard.commit(session.request, item))
-    shard.allocator.abandon(item)
-    this.answer(session, TEXT.badDataChunk)
   }
 
   // delete, incr, decr, touch
@@ -501,31 +482,31 @@ export class TextProtocol implements Protocol {
       this.answer(session, TEXT.badFormat)
       return false
     }
-    this.takeKey(session.request)
+    this.takeKey(this.request)
     return true
   }
 
   private delete(session: Session): void {
     if (!this.readKey(session, 2)) return
-    const { request } = session
+    const { request } = this
     if (this.host.prefixes.isOn) this.host.prefixes.recordDelete(this.bytes, request.keyStart, request.keyEnd)
-    this.answerOutcome(session, this.cache.shardFor(request).delete(request))
+    this.answerOutcome(session, this.cache.delete(request))
   }
 
   private arithmetic(session: Session, isDecrement: boolean): void {
     if (!this.readKey(session, 3)) return
-    const { request } = session
+    const { request } = this
     if (!this.readUint64(2, request.number)) return this.answer(session, TEXT.badDelta)
     request.isDecrement = isDecrement
-    const outcome = this.cache.shardFor(request).arithmetic(request)
+    const outcome = this.cache.arithmetic(request)
     if (outcome === Outcome.NoMemory) this.answer(session, TEXT.noMemory)
     else if (outcome !== Outcome.Number) this.answerOutcome(session, outcome)
     else this.answerNumber(session)
   }
 
   private answerNumber(session: Session): void {
-    const { number } = session.request
-    if (!session.isQuiet) this.reply.number(session.request)
+    const { number } = this.request
+    if (!session.isQuiet) this.reply.number(this.request)
     if (this.host.verbosity <= 1) return
     logReply(this.host, session, Buffer.from(String(toBigInt(number.high, number.low))), session.isQuiet)
   }
@@ -533,19 +514,12 @@ export class TextProtocol implements Protocol {
   private touch(session: Session): void {
     const { parser } = this
     if (!this.readKey(session, 3)) return
-    const { request } = session
+    const { request } = this
     const exptime = parser.int32(parser.tokenStart(2), parser.tokenEnd(2))
     if (exptime === NOT_A_NUMBER) return this.answer(session, TEXT.badExptime)
     request.expiresAt = this.cache.expiryFor(exptime)
-    this.answerOutcome(session, this.cache.shardFor(request).touch(request))
+    this.answerOutcome(session, this.cache.touch(request))
   }
-}
-
-/** A storage command whose value comes in parts. */
-class PendingStorage implements Receiver {
-  constructor(private readonly text: TextProtocol, private readonly session: Session) {}
-
-  received(shard: Shard, item: ItemId, hasLineEnd: boolean): void { this.text.received(this.session, shard, item, hasLineEnd) }
 }
 
 /** A get that has to wait between keys, or whose line is a long one. */

@@ -1,10 +1,9 @@
 // The words of the text protocol: one table from Outcome to bytes, the errors, and the VALUE block.
 import { Ascii } from '../../memory/ascii.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
-import { type Shard } from '../../store/shard.js'
-import { type ItemId } from '../../store/items/items.js'
 import { Outcome } from '../../store/outcome.js'
 import { type Request } from '../../store/request.js'
+import { type ItemView } from '../../store/view.js'
 import { Copy, type Output } from '../output.js'
 import { line, ANSWERS } from '../answers.js'
 
@@ -84,21 +83,9 @@ export class TextReply {
   /** Makes room for the block of any item that is copied, so that nothing is written while an item is locked. */
   ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.BytesMax) }
 
-  /** The VALUE block of an item whose value is copied. */
-  value(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
-    const { output } = this
-    const { items } = shard
-    const valueBytes = items.valueBytes(item)
-    this.header(shard, item, request, withCas)
-    items.readValue(item, 0, output.memory, output.at, valueBytes)
-    output.at += valueBytes
-    output.lineEnd()
-  }
-
   /** The line before a value. */
-  header(shard: Shard, item: ItemId, request: Request, withCas: boolean): void {
+  header(view: ItemView, request: Request, withCas: boolean): void {
     const { output } = this
-    const { items } = shard
     const { bytes, memory } = output
     const keyBytes = request.keyEnd - request.keyStart
     let at = output.at
@@ -108,12 +95,12 @@ export class TextReply {
     memory.copyFrom(request.bytes, request.keyStart, at, keyBytes)
     at += keyBytes
     bytes[at] = Ascii.Space
-    at = writeNumber(bytes, at + 1, items.flags(item))
+    at = writeNumber(bytes, at + 1, view.flags)
     bytes[at] = Ascii.Space
-    at = writeNumber(bytes, at + 1, items.valueBytes(item))
+    at = writeNumber(bytes, at + 1, view.valueBytes)
     if (withCas) {
       bytes[at] = Ascii.Space
-      at = writeUint64(bytes, at + 1, items.casHigh(item), items.casLow(item))
+      at = writeUint64(bytes, at + 1, view.casHigh, view.casLow)
     }
     output.at = at
     output.lineEnd()

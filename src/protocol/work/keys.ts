@@ -34,7 +34,7 @@ export class Keys implements Work {
 
   resume(at: number, end: number): number { return this.get.resume(at, end) }
 
-  abandon(): void {}
+  drop(): void {}
 }
 
 /** Such a get of a long line, which knows whether a piece is the last, and how many keys there are. */
@@ -71,7 +71,7 @@ export class LongLine implements Work {
     return next
   }
 
-  abandon(): void { this.kept.clear() }
+  drop(): void { this.kept.clear() }
 
   // Gathering
 

@@ -33,5 +33,5 @@ export class ListingWork implements Work {
     this.listing.end()
   }
 
-  abandon(): void { this.listing.end() }
+  drop(): void { this.listing.end() }
 }

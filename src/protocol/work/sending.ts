@@ -1,31 +1,27 @@
 // A large value on its way to the client: it is not copied but lent to the output, in runs of bytes that lie together, as fast
-// as the client takes them. The item is pinned until the last run is written, so that its memory stays what it is.
+// as the client takes them. The loan ends when the last run is written, so until then its memory stays what it is.
 import { Ascii } from '../../memory/ascii.js'
-import { type ItemId } from '../../store/items/items.js'
-import { type Shard } from '../../store/shard.js'
-import { type Loan, type Output } from '../output.js'
+import { type ValueLoan } from '../../store/view.js'
+import { type Output } from '../output.js'
 import { ConnectionState } from './state.js'
 import { Wait, type Work } from './work.js'
 
 const LINE_END = Uint8Array.of(Ascii.CarriageReturn, Ascii.LineEnd)
 
-/** It is the loan of each of its runs. */
-export class Sending implements Work, Loan {
+export class Sending implements Work {
   readonly wait = Wait.Output
   readonly state = ConnectionState.Mwrite
   next: Work | undefined = undefined
   isDone = false
   private sentBytes = 0
-  /** How many runs are on their way, and one while runs are to come: with the last of them the pin ends. */
-  private holders = 1
 
   /**
-   * @param item pinned, which this ends
+   * @param loan which this ends
    * @param runBytesMax how many bytes the client's connection writes at once
    * @param hasLineEnd whether a line end follows the value
    */
-  constructor(private readonly output: Output, private readonly shard: Shard, private readonly item: ItemId,
-    private readonly runBytesMax: number, private readonly hasLineEnd: boolean) {}
+  constructor(private readonly output: Output, private readonly loan: ValueLoan, private readonly runBytesMax: number,
+    private readonly hasLineEnd: boolean) {}
 
   /** Lends what the client takes. */
   resume(at: number): number {
@@ -34,25 +30,21 @@ export class Sending implements Work, Loan {
   }
 
   private lendRun(): void {
-    const { item, output, sentBytes, shard: { items } } = this
-    const leftBytes = items.valueBytes(item) - sentBytes
-    const runBytes = Math.min(items.valueRun(item, sentBytes), leftBytes, this.runBytesMax)
-    output.ensureLent(runBytes)
+    const { loan, output, sentBytes } = this
+    const run = loan.bytesAt(sentBytes, this.runBytesMax)
+    output.ensureLent(run.length)
     if (output.isBlocked) return
-    this.sentBytes += runBytes
-    this.holders++
-    output.lend(Buffer.from(items.bytes.buffer, items.valueAt(item, sentBytes), runBytes), this)
-    if (runBytes === leftBytes) this.finish()
+    this.sentBytes += run.length
+    loan.share()
+    output.lend(run, loan)
+    if (this.sentBytes === loan.valueBytes) this.finish()
   }
 
   private finish(): void {
     this.isDone = true
-    this.end()
+    this.loan.end()
     if (this.hasLineEnd) this.output.text(LINE_END)
   }
 
-  /** One run is written, or none is to come. */
-  end(): void { if (--this.holders === 0) this.shard.unpin(this.item) }
-
-  abandon(): void { this.end() }
+  drop(): void { this.loan.end() }
 }

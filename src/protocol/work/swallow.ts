@@ -24,5 +24,5 @@ export class Swallow implements Work {
     if (this.reply !== undefined) this.output.text(this.reply)
   }
 
-  abandon(): void {}
+  drop(): void {}
 }

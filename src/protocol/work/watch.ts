@@ -13,5 +13,5 @@ export class Watch implements Work {
 
   resume(_at: number, end: number): number { return end }
 
-  abandon(): void { this.watching.end() }
+  drop(): void { this.watching.end() }
 }

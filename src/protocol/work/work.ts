@@ -1,5 +1,5 @@
 // One piece of work of a session that is more than a request of one batch. A session has at most one, which may have another
-// waiting behind it. The session calls `resume` until `isDone`, or `abandon` once.
+// waiting behind it. The session calls `resume` until `isDone`, or `drop` once.
 import { type ConnectionState } from './state.js'
 
 /** What a piece of work waits for. */
@@ -22,5 +22,5 @@ export interface Work {
   /** Goes on, with the input from `at` to `end`; returns where it has stopped in that. */
   resume(at: number, end: number): number
   /** Gives back what it holds, as the session ends. */
-  abandon(): void
+  drop(): void
 }

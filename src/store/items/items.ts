@@ -146,8 +146,8 @@ export class Items {
     return this.keyBytes(item) >= prefix.length && this.memory.equals(this.keyStart(item), prefix, 0, prefix.length)
   }
 
-  /** Prefetches the first two cache lines of a chunk, which even the smallest chunk has; see Store.warm. */
-  warm(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
+  /** Prefetches the first two cache lines of a chunk, which even the smallest chunk has; see Store.prefetch. */
+  prefetch(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
 
   /** Makes a chunk a reserved item: writes everything but its value. */
   reserve(item: ItemId, key: Uint8Array, keyStart: number, keyBytes: number, flags: number,
