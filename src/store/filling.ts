@@ -1,5 +1,5 @@
-// A value that comes in parts: an item that is reserved and being filled, and what of its request is needed when it is whole. It
-// has two ways out, of which its owner takes one: `commit` stores it, `reject` or `drop` gives its memory back.
+// A value that comes in parts: a reserved item that is being filled, and the fields of the request that are needed when the value
+// is complete. Its owner ends it once: `commit` stores the item, `reject` or `drop` frees it.
 import { Uint64 } from '../memory/numbers.js'
 import { type ItemId } from './items/items.js'
 import { type Outcome } from './outcome.js'
@@ -15,7 +15,7 @@ export class Filling {
   private readonly cas = new Uint64()
   private readonly newCas = new Uint64()
 
-  /** @param item reserved for the request, see Shard.reserve */
+  /** @param item an item that is reserved for the request, see Shard.reserve */
   constructor(private readonly shard: Shard, private readonly item: ItemId, request: Request) {
     this.valueBytes = request.valueBytes
     this.hash = request.hash
@@ -25,14 +25,15 @@ export class Filling {
     this.newCas.set(request.newCas.high, request.newCas.low)
   }
 
-  /** Copies `count` bytes of the value into it, from `offset` on. */
+  /** Copies `count` bytes of `from`, which begin at `at`, into the value from `offset` on. */
   write(offset: number, from: Uint8Array, at: number, count: number): void {
     this.shard.items.writeValue(this.item, offset, from, at, count)
   }
 
   /**
-   * The memory of the value from `offset` on, as far as it lies together, to be read into directly. It ends at the end of the
-   * item's chunk: behind the last byte of the value there is room for two more at least, and none of it is anybody else's.
+   * The contiguous memory of the value from `offset` on, for a socket to be read into. If the value ends in it, the memory
+   * extends to the end of the chunk, all of which belongs to the item. Behind a value of Size.DirectMin bytes or more there are
+   * at least two more bytes.
    */
   roomAt(offset: number): Uint8Array {
     const { item, shard } = this
@@ -40,13 +41,13 @@ export class Filling {
     return new Uint8Array(items.bytes.buffer, items.valueAt(item, offset), shard.valueRoom(item, offset))
   }
 
-  /** A byte of the value, or one of the two behind it. */
+  /** A byte of the value, or of the two behind it. */
   byteAt(offset: number): number {
     const { item, shard: { items } } = this
     return items.bytes[items.valueAt(item, offset)]!
   }
 
-  /** The bytes from `offset` on that were read along with the last ones before it; see `roomAt`. */
+  /** The bytes from `offset` on that were read together with the byte before them; see `roomAt`. */
   bytesBehind(offset: number, count: number): Uint8Array {
     const { item, shard: { items } } = this
     const start = items.valueAt(item, offset - 1) + 1
@@ -54,8 +55,8 @@ export class Filling {
   }
 
   /**
-   * Stores the value, which must be filled, as its request said.
-   * @param request the thread's; it becomes that of this value again, with a copy of the key, and has what came of it
+   * Stores the value, which must be complete, as its request asked.
+   * @param request the thread's Request; it gets the kept fields again, with a copy of the key, and then the results
    */
   commit(request: Request): Outcome {
     const { shard, item } = this
@@ -64,19 +65,19 @@ export class Filling {
     return shard.commit(request, item)
   }
 
-  /** Drops the value, as something other than the end of its request followed it. It counts as one that was sent. */
+  /** Drops the value because it was not followed by a line end. Counts it as a value that a client has sent. */
   reject(): void {
     this.shard.countSet(this.item)
     this.drop()
   }
 
-  /** Drops the value, as the rest of it will not come. */
+  /** Drops the value because the client will not send the rest of it. */
   drop(): void { this.shard.drop(this.item) }
 
   private restore(request: Request): void {
     const { item, shard: { items } } = this
     const keyStart = items.keyStart(item)
-    // a copy, as an answer may show the key when the item is gone
+    // a copy, as a reply may show the key after the item has been freed
     request.bytes = items.bytes.slice(keyStart, keyStart + items.keyBytes(item))
     request.keyStart = 0
     request.keyEnd = request.bytes.length

@@ -1,4 +1,4 @@
-// What an operation of the store came to. Every protocol has one table from these to its own words.
+// The outcomes of the store's operations. Each protocol has one table from outcomes to its own replies.
 
 export const enum Outcome {
   Stored,
@@ -14,5 +14,5 @@ export const enum Outcome {
   NoMemory,
 }
 
-/** The outcomes of a value for which there is no room. */
+/** The outcomes of a storage command whose value the store has no room for. */
 export type Failure = Outcome.TooLarge | Outcome.NoMemory

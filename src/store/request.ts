@@ -1,58 +1,64 @@
-// One request of a client, made of numbers and of ranges of bytes. A thread has one: a protocol fills it for each command, an
-// operation of the store reads it and leaves there what came of it. What a value that comes in parts needs later of its request
-// is kept by its Filling.
+// A request of a client, made of numbers and of ranges of bytes. A thread has one Request: a protocol fills it for each command,
+// and an operation of the store reads it and writes its results to it. If a value comes in parts, its Filling keeps the fields
+// that are needed later.
 import { Uint64 } from '../memory/numbers.js'
 
-/** How a value is stored: memcached's set, add, replace, append, prepend, cas. */
+/** The mode of a storage command: memcached's set, add, replace, append, prepend, cas. */
 export const enum Mode { Set, Add, Replace, Append, Prepend, Cas }
 
-/** Bits for what a request wants beyond its plain form. The meta and the binary protocol have most of these. */
+/** Bits for the options of a request. A plain text command has none of them; the meta and the binary commands have most. */
 export const enum Want {
   None = 0,
-  /** append, prepend, delete, incr, decr: only if the item has the cas number `cas`. */
+  /** append, prepend, delete, incr, decr: changes the item only if its cas number is `cas`. */
   CompareCas = 1 << 0,
-  /** What is stored gets the cas number `newCas`, rather than the next of the store. */
+  /**
+   * Storage commands, incr, decr, a get that creates the item, and delete with Invalidate or RemoveValue: gives the item the cas
+   * number `newCas`, rather than the store's next one.
+   */
   NewCas = 1 << 1,
-  /** set, incr, decr: leaves the item's cas number in `casAfter`; incr and decr also the end that it had. */
+  /** The same commands: writes the item's new cas number to `casAfter`. */
   TellCas = 1 << 2,
-  /** The key came in base64, and goes out in it. */
+  /** The client sent the key in base64. A new item is marked so, see ItemView.isBinaryKey. */
   BinaryKey = 1 << 3,
-  /** A missing key comes into being: get stores an empty value, append and prepend theirs, incr and decr `initial`. */
+  /** Creates a missing item: get with an empty value, append and prepend with theirs, incr and decr with `initial`. */
   Vivify = 1 << 4,
-  /** cas: a number older than the item's stores all the same, and what it stores is stale. */
+  /** cas: stores the value even if `cas` is older than the item's cas number; the new item is stale then. */
   MayBeStale = 1 << 5,
-  /** delete: the item stays, but is stale. */
+  /** delete: keeps the item and makes it stale. */
   Invalidate = 1 << 6,
-  /** delete: the item stays, but without its value, and with `flags` and `expiresAt`. */
+  /** delete: keeps the item, without its value and with the request's `flags` and `expiresAt`. */
   RemoveValue = 1 << 7,
-  /** get, incr, decr, and delete with Invalidate: the item ends at `expiresAt`. A get that finds it counts as a touch. */
+  /** get, incr, decr, and delete with Invalidate: the item expires at `expiresAt`. A get that hits counts as a touch. */
   NewExpiry = 1 << 8,
-  /** get: as NewExpiry, and one that misses counts as a touch too. */
+  /** get: as NewExpiry, and a get that misses counts as a touch too. */
   Touch = 1 << 9,
-  /** get: says in `result` whether the item is stale, and whether this client is to renew it: one that is new, or stale. */
+  /**
+   * get: `result` says whether the item is stale, and whether this client is to renew it. The first client that gets a stale
+   * item, or one that its get has created, is to renew it.
+   */
   Renewal = 1 << 10,
-  /** get with Renewal: an item that ends before `recacheBefore` is to be renewed too. */
+  /** get with Renewal: an item that expires before `recacheBefore` is to be renewed too. */
   Recache = 1 << 11,
-  /** get with Recache: looks at the end that NewExpiry has given, rather than at the one before. */
+  /** get with Recache: compares the expiration time that NewExpiry has set, rather than the one before. */
   RecacheLast = 1 << 12,
-  /** get: the item does not count as used. */
+  /** get: does not mark the item as used. */
   NoBump = 1 << 13,
-  /** get: only looks; it counts as no get, and the item not as used. */
+  /** get: reads the item without counting a get or marking the item as used. */
   Peek = 1 << 14,
-  /** set in any mode: if it fails for its size or for want of memory, the old value goes too. A plain set always wants that. */
+  /** A storage command in any mode: if the value is too large or memory is short, drops the old item. Mode.Set always does. */
   DropOld = 1 << 15,
-  /** delete: a meta command asks for it. The log tells, and a cas number that differs counts as a miss. */
+  /** delete: comes from a meta command. The log shows it as one, and a cas number that differs counts as a miss. */
   FromMeta = 1 << 16,
 }
 
-/** Bits for what a get or an arithmetic operation found beside the value, in `request.result`. */
+/** Bits for what a get, an incr or a decr found beside the value, in `request.result`. */
 export const enum Found {
   None = 0,
-  /** The item was missing and has come into being, see Want.Vivify. */
+  /** The item was missing and has been created, see Want.Vivify. */
   Vivified = 1 << 0,
   /** This client is to renew the item. */
   Won = 1 << 1,
-  /** Another client is to renew it. */
+  /** Another client is to renew the item. */
   WonBefore = 1 << 2,
   /** The item is stale. */
   Stale = 1 << 3,
@@ -64,37 +70,40 @@ export class Request {
   keyStart = 0
   keyEnd = 0
   hash = 0
-  /** The number of the client, for the log. */
+  /** The number of the client's connection, for the log. */
   client = 0
 
   mode: Mode = Mode.Set
-  /** Bits of Want. Every command sets them. */
+  /** Bits of Want. Every command sets this field. */
   wants: number = Want.None
   /** The client's flags, 32 bits without sign. */
   flags = 0
-  /** The second of store time at which the item ends; 0 means never. */
+  /** The second of store time at which the item expires; 0 for never. */
   expiresAt = 0
-  /** The same for an item that a get, incr or decr with Want.Vivify brings into being. */
+  /** The same for an item that a get, incr or decr with Want.Vivify creates. */
   vivifiedUntil = 0
   /** For Want.Recache: a second of store time. */
   recacheBefore = 0
-  /** The length of the value; after append and prepend, that of the joined value. */
+  /** The length of the value in bytes; after append and prepend, that of the joined value. */
   valueBytes = 0
   /** The cas number to compare with. */
   readonly cas = new Uint64()
   readonly newCas = new Uint64()
-  /** incr and decr: the number to add. */
+  /** incr and decr: the number to add or subtract, and afterwards the result. */
   readonly number = new Uint64()
   readonly initial = new Uint64()
   isDecrement = false
 
-  // What came of it; beside these, incr and decr leave their result in `number`
+  // The results, beside `number`
 
-  /** Bits of Found, of a get, incr or decr that wants something. */
+  /** Bits of Found, set by incr and decr, and by a get with any Want. */
   result: number = Found.None
-  /** The same: the end of the item before the request gave it another; for one that has come into being, 0. */
+  /**
+   * The expiration time of the item before the request set another, for a get, incr or decr with any Want. For an item that the
+   * request creates, it is 0, or if incr or decr has no Want.NewExpiry, `expiresAt`.
+   */
   endedAt = 0
-  /** The cas number of what was stored, with Want.TellCas. The caller sets it to 0 before. */
+  /** The cas number of the stored item, with Want.TellCas. The caller sets it to 0 before. */
   readonly casAfter = new Uint64()
 
   constructor(bytes: Uint8Array) {

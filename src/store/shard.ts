@@ -1,6 +1,6 @@
-// A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key says in which
-// shard it lives; a store of up to 2 GiB has one. Only Store calls the operations. They take the lock of the key's stripe; those
-// named ...StripeLocked need it held.
+// A shard: one arena with its table, slabs and lists, and the operations on its items. The hash of a key decides which shard has
+// its item; a store of up to 2 GiB has one shard. Only Store and Filling call the operations. They take the stripe of the key;
+// those named ...StripeLocked need a caller that has it.
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, State } from '../memory/layout.js'
 import { writeUint64, Uint64 } from '../memory/numbers.js'
@@ -21,24 +21,25 @@ import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
 import { ItemView, type Pins, type Reader } from './view.js'
 
-/** What may give the item of a get another end, and what may have it renewed though it is not stale. */
-const END_WANTS = Want.Vivify | Want.NewExpiry | Want.Touch
+/** The options with which a get may set the expiration time of its item. */
+const EXPIRY_WANTS = Want.Vivify | Want.NewExpiry | Want.Touch
+/** The options with which a get may have an item renewed that is not stale. */
 const RENEWAL_WANTS = Want.Vivify | Want.Recache
 const CAS_WANTS = Want.TellCas | Want.NewCas
-/** A set with no other wants than these may be written over the old item. */
+/** The options of a set that may overwrite the old item. With any other option, a set makes a new item. */
 const PLAIN_WANTS = CAS_WANTS | Want.DropOld
 
 export class Shard implements Pins {
-  /** Shows one item at a time to those outside the store. */
+  /** The view of one item at a time, for code outside the store. */
   readonly view: ItemView
-  /** Where incr and decr write their digits before they are copied. */
+  /** The digits that incr or decr is about to copy to an item. */
   private readonly digits = new Uint8Array(20)
   private readonly number = new Uint64()
   private readonly reporter: Reporter
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
-    readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks, private readonly context: StoreContext,
-    readonly moves: Moves) {
+    readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks,
+    private readonly context: StoreContext, readonly moves: Moves) {
     this.reporter = new Reporter(items, allocator, context)
     this.view = new ItemView(this, items, allocator, context)
   }
@@ -71,7 +72,7 @@ export class Shard implements Pins {
     return true
   }
 
-  /** As getPlainStripeLocked, with all that a request may want. */
+  /** As getPlainStripeLocked, with the options of the request. */
   private getStripeLocked(request: Request, reader: Reader): boolean {
     const { items } = this
     const { wants } = request
@@ -83,7 +84,7 @@ export class Shard implements Pins {
       return false
     }
     request.endedAt = items.expiresAt(item)
-    if ((wants & END_WANTS) !== 0) this.setEndStripeLocked(request, item)
+    if ((wants & EXPIRY_WANTS) !== 0) this.setExpiryStripeLocked(request, item)
     if ((wants & Want.Renewal) !== 0 && (items.has(item, State.Stale | State.Won) || (wants & RENEWAL_WANTS) !== 0)) {
       this.offerRenewalStripeLocked(request, item)
     }
@@ -94,7 +95,7 @@ export class Shard implements Pins {
     return true
   }
 
-  /** A new item without a value for a key that is missing; NO_ITEM without memory. */
+  /** Creates an item with an empty value for a missing key; NO_ITEM if there is no memory. */
   private vivifyStripeLocked(request: Request): ItemId {
     request.flags = request.valueBytes = 0
     const item = this.reserve(request, 0)
@@ -104,34 +105,34 @@ export class Shard implements Pins {
     return item
   }
 
-  /** Gives an item the end that the request wants for it. As in memcached it stays in the list that it is in. */
-  private setEndStripeLocked(request: Request, item: ItemId): void {
+  /** Sets the expiration time that the request asks for. As in memcached, the item stays in its list. */
+  private setExpiryStripeLocked(request: Request, item: ItemId): void {
     const { items } = this
     if ((request.result & Found.Vivified) !== 0) items.setExpiresAt(item, request.vivifiedUntil)
     else if ((request.wants & (Want.NewExpiry | Want.Touch)) !== 0) items.setExpiresAt(item, request.expiresAt)
   }
 
-  /** Says whether an item is stale, and whether this client is to renew it: the first that is shown one that needs it. */
+  /** Sets in `result` whether an item is stale, and whether this client is to renew it: only the first that gets it is. */
   private offerRenewalStripeLocked(request: Request, item: ItemId): void {
     const { items } = this
     const isStale = items.has(item, State.Stale)
     if (isStale) request.result |= Found.Stale
     if (items.has(item, State.Won)) request.result |= Found.WonBefore
-    else if (isStale || (request.result & Found.Vivified) !== 0 || this.isDue(request, item)) request.result |= Found.Won
+    else if (isStale || (request.result & Found.Vivified) !== 0 || this.needsRecache(request, item)) request.result |= Found.Won
   }
 
-  /** True of an item that ends so soon that Want.Recache has it renewed. */
-  private isDue({ wants, endedAt, recacheBefore }: Request, item: ItemId): boolean {
+  /** True if an item expires so soon that it is to be renewed, see Want.Recache. */
+  private needsRecache({ wants, endedAt, recacheBefore }: Request, item: ItemId): boolean {
     if ((wants & Want.Recache) === 0) return false
-    const end = (wants & Want.RecacheLast) === 0 ? endedAt : this.items.expiresAt(item)
-    return end !== 0 && end < recacheBefore
+    const expiresAt = (wants & Want.RecacheLast) === 0 ? endedAt : this.items.expiresAt(item)
+    return expiresAt !== 0 && expiresAt < recacheBefore
   }
 
   private countHit(item: ItemId): void {
     this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
   }
 
-  /** Counts a get that has found this item, or none. One that gives the item a new end counts as a touch alone, as in memcached. */
+  /** Counts a get, with its item or NO_ITEM. As in memcached, a get that sets the expiration time counts only as a touch. */
   private countGet(item: ItemId, wants: number): void {
     const { counters } = this.context
     if ((wants & Want.Peek) !== 0) return
@@ -144,8 +145,8 @@ export class Shard implements Pins {
   }
 
   /**
-   * Keeps an item's memory in place, even when its key is replaced or deleted, until `unpin`; false if it has more readers
-   * than can be counted.
+   * Keeps an item's memory in place until `unpin`, even if its key is replaced or deleted. False if the item has as many
+   * references as can be counted.
    */
   tryPinStripeLocked(item: ItemId): boolean {
     const isPinned = this.tryRefStripeLocked(item)
@@ -169,7 +170,7 @@ export class Shard implements Pins {
 
   // Storing
 
-  /** An item to fill with the request's value, then to `commit` or `drop`; NO_ITEM if there is no memory for it. */
+  /** Reserves an item, which the caller fills and then passes to `commit` or `drop`; NO_ITEM if there is no memory. */
   reserve(request: Request, expiresAt = request.expiresAt): ItemId {
     const item = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       request.flags, expiresAt, request.valueBytes)
@@ -177,10 +178,13 @@ export class Shard implements Pins {
     return item
   }
 
-  /** Gives back a reserved item that will not be stored. */
+  /** Frees a reserved item that will not be stored. */
   drop(item: ItemId): void { this.allocator.abandon(item) }
 
-  /** The number of bytes that may be written from `offset` of a value on: to the end of its run, and of the chunk if that is the last. */
+  /**
+   * The number of contiguous bytes that may be written from `offset` of a value on: to the end of the run or, if the value and
+   * two bytes more end in it, to the end of the chunk.
+   */
   valueRoom(item: ItemId, offset: number): number {
     const { items, slabs } = this
     const run = items.valueRun(item, offset)
@@ -193,7 +197,7 @@ export class Shard implements Pins {
   /** Counts a value that a client has sent, whether it is stored or not. */
   countSet(item: ItemId): void { this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.CmdSet) }
 
-  /** Stores a reserved and filled item as the request's mode says; the item is gone if the outcome is not Stored. */
+  /** Stores a reserved and filled item in the request's mode. If the outcome is not Stored, the item has been freed. */
   commit(request: Request, item: ItemId): Outcome {
     const { stripes } = this.context
     stripes.take(request.hash)
@@ -203,9 +207,9 @@ export class Shard implements Pins {
   }
 
   /**
-   * Stores a value that is there as a whole, at `valueAt` of the request's bytes. The key is looked up once and its stripe taken
-   * once. Only an item with pieces, or one for which memory must be waited for, is reserved before the stripe is taken: a thread
-   * that waits with a stripe locked could block the very threads it waits for.
+   * Stores a complete value, which lies at `valueAt` in the request's bytes. Looks the key up once and takes its stripe once. A
+   * large item, or one whose memory other threads hold up, is reserved without the stripe in a second attempt: a thread that
+   * waited while it has a stripe could block the very threads that it waits for.
    */
   set(request: Request, valueAt: number): Outcome {
     const { context } = this
@@ -217,7 +221,7 @@ export class Shard implements Pins {
     return outcome ?? this.setInSteps(request, valueAt)
   }
 
-  /** Stores the value if there is memory for its item without waiting; returns undefined otherwise. */
+  /** Stores the value if its item can be reserved without waiting; returns undefined otherwise. @param bytes the nominal size */
   private trySetStripeLocked(request: Request, valueAt: number, bytes: number): Outcome | undefined {
     const { items, table } = this
     let old = this.find(request)
@@ -227,7 +231,7 @@ export class Shard implements Pins {
     if (item === NO_ITEM) return undefined
     items.memory.copyFrom(request.bytes, valueAt, items.valueStart(item), request.valueBytes)
     this.context.counters.addClass(this.slabs.classAt(item), ClassCounter.CmdSet)
-    // what had to go for it may have been the old item
+    // the allocation may have evicted the old item
     if (old !== NO_ITEM && table.removals !== removals) old = this.find(request)
     return this.storeStripeLocked(request, this.liveStripeLocked(request, old), item)
   }
@@ -240,7 +244,7 @@ export class Shard implements Pins {
     return this.commit(request, item)
   }
 
-  /** As `reserve`, without waiting; NO_ITEM also if the item would have pieces. */
+  /** As `reserve`, but never waits for other threads. Returns NO_ITEM for a large item, too. */
   private tryReserve(request: Request): ItemId {
     const item = this.allocator.tryAllocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       request.flags, request.expiresAt, request.valueBytes)
@@ -248,21 +252,21 @@ export class Shard implements Pins {
     return item
   }
 
-  /** True if the request is a plain set of a value that the item of its key can take where it is. @param bytes the nominal size */
+  /** True if the request is a plain set whose value can overwrite that of the old item. @param bytes the new nominal size */
   private isWritable(item: ItemId, request: Request, bytes: number): boolean {
     if (request.mode !== Mode.Set || (request.wants & ~PLAIN_WANTS) !== 0) return false
     const { items, slabs } = this
-    const isOther = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
+    const excluded = State.Refs | State.Large | State.BinaryKey | State.Stale | State.Won
     const state = items.state(item)
-    if ((state & isOther) !== 0 || this.allocator.isDead(item)) return false
+    if ((state & excluded) !== 0 || this.allocator.isDead(item)) return false
     if (((state & State.HasFlags) !== 0) !== (request.flags !== 0)) return false
     return slabs.classes.classFor(bytes) === slabs.classAt(item) &&
       (items.segment(item) === Segment.Temp) === this.lru.isShortLived(request.expiresAt, this.context.now)
   }
 
   /**
-   * Writes a value over that of an item that stays in its class: no other chunk is touched, and the item keeps its place, as
-   * one in use; with one list it goes to the head.
+   * Overwrites the value of an item that stays in its class, so that no other chunk is needed. The item becomes active and keeps
+   * its place in its list; in the flat list it moves to the head.
    */
   private overwriteStripeLocked(item: ItemId, request: Request, valueAt: number): Outcome {
     const { context, items, slabs } = this
@@ -276,10 +280,10 @@ export class Shard implements Pins {
     items.mark(item, State.Active)
     items.unmark(item, State.Fetched)
     items.setUsedAt(item, context.now)
-    // where there is one list nothing looks at the bit
+    // the flat list does not use the active bit
     if (!this.lru.settings.lruSegmented && items.segment(item) !== Segment.Temp) this.moveToHeadStripeLocked(item)
     context.stampCas(items, item)
-    if ((request.wants & CAS_WANTS) !== 0) this.settleCas(request, item)
+    if ((request.wants & CAS_WANTS) !== 0) this.applyCasWants(request, item)
     context.countSize(items, item, 1)
     context.counters.add(Counter.TotalItems)
     context.counters.addClass(slabClass, ClassCounter.CmdSet)
@@ -287,7 +291,10 @@ export class Shard implements Pins {
     return Outcome.Stored
   }
 
-  /** As an allocation does, which is saved here. It comes before the item may be given an end that lies in the past. */
+  /**
+   * Reclaims dead items at the tail of the flat list, as an allocation would do. This comes before the item may get an expiration
+   * time in the past, so that it does not reclaim the item itself.
+   */
   private reclaimFlat(slabClass: number): void {
     this.slabs.lock(slabClass)
     this.allocator.reclaimFlatClassLocked(slabClass)
@@ -305,9 +312,11 @@ export class Shard implements Pins {
     slabs.unlock(slabClass)
   }
 
-  /** Stores a filled item as the request's mode says. @param old the item of its key, if there is one alive */
+  /** Stores a filled item in the request's mode. @param old the live item of its key, or NO_ITEM */
   private storeStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
-    return this.context.watched === 0 ? this.storeUnwatchedStripeLocked(request, old, item) : this.storeWatchedStripeLocked(request, old, item)
+    return this.context.watched === 0
+      ? this.storeUnwatchedStripeLocked(request, old, item)
+      : this.storeWatchedStripeLocked(request, old, item)
   }
 
   private storeUnwatchedStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
@@ -354,19 +363,22 @@ export class Shard implements Pins {
 
   private replaceStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     this.allocator.linkStripeLocked(request.hash, old, item)
-    if ((request.wants & CAS_WANTS) !== 0) this.settleCas(request, item)
+    if ((request.wants & CAS_WANTS) !== 0) this.applyCasWants(request, item)
     return Outcome.Stored
   }
 
-  /** Gives what was stored the cas number that the request brought, and tells the one it has. */
-  private settleCas(request: Request, item: ItemId): void {
+  /** Gives a stored item the cas number of the request, if it has one, and writes the item's number to the request. */
+  private applyCasWants(request: Request, item: ItemId): void {
     const { items } = this
     const { newCas } = request
     if ((request.wants & Want.NewCas) !== 0 && this.context.settings.useCas) items.setCas(item, newCas.high, newCas.low)
     if ((request.wants & Want.TellCas) !== 0) request.casAfter.set(items.casHigh(item), items.casLow(item))
   }
 
-  /** What replaces a newer value is stale from the start; it ends when that ended, and whoever was to renew that still is. */
+  /**
+   * Makes an item stale that replaces a newer one. It gets the expiration time of the old item, and if a client is to renew the
+   * old item, no other client is asked to renew this one.
+   */
   private makeStale(item: ItemId, old: ItemId): void {
     const { items } = this
     items.setExpiresAt(item, items.expiresAt(old))
@@ -377,7 +389,7 @@ export class Shard implements Pins {
     return (request.wants & Want.CompareCas) !== 0 && !this.hasCas(item, request.cas)
   }
 
-  /** A cas number of 0 equals none. */
+  /** True if `cas` is the item's cas number. A cas number of 0 equals none. */
   private hasCas(item: ItemId, cas: Uint64): boolean {
     if (cas.isZero) return false
     return this.items.casLow(item) === cas.low && this.items.casHigh(item) === cas.high
@@ -389,7 +401,7 @@ export class Shard implements Pins {
     return high > cas.high || (high === cas.high && this.items.casLow(item) > cas.low)
   }
 
-  /** append and prepend: a third item takes the old value and the new one, with the old one's flags and end. */
+  /** append and prepend: stores a third item with both values, and with the flags and the expiration time of the old one. */
   private concatenateStripeLocked(request: Request, old: ItemId, addition: ItemId): Outcome {
     const { items } = this
     const oldBytes = items.valueBytes(old)
@@ -409,13 +421,13 @@ export class Shard implements Pins {
     return this.replaceStripeLocked(request, old, joined)
   }
 
-  /** Whether an item would be larger than -I allows. */
+  /** True if an item would be larger than -I allows. */
   isTooLarge(request: Request, flags: number, valueBytes: number): boolean {
     const bytes = this.context.nominalBytes(request.keyEnd - request.keyStart, flags, valueBytes)
     return bytes > this.context.settings.itemSizeMax
   }
 
-  /** Counts a value that cannot be stored. A plain set takes the old value with it, as that is outdated. */
+  /** Counts a value that cannot be stored. In Mode.Set, or with Want.DropOld, drops the old item, as its value is outdated. */
   fail(request: Request, outcome: Failure): Failure {
     const { context } = this
     context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
@@ -451,7 +463,7 @@ export class Shard implements Pins {
       return Outcome.NotFound
     }
     if (this.isRefusedByCas(request, item)) {
-      // as in memcached, a meta command counts it as a miss
+      // as in memcached, a meta command counts this as a miss
       if ((request.wants & Want.FromMeta) !== 0) context.counters.add(Counter.DeleteMisses)
       return Outcome.Exists
     }
@@ -463,40 +475,42 @@ export class Shard implements Pins {
     return Outcome.Deleted
   }
 
-  /** Puts an item without a value in place of another, of which it keeps the cas number unless the request has one. */
+  /** Replaces an item by one without a value. The new item gets the cas number of the request, or else that of the old item. */
   private removeValueStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this
     const high = items.casHigh(item)
     const low = items.casLow(item)
-    const heir = this.allocateBesideStripeLocked(request, item, request.flags, request.expiresAt, 0)
-    if (heir === NO_ITEM) return Outcome.NoMemory
-    this.allocator.linkStripeLocked(request.hash, item, heir)
-    items.setCas(heir, high, low)
-    this.settleCas(request, heir)
-    if ((request.wants & Want.Invalidate) !== 0) return this.invalidateStripeLocked(request, heir)
-    this.context.counters.addClass(this.allocator.classOf(heir), ClassCounter.DeleteHits)
+    const replacement = this.allocateBesideStripeLocked(request, item, request.flags, request.expiresAt, 0)
+    if (replacement === NO_ITEM) return Outcome.NoMemory
+    this.allocator.linkStripeLocked(request.hash, item, replacement)
+    items.setCas(replacement, high, low)
+    this.applyCasWants(request, replacement)
+    if ((request.wants & Want.Invalidate) !== 0) return this.invalidateStripeLocked(request, replacement)
+    this.context.counters.addClass(this.allocator.classOf(replacement), ClassCounter.DeleteHits)
     return Outcome.Deleted
   }
 
-  /** Marks an item as stale: the next reader is told to renew it, and its number is a new one. */
+  /** Makes an item stale, and gives it a new cas number. The next client that gets the item with Want.Renewal is to renew it. */
   private invalidateStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this
     if ((request.wants & Want.NewExpiry) !== 0) items.setExpiresAt(item, request.expiresAt)
     items.mark(item, State.Stale)
     items.unmark(item, State.Won)
     this.context.stampCas(items, item)
-    this.settleCas(request, item)
+    this.applyCasWants(request, item)
     return Outcome.Deleted
   }
 
-  /** A reserved item that is to replace `item`, which is not evicted to make room for it; NO_ITEM without memory. */
-  private allocateBesideStripeLocked(request: Request, item: ItemId, flags: number, expiresAt: number, valueBytes: number): ItemId {
+  /** Reserves an item that is to replace `item`, which the allocation does not evict; NO_ITEM if there is no memory. */
+  private allocateBesideStripeLocked(request: Request, item: ItemId, flags: number, expiresAt: number,
+    valueBytes: number): ItemId {
     const { items } = this
     if (!this.tryRefStripeLocked(item)) return NO_ITEM
-    const heir = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart, flags, expiresAt, valueBytes)
+    const replacement = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
+      flags, expiresAt, valueBytes)
     items.dropRef(item)
-    if (heir !== NO_ITEM) items.mark(heir, items.state(item) & State.BinaryKey)
-    return heir
+    if (replacement !== NO_ITEM) items.mark(replacement, items.state(item) & State.BinaryKey)
+    return replacement
   }
 
   touch(request: Request): Outcome {
@@ -521,7 +535,7 @@ export class Shard implements Pins {
     return Outcome.Touched
   }
 
-  /** incr and decr: adds `request.number`, leaves the new number there. */
+  /** incr and decr: adds or subtracts `request.number`, and writes the result there. */
   arithmetic(request: Request): Outcome {
     const { context } = this
     request.result = Found.None
@@ -535,7 +549,7 @@ export class Shard implements Pins {
     const { context, items } = this
     const item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM) {
-      if ((request.wants & Want.Vivify) !== 0) return this.beginNumberStripeLocked(request)
+      if ((request.wants & Want.Vivify) !== 0) return this.createNumberStripeLocked(request)
       context.counters.add(request.isDecrement ? Counter.DecrMisses : Counter.IncrMisses)
       return Outcome.NotFound
     }
@@ -553,13 +567,13 @@ export class Shard implements Pins {
     // in place; a shorter number is padded with spaces, as protocol.txt says of decr
     writeDigits(items, item, this.digits, length)
     context.stampCas(items, item)
-    if (request.wants !== Want.None) this.settleNumberStripeLocked(request, item)
+    if (request.wants !== Want.None) this.applyNumberWantsStripeLocked(request, item)
     this.promoteStripeLocked(item)
     return Outcome.Number
   }
 
-  /** Stores the number that incr or decr begins with. */
-  private beginNumberStripeLocked(request: Request): Outcome {
+  /** Creates an item with the initial number of incr or decr. */
+  private createNumberStripeLocked(request: Request): Outcome {
     const { number, initial } = request
     request.mode = Mode.Add
     request.flags = 0
@@ -571,39 +585,39 @@ export class Shard implements Pins {
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
     number.set(initial.high, initial.low)
     request.result = Found.Vivified
-    this.settleNumberStripeLocked(request, item)
+    this.applyNumberWantsStripeLocked(request, item)
     return Outcome.Number
   }
 
-  /** Puts the number into a new item: it has outgrown the old one, or somebody is reading that. */
+  /** Writes the number to a new item, as it is longer than the old value, or a session is reading that. */
   private rewriteStripeLocked(request: Request, item: ItemId, length: number): Outcome {
     const { items } = this
-    const heir = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
+    const replacement = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
       Math.max(length, items.valueBytes(item)))
-    if (heir === NO_ITEM) return Outcome.NoMemory
-    writeDigits(items, heir, this.digits, length)
-    this.replaceStripeLocked(request, item, heir)
-    this.settleNumberStripeLocked(request, heir)
+    if (replacement === NO_ITEM) return Outcome.NoMemory
+    writeDigits(items, replacement, this.digits, length)
+    this.replaceStripeLocked(request, item, replacement)
+    this.applyNumberWantsStripeLocked(request, replacement)
     return Outcome.Number
   }
 
-  /** Does what the request wants beside the number. */
-  private settleNumberStripeLocked(request: Request, item: ItemId): void {
-    this.settleCas(request, item)
+  /** Carries out the options of an incr or decr. */
+  private applyNumberWantsStripeLocked(request: Request, item: ItemId): void {
+    this.applyCasWants(request, item)
     request.endedAt = this.items.expiresAt(item)
-    this.setEndStripeLocked(request, item)
+    this.setExpiryStripeLocked(request, item)
   }
 
   // Finding
 
-  /** The item of a key, if it is there and alive; one that is dead is dropped and counted. */
-  findLiveStripeLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }
+  /** The live item of a key, or NO_ITEM. Drops and counts a dead one. */
+  private findLiveStripeLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }
 
   private find({ hash, bytes, keyStart, keyEnd }: Request): ItemId {
     return this.table.find(hash, bytes, keyStart, keyEnd - keyStart)
   }
 
-  /** The item that was found for a key, if it is alive. */
+  /** Returns the item that was found for a key if it is alive, or NO_ITEM. Drops and counts a dead one. */
   private liveStripeLocked(request: Request, item: ItemId): ItemId {
     const context = this.context
     if (context.watched !== 0) this.reporter.getStripeLocked(request, item)
@@ -615,12 +629,12 @@ export class Shard implements Pins {
     return NO_ITEM
   }
 
-  /** Marks an item as used; a get does it. */
-  bumpStripeLocked(item: ItemId): void {
+  /** Records that a client has fetched or touched an item. */
+  private bumpStripeLocked(item: ItemId): void {
     if (this.lru.touchBits(item, this.context.now)) this.moveToHeadStripeLocked(item)
   }
 
-  /** Marks an item as one that is wanted, though nobody has fetched it. */
+  /** Records a use of an item by incr or decr, or by an add that finds the key: see Lru.promote. */
   private promoteStripeLocked(item: ItemId): void {
     if (this.lru.promote(item, this.context.now)) this.moveToHeadStripeLocked(item)
   }
@@ -632,7 +646,7 @@ export class Shard implements Pins {
     this.slabs.unlock(slabClass)
   }
 
-  /** As `storeUnwatchedStripeLocked`, and tells those who watch. */
+  /** As `storeUnwatchedStripeLocked`, and logs the outcome for watchers. */
   private storeWatchedStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
     // the item may be gone afterwards, and the key be its own
     const slabClass = this.allocator.classOf(item)

@@ -1,5 +1,5 @@
-// The store: one or more shards over their arenas, and what concerns all of them: time, flush_all, the memory limit and
-// the background steps. It has never heard of a protocol.
+// The store: one or more shards over their arenas, and the tasks that concern all of them: time, flushes, the memory limit, walks
+// and background steps. It knows no protocol. Each thread has a Store of its own over the same memory.
 import { type Clock } from '../clock.js'
 import { assert } from '../errors.js'
 import { type Log } from '../log/log.js'
@@ -34,38 +34,38 @@ import { Sweep } from './walks/sweep.js'
 
 export { type SharedStore, type StoreOptions } from './assemble.js'
 
-/** How many keys can be prefetched at once: about as many cache lines as a core asks memory for at the same time. */
+/** The most keys that can be prefetched at once: about as many cache lines as a core requests from memory at the same time. */
 export const PREFETCH_MAX = 16
-/** memcached takes exptimes up to this as seconds from now, larger ones as dates. */
+/** The largest exptime in seconds from now. memcached takes a larger one as a date. */
 const RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30
-/** Store time has 31 bits. */
+/** The last second of store time, which has 31 bits. */
 const LAST_SECOND = 0x7fffffff
-/** A background walk over all memory takes about this many steps, each of so many milliseconds. */
+/** The duration of a background walk over all memory: about SWEEP_STEPS times SWEEP_MS milliseconds. */
 const SWEEP_STEPS = 600
 const SWEEP_MS = 100
-/**
- * A walk begins so many seconds after the one before it began; the smaller number is for one that found more than one in
- * SWEEP_FOUND_SHARE items dead. memcached's crawler waits as long.
- */
+/** The seconds from the beginning of a walk of the crawler to that of the next, as in memcached. */
 const SWEEP_SECONDS = 65
+/** The same if more than one in SWEEP_FOUND_SHARE of the items that the walk checked were dead. */
 const SWEEP_SECONDS_MIN = 5
 const SWEEP_FOUND_SHARE = 100
+/** The least and the most chunks for which a background walk is due in SWEEP_MS. */
 const SWEEP_CHUNKS_MIN = 2000
-/** What a walk of the background looks at in 100 ms at most. */
 const SWEEP_CHUNKS_MAX = 20_000
 /**
- * The bound of one step of any walk: some 100 µs, whether the chunks have to be fetched from memory or are dead. The first steps
- * of a process take twenty times as long, until what they do is compiled.
+ * The most chunks in one step of any walk. A step takes some 100 µs, whether its chunks have to be fetched from memory or their
+ * items to be reclaimed. The first steps of a process take twenty times as long, until V8 has compiled their code.
  */
 export const WALK_CHUNKS_MAX = 1000
-/** A flush drops at once what was in no more chunks than these; with as much as a step may cost for each, see Sweep. */
+/** The most carved chunks of a small cache, whose items a flush drops at once. */
 const FLUSH_CHUNKS_MAX = 250
+/** The cost that the step of that walk may have, see Sweep. */
 const FLUSH_COST_MAX = 8 * FLUSH_CHUNKS_MAX
+/** The most moves between lists in one `balanceStep`. */
 const BALANCE_MOVES_MAX = 1000
-/** How many buckets and items a step of growing tables goes through: each takes a third of a microsecond, fetched from memory. */
-const GROW_COST = 1200
-/** How many of its moves are made with a class locked, before others get their turn. */
+/** The most of these moves that are made while a class is locked. Then other threads can take the lock. */
 const BALANCE_MOVES = 50
+/** The most buckets and items in a step of growing tables. Each takes a third of a microsecond if it is fetched from memory. */
+const GROW_COST = 1200
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -74,51 +74,54 @@ export class Store {
   readonly classes: SlabClasses
   readonly shards: readonly Shard[]
   readonly counters: Counters
-  /** How the lists are kept, for all threads. */
+  /** The settings of the lists, which all threads share and commands change. */
   readonly tuning: LruTuning
-  /** What happens here, for those who watch. */
+  /** The log of events, for clients that watch. */
   readonly log: Log
-  /** How pages move by themselves; commands change it. */
+  /** The settings by which pages move between classes, which commands change. */
   readonly automove: AutomoveSettings
   readonly rebalance: Rebalance
-  /** A region of the first arena for its owner's buffers. */
+  /** The byte index of a region of the first arena for the server's buffers, see StoreOptions.ioBytes. */
   readonly ioStart: number
   private readonly first: Shard
-  /** What `lru_crawler` sets, and who is at it. */
+  /** The settings that `lru_crawler` changes, and the classes of a run under way. */
   readonly crawler: Crawler
-  /** The walk in the background, and the one that `lru_crawler crawl` asks for. */
+  /** The background walk. */
   private readonly sweep: Sweep
+  /** The walk that `lru_crawler crawl` asks for. */
   private readonly crawl: Sweep
-  /** What drops the items of a small cache when it is flushed. */
+  /** The walk that drops the items of a small cache when it is flushed. */
   private readonly clearing: Sweep
   private readonly chains: Chains
   private isSweeping = false
-  /** How many chunks the walk in the background is behind its pace. */
+  /** The chunks that the background walk is behind its pace. */
   private sweepOwed = 0
-  /** When the walk under way, or the last one, began, and when the next is due; in store time. */
+  /** The second at which the crawler's last background walk began, which may be under way. */
   private sweepBegunAt = 0
+  /** The second at which its next one is due. */
   private sweepDueAt = 0
   private isCrawling = false
   private readonly heads = new Int32Array(PREFETCH_MAX)
-  /** What `prefetch` has read, added up: of no meaning, but no compiler thinks the reads useless. */
+  /** The sum of all words that `prefetch` has read. It has no meaning, but keeps the compiler from removing the reads. */
   prefetched = 0
-  /** What has the table of each shard grow. */
+  /** The growth of each shard's table. */
   private readonly growths: readonly Growth[]
-  /** What keeps the lists of each shard in order. */
+  /** The maintainer of each shard's lists. */
   private readonly maintainers: readonly Maintainer[]
-  /** The class at which the next step begins to put lists in order. */
+  /** The class at which the next `balanceStep` begins. */
   private balanceAt = 1
-  /** Unix seconds at which store time was 0. */
+  /** The Unix second at which store time was 0. */
   readonly epoch: number
   private readonly locks: Locks
   private readonly lock: number
-  /** Which of the threads have died. */
+  /** The record of threads that have died. */
   readonly lives: Lives
   private readonly memories: readonly WasmMemory[]
 
   /**
-   * Makes a store; this thread is its thread 0.
-   * @param attached the store that another thread has made, and the number of this one: see `attach`
+   * Makes a store, whose thread 0 is this thread, or attaches to one: see `attach`.
+   * @param attached the memory of a store that another thread has made
+   * @param thread the number of this thread
    */
   constructor(readonly options: StoreOptions, private readonly clock: Clock, attached?: SharedStore, readonly thread = 0) {
     const parts = assembleStore(options, clock, thread, attached)
@@ -147,47 +150,48 @@ export class Store {
     if (attached === undefined) this.limitBytes(options.maxbytes)
   }
 
-  /** Works on a store that another thread has made, as its thread number `thread`, from 1 on. */
+  /** Attaches this thread to a store that another thread has made. @param thread the number of this thread, from 1 on */
   static attach(shared: SharedStore, thread: number, clock: Clock): Store {
     assert(thread > 0 && thread < shared.options.threads, `there is no room for thread ${thread}`)
     return new Store(shared.options, clock, shared, thread)
   }
 
-  /** What other threads need for `attach`. */
+  /** The memory and the settings that other threads need for `attach`. */
   share(): SharedStore {
     const { options, epoch, log, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
     return { options, epoch, log: log.memory, memories }
   }
 
-  /** A thread has died, perhaps with locks in its hands: whoever waits for one, now or later, gets an InvariantError. */
+  /** Records that a thread has died, perhaps with locks held. Threads that wait for a lock get an InvariantError from now on. */
   fail(): void { this.lives.fail() }
 
-  /** From here on this thread may be waited for, until it leaves; if it ends before, whoever waits gets an InvariantError. */
+  /** Records that this thread may hold locks. If it ends before `leave`, threads that wait for a lock get an InvariantError. */
   enter(): void { this.lives.enter() }
 
-  /** This thread may end. */
+  /** Records that this thread holds no lock, so that it may end. */
   leave(): void { this.lives.leave() }
 
   /** The memory limit in bytes; see `setMemoryLimit`. */
   get maxbytes(): number { return this.context.maxbytes }
 
-  // Items. The caller fills the request: its key and hash, `wants`, and what the operation reads. What came of it is in the request.
+  // Items. The caller fills the request: its key and hash, `wants`, and the fields that the operation reads. The results are in
+  // the request afterwards.
 
   /**
-   * Shows the item of a key to `reader`, and counts as a get, the item as used, unless the request wants something else or the
-   * reader declines.
+   * Shows the item of a key to `reader`. Counts a get and marks the item as used, unless the request's options say otherwise or
+   * the reader declines.
    * @returns false if there is no item
    */
   get(request: Request, reader: Reader): boolean { return this.shardOf(request.hash).get(request, reader) }
 
   /**
-   * Stores a value as the request's mode says.
-   * @param valueAt where its `valueBytes` lie in the request's bytes
+   * Stores a value in the request's mode.
+   * @param valueAt the index of the value, of `valueBytes`, in the request's bytes
    */
   set(request: Request, valueAt: number): Outcome { return this.shardOf(request.hash).set(request, valueAt) }
 
-  /** Begins to store a value that comes in parts, of `valueBytes`: an item to fill, or why there is none. */
+  /** Begins to store a value of `valueBytes` that comes in parts. Returns an item to fill, or the reason why there is none. */
   begin(request: Request): Filling | Failure {
     const shard = this.shardOf(request.hash)
     if (shard.isTooLarge(request, request.flags, request.valueBytes)) return shard.fail(request, Outcome.TooLarge)
@@ -195,48 +199,53 @@ export class Store {
     return item === NO_ITEM ? shard.fail(request, Outcome.NoMemory) : new Filling(shard, item, request)
   }
 
-  /** Deletes an item, or what the request wants of it. Deleted, NotFound, Exists or NoMemory. */
+  /**
+   * Deletes an item, or makes it stale or removes its value, as the request's options say.
+   * @returns Deleted, NotFound, Exists or NoMemory
+   */
   delete(request: Request): Outcome { return this.shardOf(request.hash).delete(request) }
 
-  /** Gives an item a new end, `expiresAt`. Touched or NotFound. */
+  /** Sets the expiration time of an item to `expiresAt`. Returns Touched or NotFound. */
   touch(request: Request): Outcome { return this.shardOf(request.hash).touch(request) }
 
   /**
-   * incr and decr: adds `number` to the number that an item has as its value, wrapping at 2^64, or subtracts it, stopping at 0.
-   * The result is in `number`. Number, NotFound, NonNumeric, Exists or NoMemory.
+   * incr and decr: adds `number` to the number that is an item's value, and wraps at 2^64, or subtracts it, and stops at 0. The
+   * result is in `number`.
+   * @returns Number, NotFound, NonNumeric, Exists or NoMemory
    */
   arithmetic(request: Request): Outcome { return this.shardOf(request.hash).arithmetic(request) }
 
   // Walks
 
-  /** Begins a dump of the items of some classes, of which a store has one at a time: see Dump. */
+  /** Begins a dump of the items of some classes. A store has one dump at a time: see Dump. */
   dump(classes: ClassSet): Dump { return new Dump(this.shards, this.context, classes, NO_BYTES) }
 
   /**
-   * Begins a walk over the live items whose keys begin with these bytes; undefined while a dump, a crawl or another walk is
-   * under way.
+   * Begins a walk over the live items whose keys begin with these bytes. Undefined while a dump, a crawl or another walk is under
+   * way.
    */
   tryWalkKeys(prefix: Uint8Array): KeyWalk | undefined {
     if (!this.crawler.tryBegin(ClassSet.all)) return undefined
     return new KeyWalk(new Dump(this.shards, this.context, ClassSet.all, prefix.slice()), this.crawler)
   }
 
-  /** Begins a dump of the items of one class, newest first; class 0 and those that the settings have no room for are empty. */
+  /** Begins a dump of the items of one class, newest first. Class 0 and classes that the settings do not have are empty. */
   dumpClass(slabClass: number): ClassDump {
     const shards = slabClass >= 1 && slabClass <= this.classes.largest ? this.shards : []
     return new ClassDump(shards, this.context, slabClass)
   }
 
-  /** @internal The shard of a key's hash: its low bits choose the bucket, its high ones the shard. */
+  /** @internal The shard of a key's hash, chosen by its high bits. The low bits choose the bucket in the shard. */
   shardOf(hash: number): Shard {
     if (this.shards.length === 1) return this.first
     return this.shards[(hash >>> 24) % this.shards.length]!
   }
 
   /**
-   * Reads what finding keys of these hashes is going to read, first all heads, then all items: so their ways from memory
-   * overlap, where one key after the other would wait for each in turn. Needs no lock, as nothing of it is believed.
-   * @param count how many of `hashes`, at most PREFETCH_MAX
+   * Reads the memory that the look-ups of some keys are going to read: first all heads of buckets, then the first items of all
+   * buckets. So the fetches from memory overlap, where look-ups in turn would wait for one fetch after the other. Needs no lock,
+   * as the words that it reads decide nothing.
+   * @param count the number of keys, at most PREFETCH_MAX: the first ones of `hashes`
    */
   prefetch(hashes: Int32Array, count: number): void {
     const { heads } = this
@@ -249,8 +258,8 @@ export class Store {
   // Time
 
   /**
-   * Reads the clock; called once for each batch of requests and each background step.
-   * @throws InvariantError once a thread has died: memory may be half written, and nothing is served from it
+   * Reads the clock. Called once for each batch of requests and each background step.
+   * @throws InvariantError after a thread has died, as memory may be half written and must not be served from any more
    */
   refreshTime(): void {
     const { context, lives } = this
@@ -262,7 +271,7 @@ export class Store {
 
   private flushDue(): void {
     this.locks.take(this.lock)
-    // another thread may have been quicker
+    // checked again, as another thread may have carried out the flush meanwhile
     const isDue = this.context.flushAt !== 0 && this.context.now >= this.context.flushAt
     if (isDue) this.flushStoreLocked()
     const { generation } = this.context
@@ -270,7 +279,10 @@ export class Store {
     if (isDue) this.clearIfSmall(generation)
   }
 
-  /** An exptime of a protocol, of 32 bits with or without sign, in store time: 0 never, negative at once, large a date. */
+  /**
+   * The second of store time for an exptime of a protocol, 32 signed or unsigned bits. An exptime is seconds from now, or a date
+   * in Unix seconds if it is larger than RELATIVE_SECONDS_MAX; 0 is never, and a negative one is in the past.
+   */
   expiryFor(exptime: number): number {
     if (exptime === 0) return 0
     if (exptime < 0) return 1
@@ -278,7 +290,10 @@ export class Store {
     return Math.min(Math.max(exptime - this.epoch, 1), LAST_SECOND)
   }
 
-  /** `flush_all`: every item of now is gone, at once or, with a delay or a date, then; a date in the past does nothing. */
+  /**
+   * Carries out `flush_all`: makes all items dead, at once or at a later time. Cancels an earlier one that is still to come.
+   * @param exptime 0 or negative for at once; otherwise as for `expiryFor`. A date in the past flushes nothing.
+   */
   flush(exptime: number): void {
     const { context } = this
     this.refreshTime()
@@ -292,7 +307,7 @@ export class Store {
     if (exptime <= 0) this.clearIfSmall(generation)
   }
 
-  /** The items of an older generation are dead; they are dropped when they are met. */
+  /** Begins a generation and makes the items of all older ones dead. Look-ups and walks drop them later. */
   private flushStoreLocked(): void {
     const { context } = this
     context.flushAt = 0
@@ -305,13 +320,13 @@ export class Store {
     context.stripes.releaseAll()
   }
 
-  /** Whether keys may have such a prefix: the part before the first delimiter (-D). */
+  /** True if there may be keys with this prefix, which is the part of a key before the first delimiter (-D). */
   isPrefix(prefix: Uint8Array): boolean { return this.context.flushedPrefixes.isPrefix(prefix) }
 
   /**
-   * Every item of now is gone whose key has this prefix, an `isPrefix`. It takes as long however many those are; the background
-   * reclaims them. While the walk that does so has not come round since FLUSHED_PREFIXES_MAX other prefixes were flushed, this
-   * flushes nothing and answers false: the caller tries again later.
+   * Makes all items dead whose keys have this prefix, for which `isPrefix` must be true. It takes the same time for any number of
+   * items; the background walk reclaims them. If FLUSHED_PREFIXES_MAX other prefixes have been flushed and the walk has not gone
+   * over all items since, this flushes nothing and returns false, and the caller tries again later.
    */
   flushPrefix(prefix: Uint8Array): boolean {
     const { context } = this
@@ -330,7 +345,7 @@ export class Store {
   private flushPrefixAllStripesLocked(hash: number, prefix: Uint8Array): boolean {
     const { context } = this
     if (context.generation === GENERATIONS_MAX) {
-      // where all that is dead is gone, the generations of what is alive may all be the same one
+      // once no item is dead, all live items may belong to the same generation
       if (context.mayHoldDead) return false
       this.restartGenerationsAllStripesLocked()
     }
@@ -345,7 +360,10 @@ export class Store {
     this.context.sweptGeneration = this.context.sweepGeneration = 0
   }
 
-  /** As memcached, which drops what is recent at once, so that a small cache shows its emptiness. The rest is the background's. */
+  /**
+   * Drops the items of a small cache at once after a flush, so that its statistics show that it is empty. memcached drops recent
+   * items at once, too. In a larger cache the background walk does it.
+   */
   private clearIfSmall(generation: number): void {
     const { clearing } = this
     if (!this.isEmpty) {
@@ -359,8 +377,8 @@ export class Store {
   // Memory
 
   /**
-   * Sets the limit in bytes, up to what the addresses that were reserved at the start are good for; false beyond that. Pages
-   * over a lower limit are emptied in the background, those of the pool first, and then not used until it rises.
+   * Sets the limit in bytes; false if the addresses that were reserved at the start do not suffice. If the limit is lowered,
+   * pages over it, those of the pool first, are emptied in the background and not used until it rises again.
    */
   setMemoryLimit(bytes: number): boolean {
     if (bytes > this.maxbytesMost) return false
@@ -370,7 +388,7 @@ export class Store {
     return true
   }
 
-  /** What the limit may be raised to: 2,047 MiB for each arena, or where addresses are few that of the start. */
+  /** The highest limit: 2,047 MiB for each arena, or the limit at the start if there were too few addresses to reserve. */
   private get maxbytesMost(): number {
     const areWhole = this.shards.every(({ arena }) => arena.isWhole)
     return areWhole ? this.shards.length * ARENA_PAGES_MAX * Size.Page : this.options.maxbytes
@@ -383,7 +401,7 @@ export class Store {
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }
 
-  /** The bytes that all items take here: header, flags, key and value. What memcached would count for them is more. */
+  /** The bytes of all items in this store: header, flags, key and value. memcached, whose header is larger, would count more. */
   get itemBytes(): number {
     let sum = 0
     for (const shard of this.shards) {
@@ -391,15 +409,15 @@ export class Store {
         sum += shard.slabs.get(slabClass, ClassWord.RequestedBytes)
       }
     }
-    // an item that comes or goes meanwhile may be in one of the two numbers alone
+    // an item that is stored or removed meanwhile may be counted in only one of the two numbers
     return Math.max(0, sum - this.itemCount * (this.context.overhead - Size.ItemHeader))
   }
 
   // Background
 
   /**
-   * Puts the lists of each class in order, a bounded number of moves, and decides whether a page should move.
-   * @returns whether it has not come to the end, so that the next step should follow soon
+   * Balances the lists of the classes, in a bounded number of moves, and decides whether a page should move.
+   * @returns true if there are more moves to make, so that the next step should follow soon
    */
   balanceStep(): boolean {
     this.refreshTime()
@@ -409,32 +427,32 @@ export class Store {
     return !this.balance()
   }
 
-  /** Goes on with a page that is moving between classes. @returns whether one is */
+  /** Goes on to move a page between classes. @returns true if a page is moving */
   moveStep(): boolean {
     if (!this.rebalance.isAlert) return false
     this.refreshTime()
     return this.rebalance.step()
   }
 
-  /** Goes through the classes until nothing is left to move, or for BALANCE_MOVES_MAX moves; false then. */
+  /** Balances one class after the other until no class needs a move. Stops after BALANCE_MOVES_MAX moves and returns false. */
   private balance(): boolean {
     const { largest } = this.classes
     let left = BALANCE_MOVES_MAX
-    for (let inOrder = 0; inOrder < largest && left > 0; this.balanceAt = this.balanceAt % largest + 1) {
+    for (let balanced = 0; balanced < largest && left > 0; this.balanceAt = this.balanceAt % largest + 1) {
       const moves = this.balanceClass(this.balanceAt)
       left -= moves
-      inOrder = moves === 0 ? inOrder + 1 : 0
+      balanced = moves === 0 ? balanced + 1 : 0
     }
     return left > 0
   }
 
-  /** Goes on with tables that have become too small, a bounded number of buckets and items. */
+  /** Grows tables that have become too small, in a step of at most GROW_COST buckets and items. */
   growStep(): void {
     const due = this.growths.filter(({ isDue }) => isDue)
     for (const growth of due) growth.step(GROW_COST / due.length)
   }
 
-  /** Whether a table has fewer buckets than it should have by now. */
+  /** True if a table has fewer buckets than it should. */
   get isGrowing(): boolean { return this.growths.some(({ isDue }) => isDue) }
 
   private balanceClass(slabClass: number): number {
@@ -444,10 +462,10 @@ export class Store {
   }
 
   /**
-   * Reclaims dead items wherever they are, in a step of at most WALK_CHUNKS_MAX chunks: all of them in SWEEP_STEPS times
-   * SWEEP_MS or longer; then it rests until the next walk is due.
+   * Goes on with the background walk, which reclaims dead items in all memory, or begins one that is due. A step covers at most
+   * WALK_CHUNKS_MAX chunks, and the walk takes SWEEP_STEPS times SWEEP_MS, less in a small store and longer in a very large one.
    * @param milliseconds since the last step
-   * @returns whether it is behind that pace, so that the next step should follow soon
+   * @returns true if the walk is behind its pace, so that the next step should follow soon
    */
   sweepStep(milliseconds: number): boolean {
     this.refreshTime()
@@ -461,7 +479,7 @@ export class Store {
     return this.isSweeping && this.sweepOwed > 0
   }
 
-  /** How many chunks are to be looked at in so many milliseconds, also by what `lru_crawler sleep` sets. */
+  /** The number of chunks that the background walk is to cover in so many milliseconds. `lru_crawler sleep` may lower it. */
   private sweepShare(milliseconds: number): number {
     const share = Math.ceil(this.carvedCount / SWEEP_STEPS)
     const chunks = Math.min(Math.max(share, SWEEP_CHUNKS_MIN), SWEEP_CHUNKS_MAX) * milliseconds / SWEEP_MS
@@ -469,8 +487,8 @@ export class Store {
   }
 
   /**
-   * The crawler's walk is due from time to time, if there is a maintainer. Another is when a flush has left dead items: all
-   * of them would be last in their lists soon, and count as if they were.
+   * Begins the crawler's walk if it is due, which it is from time to time if there is an LRU maintainer. Otherwise begins another
+   * walk if a flush has left dead items: these would soon be at the tails of their lists, and are counted as if they were.
    */
   private beginSweepIfDue(): void {
     const { context } = this
@@ -496,11 +514,11 @@ export class Store {
     if (sweep.isCrawl && sweep.hasFound(SWEEP_FOUND_SHARE)) this.sweepDueAt = this.sweepBegunAt + SWEEP_SECONDS_MIN
     if (!sweep.isWhole) return
     this.locks.take(this.lock)
-    this.settleStoreLocked(context.sweepGeneration)
+    this.setSweptStoreLocked(context.sweepGeneration)
     this.locks.release(this.lock)
   }
 
-  /** Goes on with the crawl that a client asked for, a bounded number of chunks; true when it is done. */
+  /** Goes on with the crawl that a client asked for, in a step of at most WALK_CHUNKS_MAX chunks. Returns true at its end. */
   crawlStep(milliseconds: number): boolean {
     this.refreshTime()
     const { crawl, crawler } = this
@@ -510,16 +528,16 @@ export class Store {
     return !this.isCrawling
   }
 
-  /** Looks at a bounded number of items for long chains of the hash table: see `longestChain`. */
+  /** Looks for long chains of the hash table at a bounded number of items: see `longestChain`. */
   chainStep(): void {
     this.refreshTime()
     this.chains.step()
   }
 
-  /** How many items the longest chain had that `chainStep` has met in the last minute or two. */
+  /** The length in items of the longest chain that `chainStep` has met in the last minute or two. */
   get longestChain(): number { return this.chains.longest }
 
-  /** Whether nothing is stored; if `generation` is still the current one then, the walk under way is as good as done. */
+  /** True if no item is stored. Then ends the background walk, and records it as whole if `generation` is still current. */
   private isEmptySince(generation: number): boolean {
     if (!this.isEmpty) return false
     this.isSweeping = false
@@ -527,19 +545,22 @@ export class Store {
     return true
   }
 
-  /** There is nothing of an older generation, if that is still the current one: then the walk under way has nothing to find. */
+  /**
+   * Records that no dead item of an older generation is left, if `generation` is still the current one.
+   * @param mustBeEmpty checks first that no item is stored
+   */
   private noteSwept(generation: number, mustBeEmpty = false): void {
     this.locks.take(this.lock)
-    // with the lock this thread sees what was stored before the flush
+    // after it has taken the lock, this thread sees the items that were stored before the flush
     if (generation === this.context.generation && (!mustBeEmpty || this.isEmpty)) {
       this.context.sweepGeneration = generation
-      this.settleStoreLocked(generation)
+      this.setSweptStoreLocked(generation)
     }
     this.locks.release(this.lock)
   }
 
-  /** No flush up to a generation has left a dead item that is still there. */
-  private settleStoreLocked(generation: number): void {
+  /** Records that no dead item is left of the flushes up to a generation. */
+  private setSweptStoreLocked(generation: number): void {
     const { context } = this
     if (context.sweptGeneration === generation) return
     context.stripes.takeAll()
@@ -550,22 +571,25 @@ export class Store {
     context.stripes.releaseAll()
   }
 
-  /** Unlike the items, which move between lists that are counted one after the other, chunks in use are not overlooked. */
+  /**
+   * True if no chunk is in use. This counts chunks rather than items, as an item that moves between two lists may be missed while
+   * the lists are counted one after the other.
+   */
   private get isEmpty(): boolean { return this.shards.every(({ slabs }) => slabs.usedCount === 0) }
 
   private get carvedCount(): number { return this.shards.reduce((sum, shard) => sum + shard.slabs.carvedCount, 0) }
 
-  /** `stats reset`. */
+  /** Carries out `stats reset`. */
   resetCounts(): void {
     this.counters.reset()
   }
 
-  /** Items in the hands of sessions: being filled, or being sent. */
+  /** The number of references to items: of values that are being received or sent. */
   get refCount(): number { return this.counters.current(Counter.RefsHeld) }
 
   /**
-   * Walks everything and throws at the first inconsistency. Nobody else may be at work.
-   * @returns how many items the longest chain of the hash table has
+   * Checks all memory and throws at the first inconsistency. No other thread may use the store meanwhile.
+   * @returns the length in items of the longest chain of the hash table
    */
   verify(): number {
     const found = this.shards.map(verifyShard)

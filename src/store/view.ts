@@ -1,8 +1,8 @@
-// The one reader of an item for all who are outside the store: a get, a dump, a page, an embedder. A shard has one ItemView,
-// which its thread points at one item after the other, so that showing an item allocates nothing.
+// The view through which all code outside the store reads items: gets, dumps, web pages, embedders. A shard has one ItemView in
+// each thread, which points at one item after the other, so that showing an item allocates nothing.
 //
-// A view is valid during the call that hands it out: the item is locked, and its reader copies what it needs and begins no other
-// operation of the store. A value that is needed for longer is lent, see ValueLoan.
+// A view is valid only during the call that passes it. The item is locked meanwhile, so the reader copies what it needs and
+// begins no other operation of the store. A reader that needs the value for longer borrows it, see ValueLoan.
 import { assert } from '../errors.js'
 import { type Memory } from '../memory/bytes.js'
 import { State } from '../memory/layout.js'
@@ -11,25 +11,26 @@ import { type StoreContext } from './context.js'
 import { NO_ITEM, type ItemId, type Items } from './items/items.js'
 import { type Allocator } from './slabs/allocator.js'
 
-/** A caller that looks at items. */
+/** The receiver of the item of a get. */
 export interface Reader {
   /**
-   * Reads an item, which is locked until this returns, so it begins no other operation of the store.
-   * @returns false if it could not take what it was shown; the get then does not count, nor the item as used
+   * Reads an item. The item is locked until this returns, so a reader begins no other operation of the store.
+   * @returns false if the reader declines the item; then the get is not counted, and the item is not marked as used
    */
   read(view: ItemView): boolean
 }
 
-/** Keeps the memory of items in place: a shard does. */
+/** The part of a shard that keeps the memory of items in place. */
 export interface Pins {
   readonly items: Items
-  /** Pins an item, whose stripe the caller holds; false if it has more readers than can be counted. */
+  /** Pins an item; false if it has as many references as can be counted, State.Refs. */
   tryPinStripeLocked(item: ItemId): boolean
+  /** Drops the reference of a pin. Takes the item's stripe. */
   unpin(item: ItemId): void
 }
 
 export class ItemView {
-  /** The arena's bytes, among which are those of the key. */
+  /** The bytes of the arena, in which the key lies. */
   readonly bytes: Uint8Array
   private item: ItemId = NO_ITEM
 
@@ -38,7 +39,7 @@ export class ItemView {
     this.bytes = items.bytes
   }
 
-  /** @internal Points the view at an item, whose stripe the caller holds. */
+  /** @internal Points the view at an item. The caller has the item's stripe. */
   of(item: ItemId): this {
     this.item = item
     return this
@@ -50,28 +51,28 @@ export class ItemView {
   /** The length of the key, 1 to 250. */
   get keyBytes(): number { return this.items.keyBytes(this.item) }
 
-  /** True of an item whose key came in base64. */
+  /** True if the client that stored the item sent its key in base64. */
   get isBinaryKey(): boolean { return this.items.has(this.item, State.BinaryKey) }
 
-  /** The client's flags, 32 bits without sign. */
+  /** The client's flags, 32 unsigned bits. */
   get flags(): number { return this.items.flags(this.item) }
 
-  /** The halves of the cas number, 32 bits each without sign. */
+  /** The halves of the cas number, 32 unsigned bits each. */
   get casHigh(): number { return this.items.casHigh(this.item) }
   get casLow(): number { return this.items.casLow(this.item) }
 
-  /** True if `cas` is the item's number; a number of 0 equals none. */
+  /** True if `cas` is the item's cas number. A cas number of 0 equals none. */
   hasCas(cas: Uint64): boolean {
     return !cas.isZero && this.items.casLow(this.item) === cas.low && this.items.casHigh(this.item) === cas.high
   }
 
-  /** The second of store time at which the item ends; 0 for never. */
+  /** The second of store time at which the item expires; 0 for never. */
   get expiresAt(): number { return this.items.expiresAt(this.item) }
 
   /** The second of store time at which the item was last used. */
   get usedAt(): number { return this.items.usedAt(this.item) }
 
-  /** How many seconds the item was not used. */
+  /** The seconds since the item was last used. */
   get age(): number { return this.items.age(this.item, this.context.now) }
 
   /** True once a client has fetched the item. */
@@ -86,22 +87,22 @@ export class ItemView {
   /** The length of the value in bytes. */
   get valueBytes(): number { return this.items.valueBytes(this.item) }
 
-  /** Copies the value to `at` in `to`, where there is room for it; returns the index behind it. */
+  /** Copies the value to `at` in `to`, where the caller has made room. Returns the index behind the copy. */
   copyValue(to: Memory, at: number): number {
     const valueBytes = this.items.valueBytes(this.item)
     this.items.readValue(this.item, 0, to, at, valueBytes)
     return at + valueBytes
   }
 
-  /** Lends the value for longer than the view is valid; undefined if the item has as many readers as can be counted, 511. */
+  /** Lends the value for longer than the view is valid; undefined if the item has as many references as can be counted, 511. */
   lend(): ValueLoan | undefined {
     return this.pins.tryPinStripeLocked(this.item) ? new ValueLoan(this.pins, this.item) : undefined
   }
 }
 
 /**
- * A value that stays where it is, as it is, until the last who holds it has called `end`, whatever is stored under its key
- * meanwhile. Who holds it only reads.
+ * A value that stays in place and unchanged until its last holder has called `end`, even if its key is replaced or deleted
+ * meanwhile. Holders only read it.
  */
 export class ValueLoan {
   /** The length of the value in bytes. */
@@ -112,17 +113,17 @@ export class ValueLoan {
     this.valueBytes = pins.items.valueBytes(item)
   }
 
-  /** Bytes of the value from `offset` on, at most `countMax`: as many as lie together. They are not copied. */
+  /** The contiguous bytes of the value from `offset` on, at most `countMax`. They are not copied. */
   bytesAt(offset: number, countMax: number): Buffer {
     const { item, pins: { items }, valueBytes } = this
     const count = Math.min(items.valueRun(item, offset), valueBytes - offset, countMax)
     return Buffer.from(items.bytes.buffer, items.valueAt(item, offset), count)
   }
 
-  /** One more holds it. */
+  /** Adds a holder. */
   share(): void { this.holders++ }
 
-  /** One fewer holds it. */
+  /** Removes a holder; the last one unpins the item. */
   end(): void {
     assert(this.holders > 0, 'a loan ends that has ended before')
     if (--this.holders === 0) this.pins.unpin(this.item)
