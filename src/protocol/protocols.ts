@@ -2,16 +2,13 @@
 // in its lines, the binary one, and what a connection begins with where it may speak either or has to authenticate first.
 import { type ProtocolName } from '../options/options.js'
 import { AsciiAuthentication } from './authentication.js'
-import { addAdminCommands } from './binary/admin.js'
 import { BinaryProtocol } from './binary/execute.js'
 import { Magic } from './binary/parse.js'
-import { Sasl } from './binary/sasl.js'
 import { type Host } from './host.js'
 import { LineParser } from './line.js'
 import { MetaCommands } from './meta/execute.js'
 import { Negotiation } from './negotiate.js'
 import { type Protocol } from './session.js'
-import { adminCommandsOf } from './text/admin.js'
 import { TextProtocol } from './text/execute.js'
 
 export class Protocols {
@@ -21,11 +18,9 @@ export class Protocols {
 
   constructor(host: Host) {
     const line = new LineParser(host.input.bytes, host.store.context.hash)
-    const text = new TextProtocol(host, line, new MetaCommands(host, line), adminCommandsOf(host))
+    const text = new TextProtocol(host, line, new MetaCommands(host, line))
     this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     const binary = new BinaryProtocol(host)
-    addAdminCommands(binary)
-    new Sasl(binary).addCommands()
     this.binary = binary
     this.either = new Negotiation(host, this.text, binary, Magic.Request)
   }

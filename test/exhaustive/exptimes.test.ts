@@ -3,8 +3,7 @@
 
 import t from 'tap'
 
-import { Opcode } from '../../src/protocol/binary/parse.js'
-import { counts, packet, uint32s } from '../support/packet.js'
+import { Opcode, counts, packet, uint32s } from '../support/packet.js'
 import { startSessions, type BareSession, type SessionHost } from '../support/session.js'
 
 const THIRTY_DAYS = 60 * 60 * 24 * 30

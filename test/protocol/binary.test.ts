@@ -3,11 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Opcode } from '../../src/protocol/binary/parse.js'
 import { Status } from '../../src/protocol/binary/reply.js'
 import { Copy, OUTPUT_BYTES } from '../../src/protocol/output.js'
 import { Counter } from '../../src/stats/counters.js'
-import { counts, header, packet, readAnswers, uint32s, type Answer } from '../support/packet.js'
+import { Opcode, counts, header, packet, readAnswers, uint32s, type Answer } from '../support/packet.js'
 import { startSessions, type BareSession } from '../support/session.js'
 
 /** flags and exptime of a store. */

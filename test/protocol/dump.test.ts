@@ -1,8 +1,7 @@
 // What lists keys is fed to other programs and back to servers, as by who copies a cache. So whatever keys there are, each line
 // is one about one key, and as a command it is one that reads that key and nothing else.
 import t from 'tap'
-import { Opcode } from '../../src/protocol/binary/parse.js'
-import { packet, readAnswers, uint32s } from '../support/packet.js'
+import { Opcode, packet, readAnswers, uint32s } from '../support/packet.js'
 import { startSessions, type BareSession, type SessionHost } from '../support/session.js'
 
 const PLAIN_KEYS = ['plain', 'with%percent', 'a=b&c', '\x80\xfe\xff', 'k'.repeat(250)]

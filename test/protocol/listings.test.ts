@@ -1,7 +1,6 @@
 // Answers to `stats` that are long: others are served while they go out, and what follows them comes behind them.
 import t from 'tap'
-import { Opcode } from '../../src/protocol/binary/parse.js'
-import { packet, readAnswers } from '../support/packet.js'
+import { Opcode, packet, readAnswers } from '../support/packet.js'
 import { type Client } from '../support/client.js'
 import { startServer, type TestServer } from '../support/server.js'
 import { startSessions } from '../support/session.js'

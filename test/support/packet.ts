@@ -1,5 +1,14 @@
 // Packets of the binary protocol as tests write and read them: texts are Latin-1, a character a byte.
 
+/** The opcodes of the binary protocol; a Q says that the client wants to hear of failures alone. */
+export const enum Opcode {
+  Get, Set, Add, Replace, Delete, Increment, Decrement, Quit, Flush, GetQ, Noop, Version, GetK, GetKQ, Append, Prepend, Stat,
+  SetQ, AddQ, ReplaceQ, DeleteQ, IncrementQ, DecrementQ, QuitQ, FlushQ, AppendQ, PrependQ,
+  Touch = 0x1c, Gat, GatQ,
+  SaslListMechs = 0x20, SaslAuth, SaslStep,
+  GatK, GatKQ,
+}
+
 const HEADER_BYTES = 24
 
 export interface Parts {

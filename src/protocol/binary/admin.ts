@@ -4,29 +4,23 @@ import { PROTOCOL_VERSION } from '../../version.js'
 import { type Rows } from '../host.js'
 import { type Session } from '../session.js'
 import { type Listing } from '../work/listing.js'
-import { type BinaryProtocol } from './execute.js'
-import { FORM, Opcode } from './parse.js'
+import { type Packets } from './packets.js'
 import { Status, type BinaryReply } from './reply.js'
 
 const VERSION = Buffer.from(PROTOCOL_VERSION)
 
-export function addAdminCommands(binary: BinaryProtocol): void {
-  const { reply } = binary
-  binary.add(Opcode.Noop, undefined, FORM.nothing, () => reply.done(0, 0))
-  binary.add(Opcode.Version, undefined, FORM.nothing, () => reply.body(Status.Success, VERSION), true)
-  binary.add(Opcode.Quit, Opcode.QuitQ, FORM.nothing, session => quit(binary, session))
-  binary.add(Opcode.Flush, Opcode.FlushQ, FORM.mayHaveExptime, session => flush(binary, session))
-  binary.add(Opcode.Stat, undefined, FORM.mayHaveKey, session => stat(binary, session))
-}
+export function noop({ reply }: Packets): void { reply.done(0, 0) }
 
-function quit(binary: BinaryProtocol, session: Session): void {
-  if (!session.isQuiet) binary.reply.done(0, 0)
+export function version({ reply }: Packets): void { reply.body(Status.Success, VERSION) }
+
+export function quit(packets: Packets, session: Session): void {
+  if (!session.isQuiet) packets.reply.done(0, 0)
   session.quit()
 }
 
-function flush(binary: BinaryProtocol, session: Session): void {
-  const { host, parser, reply } = binary
-  if (!host.isFlushEnabled) return binary.error(session, Status.AuthFailure)
+export function flush(packets: Packets, session: Session): void {
+  const { host, parser, reply } = packets
+  if (!host.isFlushEnabled) return packets.error(session, Status.AuthFailure)
   host.store.counters.add(Counter.CmdFlush)
   host.store.flush(parser.extrasBytes > 0 ? parser.extrasUint32(0) : 0)
   if (!session.isQuiet) reply.done(0, 0)
@@ -35,34 +29,34 @@ function flush(binary: BinaryProtocol, session: Session): void {
 // STAT: a packet for each row, and one without a name at the end
 
 /** memcached looks only at how these keys begin. */
-const BEGINNINGS: readonly (readonly [word: string, rows: (binary: BinaryProtocol, key: string) => Rows | undefined])[] = [
+const BEGINNINGS: readonly (readonly [word: string, rows: (packets: Packets, key: string) => Rows | undefined])[] = [
   ['reset', resetCounts],
-  ['settings', binary => binary.host.report('settings')],
+  ['settings', packets => packets.host.report('settings')],
   ['detail', detail],
 ]
 
-function stat(binary: BinaryProtocol, session: Session): void {
-  const { host, parser } = binary
-  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(binary))
-  if (parser.keyText === 'sizes') return session.list(new RowsListing(binary, host.reportSizes()))
-  const rows = rowsFor(binary, binary.parser.keyText)
-  if (rows === undefined) return binary.error(session, Status.NotFound)
-  for (const [name, value] of rows) binary.reply.stat(name, String(value))
-  binary.reply.stat('', '')
+export function stat(packets: Packets, session: Session): void {
+  const { host, parser } = packets
+  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(packets))
+  if (parser.keyText === 'sizes') return session.list(new RowsListing(packets, host.reportSizes()))
+  const rows = rowsFor(packets, packets.parser.keyText)
+  if (rows === undefined) return packets.error(session, Status.NotFound)
+  for (const [name, value] of rows) packets.reply.stat(name, String(value))
+  packets.reply.stat('', '')
 }
 
-function rowsFor(binary: BinaryProtocol, key: string): Rows | undefined {
-  if (key === '' || key === 'items' || key === 'slabs' || key === 'hash') return binary.host.report(key)
-  return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](binary, key)
+function rowsFor(packets: Packets, key: string): Rows | undefined {
+  if (key === '' || key === 'items' || key === 'slabs' || key === 'hash') return packets.host.report(key)
+  return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](packets, key)
 }
 
-function resetCounts({ host }: BinaryProtocol): Rows {
+function resetCounts({ host }: Packets): Rows {
   host.store.resetCounts()
   host.prefixes.reset()
   return []
 }
 
-function detail({ host }: BinaryProtocol, key: string): Rows | undefined {
+function detail({ host }: Packets, key: string): Rows | undefined {
   if (!host.isDumpEnabled) return undefined
   const isOn = key.startsWith('detail on')
   if (!isOn && !key.startsWith('detail off')) return undefined
@@ -70,19 +64,19 @@ function detail({ host }: BinaryProtocol, key: string): Rows | undefined {
   return []
 }
 
-/** What all parts of a long answer have in common. */
+/** The opcode and the opaque that all parts of a long answer have. */
 class Answer {
   private readonly opcode: number
   private readonly opaque: number
 
-  constructor(private readonly binary: BinaryProtocol) {
-    this.opcode = binary.parser.opcode
-    this.opaque = binary.parser.opaque
+  constructor(private readonly packets: Packets) {
+    this.opcode = packets.parser.opcode
+    this.opaque = packets.parser.opaque
   }
 
   /** Others have been answered since it began. */
   get reply(): BinaryReply {
-    const { reply } = this.binary
+    const { reply } = this.packets
     reply.answerTo(this.opcode, this.opaque)
     return reply
   }
@@ -94,8 +88,8 @@ class RowsListing implements Listing {
   private readonly answer: Answer
   private readonly parts: Iterator<Rows>
 
-  constructor(binary: BinaryProtocol, parts: Iterable<Rows>) {
-    this.answer = new Answer(binary)
+  constructor(packets: Packets, parts: Iterable<Rows>) {
+    this.answer = new Answer(packets)
     this.parts = parts[Symbol.iterator]()
   }
 
@@ -125,14 +119,14 @@ class DetailListing implements Listing {
   /** The part to write next; -1 while they are gathered. */
   private at = -1
 
-  constructor(private readonly binary: BinaryProtocol) {
-    this.answer = new Answer(binary)
-    this.parts = binary.host.prefixes.dump()[Symbol.iterator]()
+  constructor(private readonly packets: Packets) {
+    this.answer = new Answer(packets)
+    this.parts = packets.host.prefixes.dump()[Symbol.iterator]()
   }
 
   next(): boolean {
     if (this.at === -1) this.gather()
-    else if (this.at < this.gathered.length) this.binary.host.output.text(this.gathered[this.at++]!)
+    else if (this.at < this.gathered.length) this.packets.host.output.text(this.gathered[this.at++]!)
     else {
       this.answer.reply.stat('', '')
       return true

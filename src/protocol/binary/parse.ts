@@ -9,34 +9,18 @@ import { type Uint64 } from '../../memory/numbers.js'
 import { type Hash } from '../../store/index/hash.js'
 import { type Request } from '../../store/request.js'
 
-/** The names are those of the protocol's description; a Q says that the client wants to hear of failures alone. */
-export const enum Opcode {
-  Get, Set, Add, Replace, Delete, Increment, Decrement, Quit, Flush, GetQ, Noop, Version, GetK, GetKQ, Append, Prepend, Stat,
-  SetQ, AddQ, ReplaceQ, DeleteQ, IncrementQ, DecrementQ, QuitQ, FlushQ, AppendQ, PrependQ,
-  Touch = 0x1c, Gat, GatQ,
-  SaslListMechs = 0x20, SaslAuth, SaslStep,
-  GatK, GatKQ,
-}
-
-/** By opcode, what memcached calls it in its log: the quiet ones as the others, and GAT as TOUCH. */
-export const OPCODE_NAMES: readonly (string | undefined)[] = [
-  'GET', 'SET', 'ADD', 'REPLACE', 'DELETE', 'INCR', 'DECR', 'QUIT', 'FLUSH', 'GET', 'NOOP', 'VERSION', 'GET', 'GET', 'APPEND',
-  'PREPEND', 'STATS', 'SET', 'ADD', 'REPLACE', 'DELETE', 'INCR', 'DECR', 'QUIT', 'FLUSH', 'APPEND', 'PREPEND',
-  undefined, 'TOUCH', 'TOUCH', 'TOUCH', undefined, 'SASL MECHANISMS', 'SASL AUTH', 'SASL STEP', 'TOUCH', 'TOUCH',
-]
-
 /** The first byte of a packet. */
 export const enum Magic { Request = 0x80, Response = 0x81 }
 
 export const HEADER_BYTES = 24
 
-/** Whether a part of a packet must be there. */
+/** Says if a part of a packet must be there, may be, or must not. */
 export const enum Part { None, Optional, Required }
 
-/** What the packets of an opcode are made of. */
+/** The parts of the packets of an opcode. */
 export interface Form {
   readonly extras: Part
-  /** How many bytes they have if they are there. */
+  /** Their length if they are there. */
   readonly extrasBytes: number
   readonly key: Part
   readonly value: Part
@@ -99,7 +83,7 @@ export class BinaryParser {
     this.keyEnd = this.keyStart + keyBytes
   }
 
-  /** Whether the packet has the parts it must have, and no others. */
+  /** True if the packet has the parts that it must have, and no others. */
   fits(form: Form): boolean {
     const { extrasBytes } = this
     return hasPart(form.key, this.keyBytes) && hasPart(form.value, this.valueBytes) &&

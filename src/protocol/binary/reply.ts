@@ -51,7 +51,7 @@ const BYTES = Array.from({ length: Status.NoMemory + 1 }, (_, status) => Buffer.
 /** The text of a status that is an error. */
 export function textOf(status: Status): Uint8Array { return BYTES[status]! }
 
-/** What is answered when a request came to this; add and replace, by their mode, tell why nothing was stored. */
+/** The status that answers an outcome. By the mode, add and replace say why nothing was stored. */
 export function statusOf(outcome: Outcome, mode = Mode.Set): Status {
   if (outcome !== Outcome.NotStored) return STATUSES[outcome]
   if (mode === Mode.Add) return Status.Exists
@@ -124,7 +124,7 @@ export class BinaryReply {
     this.output.text(Buffer.from(name + value, 'latin1'))
   }
 
-  /** What comes before the value of such a row, which is of so many bytes. */
+  /** The part of such a row before its value of so many bytes. */
   statBefore(name: string, valueBytes: number): void {
     this.output.ensure(HEADER_BYTES + name.length)
     this.header(Status.Success, 0, name.length, name.length + valueBytes, 0, 0)
@@ -134,7 +134,7 @@ export class BinaryReply {
   /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
   ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.BytesMax) }
 
-  /** What comes before a value of so many bytes; TOUCH answers this alone. */
+  /** The part of an answer before a value of so many bytes; TOUCH answers this alone. */
   beforeValue(view: ItemView, request: Request, withKey: boolean, valueBytes: number): void {
     const { output } = this
     const keyBytes = withKey ? request.keyEnd - request.keyStart : 0
@@ -144,7 +144,8 @@ export class BinaryReply {
     if (withKey) output.copy(request.bytes, request.keyStart, keyBytes)
   }
 
-  private header(status: Status, extrasBytes: number, keyBytes: number, bodyBytes: number, casHigh: number, casLow: number): void {
+  private header(status: Status, extrasBytes: number, keyBytes: number, bodyBytes: number, casHigh: number,
+    casLow: number): void {
     const { output } = this
     writeHeader(output.memory, output.at, this.opcode, status, extrasBytes, keyBytes, bodyBytes, this.opaque, casHigh, casLow)
     output.at += HEADER_BYTES

@@ -7,13 +7,12 @@
 import { Ascii } from '../../memory/ascii.js'
 import { Counter } from '../../stats/counters.js'
 import { UNFINISHED, type Session } from '../session.js'
-import { type BinaryProtocol } from './execute.js'
-import { FORM, Opcode } from './parse.js'
+import { type Packets } from './packets.js'
 import { Status } from './reply.js'
 
 const MECHANISM = 'PLAIN'
 const MECHANISM_NAME_MAX = 32
-/** A message that is longer is nobody's. */
+/** The longest message; no client needs a longer one. */
 const MESSAGE_BYTES_MAX = 16 * 1024
 
 const MECHANISMS = Buffer.from(MECHANISM)
@@ -24,42 +23,40 @@ export class Sasl {
   /** The sessions that were told to go on with STEP. */
   private readonly begun = new WeakSet<Session>()
 
-  constructor(private readonly binary: BinaryProtocol) {}
+  constructor(private readonly packets: Packets) {}
 
-  addCommands(): void {
-    const { binary } = this
-    binary.add(Opcode.SaslListMechs, undefined, FORM.nothing, session => this.list(session), true)
-    binary.addWithValue(Opcode.SaslAuth, undefined, FORM.keyAndValue, (session, end) => this.take(session, false, end), true)
-    binary.addWithValue(Opcode.SaslStep, undefined, FORM.keyAndValue, (session, end) => this.take(session, true, end), true)
-  }
-
-  private list(session: Session): void {
-    const { binary } = this
-    if (!binary.host.isSaslEnabled) return binary.error(session, Status.Unknown)
+  /** The opcode that asks for the mechanisms. */
+  list(session: Session): void {
+    const { packets } = this
+    if (!packets.host.isSaslEnabled) return packets.error(session, Status.Unknown)
     session.forgetWho()
-    binary.reply.body(Status.Success, MECHANISMS)
+    packets.reply.body(Status.Success, MECHANISMS)
   }
 
-  /** AUTH and STEP: waits for the message, and answers it. */
+  auth(session: Session, end: number): number { return this.take(session, false, end) }
+
+  step(session: Session, end: number): number { return this.take(session, true, end) }
+
+  /** Waits for the message of AUTH or STEP, and answers it. */
   private take(session: Session, isStep: boolean, end: number): number {
-    const { binary } = this
-    const { host, parser } = binary
-    if (!host.isSaslEnabled) return binary.unknown(session)
-    if (parser.keyBytes > MECHANISM_NAME_MAX) return binary.answerAfterValue(session, Status.Invalid)
+    const { packets } = this
+    const { host, parser } = packets
+    if (!host.isSaslEnabled) return packets.unknown(session)
+    if (parser.keyBytes > MECHANISM_NAME_MAX) return packets.errorAfterValue(session, Status.Invalid)
     if (parser.valueBytes > MESSAGE_BYTES_MAX) {
       this.countRefusal()
-      return binary.answerAfterValue(session, Status.AuthFailure)
+      return packets.errorAfterValue(session, Status.AuthFailure)
     }
     const messageEnd = parser.keyEnd + parser.valueBytes
     if (messageEnd > end) return UNFINISHED
     session.forgetWho()
-    if (isStep) this.step(session)
+    if (isStep) this.goOn(session)
     else this.authenticate(session)
     return messageEnd
   }
 
   private authenticate(session: Session): void {
-    const { parser, reply } = this.binary
+    const { parser, reply } = this.packets
     this.begun.delete(session)
     if (parser.keyText.toUpperCase() !== MECHANISM) return this.deny(session)
     if (parser.valueBytes > 0) return this.judge(session)
@@ -68,13 +65,13 @@ export class Sasl {
   }
 
   /** A wrong message may be followed by another. */
-  private step(session: Session): void {
+  private goOn(session: Session): void {
     if (this.begun.has(session)) this.judge(session)
     else this.deny(session)
   }
 
   private judge(session: Session): void {
-    const { host, parser, reply } = this.binary
+    const { host, parser, reply } = this.packets
     if (!this.isUser(parser.bytes.subarray(parser.keyEnd, parser.keyEnd + parser.valueBytes))) return this.deny(session)
     this.begun.delete(session)
     session.isAuthenticated = true
@@ -89,19 +86,19 @@ export class Sasl {
     const identity = message.subarray(0, nameStart - 1)
     const name = message.subarray(nameStart, nameEnd)
     const password = message.subarray(nameEnd + 1)
-    // nobody may act as somebody else
+    // no user may act as another
     if (identity.length > 0 && Buffer.compare(identity, name) !== 0) return false
     if (password.includes(Ascii.Nul)) return false
-    return this.binary.host.credentials?.accepts(name, password) ?? false
+    return this.packets.host.credentials?.accepts(name, password) ?? false
   }
 
   private deny(session: Session): void {
     this.countRefusal()
-    this.binary.error(session, Status.AuthFailure)
+    this.packets.error(session, Status.AuthFailure)
   }
 
   private countRefusal(): void {
-    const { counters } = this.binary.host.store
+    const { counters } = this.packets.host.store
     counters.add(Counter.AuthCmds)
     counters.add(Counter.AuthErrors)
   }

@@ -1,13 +1,14 @@
 // ms: its line, and the value that follows it, at once or in parts.
 import { Outcome, type Failure } from '../../store/outcome.js'
 import { Mode, Want, type Request } from '../../store/request.js'
-import { type Host } from '../host.js'
+import { VALUE_BYTES_MAX } from '../line.js'
 import { logAnswer, logReply } from '../log.js'
-import { VALUE_BYTES_MAX, type LineParser } from '../line.js'
 import { Storage, type StorageAnswers } from '../serve.js'
 import { UNFINISHED, type Session } from '../session.js'
 import { META } from './answers.js'
-import { Flag, storeWants, type MetaParser, type Returns } from './parse.js'
+import { Flag, type Returns } from './letters.js'
+import { type Meta } from './meta.js'
+import { type MetaParser, storeWants } from './parse.js'
 import { type MetaReply } from './reply.js'
 
 /** Tokens before the flags: the command, its key and the length of the value. */
@@ -18,30 +19,33 @@ const MODES = new Map([['E', Mode.Add], ['A', Mode.Append], ['P', Mode.Prepend],
   .map(([letter, mode]) => [String(letter).charCodeAt(0), mode as Mode]))
 
 export class MetaSet implements StorageAnswers {
+  private readonly flags: MetaParser
+  private readonly reply: MetaReply
   private readonly request: Request
-  private readonly values: Storage
+  private readonly storage: Storage
   /** The part of the request that its answer shows: of the line at work, or kept from it while its value came. */
   private returns: Returns
 
-  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly flags: MetaParser,
-    private readonly reply: MetaReply) {
-    this.request = host.input.request
-    this.values = new Storage(host, this, 2)
-    this.returns = flags.returns
+  constructor(private readonly meta: Meta) {
+    this.flags = meta.flags
+    this.reply = meta.reply
+    this.request = meta.request
+    this.storage = new Storage(meta.host, this, 2)
+    this.returns = meta.flags.returns
   }
 
-  /** Carries out the line of which the name ends at `at`; answers as Protocol.serve does. */
+  /** Carries out the line of which the name ends at `at`; returns what Protocol.serve does. */
   ms(session: Session, at: number, end: number): number {
-    const { flags, parser, request } = this
-    const isKey = flags.readKey(at, request)
-    const lengthStart = parser.skipSpaces(parser.tokenEndAt(flags.keyStop))
-    const lengthEnd = parser.tokenEndAt(lengthStart)
-    const length = parser.whole(lengthStart, lengthEnd)
-    flags.readFlags(lengthEnd, TOKENS, request)
+    const { flags, request, meta: { line } } = this
+    const isKey = flags.readKey(at)
+    const lengthStart = line.skipSpaces(line.tokenEndAt(flags.keyStop))
+    const lengthEnd = line.tokenEndAt(lengthStart)
+    const length = line.whole(lengthStart, lengthEnd)
+    flags.readFlags(lengthEnd, TOKENS)
     if (flags.lineEnd >= end) return UNFINISHED
     const valueStart = flags.lineEnd + 1
     if (length < 0 || length > VALUE_BYTES_MAX || flags.isMalformed) {
-      // nothing tells where the value ends, so it is not skipped
+      // nothing says where the value ends, so it is not skipped
       this.reply.line(META.badFormat)
       return valueStart
     }
@@ -51,7 +55,7 @@ export class MetaSet implements StorageAnswers {
     return valueStart
   }
 
-  /** Puts what the flags say into the request; answers what is wrong with them. */
+  /** Puts what the flags say into the request; returns the error of one that is wrong. */
   private readSet(request: Request): Uint8Array | undefined {
     const { flags } = this
     const error = flags.error ?? flags.opaqueError
@@ -86,15 +90,16 @@ export class MetaSet implements StorageAnswers {
     request.valueBytes = valueBytes
     request.casAfter.set(0, 0)
     this.returns = this.flags.returns
-    return this.values.take(session, at, end)
+    return this.storage.take(session, at, end)
   }
 
   stored(_session: Session, outcome: Outcome): void {
-    const { reply, request, returns } = this
+    const { meta, reply, returns } = this
     if (outcome === Outcome.Stored && returns.isQuiet) return
     reply.ensureLine()
     reply.outcome(outcome)
-    reply.stored(request, returns)
+    meta.showStored(returns)
+    meta.output.lineEnd()
   }
 
   failed(session: Session, outcome: Failure): void {
@@ -107,7 +112,7 @@ export class MetaSet implements StorageAnswers {
     const returns = this.flags.returns.copy()
     return answer => {
       this.returns = returns
-      if (this.host.verbosity > 1) logAnswer(this.host, session, answer)
+      if (this.meta.host.verbosity > 1) logAnswer(this.meta.host, session, answer)
       else answer()
     }
   }
@@ -115,6 +120,6 @@ export class MetaSet implements StorageAnswers {
   /** Has the session throw `count` bytes away as they come, and then answers. */
   private answerAfter(session: Session, count: number, line: Uint8Array): void {
     session.swallow(count, line)
-    if (this.host.verbosity > 1) logReply(this.host, session, line)
+    if (this.meta.host.verbosity > 1) logReply(this.meta.host, session, line)
   }
 }

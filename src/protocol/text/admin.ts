@@ -2,53 +2,30 @@
 import { KIND_NAMES, Kind } from '../../log/events.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { Counter } from '../../stats/counters.js'
-import { type Session } from '../session.js'
-import { type Host, type Rows } from '../host.js'
-import { LinesListing, linesOf, statLines } from '../listings.js'
-import { cachedump, lruCrawler } from './crawler.js'
-import { type LineCommand, type LineHandler, type TextProtocol } from './execute.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
-import { extstore } from './extstore.js'
-import { lru } from './lru.js'
+import { type Session } from '../session.js'
 import { int32Of, isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
-import { slabs } from './slabs.js'
+import { type Text } from './text.js'
 
 const MEBIBYTE = 1024 * 1024
 /** memcached's own bounds of cache_memlimit, in MiB. */
 const MEMLIMIT_MIN = 8
 const MEMLIMIT_MAX = 1_000_000_000
-/** What `verbosity` sets at most; -vvv goes further only from the command line. */
+/** The highest level that `verbosity` sets; -vvv is for the command line alone. */
 const VERBOSITY_MAX = 2
 
 const VERSION = Buffer.from(`VERSION ${PROTOCOL_VERSION}\r\n`)
 
-const adminCommands: readonly LineCommand[] = [
-  ['flush_all', flushAll],
-  ['version', (text, session) => {
-    session.isQuiet = false
-    text.answer(session, VERSION)
-  }],
-  ['verbosity', verbosity],
-  ['quit', (_text, session) => session.quit()],
-  ['shutdown', shutdown],
-  ['cache_memlimit', cacheMemlimit],
-  ['lru', lru],
-  ['extstore', extstore],
-  ['refresh_certs', refreshCerts],
-  ['lru_crawler', lruCrawler],
-  ['slabs', slabs],
-  ['stats', stats],
-  ['watch', watch],
-]
-
-/** The commands that a server has: `debugtime` only where there is a clock that it may move. */
-export function adminCommandsOf({ debugClock }: Host): readonly LineCommand[] {
-  return debugClock === undefined ? adminCommands : [...adminCommands, ['debugtime', debugtime]]
+export function version(text: Text, session: Session): void {
+  session.isQuiet = false
+  text.answer(session, VERSION)
 }
 
-/** `p` stops the clock, `r` lets it go on. */
-function debugtime(text: TextProtocol, session: Session): void {
+export function quit(_text: Text, session: Session): void { session.quit() }
+
+/** `debugtime p|r|<seconds>` stops the clock, lets it go on, or moves it. */
+export function debugtime(text: Text, session: Session): void {
   const { parser, host } = text
   const { debugClock } = host
   const word = parser.token(1)
@@ -61,7 +38,7 @@ function debugtime(text: TextProtocol, session: Session): void {
   text.answer(session, TEXT.ok)
 }
 
-function flushAll(text: TextProtocol, session: Session): void {
+export function flushAll(text: Text, session: Session): void {
   const { parser, host } = text
   host.store.counters.add(Counter.CmdFlush)
   if (!host.isFlushEnabled) return text.answer(session, TEXT.flushNotAllowed)
@@ -72,7 +49,7 @@ function flushAll(text: TextProtocol, session: Session): void {
   text.answer(session, TEXT.ok)
 }
 
-function verbosity(text: TextProtocol, session: Session): void {
+export function verbosity(text: Text, session: Session): void {
   const { parser, host } = text
   const level = uint32Of(parser, 1)
   if (level < 0) return text.answer(session, TEXT.badFormat)
@@ -80,7 +57,7 @@ function verbosity(text: TextProtocol, session: Session): void {
   text.answer(session, TEXT.ok)
 }
 
-function shutdown(text: TextProtocol, session: Session): void {
+export function shutdown(text: Text, session: Session): void {
   const { parser, host } = text
   if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
   const isGraceful = parser.tokenCount === 2 && isCutFrom('graceful', parser, 1)
@@ -89,7 +66,7 @@ function shutdown(text: TextProtocol, session: Session): void {
   host.signals.shutdown(isGraceful)
 }
 
-function cacheMemlimit(text: TextProtocol, session: Session): void {
+export function cacheMemlimit(text: Text, session: Session): void {
   const { parser, host } = text
   const mebibytes = uint32Of(parser, 1)
   if (mebibytes < 0) text.answer(session, TEXT.error)
@@ -103,12 +80,12 @@ function cacheMemlimit(text: TextProtocol, session: Session): void {
 }
 
 /** As in memcached, a failure is answered in words of its own, not in those of the protocol. */
-function refreshCerts(text: TextProtocol, session: Session): void {
+export function refreshCerts(text: Text, session: Session): void {
   const failure = text.host.refreshCertificates()
   text.answer(session, failure === undefined ? TEXT.ok : Buffer.from(`${failure}\r\n`, 'latin1'))
 }
 
-function watch(text: TextProtocol, session: Session): void {
+export function watch(text: Text, session: Session): void {
   const { parser, host } = text
   session.isQuiet = false
   if (!host.isWatchEnabled) return text.answer(session, TEXT.watchNotAllowed)
@@ -121,7 +98,7 @@ function watch(text: TextProtocol, session: Session): void {
   text.answer(session, TEXT.ok)
 }
 
-/** What the words of a line want to watch, as bits; 0 if one of them says nothing. */
+/** The kinds of events that the words of a line name, as bits; 0 if one of them names none. */
 function kindsOf(parser: LineParser): number {
   if (parser.tokenCount === 1) return Kind.Fetchers
   let kinds = 0
@@ -131,52 +108,4 @@ function kindsOf(parser: LineParser): number {
     kinds |= kind
   }
   return kinds
-}
-
-// stats
-
-/** The arguments of `stats` that may be cut short. The first that fits counts, as memcached compares them. */
-const STATS_ARGUMENTS: readonly (readonly [name: string, handler: LineHandler])[] = [
-  ['reset', statsReset],
-  ['detail', statsDetail],
-  ['settings', text => report(text, text.host.report('settings'))],
-  ['cachedump', cachedump],
-  ['conns', ({ host }, session) => session.list(new LinesListing(host.output, linesOf(host.reportConnections())))],
-  ['extstore', text => report(text, [])],
-]
-
-function stats(text: TextProtocol, session: Session): void {
-  const { parser, host } = text
-  session.isQuiet = false
-  const word = parser.token(1)
-  if (word === '') return report(text, host.report(''))
-  for (const [name, handler] of STATS_ARGUMENTS) {
-    if (name.startsWith(word)) return handler(text, session)
-  }
-  if (word === 'sizes') return session.list(new LinesListing(host.output, linesOf(host.reportSizes())))
-  if (word === 'items' || word === 'slabs' || word === 'hash') return report(text, host.report(word))
-  text.answer(session, TEXT.error)
-}
-
-function report(text: TextProtocol, rows: Rows): void {
-  text.host.output.text(Buffer.from(`${statLines(rows)}END\r\n`, 'latin1'))
-}
-
-function statsReset(text: TextProtocol, session: Session): void {
-  text.host.store.resetCounts()
-  text.host.prefixes.reset()
-  text.answer(session, TEXT.reset)
-}
-
-function statsDetail(text: TextProtocol, session: Session): void {
-  const { parser, host } = text
-  if (!host.isDumpEnabled) return text.answer(session, TEXT.detailNotAllowed)
-  const word = parser.token(2)
-  if (word === '') return text.answer(session, TEXT.detailUsage)
-  if ('on'.startsWith(word) || 'off'.startsWith(word)) {
-    host.prefixes.isOn = 'on'.startsWith(word)
-    return text.answer(session, TEXT.ok)
-  }
-  if (!'dump'.startsWith(word)) return text.answer(session, TEXT.detailUsage)
-  session.list(new LinesListing(host.output, host.prefixes.dump()))
 }

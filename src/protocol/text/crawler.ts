@@ -12,9 +12,9 @@ import { type Output } from '../output.js'
 import { type Session } from '../session.js'
 import { type Listing } from '../work/listing.js'
 import { line } from '../answers.js'
-import { type LineHandler, type TextProtocol } from './execute.js'
 import { isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
+import { type LineHandler, type Text } from './text.js'
 
 const SLEEP_US_MAX = 1_000_000
 /** memcached's own bound of what `stats cachedump` answers, its last line included. */
@@ -28,14 +28,14 @@ const ANSWERS = {
   isBusy: line('BUSY currently processing crawler request'),
   badClass: line('BADCLASS invalid class id'),
   noClass: line('NOTSTARTED no items to crawl'),
-  /** A crawl goes by classes only. */
+  /** A crawl takes classes only. */
   noHashCrawl: line('ERROR an unknown error happened'),
   badSlab: line('CLIENT_ERROR Illegal slab id'),
 } as const
 
 // lru_crawler
 
-/** What a dump is called, how it refuses, and what its lines are. */
+/** One of the two dumps: how it says no, and what its lines are. */
 interface DumpKind {
   readonly notAllowed: Uint8Array
   readonly notPipelined: Uint8Array
@@ -74,27 +74,27 @@ const ACTIONS: readonly (readonly [word: string, tokens: number, handler: LineHa
   ['disable', 2, disable],
 ]
 
-export function lruCrawler(text: TextProtocol, session: Session): void {
+export function lruCrawler(text: Text, session: Session): void {
   const { parser } = text
   const action = ACTIONS.find(([name, tokens]) => tokens === parser.tokenCount && isCutFrom(name, parser, 1))
   if (action === undefined) text.answer(session, TEXT.error)
   else action[2](text, session)
 }
 
-function enable(text: TextProtocol, session: Session): void {
+function enable(text: Text, session: Session): void {
   const { crawler } = text.host.store
   if (crawler.isOn) return text.answer(session, ANSWERS.isOnAlready)
   crawler.isOn = true
   text.answer(session, TEXT.ok)
 }
 
-/** What is under way goes on to its end, as in memcached. */
-function disable(text: TextProtocol, session: Session): void {
+/** As in memcached, a crawl or dump that is under way goes on to its end. */
+function disable(text: Text, session: Session): void {
   text.host.store.crawler.isOn = false
   text.answer(session, TEXT.ok)
 }
 
-function sleep(text: TextProtocol, session: Session): void {
+function sleep(text: Text, session: Session): void {
   const microseconds = uint32Of(text.parser, 2)
   if (microseconds < 0) return text.answer(session, TEXT.badFormat)
   if (microseconds > SLEEP_US_MAX) return text.answer(session, ANSWERS.sleepTooLong)
@@ -102,14 +102,14 @@ function sleep(text: TextProtocol, session: Session): void {
   text.answer(session, TEXT.ok)
 }
 
-function tocrawl(text: TextProtocol, session: Session): void {
+function tocrawl(text: Text, session: Session): void {
   const items = uint32Of(text.parser, 2)
   if (items < 0) return text.answer(session, TEXT.badFormat)
   text.host.store.crawler.tocrawl = items
   text.answer(session, TEXT.ok)
 }
 
-function crawl(text: TextProtocol, session: Session): void {
+function crawl(text: Text, session: Session): void {
   const { host } = text
   if (!host.store.crawler.isOn) return text.answer(session, ANSWERS.isOff)
   const classes = classesOf(text.parser.token(2))
@@ -125,7 +125,7 @@ function crawl(text: TextProtocol, session: Session): void {
  * walks the lists of the classes, and may miss what moves in them, or with `hash` the hash table, whose order tells which keys
  * collide.
  */
-function dump(text: TextProtocol, session: Session, kind: DumpKind): void {
+function dump(text: Text, session: Session, kind: DumpKind): void {
   const { host } = text
   if (!host.store.crawler.isOn) return text.answer(session, ANSWERS.isOff)
   if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
@@ -161,7 +161,8 @@ class KeyListing implements Listing, Visitor {
   readonly hasCrawler = true
   private readonly dump: Dump
 
-  constructor(private readonly store: Store, private readonly output: Output, private readonly kind: DumpKind, classes: ClassSet) {
+  constructor(private readonly store: Store, private readonly output: Output, private readonly kind: DumpKind,
+    classes: ClassSet) {
     this.dump = store.dump(classes)
   }
 
@@ -192,7 +193,8 @@ for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
 
 const LABELS = {
-  key: Buffer.from('key='), exp: Buffer.from(' exp='), never: Buffer.from('-1'), la: Buffer.from(' la='), cas: Buffer.from(' cas='),
+  key: Buffer.from('key='), exp: Buffer.from(' exp='), never: Buffer.from('-1'), la: Buffer.from(' la='),
+  cas: Buffer.from(' cas='),
   fetched: Buffer.from(' fetch=yes cls='), unfetched: Buffer.from(' fetch=no cls='), size: Buffer.from(' size='),
   flags: Buffer.from(' flags='), end: Buffer.from(' \n'), mg: Buffer.from('mg '), base64: Buffer.from(' b'),
 }
@@ -217,7 +219,7 @@ function writeMetadumpLine(to: Uint8Array, at: number, store: Store, view: ItemV
   return writeBytes(to, at, LABELS.end)
 }
 
-/** `mg KEY`, or with a key that came in base64, or is better not written as it is, `mg KEY b`: what a client sends to get it. */
+/** The line that a client sends to get the item: `mg KEY`, or `mg KEY b` with a key that cannot be written as it is. */
 function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, view: ItemView): number {
   const { bytes, keyStart, keyBytes } = view
   at = writeBytes(to, at, LABELS.mg)
@@ -232,8 +234,9 @@ function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, view: ItemVi
 const LINE_END = line('')
 
 /**
- * Whether a key can be written in a line as it is. One that came in base64 is not. Nor is one with a control byte or a space,
- * which the binary protocol takes: whoever sends the lines of a dump again would send more commands than lines.
+ * True of a key that can be written in a line as it is: not of one that came in base64, nor of one with a control byte or a
+ * space. The binary protocol takes such keys, and a client that sent the lines of a dump back would send more commands than
+ * lines.
  */
 function isPlainKey(view: ItemView): boolean {
   if (view.isBinaryKey) return false
@@ -272,7 +275,7 @@ function writePart(to: Uint8Array, at: number, from: Uint8Array, start: number, 
 // stats cachedump
 
 /** `stats cachedump <class> <limit>`: the items of a class, newest first, as far as they fit 2 MB. */
-export function cachedump(text: TextProtocol, session: Session): void {
+export function cachedump(text: Text, session: Session): void {
   const { host, parser } = text
   if (!host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
   if (parser.tokenCount < 4) return text.answer(session, TEXT.badLine)
@@ -292,7 +295,7 @@ class ClassListing implements Listing {
   private readonly dump: ClassDump
   private bytesLeft = CACHEDUMP_BYTES_MAX - TEXT.end.length - 1
 
-  /** @param itemsLeft how many items may be listed */
+  /** @param itemsLeft the most items to list */
   constructor(private readonly store: Store, private readonly output: Output, slabClass: number, private itemsLeft: number) {
     this.dump = store.dumpClass(slabClass)
   }
@@ -304,7 +307,7 @@ class ClassListing implements Listing {
     return true
   }
 
-  /** A key in base64 is left out, as in memcached, and whatever else there is no way to write here. */
+  /** Leaves out keys that cannot be written as they are; memcached leaves out those in base64. */
   visit(view: ItemView): boolean {
     const { output } = this
     if (!isPlainKey(view)) return true

@@ -3,16 +3,16 @@
 import { Size } from '../../memory/layout.js'
 import { External, EXTERNAL_NAMES } from '../../server/settings.js'
 import { type Session } from '../session.js'
-import { type TextProtocol } from './execute.js'
 import { decimalOf, isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
+import { type Text } from './text.js'
 
 /** `extstore <setting> <number>` */
-export function extstore(text: TextProtocol, session: Session): void {
+export function extstore(text: Text, session: Session): void {
   text.answer(session, isSet(text) ? TEXT.ok : TEXT.error)
 }
 
-function isSet({ parser, host }: TextProtocol): boolean {
+function isSet({ parser, host }: Text): boolean {
   // memcached knows this one, and has no use for it any more
   if (parser.tokenCount > 3 && isCutFrom('free_memchunks', parser, 1)) {
     const slabClass = uint32Of(parser, 2)

@@ -1,14 +1,14 @@
 // The command `lru`: how the lists of all classes are kept. What it sets counts in all threads at once.
 import { NOT_A_NUMBER } from '../line.js'
 import { type Session } from '../session.js'
-import { type TextProtocol } from './execute.js'
 import { decimalOf, int32Of, isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
+import { type Text } from './text.js'
 
 /** HOT and WARM together; what is left is COLD's. */
 const PERCENT_MAX = 80
 
-export function lru(text: TextProtocol, session: Session): void {
+export function lru(text: Text, session: Session): void {
   text.answer(session, answerTo(text))
 }
 
@@ -16,7 +16,7 @@ export function lru(text: TextProtocol, session: Session): void {
  * What a word means that is cut short depends on how many follow it. Only a server that keeps its lists in the background
  * has modes.
  */
-function answerTo(text: TextProtocol): Uint8Array {
+function answerTo(text: Text): Uint8Array {
   const { parser, host: { store: { options } } } = text
   if (parser.tokenCount >= 6 && isCutFrom('tune', parser, 1)) return tune(text)
   if (parser.tokenCount < 3 || !options.lruMaintainer) return TEXT.error
@@ -25,7 +25,7 @@ function answerTo(text: TextProtocol): Uint8Array {
 }
 
 /** `lru tune <hot percent> <warm percent> <hot factor> <warm factor>` */
-function tune({ parser, host }: TextProtocol): Uint8Array {
+function tune({ parser, host }: Text): Uint8Array {
   const hotPct = uint32Of(parser, 2)
   const warmPct = uint32Of(parser, 3)
   const hotFactor = decimalOf(parser, 4)
@@ -38,7 +38,7 @@ function tune({ parser, host }: TextProtocol): Uint8Array {
 }
 
 /** `lru mode flat|segmented` */
-function setMode({ parser, host: { store } }: TextProtocol): Uint8Array {
+function setMode({ parser, host: { store } }: Text): Uint8Array {
   const isFlat = isCutFrom('flat', parser, 2)
   if (!isFlat && !isCutFrom('segmented', parser, 2)) return TEXT.error
   store.tuning.lruSegmented = !isFlat
@@ -46,7 +46,7 @@ function setMode({ parser, host: { store } }: TextProtocol): Uint8Array {
 }
 
 /** `lru temp_ttl <seconds>`; a negative number is for no list of short-lived items. */
-function setTemporaryTtl({ parser, host: { store } }: TextProtocol): Uint8Array {
+function setTemporaryTtl({ parser, host: { store } }: Text): Uint8Array {
   const seconds = int32Of(parser, 2)
   if (seconds === NOT_A_NUMBER) return TEXT.error
   store.tuning.tempLru = seconds >= 0

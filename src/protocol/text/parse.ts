@@ -1,6 +1,7 @@
 // What only the lines of the text protocol have: `noreply`, and the numbers of its storage commands.
 import { Ascii } from '../../memory/ascii.js'
 import { Size } from '../../memory/layout.js'
+import { parseUint64, type Uint64 } from '../../memory/numbers.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 
 const NOREPLY = Buffer.from(' noreply')
@@ -11,13 +12,13 @@ export function skipNoreply(bytes: Uint8Array, at: number): number {
   return at + NOREPLY.length
 }
 
-/** Whether the last token of the line that was split is `noreply`. */
+/** True if the last token of the line that was split is `noreply`. */
 export function endsWithNoreply({ lastStart, lastEnd, bytes }: LineParser): boolean {
   return lastEnd - lastStart === NOREPLY.length - 1 && skipNoreply(bytes, lastStart - 1) === lastEnd
 }
 
 /**
- * Whether a token of the line that was split is this word, or its beginning: memcached compares the words behind the name of a
+ * True if a token of the line that was split is this word, or its beginning: memcached compares the words behind the name of a
  * command no further than they go. The caller says which word is looked at first.
  */
 export function isCutFrom(word: string, line: LineParser, token: number): boolean {
@@ -34,9 +35,19 @@ export function int32Of(line: LineParser, token: number): number {
   return token < line.tokenCount ? line.int32(line.tokenStart(token), line.tokenEnd(token)) : NOT_A_NUMBER
 }
 
+/** A cas number or a delta has at most so many characters. */
+const NUMBER_CHARACTERS_MAX = 22
+
+/** Reads a token as a number of 64 bits without sign into `into`; false if it is none. */
+export function readUint64(line: LineParser, token: number, into: Uint64): boolean {
+  const start = line.tokenStart(token)
+  const end = line.tokenEnd(token)
+  return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(line.bytes, start, end, into)
+}
+
 /** A number as C reads it, of any sign, but for hexadecimal numbers and words such as `inf`. */
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
-/** How many characters it may have. */
+/** The most characters that it may have. */
 const DECIMAL_CHARACTERS_MAX = 31
 
 /** A token as a number that may have a fraction; NaN if it is none, or not there. */
@@ -45,12 +56,12 @@ export function decimalOf(line: LineParser, token: number): number {
   return word.length <= DECIMAL_CHARACTERS_MAX && DECIMAL.test(word) ? Number(word) : NaN
 }
 
-/** Whether the last token begins with `HTTP/`: a web browser, or somebody who means to harm. */
+/** True if the last token begins with `HTTP/`: the client is a web browser, or means harm. */
 export function endsWithHttp(line: LineParser): boolean {
   return line.tokenCount > 1 && line.text(line.lastStart, Math.min(line.lastEnd, line.lastStart + 5)) === 'HTTP/'
 }
 
-/** Whether a token between `at` and the line end is longer than a key may be. */
+/** True if a token between `at` and the line end is longer than a key may be. */
 export function hasLongKey(bytes: Uint8Array, at: number): boolean {
   for (let start = at; ; at++) {
     const byte = bytes[at]!
@@ -62,7 +73,7 @@ export function hasLongKey(bytes: Uint8Array, at: number): boolean {
   }
 }
 
-/** How many keys a line has from the scanned one on, up to its end or to one that is too long. */
+/** The number of keys of a line from the one that was read, up to its end or to a key that is too long. */
 export function countKeys(line: LineParser): number {
   let end = line.stop
   for (let count = 1; ; count++) {

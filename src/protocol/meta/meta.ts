@@ -1,0 +1,74 @@
+// What the handlers of meta commands work with: the line at work, its flags, and the ways to answer it. A thread has one Meta,
+// for all its sessions. Errors are always answered, whatever `q` says.
+import { type Request } from '../../store/request.js'
+import { type Store } from '../../store/store.js'
+import { type ItemView } from '../../store/view.js'
+import { type Host } from '../host.js'
+import { type LineParser } from '../line.js'
+import { type Output } from '../output.js'
+import { byLetter } from './flags.js'
+import { type Returns } from './letters.js'
+import { MetaParser } from './parse.js'
+import { MetaReply } from './reply.js'
+
+const ITEM = byLetter(row => row.item)
+const NUMBER = byLetter(row => row.number)
+const STORED = byLetter(row => row.stored)
+const ALWAYS = byLetter(row => row.always)
+
+export class Meta {
+  readonly store: Store
+  readonly request: Request
+  readonly output: Output
+  readonly flags: MetaParser
+  readonly reply: MetaReply
+
+  constructor(readonly host: Host, readonly line: LineParser) {
+    this.store = host.store
+    this.request = host.input.request
+    this.output = host.output
+    this.flags = new MetaParser(line, host.input, host.store)
+    this.reply = new MetaReply(host)
+  }
+
+  // Each shows what the flags ask for, from left to right. There must be room for a first line.
+
+  showItem(view: ItemView): void {
+    const { flags, reply, request, flags: { returns } } = this
+    reply.end = request.endedAt
+    for (let i = 0; i < returns.count; i++) {
+      const flag = returns.flags[i]!
+      const show = ITEM[flag]
+      if (show !== undefined) show(reply, view, flag, flags)
+      else ALWAYS[flag]?.(reply, returns)
+    }
+  }
+
+  showNumber(): void {
+    const { flags, reply, request, flags: { returns } } = this
+    reply.end = request.endedAt
+    for (let i = 0; i < returns.count; i++) {
+      const flag = returns.flags[i]!
+      const show = NUMBER[flag]
+      if (show !== undefined) show(reply, flags)
+      else ALWAYS[flag]?.(reply, returns)
+    }
+  }
+
+  showStored(returns: Returns): void {
+    const { reply } = this
+    for (let i = 0; i < returns.count; i++) {
+      const flag = returns.flags[i]!
+      const show = STORED[flag]
+      if (show !== undefined) show(reply, returns, flag)
+      else ALWAYS[flag]?.(reply, returns)
+    }
+  }
+
+  /** Shows what has nothing to do with an item, and ends the line. */
+  endLine(): void {
+    const { output, reply, flags: { returns } } = this
+    for (let i = 0; i < returns.count; i++) ALWAYS[returns.flags[i]!]?.(reply, returns)
+    output.lineEnd()
+  }
+}

@@ -1,0 +1,70 @@
+// All commands of the text protocol but the meta commands, a row each. The names are those of memcached's protocol.txt.
+import { Mode } from '../../store/request.js'
+import { type Host } from '../host.js'
+import { type Session } from '../session.js'
+import { cacheMemlimit, debugtime, flushAll, quit, refreshCerts, shutdown, verbosity, version, watch } from './admin.js'
+import { lruCrawler } from './crawler.js'
+import { extstore } from './extstore.js'
+import { type Gets } from './gets.js'
+import { decr, deleteItem, incr, touch } from './items.js'
+import { lru } from './lru.js'
+import { slabs } from './slabs.js'
+import { stats } from './stats.js'
+import { type LineHandler } from './text.js'
+import { type Values } from './values.js'
+
+/** The commands of a thread that read their lines themselves. */
+export interface Readers { readonly gets: Gets, readonly values: Values }
+
+export interface CommandRow {
+  readonly name: string
+  /** Handles the line when it is whole and split into tokens. */
+  readonly line?: LineHandler
+  /**
+   * Reads the line itself, from `start` on, with its name up to `at`, before `end`; returns where the next bytes begin, or
+   * UNFINISHED.
+   */
+  readonly reads?: (readers: Readers, session: Session, start: number, at: number, end: number) => number
+  /** False on a server that has no such command. By default all have it. */
+  readonly isThere?: (host: Host) => boolean
+}
+
+export const COMMANDS: readonly CommandRow[] = [
+  // about items
+  { name: 'get', reads: ({ gets }, session, _start, at, end) => gets.get(session, at, end, false) },
+  { name: 'gets', reads: ({ gets }, session, _start, at, end) => gets.get(session, at, end, true) },
+  { name: 'gat', reads: ({ gets }, session, start, at, end) => gets.gat(session, start, at, end, false) },
+  { name: 'gats', reads: ({ gets }, session, start, at, end) => gets.gat(session, start, at, end, true) },
+  storage('set', Mode.Set),
+  storage('add', Mode.Add),
+  storage('replace', Mode.Replace),
+  storage('append', Mode.Append),
+  storage('prepend', Mode.Prepend),
+  storage('cas', Mode.Cas),
+  { name: 'delete', line: deleteItem },
+  { name: 'incr', line: incr },
+  { name: 'decr', line: decr },
+  { name: 'touch', line: touch },
+
+  // about the cache
+  { name: 'flush_all', line: flushAll },
+  { name: 'stats', line: stats },
+  { name: 'cache_memlimit', line: cacheMemlimit },
+  { name: 'slabs', line: slabs },
+  { name: 'lru', line: lru },
+  { name: 'lru_crawler', line: lruCrawler },
+  { name: 'extstore', line: extstore },
+
+  // about the server
+  { name: 'version', line: version },
+  { name: 'verbosity', line: verbosity },
+  { name: 'watch', line: watch },
+  { name: 'refresh_certs', line: refreshCerts },
+  { name: 'quit', line: quit },
+  { name: 'shutdown', line: shutdown },
+  { name: 'debugtime', line: debugtime, isThere: ({ debugClock }) => debugClock !== undefined },
+]
+
+function storage(name: string, mode: Mode): CommandRow {
+  return { name, reads: ({ values }, session, start, at, end) => values.store(session, mode, start, at, end) }
+}
