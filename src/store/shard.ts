@@ -648,19 +648,11 @@ export class Shard implements Pins {
 
   /** As `storeUnwatchedStripeLocked`, and logs the outcome for watchers. */
   private storeWatchedStripeLocked(request: Request, old: ItemId, item: ItemId): Outcome {
-    // the item may be gone afterwards, and the key be its own
+    // read now, as the item may be freed
     const slabClass = this.allocator.classOf(item)
-    const { bytes, keyStart, keyEnd } = request
-    const keyBytes = keyEnd - keyStart
-    request.bytes = bytes.slice(keyStart, keyEnd)
-    request.keyStart = 0
-    request.keyEnd = keyBytes
     const outcome = this.storeUnwatchedStripeLocked(request, old, item)
-    if (outcome !== Outcome.Stored) this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
-    else this.reporter.storedStripeLocked(request, this.table.find(request.hash, request.bytes, 0, keyBytes))
-    request.bytes = bytes
-    request.keyStart = keyStart
-    request.keyEnd = keyEnd
+    if (outcome === Outcome.Stored) this.reporter.storedStripeLocked(request, this.find(request))
+    else this.reporter.store(request, outcome, request.expiresAt, slabClass, request.valueBytes)
     return outcome
   }
 }
