@@ -1,10 +1,9 @@
-// Reply lines that both the text commands and the meta commands answer. The tables of text/reply.ts and meta/answers.ts include
-// them.
+// The reply lines that text commands and meta commands share. The tables of text/reply.ts and meta/answers.ts include them.
 
-/** A reply line, ready to be copied. */
+/** Makes a reply line, ready to be copied to the output. */
 export function line(text: string): Uint8Array { return Buffer.from(`${text}\r\n`, 'latin1') }
 
-/** Reply lines, by what they say. */
+/** Reply lines by name. */
 export const ANSWERS = {
   badFormat: line('CLIENT_ERROR bad command line format'),
   badDataChunk: line('CLIENT_ERROR bad data chunk'),

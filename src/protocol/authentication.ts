@@ -1,10 +1,10 @@
-// The door of a server with users (-Y) for the text protocol: until a client has shown a name and a password, nothing is
-// taken but a `set` whose value is "name password". Its key, flags and exptime mean nothing, and nothing is stored. Then
-// the protocol proper takes over, beginning with whatever follows. See authentication in protocol.txt, and memcached's
-// try_read_command_asciiauth, which has the same words and bounds.
+// The authentication of the text protocol, for a server with users (-Y). Until a client has authenticated, the only command that
+// it may send is a `set` with the value "name password". The key, the flags and the exptime have no meaning, and nothing is
+// stored. Then the session gets the text protocol, which serves the bytes that follow. See authentication in protocol.txt, and
+// memcached's try_read_command_asciiauth, which has the same replies and bounds.
 //
-// As there, all that a batch is answered before its client is known shares one place, in which the last answer stays. A
-// line that ends the conversation takes along what is in it.
+// As in memcached, only the last reply of a batch is written while the client has not authenticated. A line that ends the
+// conversation discards the replies before it.
 import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
@@ -13,14 +13,14 @@ import { UNFINISHED_LINE_MAX } from './line.js'
 import { UNFINISHED, type Protocol, type Session } from './session.js'
 import { line } from './answers.js'
 
-/** A line that is shorter, its \r included and its \n not, ends the conversation: `quit` is one. */
+/** The least bytes of a line with its \r but without its \n. A shorter line ends the conversation: `quit` is one. */
 const LINE_BYTES_MIN = 6
-/** What a line may have, and what name, password and line end may have: in memcached they must fit into its read buffer. */
+/** The most bytes of a line, and of name, password and line end. memcached reads them into a buffer of this size. */
 const BUFFER_BYTES = 16 * 1024
 
 const UINT32_MAX = 0xffffffff
 
-/** The command that is a `set`, however it goes on, with four more words, the last a number. Others may follow. */
+/** A command whose name begins with `set`, with four more tokens, the last of which is a number. More tokens may follow. */
 const SET = /^set[^ ]*(?: +[^ ]+){3} +(\d{1,11})(?: |\r?$)/
 
 const STORED = line('STORED')
@@ -35,9 +35,9 @@ export class AsciiAuthentication implements Protocol {
   readonly asksWho = true
   private readonly users: Authenticator
 
-  /** @param next what a client speaks once it is known */
+  /** @param next the protocol of a client that has authenticated */
   constructor(private readonly host: Host, private readonly next: Protocol) {
-    assert(host.credentials !== undefined, 'nobody may be asked for a password where there are no users')
+    assert(host.credentials !== undefined, 'clients cannot authenticate, as there are no users')
     this.users = host.credentials
     this.name = next.name
   }
@@ -57,7 +57,7 @@ export class AsciiAuthentication implements Protocol {
     return this.answer(this.judge(session, tokenStart, tokenEnd), tokenEnd + 2)
   }
 
-  /** How many bytes of name and password the line announces; -1 if it is another command. */
+  /** The bytes of name and password that the line announces; -1 if it is another command. */
   private tokenBytes(at: number, lineEnd: number): number {
     const { bytes } = this.host.input
     const text = Buffer.from(bytes.subarray(at, lineEnd)).toString('latin1')
@@ -65,13 +65,13 @@ export class AsciiAuthentication implements Protocol {
     return tokenBytes > UINT32_MAX ? -1 : tokenBytes
   }
 
-  /** Says at once what is wrong, and nothing tells where the next command would begin. */
+  /** Answers that the token is too long, and ends the conversation, as the next command cannot be found. */
   private denyToken(session: Session, next: number): number {
     session.end()
     return this.answer(TOO_LONG, next)
   }
 
-  /** Looks at "name password" and its line end. The name ends at the first space. */
+  /** Checks "name password" and its line end, and returns the reply. The name ends at the first space. */
   private judge(session: Session, start: number, end: number): Uint8Array {
     const { input: { bytes }, store: { counters } } = this.host
     if (bytes[end] !== Ascii.CarriageReturn || bytes[end + 1] !== Ascii.LineEnd) return BAD_END
@@ -99,5 +99,4 @@ export class AsciiAuthentication implements Protocol {
     session.end()
     return next
   }
-
 }

@@ -1,5 +1,5 @@
-// What a conversation needs of the server it runs in. The server provides one for each thread; tests provide one around
-// a bare store.
+// The host of sessions: the parts of a server that they need. The server makes one for each thread; tests make one around a bare
+// store.
 import { type MovableClock } from '../clock.js'
 import { type External } from '../server/settings.js'
 import { type Signals } from '../server/signals.js'
@@ -13,50 +13,51 @@ import { type Unfinished } from './unfinished.js'
 /** The rows of a statistics report, in order. */
 export type Rows = Iterable<readonly [name: string, value: string | number]>
 
-/** Who may speak to the server. */
+/** The check of users and passwords. */
 export interface Authenticator {
-  /** Takes as long for a wrong name or password as for a right one. */
+  /** True if there is a user of this name with this password. Takes the same time if the name or the password is wrong. */
   accepts(name: Uint8Array, password: Uint8Array): boolean
 }
 
 export interface Host {
   readonly store: Store
-  /** How a conversation lets the rest of the server know. */
+  /** The signals to the other parts of the server. */
   readonly signals: Signals
-  /** The signal of that name, at hand as it is raised in many places: a line for the person who started the server. */
+  /** The signal `log`, which many files raise: writes a line for the person who started the server. */
   readonly log: Signals['log']
   readonly input: Input
   readonly output: Output
-  /** Where what is not finished is kept. */
+  /** The memory for unfinished requests and parked replies. */
   readonly unfinished: Unfinished
   readonly prefixes: Prefixes
-  /** What the command `debugtime` moves; undefined: there is no such command. */
+  /** The clock that the command `debugtime` moves; undefined if there is no such command. */
   readonly debugClock: MovableClock | undefined
-  /** 0 to 3, see -v. */
+  /** The number of -v options, 0 to 3. */
   verbosity: number
-  /** Undefined: everybody may speak. */
+  /** The check of users; undefined if the server has no users. */
   readonly credentials: Authenticator | undefined
-  /** Whether the text protocol asks who a client is; there are credentials then. */
+  /** True if clients of the text protocol have to authenticate. Then there are credentials. */
   readonly asksText: boolean
-  /** Whether the binary protocol does, by SASL. */
+  /** True if clients of the binary protocol have to authenticate, by SASL. */
   readonly isSaslEnabled: boolean
   readonly isShutdownEnabled: boolean
   readonly isFlushEnabled: boolean
   readonly isDumpEnabled: boolean
   readonly isWatchEnabled: boolean
-  /** Requests a connection may have served before the others get a turn; 0 for as many as one read brings. */
+  /** The most requests of a connection in one turn; 0 for all requests of one read. */
   readonly requestsPerTurn: number
-  /** Answers of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */
+  /** The most replies of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */
   readonly answersMax: number
-  /** The reports of `stats`: '' is the general one. */
+  /** The reports of `stats`. The general one has the name ''. */
   report(name: '' | 'settings' | 'items' | 'slabs' | 'hash'): Rows
-  /** The reports of `stats sizes` and `stats conns`, in parts none of which takes long; some may have no rows. */
+  /** The report of `stats sizes`, in parts that take a short time each. A part may have no rows. */
   reportSizes(): Iterable<Rows>
+  /** The report of `stats conns`, in such parts. */
   reportConnections(): Iterable<Rows>
-  /** Keeps what the command `extstore` sets. */
+  /** Stores a setting of the command `extstore`. */
   setExternal(setting: External, value: number): void
-  /** Tells a peer of events of these kinds, bits of Kind, until that is ended; undefined if too many are told already. */
+  /** Subscribes a peer to events of these kinds, bits of Kind; undefined if there are too many watchers. */
   watch(kinds: number, peer: Peer): Watching | undefined
-  /** Reads the TLS certificates anew, for new connections; answers what went wrong, if anything did. */
+  /** Reads the TLS certificates again, for new connections. Returns a description of the error if there is one. */
   refreshCertificates(): string | undefined
 }

@@ -1,44 +1,45 @@
-// The read buffer of a thread. All its connections share it, because a batch is parsed before the next one is read; what
-// is left of an unfinished request is kept aside by its session and put in front of the next batch.
+// The read buffer of a thread. All its connections share it, as each batch is served before the next one is read. If the end of
+// a batch is an unfinished request, its session keeps these bytes aside and copies them in front of its next batch.
 //
-//   | room for what was kept aside | the bytes of this batch | a line end | a piece of a long line | a decoded key |
-//   ^ start                        ^ batchStart                           ^ pieceStart             ^ keyStart
+//   | bytes that were kept aside | the bytes of this batch | a line end | a piece of a long line | a decoded key |
+//   ^ start                      ^ batchStart                           ^ pieceStart             ^ keyStart
 //
-// The thread's one Request is here too, as its ranges are mostly of these bytes.
+// The session writes a line end behind the bytes of the batch, so that every scan stops there.
 //
-// The line end stands at the end of what was read, so that every scan stops there.
+// The Request of the thread is a field here, as its ranges mostly lie in these bytes.
 
 import { Request } from '../store/request.js'
 
-/** What one read takes at most. */
+/** The most bytes of one read. */
 export const READ_BYTES = 96 * 1024
-/** What it takes from a client that sends large values, so that little of the next one has to be copied to its item. */
+/** The most bytes of a read from a client that sends large values, so that few bytes of the next value have to be copied. */
 const SHORT_READ_BYTES = 2 * 1024
-/** The most of an unfinished request that is kept aside in one piece. Only a multi-get may grow longer, see LongLine. */
+/** The most bytes of an unfinished request that are kept aside for the next batch. Only a get may be longer, see LongLine. */
 export const KEPT_BYTES_MAX = 64 * 1024
-/** How much of a long line is served in one turn. */
+/** The most bytes of a long line that are served in one turn. */
 export const PIECE_BYTES = 64 * 1024
 const SENTINEL_BYTES = 64
 const KEY_BYTES = 256
-/** The bytes an Input needs. */
+/** The bytes that an Input needs. */
 export const INPUT_BYTES = KEPT_BYTES_MAX + READ_BYTES + PIECE_BYTES + 2 * SENTINEL_BYTES + KEY_BYTES
 
 export class Input {
-  /** Where a read puts its bytes. */
+  /** The index of the bytes of a batch. */
   readonly batchStart: number
-  /** Room for a piece of a long line and a line end. */
+  /** The index of the room for a piece of a long line and its line end. */
   readonly pieceStart: number
-  /** Room for a key that does not stand in the input as it is, as one in base64. */
+  /** The index of the room for a key that the client has sent in base64. */
   readonly keyStart: number
-  /** `batchStart` as a view to hand to a socket. */
+  /** The view of READ_BYTES at `batchStart`, for a socket. */
   readonly readBuffer: Uint8Array
+  /** The view of SHORT_READ_BYTES at `batchStart`. */
   readonly shortReadBuffer: Uint8Array
-  /** What the client at work asks for. */
+  /** The current request. */
   readonly request: Request
-  /** Whether a batch is being served: then nothing may be put here, and no other session may begin. */
+  /** True while a batch is being served. Then no connection writes to this buffer, and no other session begins a batch. */
   isInUse = false
 
-  /** @param start of INPUT_BYTES in `bytes` that are this thread's alone */
+  /** @param start the index of INPUT_BYTES in `bytes` that no other thread uses */
   constructor(readonly bytes: Uint8Array, readonly start: number) {
     this.request = new Request(bytes)
     this.batchStart = start + KEPT_BYTES_MAX

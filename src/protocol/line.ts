@@ -1,30 +1,30 @@
-// Reads lines in place, for the protocols that have them. A token is what lies between spaces; a line ends with \n, and a
-// \r before it belongs to the end. Everything else, tabs and NUL included, may be part of a key. The byte behind the input
-// is always a line end, so scans need no second condition; a scan that stops there has found an unfinished line.
+// Reads lines in place, for the text and the meta commands. Spaces separate the tokens of a line. A line ends with \n, and a \r
+// before it belongs to the line end. All other bytes, tabs and NUL included, may be part of a key. The byte behind the input is
+// always a line end, so scans need no second condition; a scan that stops there has found an unfinished line.
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { type Hash } from '../store/index/hash.js'
 import { PREFETCH_MAX } from '../store/store.js'
 
-/** As many tokens of a line are kept as memcached keeps; the last one is known besides. */
+/** The most tokens of a line that are kept, as in memcached. The last token is kept besides. */
 const TOKENS_MAX = 24
 
-/** How many keys of a line are scanned before the first of them is served: see Store.warm. */
+/** The most keys of a line that are scanned before the first of them is looked up: see Store.prefetch. */
 const AHEAD_MAX = PREFETCH_MAX
 
-/** The bytes of the whole words of the longest key. */
+/** The bytes of the longest key that are read in whole words. */
 const WHOLE_WORDS_BYTES = Size.KeyMax & ~3
 
-/** Numbers of exptimes and lengths are answered as this when they are none. */
+/** The result for a token that is not a number of the wanted kind, if -1 is one. */
 export const NOT_A_NUMBER = -(2 ** 40)
 
-/** How long a line may be before its end is there, as in memcached. */
+/** The most bytes of a line whose end has not come, as in memcached. */
 export const UNFINISHED_LINE_MAX = 2048
 
-/** How many characters a number of 32 bits may have, as in memcached. */
+/** The most characters of a number of 32 bits, as in memcached. */
 const NUMBER32_CHARACTERS_MAX = 11
 
-/** The longest value a line may announce: its line end must fit 31 bits too. */
+/** The most bytes of a value that a line may announce: with its line end, the length must fit 31 bits. */
 export const VALUE_BYTES_MAX = 0x7fffffff - 2
 
 export class LineParser {
@@ -32,13 +32,13 @@ export class LineParser {
   keyStart = 0
   keyEnd = 0
   hash = 0
-  /** The separator behind it: the index of a space or of the line end. */
+  /** The index behind the last scan: of the space or the \n behind a key, or of the first byte behind digits. */
   stop = 0
 
-  /** The last number that was read by `readDigits`. */
+  /** The last number that `readDigits` has read. */
   value = 0
 
-  // keys that were scanned ahead: of each what `scanKey` says of it
+  // the results of `scanKey` for each key that was scanned ahead
   readonly aheadHashes = new Int32Array(AHEAD_MAX)
   private readonly aheadStarts = new Int32Array(AHEAD_MAX)
   private readonly aheadEnds = new Int32Array(AHEAD_MAX)
@@ -59,8 +59,8 @@ export class LineParser {
   }
 
   /**
-   * Scans and hashes the key at `at`. False if it is longer than a key may be: then `stop` lies within it. Four bytes at a
-   * time while there is none below `!` among them, then one by one.
+   * Scans and hashes the key at `at`. False if it is too long: then `stop` lies within it. Scans four bytes at a time, up to the
+   * first word with a byte below `!`, then byte by byte.
    */
   scanKey(at: number): boolean {
     const { bytes, view } = this
@@ -68,14 +68,14 @@ export class LineParser {
     let stop = at
     for (const wordsEnd = at + WHOLE_WORDS_BYTES; stop < wordsEnd; stop += 4) {
       const word = view.getInt32(stop, true)
-      // the highest bit of a byte is set if that is below 0x21, or if one before it is
+      // the result has the high bit of the first byte below 0x21, and perhaps those of bytes behind it
       if (((word - 0x21212121) & ~word & 0x80808080) !== 0) break
     }
     while (stop < limit && bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     this.keyStart = at
     this.stop = stop
     if (stop === limit) {
-      // a key of the greatest length and the \r of its line end
+      // a key of the maximal length may be followed by the \r of its line end
       if (bytes[stop] !== Ascii.LineEnd || bytes[stop - 1] !== Ascii.CarriageReturn) return false
     }
     if (bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn) stop--
@@ -85,8 +85,8 @@ export class LineParser {
   }
 
   /**
-   * Scans the keys that follow the one just scanned, up to AHEAD_MAX with it, the end of the line or one that is too long;
-   * `nextKey` then goes on with them. Answers how many they are, the first being the one just scanned.
+   * Scans the keys behind the one that was just scanned, up to the end of the line, a key that is too long, or AHEAD_MAX keys.
+   * `nextKey` then returns to them. Returns the number of scanned keys, the first one included.
    */
   scanAhead(): number {
     let count = 0
@@ -102,7 +102,7 @@ export class LineParser {
     return count
   }
 
-  /** Forgets keys that were scanned ahead of a line that is not gone on with. */
+  /** Forgets the keys that were scanned ahead, as the rest of their line is not served. */
   forgetAhead(): void { this.aheadCount = this.aheadAt = 0 }
 
   private recall(index: number): void {
@@ -113,17 +113,17 @@ export class LineParser {
     this.aheadAt = index + 1
   }
 
-  /** Makes the next key of a line the scanned one; false if it is longer than a key may be. */
+  /** Makes the next key of the line the scanned one; false if it is too long. */
   nextKey(): boolean {
     if (this.aheadAt >= this.aheadCount) return this.scanKey(this.skipSpaces(this.stop))
     this.recall(this.aheadAt)
     return true
   }
 
-  /** Whether no key behind the scanned one was scanned ahead. */
+  /** True if the scanned key is the last one that was scanned ahead. */
   get isAtLastAhead(): boolean { return this.aheadAt >= this.aheadCount }
 
-  /** Reads up to 9 digits at `at` into `value` and leaves `stop` behind them; false if there are none or more. */
+  /** Reads up to 9 digits at `at` into `value` and sets `stop` behind them; false if there are no digits or more than 9. */
   readDigits(at: number): boolean {
     const { bytes } = this
     let value = 0
@@ -138,7 +138,7 @@ export class LineParser {
     return stop > at && stop < at + 10
   }
 
-  /** The hash of a key that is somewhere in `bytes`. */
+  /** The hash of a key that lies in `bytes`. */
   hashOf(start: number, end: number): number { return this.hashing.of(this.bytes, start, end) }
 
   /** The end of the token at `at`. */
@@ -160,7 +160,7 @@ export class LineParser {
     return this.bytes.indexOf(Ascii.LineEnd, at)
   }
 
-  /** Whether the line of which `at` is a part ends before `end`: surely so if that is where a line ends, as it mostly is. */
+  /** True if the line with the byte `at` ends before `end`. Mostly `end` is behind a line end, and no search is needed. */
   isLineWhole(at: number, end: number): boolean {
     return this.bytes[end - 1] === Ascii.LineEnd || this.findLineEnd(at) < end
   }
@@ -200,14 +200,14 @@ export class LineParser {
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, end - start).toString('latin1')
   }
 
-  /** Makes a token the key, hashed. False if it is too long. */
+  /** Scans and hashes a token as the key; false if it is too long. */
   keyFrom(index: number): boolean {
     return this.scanKey(this.starts[index]!)
   }
 
-  // Numbers. Tokens are given by their bytes; the words are memcached's own functions for the same tokens.
+  // Numbers. Each method reads the token at `[start, end)`, with the bounds that memcached has for such a token.
 
-  /** A whole number, up to 2^53 exactly; -1 if there is anything but digits, or nothing. */
+  /** A whole number, exact up to 2^53; -1 if the token is empty or has other characters than digits. */
   whole(start: number, end: number): number {
     const { bytes } = this
     if (start >= end) return -1
@@ -220,7 +220,7 @@ export class LineParser {
     return value
   }
 
-  /** A length: a signed number of 32 bits with room for a line end; negative if it is none. */
+  /** The length of a value: a signed number of 32 bits, up to VALUE_BYTES_MAX; negative if the token is no such number. */
   length(start: number, end: number): number {
     const isNegative = this.bytes[start] === Ascii.Minus
     if (isNegative || this.bytes[start] === Ascii.Plus) start++
@@ -229,7 +229,10 @@ export class LineParser {
     return value > VALUE_BYTES_MAX ? -1 : value
   }
 
-  /** exptime of touch, gat and flush_all: a signed number of 32 bits in at most 11 characters, without a plus sign. */
+  /**
+   * The exptime of touch, gat and flush_all: a signed number of 32 bits in at most 11 characters, without a plus sign;
+   * NOT_A_NUMBER if the token is no such number.
+   */
   int32(start: number, end: number): number {
     if (end - start > NUMBER32_CHARACTERS_MAX) return NOT_A_NUMBER
     const isNegative = this.bytes[start] === Ascii.Minus
@@ -238,7 +241,7 @@ export class LineParser {
     return isNegative ? -value : value
   }
 
-  /** A number of 32 bits without sign, in at most 11 characters; -1 if it is none. */
+  /** An unsigned number of 32 bits in at most 11 characters; -1 if the token is no such number. */
   uint32(start: number, end: number): number {
     if (end - start > NUMBER32_CHARACTERS_MAX) return -1
     const value = this.whole(start, end)

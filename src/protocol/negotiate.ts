@@ -1,5 +1,5 @@
-// The protocol of a connection that has sent nothing yet: it waits for the first byte, which tells which protocol the client
-// speaks, and hands the session over to that.
+// The protocol of a connection on which no byte has come yet. The first byte shows which protocol the client speaks, and the
+// session gets that protocol instead of this one.
 import { type Host } from './host.js'
 import { type Protocol, type Session } from './session.js'
 
@@ -7,7 +7,7 @@ export class Negotiation implements Protocol {
   readonly name = 'auto-negotiate'
   readonly asksWho: boolean
 
-  /** @param binaryMark the first byte of a binary request, with which no line begins */
+  /** @param binaryMark the first byte of every binary request, with which no text command begins */
   constructor(private readonly host: Host, private readonly text: Protocol, private readonly binary: Protocol,
     private readonly binaryMark: number) {
     this.asksWho = text.asksWho || binary.asksWho

@@ -1,7 +1,7 @@
-// The replies of a batch, gathered and written at once. Replies are rendered into a buffer of the thread; large values are
-// not copied but lent: the pieces of their items go out between the parts of the buffer in one write. When the other end
-// does not take everything, buffer and items belong to its sink until that is done, and the thread takes another buffer. Where
-// many others are slow and no buffer is left, a copy is written, whose memory goes back to the system when it is done.
+// The replies of a batch, which are gathered and written at once. A protocol renders replies into a buffer of the thread. Large
+// values are not copied but lent: one write sends the parts of the buffer and the memory of the items between them. If the
+// kernel does not take all bytes at once, the sink holds the buffer and the items until it has, and the thread takes another
+// buffer. If many clients are slow and no buffer is left, the output writes a copy, whose memory returns to the system later.
 import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
@@ -11,47 +11,46 @@ import { Counter, type Counters } from '../stats/counters.js'
 
 /** The size of one buffer of replies. */
 export const OUTPUT_BYTES = 64 * 1024
-/** How many buffers lie beside the items, where copying is quickest. */
+/** The number of buffers in the arena, where copies from items are fastest. */
 export const OUTPUT_BUFFERS = 8
 export const enum Copy {
-  /** A value up to this is copied into the output together with what comes before it; a larger one is lent. */
+  /** The largest value that is copied into the output, together with the bytes before it. A larger one is lent. */
   BytesMax = 32 * 1024,
 }
-/** How many more there may be, of ordinary memory, which the process keeps. */
+/** The most further buffers, of ordinary memory, which the process keeps. */
 const ADDED_BUFFERS_MAX = 64
-/** How many views of a buffer are kept, a power of two. */
+/** The most views of a buffer that are kept, a power of two. */
 const KEPT_VIEWS = 1024
 
-/** Where replies go: a socket, or a test. */
+/** The receiver of replies: a connection, a datagram or a test. */
 export interface Sink {
-  /** How many lent bytes are written at once: a batch with more of them is written before it is complete. */
+  /** The most lent bytes in one write. If a batch has more of them, the output writes before the batch is complete. */
   readonly lentBytesMax: number
-  /** Takes bytes. True: they are gone and their memory may be used again. False: it is still needed, see `hold`. */
+  /** Writes bytes. Returns true if their memory may be used again, false if it is still needed, see `hold`. */
   write(bytes: Uint8Array): boolean
-  /** Takes several parts in order, as one write. */
+  /** Writes several parts in order, as one write. Returns as `write`. */
   writeMany(parts: readonly Uint8Array[]): boolean
-  /** What was last written is needed longer: the sink settles it when it is not, and then resumes the session. */
+  /** Holds the memory of a write that has just returned false. The sink settles it later, and then resumes the session. */
   hold(held: Held): void
 }
 
-/** Something whose bytes are being written. */
+/** The memory of a write whose bytes have not all been written. */
 export interface Held {
-  /** The bytes are gone, or never will be. Called once. */
+  /** Frees the memory, as its bytes have been written or never will be. Called once. */
   settle(): void
 }
 
-/** What one write that was not taken at once still holds. */
+/** The buffer and the loans of one write. */
 export class Batch implements Held {
   constructor(private readonly output: Output, private readonly buffer: Buffer, private readonly loans: readonly Loan[]) {}
 
-  /** Gives the memory back. */
   settle(): void {
     for (const loan of this.loans) loan.end()
     this.output.takeBack(this.buffer)
   }
 }
 
-/** The same of a copy. */
+/** The copy and the loans of one write. */
 class CopiedBatch implements Held {
   constructor(private readonly output: Output, private readonly copy: number, private readonly loans: readonly Loan[]) {}
 
@@ -61,17 +60,17 @@ class CopiedBatch implements Held {
   }
 }
 
-/** Something lent: its end is told once its bytes are written. */
+/** A loan of memory. The output calls `end` once when the bytes of a part are written or discarded. */
 export interface Loan { end(): void }
 
-/** A part of the output that is not in the buffer. */
+/** A lent part of the output, which is written between the buffer's bytes before and after `at`. */
 interface LentPart { at: number; view: Uint8Array; loan: Loan }
 
 export class Output {
-  /** The memory being filled; it changes when a buffer is lent to a socket. */
+  /** The memory with the current buffer. It changes when a sink holds the buffer. */
   memory: Memory
   bytes: Uint8Array
-  /** Where the next byte goes. */
+  /** The index of the next byte. */
   at = 0
   private current: Buffer = Buffer.alloc(0)
   private start = 0
@@ -80,15 +79,18 @@ export class Output {
   private lent: LentPart[] = []
   private lentBytes = 0
   private sink: Sink | undefined
-  /** True from a write that was not taken until the batch ends: the session should stop as soon as it can. */
+  /** True if a sink holds a write of this batch. The session should stop as soon as it can. */
   isBlocked = false
   private readonly spare: Buffer[] = []
   private addedCount = 0
-  /** For copies, which only the system reads. */
+  /** The memory of copies, each of which has the size of a buffer. */
   private readonly copies = new Blocks(OUTPUT_BYTES)
   private views: (Uint8Array | undefined)[] = []
 
-  /** @param arena the memory of the items; @param arenaStart of OUTPUT_BUFFERS times OUTPUT_BYTES in it */
+  /**
+   * @param arena the memory of the items
+   * @param arenaStart the byte index of the buffers in it, OUTPUT_BUFFERS of OUTPUT_BYTES
+   */
   constructor(private readonly arena: Memory, arenaStart: number, private readonly counters: Counters) {
     for (let i = OUTPUT_BUFFERS - 1; i >= 0; i--) {
       this.spare.push(Buffer.from(arena.bytes.buffer, arenaStart + i * OUTPUT_BYTES, OUTPUT_BYTES))
@@ -104,13 +106,16 @@ export class Output {
     this.isBlocked = false
   }
 
-  /** A buffer of the arena is written through the arena's own array, so that copying from items stays inside it. */
+  /**
+   * Takes a spare or a new buffer as the current one. A buffer in the arena is accessed by the arena's own array, so that copies
+   * from items stay in one array.
+   */
   private takeBuffer(): void {
     const buffer = this.spare.pop() ?? this.addBuffer()
     const isArena = this.isOfArena(buffer)
     this.current = buffer
     this.views = new Array<undefined>(KEPT_VIEWS)
-    // not the Buffer itself, whose slice is no copy
+    // not the Buffer itself, whose `slice` makes no copy
     this.memory = isArena ? this.arena : new Memory(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length))
     this.bytes = this.memory.bytes
     this.start = isArena ? buffer.byteOffset : 0
@@ -141,7 +146,7 @@ export class Output {
 
   get isEmpty(): boolean { return this.at === this.start && this.lent.length === 0 }
 
-  /** Makes room for `count` bytes, at most OUTPUT_BYTES, writing what is there if need be. */
+  /** Makes room for `count` bytes, at most OUTPUT_BYTES. Writes the bytes that are there if need be. */
   ensure(count: number): void {
     if (this.at + count > this.limit) this.makeRoom(count)
   }
@@ -153,48 +158,50 @@ export class Output {
 
   hasRoom(count: number): boolean { return this.at + count <= this.limit }
 
-  /** An answer begins, of several parts, that may have to be taken back. */
+  /** Marks the beginning of a reply, for `begun` and `rewind`. */
   begin(): void { this.beganAt = this.at }
 
-  /** What was written since `begin` and has not gone out. */
+  /** The bytes in the buffer since `begin`. Those that have been written to the sink are not among them. */
   get begun(): Uint8Array { return this.bytes.subarray(this.beganAt, this.at) }
 
-  /** Takes back what was written since `begin`, as far as it has not gone out. Nothing of it may be lent. */
+  /** Removes the bytes since `begin`, except those that have been written to the sink. None of their parts may be lent. */
   rewind(): void { this.at = this.beganAt }
 
-  /** Takes back everything that has not gone out. */
+  /** Removes all bytes and lent parts that have not been written to the sink. */
   discard(): void {
     for (const loan of this.takeLoans()) loan.end()
     this.at = this.beganAt = this.start
   }
 
-  /** Makes room for `count` lent bytes: writes what is there, unless the sink likes both together. */
+  /** Makes room for `count` lent bytes: if the lent bytes would be more than the sink's most, writes those that are there. */
   ensureLent(count: number): void {
     if (this.lentBytes > 0 && this.sink !== undefined && this.lentBytes + count > this.sink.lentBytesMax) this.flush()
   }
 
-  /** Lends `view` after what was written so far; `loan` ends when it is gone. The caller makes room first, with `ensureLent`. */
+  /** Adds a lent part. `loan` ends when it is written. The caller makes room first, with `ensureLent`. */
   lend(view: Uint8Array, loan: Loan): void {
     this.lent.push({ at: this.at, view, loan })
     this.lentBytes += view.length
   }
 
-  /** Writes everything gathered so far. */
+  /** Writes the replies that have been gathered. */
   flush(): void {
     const sink = this.sink
     assert(this.at <= this.limit, 'a reply is longer than the room that was made for it')
     if (this.isEmpty || sink === undefined) return
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
     if (this.spare.length === 0 && this.addedCount === ADDED_BUFFERS_MAX) return this.flushCopy(sink)
-    const isTaken = this.lent.length === 0 ? sink.write(this.view(this.at - this.start)) : sink.writeMany(this.parts(this.current))
-    if (isTaken) return this.written()
+    const isTaken = this.lent.length === 0
+      ? sink.write(this.view(this.at - this.start))
+      : sink.writeMany(this.parts(this.current))
+    if (isTaken) return this.reuse()
     this.counters.add(Counter.OutputsHeld)
     sink.hold(new Batch(this, this.current, this.takeLoans()))
     this.isBlocked = true
     this.takeBuffer()
   }
 
-  /** Writes a copy, as there would be no buffer to go on with if this one was held. */
+  /** Writes a copy of the buffer, as there is no other buffer to go on with if the sink holds this one. */
   private flushCopy(sink: Sink): void {
     const copy = this.copies.take()
     const bytes = this.copies.chunk(copy)
@@ -203,7 +210,7 @@ export class Output {
     const isTaken = this.lent.length === 0 ? sink.write(bytes.subarray(0, count)) : sink.writeMany(this.parts(bytes))
     if (isTaken) {
       this.copies.giveBack(copy)
-      return this.written()
+      return this.reuse()
     }
     this.counters.add(Counter.OutputsHeld)
     this.counters.add(Counter.OutputsAdded)
@@ -212,8 +219,8 @@ export class Output {
     this.at = this.beganAt = this.start
   }
 
-  /** What has been gathered is gone. */
-  private written(): void {
+  /** Empties the buffer after a write that the sink does not hold. */
+  private reuse(): void {
     if (this.lent.length > 0) for (const loan of this.takeLoans()) loan.end()
     this.at = this.beganAt = this.start
   }
@@ -225,7 +232,7 @@ export class Output {
     return loans
   }
 
-  /** What is to be written, in order; `buffer` holds what is not lent. */
+  /** The parts to write, in order. @param buffer the current buffer, or a copy of it */
   private parts(buffer: Uint8Array): Uint8Array[] {
     const parts: Uint8Array[] = []
     let from = this.start
@@ -243,7 +250,7 @@ export class Output {
     return from === start && buffer === this.current ? this.view(end - start) : buffer.subarray(from - start, end - start)
   }
 
-  /** The first bytes of the buffer. Views are kept, as batches of the same length come again and again. */
+  /** The first bytes of the buffer. Views are kept, as many batches have the same length. */
   private view(count: number): Uint8Array {
     const slot = count & KEPT_VIEWS - 1
     const kept = this.views[slot]
@@ -251,8 +258,8 @@ export class Output {
   }
 
   /**
-   * Takes the unwritten bytes away, to be put back later; undefined if there are none, or loans among them. They are there
-   * until something else is written.
+   * Removes the unwritten bytes and returns them, for the caller to copy before anything else is rendered. Undefined if there are
+   * none, or if there are lent parts among them.
    */
   park(): Uint8Array | undefined {
     if (this.at === this.start || this.lent.length > 0) return undefined
@@ -261,7 +268,7 @@ export class Output {
     return parked
   }
 
-  // Rendering. The callers make room first, with `ensure`.
+  // Rendering. Callers make room first, with `ensure`; `text` does so itself.
 
   number(value: number): void { this.at = writeNumber(this.bytes, this.at, value) }
 
@@ -282,7 +289,7 @@ export class Output {
     this.at += count
   }
 
-  /** Ready-made bytes, of any length. */
+  /** Renders ready-made bytes, of any length. */
   text(bytes: Uint8Array): void {
     let start = 0
     while (bytes.length - start > OUTPUT_BYTES) {

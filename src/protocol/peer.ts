@@ -1,23 +1,23 @@
-// The other end of a session, as the session sees it: what a connection, a datagram or a test does for it.
+// The peer of a session, through which it writes to its client and ends the conversation: a connection, a datagram or a test.
 import { type Sink } from './output.js'
 
 export interface Peer extends Sink {
   /** Resumes the session when the other connections have had their turn. */
   yield(): void
-  /** Reads no more input until `resume` is called. */
+  /** Stops reading, until the session has been resumed and does not pause again. */
   pause(): void
-  /** Ends the conversation: writes what was given, then closes. */
+  /** Ends the conversation: closes when all replies have been written. */
   end(): void
-  /** Ends the conversation at once; what was given and not written yet is lost. */
+  /** Ends the conversation at once. Replies that have not been written yet are lost. */
   drop(): void
-  /** A number for logs and statistics: the file descriptor where there is one. */
+  /** A number for logs and statistics: the file descriptor if there is one. */
   readonly id: number
   /**
-   * Whether it stays when a request is answered, so that more can be written later. One that does not gets a turn for each
-   * request.
+   * True if replies can be written at any time, as on a connection. False for a datagram, each request of which has a turn of its
+   * own.
    */
   readonly isLasting: boolean
 }
 
-/** A subscription to events, of a client that watches. */
+/** A subscription of a client that watches events. */
 export interface Watching { end(): void }

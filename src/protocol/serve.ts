@@ -1,6 +1,6 @@
-// The two things that the protocols do alike with values: answer a get with one, which is copied or lent, and store one, which is
-// there or comes in parts or is refused. A protocol brings what differs, the bytes of its answers, as RetrievalAnswers and
-// StorageAnswers. The request at work is the thread's, see Input.
+// The two operations on values that all protocols share. Retrieval answers a get with a value, which it copies or lends. Storage
+// stores a value, which is complete, or comes in parts, or is refused. Each protocol renders its own replies, as RetrievalAnswers
+// and StorageAnswers. The current request is that of the thread, see Input.
 import { Ascii } from '../memory/ascii.js'
 import { Outcome, type Failure } from '../store/outcome.js'
 import { type Request } from '../store/request.js'
@@ -13,38 +13,38 @@ import { type Receiver } from './work/value.js'
 
 // Retrieval
 
-/** The part that the value has in the answer to a get. */
+/** The form of the value in the reply to a get: not in it, copied or lent. */
 export const enum ValueForm { None, Copied, Lent }
 
-/** What came of a get. */
+/** The result of a get. */
 export const enum Retrieved {
   Miss,
   Answered,
   /** As Answered, with a value that was lent. */
   Lent,
-  /** The same, but the rest of the value has to wait until the client takes what was sent. */
+  /** As Lent, but the rest of the value has to wait until the client has taken the part that was sent. */
   Sending,
   /** RetrievalAnswers.head has declined. */
   Declined,
-  /** So many clients read the value already that one more cannot be counted. */
+  /** The item has as many references as can be counted. */
   TooManyReaders,
 }
 
 export interface RetrievalAnswers {
-  /** Whether a line end follows the value. */
+  /** True if a line end follows the value. */
   readonly hasLineEnd: boolean
-  /** True if the answer has the value. */
+  /** True if the reply has the value. */
   hasValue(view: ItemView): boolean
   /**
-   * Writes what comes before the value, or the whole answer if it has none, for which the protocol has made room, with that for
-   * a value of Copy.BytesMax. The item is locked meanwhile.
-   * @param form if the value is lent, what is written may go out at once, and can then no longer be taken back
-   * @returns false if it has written nothing, as something is wrong
+   * Renders the bytes before the value, or the whole reply if it has no value. The protocol has made room for them, and for a
+   * value of Copy.BytesMax. The item is locked meanwhile.
+   * @param form if Lent, the bytes may be written to the client at once and not be taken back any more
+   * @returns false if it has rendered nothing, because of an error
    */
   head(view: ItemView, form: ValueForm): boolean
 }
 
-/** Answers gets. A value of up to Copy.BytesMax is copied into the output, a larger one lent to it. */
+/** Answers gets. It copies a value of up to Copy.BytesMax into the output, and lends a larger one to it. */
 export class Retrieval implements Reader {
   private readonly store: Store
   private readonly output: Output
@@ -58,7 +58,7 @@ export class Retrieval implements Reader {
     this.request = input.request
   }
 
-  /** Answers the request with the item of its key; a miss is left to the protocol. */
+  /** Answers the current request with the item of its key. The protocol answers a miss and the errors. */
   get(session: Session): Retrieved {
     if (!this.store.get(this.request, this)) return Retrieved.Miss
     const { loan } = this
@@ -99,13 +99,16 @@ export class Retrieval implements Reader {
 // Storage
 
 export interface StorageAnswers {
-  /** Answers when the value has been stored, or not, as its mode says. */
+  /** Answers a request whose value the store has taken, with the outcome of its mode. */
   stored(session: Session, outcome: Outcome): void
-  /** Has the session throw the value away as it comes, with what follows it, and then answers. There is no room for it. */
+  /** Has the session discard the value, for which there is no room, and its line end, and then answers. */
   failed(session: Session, outcome: Failure): void
-  /** Answers that something other than a line end followed the value. */
+  /** Answers that no line end followed the value. */
   badDataChunk(session: Session): void
-  /** Keeps what the answer needs of the request while its value comes in parts; gives what then has it answered. */
+  /**
+   * Keeps the fields of the request that the reply needs, as its value comes in parts. Returns a function that restores them and
+   * then calls `answer`.
+   */
   hold(session: Session): (answer: () => void) => void
 }
 
@@ -114,13 +117,13 @@ export class Storage {
   private readonly store: Store
   private readonly request: Request
 
-  /** @param endBytes 2 if a line end follows a value, 0 if nothing does */
+  /** @param endBytes 2 if a line end follows each value, otherwise 0 */
   constructor({ store, input }: Host, private readonly answers: StorageAnswers, private readonly endBytes: 0 | 2) {
     this.store = store
     this.request = input.request
   }
 
-  /** Stores the value at `at` if all of it is there before `end`, or begins to. Returns where the session goes on. */
+  /** Stores the value at `at` if all of it has come, or else begins to receive it. Returns where the session goes on. */
   take(session: Session, at: number, end: number): number {
     const { answers, endBytes, request } = this
     const { valueBytes } = request
@@ -135,7 +138,7 @@ export class Storage {
     return at + valueBytes + endBytes
   }
 
-  /** True if the value ends at `stop` and what must follow it is there too. */
+  /** True if a value that ends at `stop` has come completely, with its line end if it has one. */
   private isWhole(stop: number, end: number): boolean {
     if (this.endBytes === 0) return stop <= end
     const { bytes } = this.request

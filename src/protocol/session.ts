@@ -1,6 +1,7 @@
-// One conversation: bytes in, bytes out, no socket. A session lives as long as its connection and keeps only what a
-// request needs that is not complete: the bytes of it that have come, and one piece of work at most, see work/. All the sessions
-// of a thread share one input and one output, so at the end of each batch a session copies aside what it still needs.
+// A session: the conversation with one client, bytes in and bytes out, without a socket. It lives as long as its connection.
+// Between two batches it keeps only the bytes of an incomplete request, the replies that wait for the rest of a value, and its
+// work, see work/. All sessions of a thread share one input and one output, so at the end of each batch a session copies aside
+// the bytes that it still needs.
 import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
@@ -18,81 +19,81 @@ import { Value, type Receiver } from './work/value.js'
 import { Watch } from './work/watch.js'
 import { Wait, type Work } from './work/work.js'
 
-/** What a session does with the bytes that come. */
+/** The phases of a session. In those from Output on, it takes no input. */
 const enum Phase {
-  /** Waits for a request: a line, or a packet. */
+  /** It waits for a request: a line, or a packet. */
   Request,
-  /** Has work that takes them. */
+  /** Its work takes the input. */
   Input,
-  /** Has work that goes on when its output is taken. From here on no input is taken. */
+  /** Its work goes on when the client has taken the output. */
   Output,
-  /** Has work that goes on in a turn of its own. */
+  /** Its work goes on in a turn of its own. */
   Turn,
-  /** Has ended. */
+  /** It has ended. */
   Closed,
 }
 
-/** The result of a request that is not complete. */
+/** The result of `Protocol.serve` for a request that is not complete. */
 export const UNFINISHED = -1
 
 const NO_MEMORY = Buffer.from('SERVER_ERROR out of memory reading request\r\n')
 
-/** Values from here on are worth a short first read, see Input. */
+/** The least bytes of a value that makes the first read of the next value a short one, see Input. */
 const LARGE_VALUE_BYTES = 32 * 1024
 
-/** A parser of the bytes of a session, which carries out what they ask for. One serves all the sessions of a thread. */
+/** A protocol: parses the bytes of a session and carries out its requests. One object serves all sessions of a thread. */
 export interface Protocol {
-  /** memcached's name for it, for logs. */
+  /** memcached's name of the protocol, for logs. */
   readonly name: string
-  /** Whether a client has to authenticate before it is served. */
+  /** True if a client has to authenticate before it is served. */
   readonly asksWho: boolean
   /**
-   * Carries out the request at `at`; returns where the next bytes begin. UNFINISHED if more must arrive first; it may have ended
-   * the session then, because what is there is too long already, or begun work that takes the rest.
+   * Carries out the request at `at`. Returns the index behind it, or UNFINISHED if its end is missing. With UNFINISHED it may
+   * have ended the session, as the request is too long already, or begun work that takes the whole request.
    */
   serve(session: Session, at: number, end: number): number
 }
 
 export class Session implements Owner {
-  /** Whether the client wants no answer to the command at work. */
+  /** True if the current command is one with noreply, or has a quiet opcode. */
   isQuiet = false
-  /** Whether the client has authenticated; only asked where that is needed. */
+  /** True if the client has authenticated. Has no meaning for a protocol that does not require it. */
   isAuthenticated = false
-  /** Store time since which it has not. */
+  /** The second of store time since which the client has not been authenticated. */
   unknownSince: number
-  /** Store time at which the last whole command line, or the last packet without its value, was served. */
+  /** The second of store time in which the last complete command line, or the last packet without its value, was served. */
   usedAt: number
-  /** Whether the last value of this client was large, so that the next is best read with a short first read. */
+  /** True if the last value of the client was large, so that a short read is best to get the beginning of the next. */
   sendsLargeValues = false
-  /** Whether the client has ended the conversation, rather than broken its rules. */
+  /** True if the client has asked for the end of the conversation. */
   hasQuit = false
-  /** Answers that wait to be written, one for each request and each key of a get; only counted where the host bounds them. */
+  /** The replies that wait to be written, one for each request and each key of a get. Counted only if the host limits them. */
   answers = 0
 
   private phase = Phase.Request
   private work: Work | undefined
-  /** Bytes that were read and not yet understood. */
+  /** The bytes of an incomplete request. */
   private saved: Kept | undefined
-  /** Answers that wait for the rest of a value, as memcached holds them back. */
+  /** The replies that wait for the rest of a value, as memcached holds them back. */
   private parked: Kept | undefined
-  /** Whether it waits for its turn or for its output to be taken, and not for more input. */
+  /** True while it waits for its turn, or for its client to take the output, and not for input. */
   private isPaused = false
-  /** Whether its batch is being served at this moment. */
+  /** True while its batch is being served. */
   private isWorking = false
 
-  /** @param protocol the one it begins with, which may put another in its place */
+  /** @param protocol the protocol to begin with, which may set another */
   constructor(private readonly host: Host, public protocol: Protocol, readonly peer: Peer) {
     this.usedAt = this.unknownSince = host.store.context.now
   }
 
   // Batches
 
-  /** Takes `count` bytes that lie at the start of the thread's input. */
+  /** Serves a batch of `count` bytes, which lie at `batchStart` of the thread's input. */
   receive(count: number): void {
     const { input, store } = this.host
     store.refreshTime()
     store.counters.add(Counter.BytesRead, count)
-    // the last bytes of a large value may come this way
+    // in another phase, these may be the last bytes of a large value
     if (this.phase === Phase.Request) this.sendsLargeValues = false
     this.open()
     const start = input.batchStart - this.savedBytes
@@ -100,7 +101,7 @@ export class Session implements Owner {
     this.run(start, input.batchStart + count)
   }
 
-  /** Goes on where the session stopped, because it yielded or because its output has been taken. */
+  /** Goes on where the session stopped, when it has its turn or the client has taken its output. */
   resume(): void {
     if (this.phase === Phase.Closed) return
     const { input, store } = this.host
@@ -111,7 +112,7 @@ export class Session implements Owner {
   }
 
   /**
-   * Where the next bytes are best read to, if not into the thread's input: the place in a large value that they fill. The
+   * The memory into which the next bytes should be read, if not into the thread's input: the rest of a large value. The
    * connection then calls `receivedDirect`.
    */
   get directTarget(): Uint8Array | undefined {
@@ -119,10 +120,10 @@ export class Session implements Owner {
     return work instanceof Value && this.savedBytes === 0 ? work.target : undefined
   }
 
-  /** Takes `count` bytes that were read to `directTarget`. */
+  /** Serves a batch of `count` bytes that were read into `directTarget`. */
   receivedDirect(count: number): void {
     const { host: { store, input }, work: value } = this
-    assert(value instanceof Value, 'bytes were read into a value that nobody waits for')
+    assert(value instanceof Value, 'bytes were read into a value that the session does not wait for')
     store.counters.add(Counter.BytesRead, count)
     store.refreshTime()
     value.filled(count)
@@ -135,7 +136,7 @@ export class Session implements Owner {
     this.run(input.batchStart, input.batchStart + followingBytes)
   }
 
-  /** Takes input and output of the thread, until `run` has written the answers. */
+  /** Takes the input and the output of the thread, until `run` has written the replies. */
   private open(): void {
     const { input, output } = this.host
     assert(!input.isInUse, 'a batch begins in the middle of another')
@@ -149,19 +150,19 @@ export class Session implements Owner {
     this.unpark()
     input.bytes[end] = Ascii.LineEnd
     if (verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
-    if (this.phase === Phase.Output) this.goOn(start, end)
+    if (this.phase === Phase.Output) this.resumeWork(start, end)
     const hasTurn = this.phase === Phase.Turn && !output.isBlocked
-    if (hasTurn) this.goOn(start, end)
+    if (hasTurn) this.resumeWork(start, end)
     this.serve(start, end, hasTurn ? 1 : 0)
     this.isWorking = input.isInUse = false
     this.host.unfinished.check()
     if (verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
   }
 
-  /** Serves what there is up to `end`, as far as one turn goes. @param served how many requests this turn has had */
+  /** Serves the requests up to `end` that fit one turn. @param served the requests that this turn has served already */
   private serve(start: number, end: number, served: number): void {
     const { output, answersMax } = this.host
-    // who is answered in messages has one for each request
+    // each request of a datagram has a turn of its own
     const requestsPerTurn = this.peer.isLasting ? this.host.requestsPerTurn : 1
     let at = start
     let hasYielded = false
@@ -171,11 +172,11 @@ export class Session implements Owner {
         break
       }
       if (answersMax > 0 && this.phase === Phase.Request && !this.takeAnswer(answersMax)) break
-      const next = this.phase === Phase.Request ? this.serveRequest(at, end) : this.goOn(at, end)
+      const next = this.phase === Phase.Request ? this.serveRequest(at, end) : this.resumeWork(at, end)
       if (next !== UNFINISHED) at = next
-      // work may have begun that takes the rest of an unfinished line
+      // the protocol may have begun work that takes an unfinished line
       else if (this.phase !== Phase.Input) break
-      // after mn, what has been answered is lost no more
+      // after mn, which sets the count to 0, the replies so far are written, so that they cannot be discarded
       if (answersMax > 0 && this.answers === 0) output.flush()
       if (this.phase === Phase.Request) served++
     }
@@ -188,7 +189,7 @@ export class Session implements Owner {
     return next
   }
 
-  /** Where there is no room for one more answer the conversation ends, as in memcached, and answers that wait are lost. */
+  /** Counts one more reply. If too many wait, ends the conversation, as memcached does, discards them and returns false. */
   private takeAnswer(answersMax: number): boolean {
     if (this.answers++ < answersMax) return true
     this.host.store.counters.add(Counter.ResponseOom)
@@ -197,7 +198,7 @@ export class Session implements Owner {
     return false
   }
 
-  /** Leaves the shared buffers: writes the output and keeps the rest of the input aside. */
+  /** Leaves the shared buffers: writes the output, or parks it, and keeps the rest of the input aside. */
   private finish(start: number, at: number, end: number, hasYielded: boolean): void {
     const { output } = this.host
     if (this.phase === Phase.Closed) {
@@ -216,7 +217,7 @@ export class Session implements Owner {
     this.pause(hasYielded)
   }
 
-  /** Stops reading, if the session goes on before there is more input. */
+  /** Stops reading if the session waits for its turn, or for the client to take the output. */
   private pause(hasYielded: boolean): void {
     const { host: { output, store }, peer } = this
     const needsTurn = !output.isBlocked && (hasYielded || this.phase === Phase.Turn)
@@ -228,13 +229,13 @@ export class Session implements Owner {
     peer.yield()
   }
 
-  // What is kept aside
+  // Bytes that are kept aside
 
   private get savedBytes(): number { return this.saved?.length ?? 0 }
 
   private keep(): Kept { return new Kept(this.host.unfinished, this) }
 
-  /** Keeps the bytes from `at` to `end` aside. Those of them that are still there from last time are not copied again. */
+  /** Keeps the bytes from `at` to `end` aside. Those that have been kept since an earlier batch are not copied again. */
   private save(at: number, end: number, start: number): void {
     const { bytes } = this.host.input
     if (this.saved === undefined) this.saved = this.keep()
@@ -242,11 +243,11 @@ export class Session implements Owner {
     this.saved.append(bytes, at + this.saved.length, end)
   }
 
-  /** Puts what was kept aside back into the input, at `start`. */
+  /** Copies the bytes that were kept aside back into the input, to `start`. */
   private restore(start: number): void {
     const { saved } = this
     if (saved === undefined) return
-    assert(start >= this.host.input.start, 'more was kept aside than there is room for')
+    assert(start >= this.host.input.start, 'more bytes were kept aside than the input has room for')
     saved.copyTo(this.host.input.bytes, start, 0, saved.length)
   }
 
@@ -278,10 +279,10 @@ export class Session implements Owner {
 
   // Work
 
-  private goOn(at: number, end: number): number {
+  private resumeWork(at: number, end: number): number {
     const work = this.work!
     const next = work.resume(at, end)
-    // it may have begun another, which is to be done before it
+    // the work may have begun other work, which is to be done first
     if (this.work === work) this.setWork(work.isDone ? work.next : work)
     return next
   }
@@ -292,18 +293,18 @@ export class Session implements Owner {
     this.phase = work === undefined ? Phase.Request : PHASES[work.wait]
   }
 
-  /** A value of so many bytes is announced. */
+  /** Notes the size of a value that the client has announced. */
   expectValue(valueBytes: number): void { this.sendsLargeValues = valueBytes >= LARGE_VALUE_BYTES }
 
   /**
-   * Fills a value from the bytes that follow, then hands it to `receiver`.
-   * @param endBytes 2 if a line end follows the value, 0 if nothing does
+   * Fills a value with the bytes that follow, then passes it to `receiver`.
+   * @param endBytes 2 if a line end follows the value, otherwise 0
    */
   beginValue(filling: Filling, receiver: Receiver, endBytes: 0 | 2): void {
     this.setWork(new Value(this.host.input, filling, receiver, endBytes))
   }
 
-  /** Throws away the next `count` bytes and then answers `reply`. */
+  /** Discards the next `count` bytes and then writes `reply`. */
   swallow(count: number, reply: Uint8Array | undefined): void {
     const { output } = this.host
     if (count > 0) this.setWork(new Swallow(output, count, reply))
@@ -311,8 +312,8 @@ export class Session implements Owner {
   }
 
   /**
-   * Lends a value to the output, and ends its loan when all is written; false if the rest has to wait until the client takes
-   * what was sent.
+   * Lends a value to the output, and ends the loan when all of it is written. False if the rest has to wait until the client has
+   * taken the part that was sent.
    */
   send(loan: ValueLoan, hasLineEnd: boolean): boolean {
     const sending = new Sending(this.host.output, loan, this.peer.lentBytesMax, hasLineEnd)
@@ -323,29 +324,29 @@ export class Session implements Owner {
     return false
   }
 
-  /** Goes on with a get when its output has been taken. */
+  /** Goes on with a get when the client has taken the output. */
   beginKeys(get: Get): void {
     const keys = new Keys(get)
     if (this.work === undefined) this.setWork(keys)
-    // what it sends is taken first
+    // the value that is being sent comes first
     else this.work.next = keys
   }
 
-  /** Gathers a line, of which the beginning is not read yet, until its end comes, and has `get` serve it. */
+  /** Gathers a line until its end has come, and then has `get` serve it. The next bytes of the input are its beginning. */
   beginLongLine(get: LongGet): void { this.setWork(new LongLine(this.host.input, this.keep(), get)) }
 
-  /** Answers what a listing brings, a part now and each of the others in a turn of its own. */
+  /** Writes the first part of a listing now, and each of the others in a turn of its own. */
   list(listing: Listing): void {
     this.setWork(new ListingWork(listing))
-    this.goOn(0, 0)
+    this.resumeWork(0, 0)
   }
 
-  /** Throws away what the client sends from now on, as it watches. `watching` ends with the session. */
+  /** Discards the bytes that the client sends from now on, as it watches. `watching` ends with the session. */
   watch(watching: Watching): void { this.setWork(new Watch(watching)) }
 
   // Its state
 
-  /** What memcached calls the state of a connection. */
+  /** The state that memcached would show for the connection. */
   get state(): ConnectionState {
     if (this.isWorking) return ConnectionState.ParseCmd
     if (this.phase === Phase.Closed) return ConnectionState.Closing
@@ -356,19 +357,19 @@ export class Session implements Owner {
 
   get isClosed(): boolean { return this.phase === Phase.Closed }
 
-  /** Whether it expects the next request, and no work is at hand. */
+  /** True if it has no work, so that the next bytes are a request. */
   get isAtRequest(): boolean { return this.phase === Phase.Request }
 
-  /** Whether it waits for a request, so that nothing is lost if it ends. */
+  /** True if it waits for a request or for the rest of a line, so that no reply is lost if it ends. */
   get isIdle(): boolean { return this.state === ConnectionState.Read }
 
-  /** Whether it is in the middle of a listing. */
+  /** True if it is in the middle of a listing. */
   get isListing(): boolean { return this.work instanceof ListingWork }
 
-  /** Whether the client still has to authenticate. */
+  /** True if the client still has to authenticate. */
   get isUnknown(): boolean { return this.protocol.asksWho && !this.isAuthenticated }
 
-  /** Takes back that the client has authenticated. */
+  /** Requires the client to authenticate again. */
   forgetWho(): void {
     if (this.isAuthenticated) this.unknownSince = this.host.store.context.now
     this.isAuthenticated = false
@@ -376,16 +377,16 @@ export class Session implements Owner {
 
   // Its end
 
-  /** Ends the conversation as the client asks for. */
+  /** Ends the conversation because the client asks for it. */
   quit(): void {
     this.hasQuit = true
     this.end()
   }
 
-  /** Ends the conversation when the batch is served so far, as the client has broken its rules. */
+  /** Ends the conversation after the current request: no further request of the batch is served. */
   end(): void { this.phase = Phase.Closed }
 
-  /** Gives back what is held, as the connection is gone. */
+  /** Frees everything that the session holds, as the connection has been closed. */
   close(): void {
     for (let { work } = this; work !== undefined; work = work.next) work.drop()
     this.work = undefined
@@ -394,12 +395,12 @@ export class Session implements Owner {
     this.forget()
   }
 
-  /** Gives up what is unfinished, as memory is short and nothing in this thread is older. */
+  /** Ends the conversation with its unfinished request, which is the oldest of this thread, as memory is short. */
   giveUp(): void {
     const { host: { store: { counters } }, peer } = this
     const last = this.isPaused ? undefined : this.lastAnswers()
     counters.add(Counter.ReadBufOom)
-    // what still arrives would be read into the value's place, which is another item's from now on
+    // the connection must not read more bytes into the value, whose memory may be given to another item
     if (this.work instanceof Value) peer.pause()
     this.close()
     if (last === undefined) return peer.drop()
@@ -408,7 +409,7 @@ export class Session implements Owner {
     peer.end()
   }
 
-  /** The last bytes for a client whose request is given up: the answers that wait for its end, and why. */
+  /** The last bytes for a client whose request is given up: the replies that are parked and, in the text protocol, an error. */
   private lastAnswers(): Buffer {
     const { parked } = this
     const waiting = Buffer.alloc(parked?.length ?? 0)
@@ -417,7 +418,7 @@ export class Session implements Owner {
   }
 }
 
-/** By what its work waits for. */
+/** The phase of a session, by what its work waits for. */
 const PHASES: Readonly<Record<Wait, Phase>> = {
   [Wait.Input]: Phase.Input,
   [Wait.Output]: Phase.Output,

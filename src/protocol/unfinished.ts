@@ -1,28 +1,28 @@
-// Memory for what the clients of a thread have begun and not finished: requests whose end is not there yet, long gets that
-// are being served, answers that wait for the rest of a value. It is no part of the items' memory.
+// The memory for unfinished requests of a thread's clients: requests whose end has not come, long gets that are being served, and
+// replies that wait for the rest of a value. It is no part of the items' memory.
 //
-// What is short lies in a Buffer of its own. All else lies in chunks, whose memory goes back to the system, see Blocks.
+// Short bytes lie in a Buffer of their own. Longer ones lie in chunks, whose memory is returned to the system, see Blocks.
 //
-// All threads together hold no more than -o request_mem_limit, as far as it is in their power: whoever has taken more and
-// finds too much held ends the connections of those of its clients that have been unfinished for longest. A thread does
-// that as long as it holds more than its share; then it asks the others, of whom one must hold more than its own. Until they
-// have heard of it there may be twice as much.
+// All threads together hold about as much as -o request_mem_limit at most. A thread that has taken more memory checks the sum. If
+// that is too large, the thread ends the connections of the clients whose requests have been unfinished for the longest time,
+// while it holds more than its share. If that does not suffice, it asks the other threads to do the same, one of which must hold
+// more than its share. Until these have done so, the threads may hold up to twice the limit.
 import { Blocks } from '../memory/blocks.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { UNFINISHED_LINE_MAX } from './line.js'
 
-/** As much as a page of the system's. */
+/** The bytes of a chunk: a page of the operating system. */
 const CHUNK_BYTES = 4096
-/** The longest unfinished line, if it is no get: so much lies in a Buffer. */
+/** The most bytes that lie in a Buffer: those of the longest unfinished line that is no get. */
 const SHORT_BYTES_MAX = UNFINISHED_LINE_MAX
 
-/** Whose connection may be lost. */
+/** The owner of kept bytes: a session. */
 export interface Owner {
-  /** It holds nothing any more from now on, and its connection ends. */
+  /** Clears all bytes of this owner, and ends its connection. */
   giveUp(): void
 }
 
-/** Bytes in a row, which grow at their end. */
+/** A sequence of kept bytes, to which more can be appended. */
 export class Kept {
   length = 0
   private isHeld = false
@@ -85,19 +85,19 @@ export class Kept {
     }
   }
 
-  /** Forgets what is behind the first `length` bytes, of which it has more. */
+  /** Removes all but the first `length` bytes. There are at least as many. */
   truncate(length: number): void {
     this.length = length
     while (this.chunks.length > Math.ceil(length / CHUNK_BYTES)) this.memory.giveBack(this.chunks.pop()!)
   }
 
-  /** Begins anew: what was held is no longer unfinished. */
+  /** Removes all bytes, as their request is finished, and becomes the youngest of the thread. */
   restart(): void {
     this.memory.renew(this)
     this.truncate(0)
   }
 
-  /** Forgets everything, and needs no memory any more. */
+  /** Removes all bytes, and frees the memory. */
   clear(): void {
     if (this.isHeld) this.memory.end(this)
     this.isHeld = false
@@ -111,19 +111,19 @@ export class Kept {
   }
 }
 
-/** What a thread holds of it. */
+/** The memory that one thread holds. */
 export class Unfinished {
   private readonly blocks = new Blocks(CHUNK_BYTES)
-  /** Who holds something, the oldest first. */
+  /** The sequences with bytes, the oldest first. */
   private readonly holders = new Set<Kept>()
   private bytes = 0
   private hasGrown = false
   private hasAsked = false
 
   /**
-   * @param bytesMax what all threads together may hold
-   * @param bytesShare what this one may hold in any case
-   * @param askOthers has the other threads call `makeRoom`
+   * @param bytesMax the most bytes of all threads together
+   * @param bytesShare the bytes that this thread may hold even if all threads hold too many
+   * @param askOthers makes the other threads call `makeRoom`
    */
   constructor(private readonly counters: Counters, private readonly bytesMax: number, private readonly bytesShare: number,
     private readonly askOthers: () => void) {}
@@ -140,20 +140,20 @@ export class Unfinished {
     this.counters.add(Counter.RequestsKept, -1)
   }
 
-  /** @internal for Kept: it is the youngest from now on. */
+  /** @internal for Kept: makes it the youngest. */
   renew(kept: Kept): void {
     this.holders.delete(kept)
     this.holders.add(kept)
   }
 
-  /** @internal for Kept: so many bytes more, or fewer, are held. */
+  /** @internal for Kept: adds to the number of bytes that are held. */
   count(change: number): void {
     this.bytes += change
     this.counters.add(Counter.RequestBytesKept, change)
     if (change > 0) this.hasGrown = true
   }
 
-  /** @internal for Kept: a chunk, by its number. */
+  /** @internal for Kept: takes a chunk and returns its number. */
   take(): number {
     this.count(CHUNK_BYTES)
     return this.blocks.take()
@@ -168,10 +168,10 @@ export class Unfinished {
   /** @internal for Kept: the bytes of a chunk. */
   chunk(chunk: number): Uint8Array { return this.blocks.chunk(chunk) }
 
-  /** After a client was served, when none is: sees to it that not too much is held, if it is more than before. */
+  /** Calls `makeRoom` if this thread has taken more memory since. Called after a batch, when no session is being served. */
   check(): void { if (this.hasGrown) this.makeRoom() }
 
-  /** Sees to it that not too much is held. */
+  /** Gives up the oldest requests while there is too much memory held and this thread holds more than its share. */
   makeRoom(): void {
     this.hasGrown = false
     for (const { owner } of this.holders) {
@@ -183,7 +183,7 @@ export class Unfinished {
 
   private get isTooMuch(): boolean { return this.counters.current(Counter.RequestBytesKept) > this.bytesMax }
 
-  /** Once in a turn of the event loop, as they cannot do anything before. */
+  /** Asks the other threads, but only once in a turn of the event loop. */
   private ask(): void {
     if (this.hasAsked) return
     this.hasAsked = true

@@ -1,9 +1,9 @@
-// A get of which some keys are still to be answered: because its output has to be taken first, or because its line is so long
-// that it is served in pieces.
+// A get with keys that have not been answered yet, as the client has to take the output first, or as the line is so long that it
+// is served in pieces.
 //
-// A `get` may be longer than other lines. As in memcached it may grow as long as there is memory for it, see Unfinished: the
-// session gathers it until its end is there, and then serves one piece a turn. A piece ends behind a key, and a line end is put
-// behind it. Of several spaces between keys one is kept.
+// A `get` may be longer than other lines. As in memcached, its length is limited only by the memory for it, see Unfinished. The
+// session gathers the line until its end has come, and then serves one piece in each turn. A piece ends behind a key and gets a
+// line end. Of several spaces between keys, only one is kept.
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { Size } from '../../memory/layout.js'
@@ -16,13 +16,13 @@ const LINE_END = Uint8Array.of(Ascii.LineEnd)
 
 /** A get that is answered key by key. */
 export interface Get {
-  /** Whether all is answered. */
+  /** True if all keys have been answered. */
   readonly isDone: boolean
-  /** Answers keys of the line at `at`, which ends before `end`; returns where it stopped. */
+  /** Answers keys of the line at `at`, which ends before `end`. Returns the index at which it stopped. */
   resume(at: number, end: number): number
 }
 
-/** A get whose output is to be taken before it goes on. Its other keys are in the input. */
+/** A get that goes on when the client has taken the output. The keys that have not been answered are in the input. */
 export class Keys implements Work {
   readonly wait = Wait.Input
   readonly state = ConnectionState.Mwrite
@@ -37,22 +37,24 @@ export class Keys implements Work {
   drop(): void {}
 }
 
-/** Such a get of a long line, which knows whether a piece is the last, and how many keys there are. */
+/** A get whose line is served in pieces. The line tells it whether a piece is the last one, and the number of keys. */
 export interface LongGet extends Get { line: LongLine | undefined }
 
 export class LongLine implements Work {
   readonly next = undefined
   private servedBytes = 0
-  /** Whether the line end is there. */
+  /** True if the line end has come. */
   private isWhole = false
   private hasBegun = false
-  // what was taken last
+  /** True if the first token has begun. */
   private hasToken = false
+  /** The bytes so far of the current token. */
   private tokenBytes = 0
+  /** The last byte that was taken. */
   private last = 0
-  /** How long it is with what is being taken. */
+  /** The bytes of the line so far, without spaces that are left out. */
   private length = 0
-  /** Where the first word ends. */
+  /** The index in the line behind the first token, which is the command's name. */
   private nameEnd = 0
   private hasLongKey = false
   private tokenCount = 0
@@ -75,7 +77,7 @@ export class LongLine implements Work {
 
   // Gathering
 
-  /** Takes what belongs to the line of `[at, end)`, which is written over; returns where the next line begins. */
+  /** Takes the bytes of the line from `[at, end)`, and overwrites them there. Returns the index behind the line, or `end`. */
   private take(bytes: Uint8Array, at: number, end: number): number {
     const start = at
     let stop = at
@@ -90,7 +92,7 @@ export class LongLine implements Work {
     return at
   }
 
-  /** Takes note of a byte, unless it is one space more between keys. */
+  /** Notes a byte and returns true; false if it is a further space between keys. */
   private isWanted(byte: number): boolean {
     if (byte === Ascii.Space) {
       if (this.hasToken && this.tokenBytes === 0) return false
@@ -100,7 +102,7 @@ export class LongLine implements Work {
       this.isWhole = true
     } else {
       this.hasToken = true
-      // a \r more may belong to the line end
+      // one more byte may be a \r that belongs to the line end
       if (++this.tokenBytes > Size.KeyMax + 1) this.hasLongKey = true
     }
     return true
@@ -114,8 +116,8 @@ export class LongLine implements Work {
   }
 
   /**
-   * An answer that has begun to go out cannot become an error. So a line with a bad key is served as one without any, which
-   * is refused in the same words.
+   * Removes the keys of a line that has a key which is too long. A reply that has been sent in part cannot become an error, so
+   * the error must come first: the line without keys gets the same error.
    */
   private forgetKeys(): void {
     this.length = this.nameEnd
@@ -125,7 +127,7 @@ export class LongLine implements Work {
     this.length++
   }
 
-  /** How many keys it has, once it is whole. */
+  /** The number of keys, when the line is complete. */
   get keyCount(): number { return this.tokenCount - 1 }
 
   // Serving
@@ -138,17 +140,17 @@ export class LongLine implements Work {
     if (this.get.isDone) this.kept.clear()
   }
 
-  /** Whether the piece that is served is the last. */
+  /** True if the piece that is being served is the last one. */
   get isAtLast(): boolean { return this.length - this.servedBytes <= PIECE_BYTES }
 
-  /** Puts the next piece at `start` in `to`, where there is room for PIECE_BYTES and a line end; returns where it ends. */
+  /** Copies the next piece to `start` in `to`, which has room for PIECE_BYTES and a line end. Returns the index behind it. */
   private copyPiece(to: Uint8Array, start: number): number {
     const end = start + Math.min(PIECE_BYTES, this.length - this.servedBytes)
     this.kept.copyTo(to, start, this.servedBytes, end - start)
     if (this.isAtLast) return end
     const space = to.lastIndexOf(Ascii.Space, end - 1)
     assert(space > start, 'a long line has a key without an end')
-    // behind a space, as a \r before a line end would be part of that
+    // behind the space, as a \r before the line end would belong to that
     to[space + 1] = Ascii.LineEnd
     return space + 2
   }

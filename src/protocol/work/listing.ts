@@ -1,15 +1,15 @@
-// An answer about many items or connections: the session writes one part of it now and each of the others in a turn of its own,
-// so that no other client waits for the whole.
+// A reply about many items or connections. The session writes one part of it at once and each of the others in a turn of its own,
+// so that no other client waits for the whole reply.
 import { ConnectionState } from './state.js'
 import { Wait, type Work } from './work.js'
 
-/** Where the parts of such an answer come from. */
+/** The source of the parts. */
 export interface Listing {
-  /** Writes a part, of which there is room for 64 KiB if nothing else waits to be written; true if it was the last. */
+  /** Writes a part. There is room for 64 KiB if nothing else waits to be written. Returns true if it was the last part. */
   next(): boolean
-  /** Whether it has the crawler: memcached has the connection watch meanwhile. */
+  /** True if the crawler lists the items. memcached shows such a connection as one that watches. */
   readonly hasCrawler: boolean
-  /** Gives back what it holds, when the last part has been written or the session has ended before. Called once. */
+  /** Frees what it holds, after the last part or when the session ends before. Called once. */
   end(): void
 }
 

@@ -1,5 +1,5 @@
-// A large value on its way to the client: it is not copied but lent to the output, in runs of bytes that lie together, as fast
-// as the client takes them. The loan ends when the last run is written, so until then its memory stays what it is.
+// A large value that is being sent. It is not copied but lent to the output, in contiguous runs of bytes, as fast as the client
+// takes them. The loan ends when the last run has been written, and the memory does not change until then.
 import { Ascii } from '../../memory/ascii.js'
 import { type ValueLoan } from '../../store/view.js'
 import { type Output } from '../output.js'
@@ -16,14 +16,14 @@ export class Sending implements Work {
   private sentBytes = 0
 
   /**
-   * @param loan which this ends
-   * @param runBytesMax how many bytes the client's connection writes at once
-   * @param hasLineEnd whether a line end follows the value
+   * @param loan the value, whose loan this ends
+   * @param runBytesMax the most bytes that the peer writes at once
+   * @param hasLineEnd true if a line end follows the value
    */
   constructor(private readonly output: Output, private readonly loan: ValueLoan, private readonly runBytesMax: number,
     private readonly hasLineEnd: boolean) {}
 
-  /** Lends what the client takes. */
+  /** Lends runs until the client does not take them at once, or the value ends. */
   resume(at: number): number {
     while (!this.isDone && !this.output.isBlocked) this.lendRun()
     return at

@@ -1,21 +1,21 @@
-// What a connection is doing, in memcached's words. This is the one table of them: the log of -vvv, `stats conns` and the
-// shared table of connections all take the name from here.
+// The states of a connection, with memcached's names. This is the only table of them: the log of -vvv, `stats conns` and the
+// shared table of connections use it.
 
 export const enum ConnectionState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
 
 /** The names, by state. */
 export const STATE_NAMES: Readonly<Record<ConnectionState, string>> = {
-  /** Waits for a request. */
+  /** Waits for a request, or for the rest of a line. */
   [ConnectionState.Read]: 'conn_read',
   /** Receives a value. */
   [ConnectionState.Nread]: 'conn_nread',
-  /** Throws away a value that was refused. */
+  /** Discards a value that was refused. */
   [ConnectionState.Swallow]: 'conn_swallow',
-  /** Waits until the client takes its answer. */
+  /** Waits until the client takes the replies, or serves a long get in turns. */
   [ConnectionState.Mwrite]: 'conn_mwrite',
   [ConnectionState.Closing]: 'conn_closing',
-  /** Is being served at this moment, or writes a long answer in turns. */
+  /** Is being served at this moment, or writes a listing in turns. */
   [ConnectionState.ParseCmd]: 'conn_parse_cmd',
-  /** Watches events, or has the crawler list keys. */
+  /** Watches events, or writes a listing of the crawler. */
   [ConnectionState.Watch]: 'conn_watch',
 }

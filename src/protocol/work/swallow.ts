@@ -1,4 +1,4 @@
-// A value that was refused: the session throws its bytes away as they come, and then answers.
+// A value that was refused. The session discards its bytes as they come, and then answers.
 import { type Output } from '../output.js'
 import { ConnectionState } from './state.js'
 import { Wait, type Work } from './work.js'
@@ -9,7 +9,7 @@ export class Swallow implements Work {
   readonly next = undefined
   isDone = false
 
-  /** @param reply undefined if the client wants no answer */
+  /** @param reply the reply; undefined if the client wants none */
   constructor(private readonly output: Output, private leftBytes: number, private readonly reply: Uint8Array | undefined) {}
 
   resume(at: number, end: number): number {

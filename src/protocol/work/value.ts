@@ -1,5 +1,6 @@
-// A value that comes in parts: the session fills it, and tells its receiver when the line end is there too. A large value is read
-// straight into its item: then `target` says where to, and `filled` how much of it came.
+// A value that comes in parts. The session fills it, and passes it to its receiver when its line end has come, too. The
+// connection reads a large value directly into its item: `target` is the memory for the next read, and `filled` gets the number
+// of bytes that came.
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { Size } from '../../memory/layout.js'
@@ -8,10 +9,13 @@ import { type Input } from '../input.js'
 import { ConnectionState } from './state.js'
 import { Wait, type Work } from './work.js'
 
-/** The most bytes that may be read behind a large value along with it: if they are not filled, the kernel had no more. */
+/**
+ * The most bytes behind a large value that one read may return with it. If the read returns fewer, the kernel had no more bytes,
+ * and no further read is needed to find that out.
+ */
 const FOLLOWING_BYTES_MAX = 4096
 
-/** Stores or rejects a value, and answers. @param hasLineEnd false if something other than its line end followed */
+/** Stores or rejects a value, and answers. @param hasLineEnd false if no line end followed the value */
 export type Receiver = (filling: Filling, hasLineEnd: boolean) => void
 
 export class Value implements Work {
@@ -23,7 +27,7 @@ export class Value implements Work {
   private readonly valueBytes: number
   private isBadChunk = false
 
-  /** @param endBytes 2 if a line end follows the value, 0 if nothing does */
+  /** @param endBytes 2 if a line end follows the value, otherwise 0 */
   constructor(private readonly input: Input, private readonly filling: Filling, private readonly receiver: Receiver,
     private readonly endBytes: 0 | 2) {
     this.valueBytes = filling.valueBytes
@@ -46,10 +50,10 @@ export class Value implements Work {
     return at
   }
 
-  /** True once value and line end are there, so that `finish` is due. */
+  /** True if the value and its line end have come, so that `finish` is due. */
   get isWhole(): boolean { return this.receivedBytes >= this.wholeBytes }
 
-  /** Hands the value to the receiver. */
+  /** Passes the value to the receiver. */
   finish(): void {
     const { input: { bytes, request } } = this
     this.isDone = true
@@ -59,9 +63,9 @@ export class Value implements Work {
 
   drop(): void { this.filling.drop() }
 
-  // Reading straight into the item
+  // Reading directly into the item
 
-  /** Where the next bytes are best read to: the place in the value that they fill. Undefined if too few are missing. */
+  /** The memory of the value that the next bytes fill; undefined if fewer than Size.DirectMin bytes are missing. */
   get target(): Uint8Array | undefined {
     const { receivedBytes, valueBytes } = this
     if (valueBytes - receivedBytes < Size.DirectMin) return undefined
@@ -70,14 +74,14 @@ export class Value implements Work {
     return room.length <= wanted ? room : room.subarray(0, wanted)
   }
 
-  /** Takes note of `count` bytes that were read to `target`: of the value, its line end, and perhaps of what follows. */
+  /** Notes that `count` bytes were read into `target`: bytes of the value, of its line end, and perhaps of later requests. */
   filled(count: number): void {
     this.receivedBytes += count
     if (this.receivedBytes > this.valueBytes && this.endBytes > 0) this.checkSpareBytes()
     assert(this.receivedBytes <= this.wholeBytes + FOLLOWING_BYTES_MAX, 'more was read than there was room for')
   }
 
-  /** Copies what was read behind a whole value to `at` in the input; returns its length. */
+  /** Copies the bytes that were read behind a complete value to `at` in the input. Returns their number. */
   copyFollowing(at: number): number {
     const { wholeBytes } = this
     const count = this.receivedBytes - wholeBytes
@@ -85,7 +89,7 @@ export class Value implements Work {
     return count
   }
 
-  /** Checks that a line end was read behind a value, straight into its spare bytes. */
+  /** Checks the bytes that were read behind the value, as far as they belong to its line end. */
   private checkSpareBytes(): void {
     const { filling, valueBytes } = this
     if (filling.byteAt(valueBytes) !== Ascii.CarriageReturn) this.isBadChunk = true

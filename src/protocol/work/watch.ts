@@ -1,4 +1,4 @@
-// A client that watches: the server's log writes events to it, see log/. What it sends is thrown away until it ends.
+// A client that watches. The server's log writes events to it, see log/. The session discards the bytes that the client sends.
 import { type Watching } from '../peer.js'
 import { ConnectionState } from './state.js'
 import { Wait, type Work } from './work.js'

@@ -1,26 +1,26 @@
-// One piece of work of a session that is more than a request of one batch. A session has at most one, which may have another
-// waiting behind it. The session calls `resume` until `isDone`, or `drop` once.
+// The work of a session: a task that takes longer than one request of a batch. A session has at most one piece of work, behind
+// which another may wait. The session calls `resume` until `isDone` is true, or `drop` once.
 import { type ConnectionState } from './state.js'
 
-/** What a piece of work waits for. */
+/** The events that work waits for. */
 export const enum Wait {
-  /** More input, which it takes before the next request. */
+  /** More input, which the work takes before the next request. */
   Input,
-  /** Its output to be taken. */
+  /** The client's taking of the output. */
   Output,
-  /** Its next turn, when the other connections have had theirs. */
+  /** The next turn of the session, when the other connections have had theirs. */
   Turn,
 }
 
 export interface Work {
   readonly wait: Wait
   readonly state: ConnectionState
-  /** Whether nothing is left to do. */
+  /** True if nothing is left to do. */
   readonly isDone: boolean
-  /** What the session goes on with when this is done. */
+  /** The work with which the session goes on when this is done. */
   next: Work | undefined
-  /** Goes on, with the input from `at` to `end`; returns where it has stopped in that. */
+  /** Goes on, with the input from `at` to `end`. Returns the index at which it stopped. */
   resume(at: number, end: number): number
-  /** Gives back what it holds, as the session ends. */
+  /** Frees what it holds, as the session ends. */
   drop(): void
 }
