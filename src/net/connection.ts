@@ -253,7 +253,7 @@ export class Connection implements Peer, Reader {
   get usedAt(): number { return this.session.usedAt }
 
   /** True while the client has not authenticated, though it must; and the store time since which that is so. */
-  get isUnknown(): boolean { return this.session.isUnknown }
+  get isUnauthenticated(): boolean { return this.session.isUnauthenticated }
   get unknownSince(): number { return this.session.unknownSince }
 
   /** True while it waits for a request and has nothing to send. */

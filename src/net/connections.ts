@@ -180,7 +180,7 @@ export class Connections {
   closeUnknown(seconds: number): void {
     const { host, now } = this
     for (const connection of this.all) {
-      if (!connection.isUnknown || now - connection.unknownSince < seconds) continue
+      if (!connection.isUnauthenticated || now - connection.unknownSince < seconds) continue
       host.store.counters.add(Counter.AuthKicks)
       if (host.verbosity > 0) host.log(`<${connection.id} closed, as the client has not said who it is in ${seconds} s`)
       connection.destroy(CloseReason.IdleTimeout)

@@ -32,7 +32,7 @@ const BAD_END = line('CLIENT_ERROR bad command line termination')
 
 export class AsciiAuthentication implements Protocol {
   readonly name: string
-  readonly asksWho = true
+  readonly needsAuthentication = true
   private readonly users: Authenticator
 
   /** @param next the protocol of a client that has authenticated */

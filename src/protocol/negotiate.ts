@@ -5,12 +5,12 @@ import { type Protocol, type Session } from './session.js'
 
 export class Negotiation implements Protocol {
   readonly name = 'auto-negotiate'
-  readonly asksWho: boolean
+  readonly needsAuthentication: boolean
 
   /** @param binaryMark the first byte of every binary request, with which no text command begins */
   constructor(private readonly host: Host, private readonly text: Protocol, private readonly binary: Protocol,
     private readonly binaryMark: number) {
-    this.asksWho = text.asksWho || binary.asksWho
+    this.needsAuthentication = text.needsAuthentication || binary.needsAuthentication
   }
 
   serve(session: Session, at: number, end: number): number {

@@ -46,7 +46,7 @@ export interface Protocol {
   /** memcached's name of the protocol, for logs. */
   readonly name: string
   /** True if a client has to authenticate before it is served. */
-  readonly asksWho: boolean
+  readonly needsAuthentication: boolean
   /**
    * Carries out the request at `at`. Returns the index behind it, or UNFINISHED if its end is missing. With UNFINISHED it may
    * have ended the session, as the request is too long already, or begun work that takes the whole request.
@@ -367,10 +367,10 @@ export class Session implements Owner {
   get isListing(): boolean { return this.work instanceof ListingWork }
 
   /** True if the client still has to authenticate. */
-  get isUnknown(): boolean { return this.protocol.asksWho && !this.isAuthenticated }
+  get isUnauthenticated(): boolean { return this.protocol.needsAuthentication && !this.isAuthenticated }
 
   /** Requires the client to authenticate again. */
-  forgetWho(): void {
+  forgetUser(): void {
     if (this.isAuthenticated) this.unknownSince = this.host.store.context.now
     this.isAuthenticated = false
   }

@@ -24,14 +24,14 @@ interface Command {
 
 export class BinaryProtocol implements Protocol {
   readonly name = 'binary'
-  readonly asksWho: boolean
+  readonly needsAuthentication: boolean
   private readonly packets: Packets
   private readonly parser: BinaryParser
   /** By opcode. */
   private readonly commands = new Array<Command | undefined>(256).fill(undefined)
 
   constructor(private readonly host: Host) {
-    this.asksWho = host.isSaslEnabled
+    this.needsAuthentication = host.isSaslEnabled
     this.packets = new Packets(host)
     this.parser = this.packets.parser
     for (const row of commandsOf(this.packets)) {
@@ -81,7 +81,7 @@ export class BinaryProtocol implements Protocol {
     const { parser } = this
     if (parser.valueBytes < 0) return Status.Unknown
     if (parser.bodyBytes > BODY_BYTES_MAX) return Status.Invalid
-    const mayRun = !this.asksWho || session.isAuthenticated || (command !== undefined && command.isOpen)
+    const mayRun = !this.needsAuthentication || session.isAuthenticated || (command !== undefined && command.isOpen)
     if (!mayRun) return Status.AuthFailure
     if (parser.keyBytes > Size.KeyMax) return Status.Invalid
     return command === undefined || parser.fits(command.form) ? Status.Success : Status.Invalid

@@ -29,7 +29,7 @@ export class Sasl {
   list(session: Session): void {
     const { packets } = this
     if (!packets.host.isSaslEnabled) return packets.error(session, Status.Unknown)
-    session.forgetWho()
+    session.forgetUser()
     packets.reply.body(Status.Success, MECHANISMS)
   }
 
@@ -49,7 +49,7 @@ export class Sasl {
     }
     const messageEnd = parser.keyEnd + parser.valueBytes
     if (messageEnd > end) return UNFINISHED
-    session.forgetWho()
+    session.forgetUser()
     if (isStep) this.goOn(session)
     else this.authenticate(session)
     return messageEnd

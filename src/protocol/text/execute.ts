@@ -30,7 +30,7 @@ interface Command extends CommandRow { readonly bytes: Uint8Array }
 
 export class TextProtocol implements Protocol, Readers {
   readonly name = 'ascii'
-  readonly asksWho = false
+  readonly needsAuthentication = false
   readonly gets: Gets
   readonly values: Values
   private readonly bytes: Uint8Array

@@ -1,8 +1,8 @@
 // `stats` and the words that may follow it.
 import { type Rows } from '../host.js'
-import { LinesListing, linesOf, statLines } from '../listings.js'
 import { type Session } from '../session.js'
 import { cachedump } from './crawler.js'
+import { LinesListing, linesOf, statLines } from './listings.js'
 import { TEXT } from './reply.js'
 import { type LineHandler, type Text } from './text.js'
 

@@ -1,7 +1,8 @@
-// Answers to `stats` that may be long, in parts, of which the session asks for one at a time, so that nobody waits for the whole.
-import { type Rows } from './host.js'
-import { type Output } from './output.js'
-import { type Listing } from './work/listing.js'
+// Answers to `stats` that may be long. They go out in parts, one a turn of the session, so that no other client waits for the
+// whole.
+import { type Rows } from '../host.js'
+import { type Output } from '../output.js'
+import { type Listing } from '../work/listing.js'
 
 const END = Buffer.from('END\r\n')
 
