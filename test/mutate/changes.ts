@@ -27,6 +27,8 @@ const OPERATORS: Readonly<Record<string, string>> = {
 }
 /** Names of functions whose arguments only tell what must be so, or what went wrong. */
 const SAYINGS = /^(assert|Error|\w+Error|warn)$/
+/** Statements with which the compiler makes a CommonJS module of a file. */
+const GLUE = /^(exports\.\w+ = )+(void 0|[A-Za-z_]\w*);$|^Object\.defineProperty\(exports, /
 
 /** All changes of one file, in its order. */
 export function changesOf(file: string, source: string): Change[] {
@@ -44,8 +46,18 @@ export function changesOf(file: string, source: string): Change[] {
 
 function isLeftAlone(node: ts.Node): boolean {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return true
-  if (!ts.isCallExpression(node) && !ts.isNewExpression(node)) return false
-  return ts.isIdentifier(node.expression) && SAYINGS.test(node.expression.text)
+  if (ts.isExpressionStatement(node)) return GLUE.test(node.getText())
+  return (ts.isCallExpression(node) || ts.isNewExpression(node)) && SAYINGS.test(calledName(node))
+}
+
+/** The last part of the name of what is called: `assert` of `assert(…)` and of `(0, errors_js_1.assert)(…)`. */
+function calledName({ expression }: ts.CallExpression | ts.NewExpression): string {
+  return /(\w*)\)?$/.exec(expression.getText())![1]!
+}
+
+/** True of `(0, name)`, with which the compiler calls a function of another module. The 0 says nothing. */
+function isModuleCall(node: ts.Node): boolean {
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.CommaToken && ts.isNumericLiteral(node.left)
 }
 
 function nameOf(node: ts.Node): string | undefined {
@@ -59,7 +71,7 @@ type Edit = readonly [start: number, end: number, text: string]
 function edits(node: ts.Node): Edit[] {
   const whole = (text: string): Edit => [node.getStart(), node.end, text]
   if (ts.isBinaryExpression(node)) return operatorEdits(node)
-  if (ts.isNumericLiteral(node)) return [whole(otherNumber(node))]
+  if (ts.isNumericLiteral(node)) return isModuleCall(node.parent) ? [] : [whole(otherNumber(node))]
   if (node.kind === ts.SyntaxKind.TrueKeyword) return [whole('false')]
   if (node.kind === ts.SyntaxKind.FalseKeyword) return [whole('true')]
   if (ts.isPrefixUnaryExpression(node)) return prefixEdits(node)
@@ -83,9 +95,19 @@ function isText(node: ts.Node): boolean {
 /** A bound of a whole file is taken away rather than moved by one: that would seldom be a fault. */
 function otherNumber(node: ts.NumericLiteral): string {
   const value = Number(node.text)
-  const isBound = ts.isVariableDeclaration(node.parent) && node.parent.parent.parent.parent === node.getSourceFile()
+  const isBound = isOfFile(node.parent, node.getSourceFile())
   if (value === 0) return '1'
   return value === 1 || isBound ? '0' : String(value + 1)
+}
+
+/** True of a constant of the whole file, be it `const X = …` or `exports.X = …`. */
+function isOfFile(node: ts.Node, file: ts.SourceFile): boolean {
+  return ts.isVariableDeclaration(node) ? node.parent.parent.parent === file : isExported(node) && node.parent.parent === file
+}
+
+/** True of `exports.X = …`. */
+function isExported(node: ts.Node): boolean {
+  return ts.isBinaryExpression(node) && ts.isPropertyAccessExpression(node.left) && node.left.expression.getText() === 'exports'
 }
 
 function prefixEdits(node: ts.PrefixUnaryExpression): Edit[] {
@@ -109,7 +131,7 @@ function conditionEdits(condition: ts.Expression): Edit[] {
 
 /** Whether a statement is a call or an assignment, which can be left out. */
 function isDeed(node: ts.Expression): boolean {
-  if (isLeftAlone(node)) return false
+  if (isLeftAlone(node) || isExported(node)) return false
   if (ts.isCallExpression(node)) return node.expression.kind !== ts.SyntaxKind.SuperKeyword
   return ts.isBinaryExpression(node) && /^[^=!<>]*=$/.test(node.operatorToken.getText())
 }

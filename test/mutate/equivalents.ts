@@ -20,6 +20,20 @@ export function readEquivalents(): Set<string> {
   return new Set(blocks.filter(lines => lines.length > 0).map(readBlock))
 }
 
+/**
+ * Those that are listed though no change is like them: the code has moved, or is written in another way.
+ * @param changesOf all changes of a file
+ */
+export function staleEquivalents(changesOf: (file: string) => readonly Change[]): string[] {
+  const made = new Map<string, ReadonlySet<string>>()
+  return [...readEquivalents()].filter(block => {
+    const file = block.slice(0, block.indexOf(' '))
+    const blocks = made.get(file) ?? new Set(changesOf(file).map(blockOf))
+    made.set(file, blocks)
+    return !blocks.has(block)
+  })
+}
+
 /** One line or more say why. */
 function readBlock(lines: readonly string[]): string {
   if (lines[3]?.startsWith('because ') !== true) throw new Error(`this is no block of four lines:\n${lines.join('\n')}`)

@@ -40,6 +40,20 @@ store/sum.js isLarge
 because nobody has exactly 101
 `
 
+/** As the compiler writes it. */
+const MODULE = `"use strict";
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.act = exports.MAX = void 0;
+exports.act = act;
+const other_js_1 = require("./other.js");
+exports.MAX = 5;
+function act(n) {
+    (0, other_js_1.assert)(n > 3, \`\${n + 1} are too few\`);
+    (0, other_js_1.note)(0);
+    throw new other_js_1.OtherError(n + 1);
+}
+`
+
 /** A folder with all that the script needs. */
 function project(t: Test): string {
   const folder = t.testdir({
@@ -78,6 +92,32 @@ t.test('a change that makes no difference does not count', { skip }, async t => 
   const folder = project(t)
   writeFileSync(join(folder, 'test/mutate/equivalents.txt'), EQUIVALENT)
   t.match(await start(folder, ['--jobs', '1']).ended, '1 of 5 changes killed, 4 survived, 1 are known to make no difference')
+})
+
+t.test('a listed change that cannot be made is named, and nothing is tried', async t => {
+  const folder = project(t)
+  const moved = EQUIVALENT.replace('return number > 100', 'return number > 200')
+  writeFileSync(join(folder, 'test/mutate/equivalents.txt'), `${EQUIVALENT}\n${moved}\n${EQUIVALENT.replace('sum.js', 'gone.js')}`)
+  const { child, ended } = start(folder, ['--jobs', '1'])
+  const said = await ended
+  t.match(said, 'store/sum.js isLarge\n- return number > 200;\n+ return number > 101;\n\nstore/gone.js isLarge\n')
+  t.notMatch(said, '- return number > 100;\n+ return number > 101;\n\nstore/sum.js', 'what can be made is not named')
+  t.notMatch(said, /killed|survived/i)
+  t.equal(child.exitCode, 1)
+})
+
+t.test('what the compiler adds to a CommonJS module, and what an assert says, is left alone', async t => {
+  const folder = project(t)
+  writeFileSync(join(folder, 'dist/store/sum.js'), MODULE)
+  const said = await start(folder, ['--list']).ended
+  t.same(said.match(/^[-+] .*$/gm)?.sort(), [
+    '+ (0, other_js_1.note)(1);',
+    '+ ;',
+    '+ exports.MAX = 0;',
+    '- (0, other_js_1.note)(0);',
+    '- (0, other_js_1.note)(0);',
+    '- exports.MAX = 5;',
+  ])
 })
 
 t.test('what has survived is tried again on its own', { skip }, async t => {

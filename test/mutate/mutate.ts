@@ -20,7 +20,7 @@ import { changesOf } from './changes.js'
 import type { Change } from './changes.js'
 import { digestOf, digestOfFolder, keep, readCoverage, readKept, runs, WIRES } from './coverage.js'
 import type { Covered } from './coverage.js'
-import { blockOf, readEquivalents } from './equivalents.js'
+import { blockOf, readEquivalents, staleEquivalents } from './equivalents.js'
 import { Workplace } from './workplace.js'
 
 /** Folders of the compiled files. */
@@ -28,7 +28,7 @@ const AREAS = ['store', 'protocol', 'net']
 /** What only tests call is no part of what they test. */
 const NOT_TRIED = ['store/verify.js']
 /** Folders of tests that are about these areas; what runs a change is tried on it. So are the recorded conversations. */
-const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net', 'workers', 'log', 'abuse']
+const RELATED = ['store', 'exhaustive', 'simulate', 'protocol', 'stats', 'conversations', 'net', 'server', 'log', 'abuse']
 /** The same conversations as wires.ts plays, more slowly. */
 const NOT_RELATED = ['conversations/session.test.js']
 /** A program takes so long to begin. */
@@ -48,6 +48,11 @@ const { values } = parseArgs({
 })
 
 async function main(): Promise<number> {
+  const stale = staleEquivalents(file => isTried(file) ? changesOfFile(file) : [])
+  if (stale.length > 0) {
+    console.log(`equivalents.txt names changes that cannot be made; correct or remove them:\n\n${stale.join('\n')}`)
+    return 1
+  }
   const changes = draw()
   if (values.list) {
     for (const change of changes) console.log(`${change.line} ${blockOf(change)}`)
@@ -74,9 +79,8 @@ async function main(): Promise<number> {
 /** As many changes as wanted, in the order in which they are tried. */
 function draw(): Change[] {
   const files = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/'))
-  const wanted = files.filter(name => name.endsWith('.js') && AREAS.includes(name.split('/')[0]!) && !NOT_TRIED.includes(name))
-    .filter(name => isAmong(name, values.only))
-  const all = wanted.sort().flatMap(file => changesOf(file, readFileSync(inProject(`dist/${file}`), 'utf8')))
+  const wanted = files.filter(name => isTried(name) && isAmong(name, values.only))
+  const all = wanted.sort().flatMap(changesOfFile)
   if (values.again !== undefined) {
     const report = readFileSync(values.again, 'utf8')
     return all.filter(change => report.includes(` ${blockOf(change)}`))
@@ -89,6 +93,16 @@ function draw(): Change[] {
     all[at] = all[left - 1]!
   }
   return drawn
+}
+
+function isTried(file: string): boolean {
+  return file.endsWith('.js') && AREAS.includes(file.split('/')[0]!) && !NOT_TRIED.includes(file)
+}
+
+/** None of a file that is not there. */
+function changesOfFile(file: string): Change[] {
+  const path = inProject(`dist/${file}`)
+  return existsSync(path) ? changesOf(file, readFileSync(path, 'utf8')) : []
 }
 
 /** Whether a file is named, or stands in a folder that is; without names all are. */
