@@ -1,0 +1,155 @@
+// Values in answers, copied or lent, in all three protocols: which are which, what counts, and what a client is answered where
+// so many read a value that one more cannot be counted.
+import t, { type Test } from 'tap'
+import { Opcode } from '../../src/protocol/binary/parse.js'
+import { Status } from '../../src/protocol/binary/reply.js'
+import { Copy } from '../../src/protocol/output.js'
+import { Want } from '../../src/store/request.js'
+import { type ItemView } from '../../src/store/view.js'
+import { packet, readAnswers, uint32s } from '../support/packet.js'
+import { startSessions, type BareSession } from '../support/session.js'
+import { StoreUnderTest } from '../support/store.js'
+
+/** As many readers as an item can have. */
+const READERS_MAX = 511
+const LARGE = 'v'.repeat(Copy.BytesMax + 1)
+const SMALL = 'small'
+
+/** The same get in each protocol, as bytes. */
+const GETS: Readonly<Record<string, (key: string) => Buffer>> = {
+  get: key => Buffer.from(`get ${key}\r\n`),
+  gets: key => Buffer.from(`gets ${key}\r\n`),
+  mg: key => Buffer.from(`mg ${key} v\r\n`),
+  GET: key => packet(Opcode.Get, { key }),
+  GETK: key => packet(Opcode.GetK, { key }),
+  GETQ: key => packet(Opcode.GetQ, { key }),
+}
+const TOUCHES: Readonly<Record<string, (key: string) => Buffer>> = {
+  gat: key => Buffer.from(`gat 50 ${key}\r\n`),
+  'mg with T': key => Buffer.from(`mg ${key} v T50\r\n`),
+  GAT: key => packet(Opcode.Gat, { key, extras: uint32s(50) }),
+}
+const ALL = { ...GETS, ...TOUCHES }
+
+const REFUSED: Readonly<Record<string, string>> = {
+  get: 'SERVER_ERROR out of memory writing get response\r\n',
+  gets: 'SERVER_ERROR out of memory writing get response\r\n',
+  gat: 'SERVER_ERROR out of memory writing get response\r\n',
+  mg: 'SERVER_ERROR refcount overflow during fetch\r\n',
+  'mg with T': 'SERVER_ERROR refcount overflow during fetch\r\n',
+}
+
+async function start(t: Test) {
+  const { connect, server } = await startSessions(t)
+  const { store } = server.host
+  const subject = new StoreUnderTest(store)
+  const admin = await connect()
+  const says = async (request: string) => await sendTo(admin, Buffer.from(`${request}\r\n`))
+  const setAll = async () => {
+    await says(`set large 0 0 ${LARGE.length}\r\n${LARGE}`)
+    await says(`set small 0 0 ${SMALL.length}\r\n${SMALL}`)
+  }
+  /** What a client has counted since the last call. */
+  const counted = async () => {
+    const rows = new Map([...(await says('stats')).matchAll(/^STAT (\w+) (\d+)\r$/gm)].map(([, name, value]) => [name, Number(value)]))
+    const names = ['cmd_get', 'cmd_touch', 'get_hits', 'get_misses', 'touch_hits', 'touch_misses', 'response_obj_oom']
+    await says('stats reset')
+    return Object.fromEntries(names.map(name => [name, rows.get(name)]).filter(([, count]) => count !== 0))
+  }
+  /** Has readers hold the value of a key, without a get being counted; returns what ends each. */
+  const hold = (key: string, count: number) => {
+    const ends: (() => void)[] = []
+    const request = subject.for(key)
+    request.wants = Want.Peek
+    const lend = { read: (view: ItemView) => {
+      const loan = view.lend()!
+      ends.push(() => loan.end())
+      return true
+    } }
+    for (let reader = 0; reader < count; reader++) store.get(request, lend)
+    return ends
+  }
+  /** Whether a client has fetched the item, as me shows it. */
+  const isFetched = async (key: string) => (await says(`me ${key}`)).includes('fetch=yes')
+  await setAll()
+  await counted()
+  return { connect, counted, hold, isFetched, says, setAll, store }
+}
+
+async function sendTo(session: BareSession, bytes: Uint8Array): Promise<string> {
+  await session.send(bytes)
+  return (await session.answer()).toString('latin1')
+}
+
+t.test('a get of a large value counts as one of a small value, and its item as used', async t => {
+  const { connect, counted, isFetched, setAll } = await start(t)
+  for (const [name, get] of Object.entries(ALL)) {
+    for (const [key, value] of [['small', SMALL], ['large', LARGE]] as const) {
+      await setAll()
+      t.notOk(await isFetched(key))
+      t.ok((await sendTo(await connect(), get(key))).includes(value), `${name} ${key}`)
+      t.same(await counted(), name in GETS ? { cmd_get: 1, get_hits: 1 } : { cmd_touch: 1, touch_hits: 1 },
+        `${name} ${key}`)
+      t.ok(await isFetched(key), `${name} ${key}`)
+    }
+  }
+})
+
+t.test('only a value that is larger than what is copied is held in place until its client has taken it', async t => {
+  const { connect, says, store } = await start(t)
+  for (const [name, get] of Object.entries(GETS)) {
+    for (const [valueBytes, held] of [[Copy.BytesMax, 0], [Copy.BytesMax + 1, 1]] as const) {
+      await says(`set k 0 0 ${valueBytes}\r\n${'v'.repeat(valueBytes)}`)
+      const session = await connect()
+      session.pause()
+      await session.send(get('k'))
+      t.equal(store.refCount, held, `${name} of ${valueBytes} bytes`)
+      session.resume()
+      t.equal(store.refCount, 0, 'taken')
+    }
+  }
+})
+
+t.test('where one reader more could not be counted a get of a large value is refused, and counts as none', async t => {
+  const { connect, counted, hold, isFetched } = await start(t)
+  const ends = hold('large', READERS_MAX)
+  for (const [name, get] of Object.entries(ALL)) {
+    const answer = await sendTo(await connect(), get('large'))
+    if (answer.startsWith('SERVER_ERROR')) t.equal(answer, REFUSED[name]!, name)
+    else t.match(readAnswers(Buffer.from(answer, 'latin1')), [{ status: Status.NoMemory, key: '', value: 'Out of memory' }], name)
+    t.same(await counted(), { response_obj_oom: 1 }, name)
+    t.notOk(await isFetched('large'), name)
+    t.ok((await sendTo(await connect(), get('small'))).includes(SMALL), `${name} of a small value, which is copied`)
+    await counted()
+  }
+  ends[0]!()
+  for (const [name, get] of Object.entries(ALL)) t.ok((await sendTo(await connect(), get('large'))).includes(LARGE), name)
+  for (const end of ends.slice(1)) end()
+})
+
+t.test('of a get with several keys such a refusal is the whole answer, and the conversation goes on', async t => {
+  const { connect, hold } = await start(t)
+  const ends = hold('large', READERS_MAX)
+  const session = await connect()
+  t.equal(await sendTo(session, Buffer.from('get small large small\r\nmg small v\r\n')), `${REFUSED.get}VA ${SMALL.length}\r\n${SMALL}\r\n`)
+  for (const end of ends) end()
+  t.equal(await sendTo(session, Buffer.from('get small large\r\n')),
+    `VALUE small 0 ${SMALL.length}\r\n${SMALL}\r\nVALUE large 0 ${LARGE.length}\r\n${LARGE}\r\nEND\r\n`)
+})
+
+t.test('a large value before something that is wrong with its line is not sent, not counted and not held', async t => {
+  const { connect, counted, isFetched } = await start(t)
+  for (const [line, answer] of [
+    [`get large ${'k'.repeat(251)}`, 'CLIENT_ERROR bad command line format\r\n'],
+    [`get large large ${'k'.repeat(251)}`, 'CLIENT_ERROR bad command line format\r\n'],
+    [`mg large v O${'o'.repeat(32)}`, 'CLIENT_ERROR opaque token too long\r\n'],
+  ] as const) {
+    const session = await connect()
+    // the answer before it was a good one
+    await sendTo(session, Buffer.from('get small\r\n'))
+    await counted()
+    t.equal(await sendTo(session, Buffer.from(`${line}\r\n`)), answer)
+    t.same(await counted(), {}, line)
+    t.notOk(await isFetched('large'), line)
+  }
+})
