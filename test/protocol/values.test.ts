@@ -1,6 +1,7 @@
-// Values in answers, copied or lent, in all three protocols: which are which, what counts, and what a client is answered where
-// so many read a value that one more cannot be counted.
+// Values in answers and requests. Which are copied and which lent, what counts as a get, and what a client is answered where so
+// many read a value that one more cannot be counted; which are stored at once, and what becomes of those that cannot be.
 import t, { type Test } from 'tap'
+import { type Options } from '../../src/options/options.js'
 import { Opcode } from '../../src/protocol/binary/parse.js'
 import { Status } from '../../src/protocol/binary/reply.js'
 import { Copy } from '../../src/protocol/output.js'
@@ -39,8 +40,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   'mg with T': 'SERVER_ERROR refcount overflow during fetch\r\n',
 }
 
-async function start(t: Test) {
-  const { connect, server } = await startSessions(t)
+async function start(t: Test, options: Partial<Options> = {}) {
+  const { connect, server } = await startSessions(t, options)
   const { store } = server.host
   const subject = new StoreUnderTest(store)
   const admin = await connect()
@@ -52,7 +53,7 @@ async function start(t: Test) {
   /** What a client has counted since the last call. */
   const counted = async () => {
     const rows = new Map([...(await says('stats')).matchAll(/^STAT (\w+) (\d+)\r$/gm)].map(([, name, value]) => [name, Number(value)]))
-    const names = ['cmd_get', 'cmd_touch', 'get_hits', 'get_misses', 'touch_hits', 'touch_misses', 'response_obj_oom']
+    const names = ['cmd_get', 'cmd_set', 'cmd_touch', 'get_hits', 'get_misses', 'touch_hits', 'touch_misses', 'response_obj_oom']
     await says('stats reset')
     return Object.fromEntries(names.map(name => [name, rows.get(name)]).filter(([, count]) => count !== 0))
   }
@@ -71,8 +72,6 @@ async function start(t: Test) {
   }
   /** Whether a client has fetched the item, as me shows it. */
   const isFetched = async (key: string) => (await says(`me ${key}`)).includes('fetch=yes')
-  await setAll()
-  await counted()
   return { connect, counted, hold, isFetched, says, setAll, store }
 }
 
@@ -87,6 +86,7 @@ t.test('a get of a large value counts as one of a small value, and its item as u
     for (const [key, value] of [['small', SMALL], ['large', LARGE]] as const) {
       await setAll()
       t.notOk(await isFetched(key))
+      await counted()
       t.ok((await sendTo(await connect(), get(key))).includes(value), `${name} ${key}`)
       t.same(await counted(), name in GETS ? { cmd_get: 1, get_hits: 1 } : { cmd_touch: 1, touch_hits: 1 },
         `${name} ${key}`)
@@ -111,7 +111,9 @@ t.test('only a value that is larger than what is copied is held in place until i
 })
 
 t.test('where one reader more could not be counted a get of a large value is refused, and counts as none', async t => {
-  const { connect, counted, hold, isFetched } = await start(t)
+  const { connect, counted, hold, isFetched, setAll } = await start(t)
+  await setAll()
+  await counted()
   const ends = hold('large', READERS_MAX)
   for (const [name, get] of Object.entries(ALL)) {
     const answer = await sendTo(await connect(), get('large'))
@@ -128,7 +130,8 @@ t.test('where one reader more could not be counted a get of a large value is ref
 })
 
 t.test('of a get with several keys such a refusal is the whole answer, and the conversation goes on', async t => {
-  const { connect, hold } = await start(t)
+  const { connect, hold, setAll } = await start(t)
+  await setAll()
   const ends = hold('large', READERS_MAX)
   const session = await connect()
   t.equal(await sendTo(session, Buffer.from('get small large small\r\nmg small v\r\n')), `${REFUSED.get}VA ${SMALL.length}\r\n${SMALL}\r\n`)
@@ -138,7 +141,8 @@ t.test('of a get with several keys such a refusal is the whole answer, and the c
 })
 
 t.test('a large value before something that is wrong with its line is not sent, not counted and not held', async t => {
-  const { connect, counted, isFetched } = await start(t)
+  const { connect, counted, isFetched, setAll } = await start(t)
+  await setAll()
   for (const [line, answer] of [
     [`get large ${'k'.repeat(251)}`, 'CLIENT_ERROR bad command line format\r\n'],
     [`get large large ${'k'.repeat(251)}`, 'CLIENT_ERROR bad command line format\r\n'],
@@ -151,5 +155,73 @@ t.test('a large value before something that is wrong with its line is not sent, 
     t.equal(await sendTo(session, Buffer.from(`${line}\r\n`)), answer)
     t.same(await counted(), {}, line)
     t.notOk(await isFetched('large'), line)
+  }
+})
+
+// In requests
+
+t.test('a value that is there with its line end is stored in one step, and one that is not, in several', async t => {
+  const { connect, store } = await start(t)
+  const steps: string[] = []
+  const { begin, set } = store
+  store.begin = request => {
+    steps.push('begin')
+    return begin.call(store, request)
+  }
+  store.set = (request, at) => {
+    steps.push('set')
+    return set.call(store, request, at)
+  }
+  for (const bytes of [
+    Buffer.from('set k 0 0 5\r\nvalue\r\n'), Buffer.from('ms k 5\r\nvalue\r\n'),
+    packet(Opcode.SetQ, { key: 'k', value: 'value', extras: uint32s(0, 0) }),
+  ]) {
+    for (const [firstBytes, expected] of [[bytes.length, 'set'], [bytes.length - 1, 'begin']] as const) {
+      const session = await connect()
+      await sendTo(session, bytes.subarray(0, firstBytes))
+      await sendTo(session, bytes.subarray(firstBytes))
+      t.same(steps.splice(0), [expected], `${firstBytes} of ${bytes.length} bytes`)
+    }
+  }
+})
+
+t.test('a value that something other than a line end follows is not stored, and counts as one that was sent', async t => {
+  const { connect, counted, says, setAll } = await start(t)
+  await setAll()
+  await counted()
+  for (const command of ['set small 0 0 1', 'ms small 1']) {
+    for (const ends of ['\rX', 'X\n', '\n\r', '\r\r', '\n\n', 'XX']) {
+      for (const cut of [0, 1, 2, 3]) {
+        const bytes = Buffer.from(`${command}\r\nv${ends}`)
+        const session = await connect()
+        const begun = await sendTo(session, bytes.subarray(0, bytes.length - cut))
+        t.equal(begun + await sendTo(session, bytes.subarray(bytes.length - cut)), 'CLIENT_ERROR bad data chunk\r\n',
+          `${command} ${JSON.stringify(ends)} ${cut}`)
+        t.same(await counted(), { cmd_set: 1 })
+        t.equal(await says('mg small v'), `VA ${SMALL.length}\r\n${SMALL}\r\n`)
+        await counted()
+      }
+    }
+  }
+})
+
+t.test('a value for which there is no room is refused alike whether it is there as a whole or comes in parts', async t => {
+  const tooLarge = 'SERVER_ERROR object too large for cache\r\n'
+  const noMemory = 'SERVER_ERROR out of memory storing object\r\n'
+  const value = 'v'.repeat(9000)
+  for (const [options, answer] of [
+    [{ itemSizeMax: 8192, slabChunkMax: 4096 }, tooLarge], [{ maxbytes: 2 * 1024 * 1024, evictions: false }, noMemory],
+  ] as const) {
+    const { connect, says } = await start(t, options)
+    for (let key = 0; answer === noMemory && key < 300; key++) await says(`set ${key} 0 0 9000 noreply\r\n${value}`)
+    for (const [command, expected] of [
+      ['set k 0 0 9000', answer], ['set k 0 0 9000 noreply', ''], ['ms k 9000 Oopaque k', answer], ['ms k 9000 q', answer],
+    ] as const) {
+      const bytes = Buffer.from(`${command}\r\n${value}\r\nmn\r\n`)
+      t.equal(await sendTo(await connect(), bytes), `${expected}MN\r\n`, command)
+      const session = await connect()
+      const begun = await sendTo(session, bytes.subarray(0, 5000))
+      t.equal(begun + await sendTo(session, bytes.subarray(5000)), `${expected}MN\r\n`, `${command} in parts`)
+    }
   }
 })
