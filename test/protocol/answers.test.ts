@@ -3,11 +3,15 @@
 import t from 'tap'
 import { ServerCore } from '../../src/server/core.js'
 import { startServer, type TestServer } from '../support/server.js'
+import { startSessions } from '../support/session.js'
 
 const MIB = 1024 * 1024
 const TOO_MANY = 'SERVER_ERROR out of memory writing get response\r\n'
 /** With 1 MiB and 4 threads, and with one. */
 const [OF_FOUR, OF_ONE] = [195, 819]
+
+/** A line of which so much is there, and not its end, is gathered. */
+const GATHERED_BYTES = 70_000
 
 const get = (count: number, name = 'get'): string =>
   `${name} ${Array.from({ length: count }, (_, index) => `k${index}`).join(' ')}\r\n`
@@ -47,6 +51,20 @@ t.test('a get of more than 1 MiB is counted too', async t => {
   await client.says(line(5000), 'END\r\n')
   await client.says(`get${' k'.repeat(700_000)}\r\n`, TOO_MANY)
   await client.says('version\r\n', 'VERSION 1.6.45\r\n')
+})
+
+t.test('the keys of a line that is so long that it is gathered are counted one by one', async t => {
+  const { connect } = await startSessions(t, { readBufMemLimit: MIB, reqsPerEvent: 1000, itemSizeMax: MIB })
+  const key = 'k'.repeat(100)
+  for (const [lead, tail] of [['get', '\r\n'], ['get', '\n'], ['get', '  \r\n'], ['gets  ', '\r\n']] as const) {
+    for (const [count, answer] of [[OF_ONE, 'END\r\n'], [OF_ONE + 1, TOO_MANY]] as const) {
+      const line = Buffer.from(`${lead}${` ${key}`.repeat(count)}${tail}`)
+      const session = await connect()
+      await session.send(line.subarray(0, GATHERED_BYTES))
+      await session.send(line.subarray(GATHERED_BYTES))
+      t.equal((await session.answer()).toString(), answer, `${lead} ${count} ${JSON.stringify(tail)}`)
+    }
+  }
 })
 
 t.test('where as many requests may pile up, one more ends the conversation, and answers that wait are lost', async t => {

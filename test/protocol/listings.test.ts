@@ -10,6 +10,8 @@ const PREFIXES = 10_000
 /** So many that their answers take many parts, and few enough that the kernel takes all at once where they do not. */
 const SOME_PREFIXES = 1500
 const CONNECTIONS = 300
+/** Items that a dump lists in more than one part. */
+const DUMPED = 3000
 const TOO_LONG = 'SERVER_ERROR out of memory writing get response\r\n'
 
 function countPrefixes({ server }: Pick<TestServer, 'server'>, count: number): void {
@@ -73,6 +75,22 @@ t.test('a client that goes in the middle of a long answer leaves nothing behind'
   const session = await host.connect()
   await session.send(Buffer.from('mn\r\n'))
   t.equal(String(await session.answer()), 'MN\r\n')
+})
+
+t.test('a client that goes in the middle of a dump lets another begin one', async t => {
+  const host = await startSessions(t)
+  const writer = await host.connect()
+  for (let key = 0; key < DUMPED; key++) await writer.send(Buffer.from(`set ${'k'.repeat(200)}${key} 0 0 1 noreply\r\nv\r\n`))
+  for (const question of ['lru_crawler metadump all\r\n', 'lru_crawler mgdump all\r\n', 'stats sizes\r\n']) {
+    const leaver = await host.connect()
+    leaver.pause()
+    await leaver.send(Buffer.from(question))
+    const begun = await leaver.hangUp()
+    t.notMatch(begun.toString('latin1'), /(END|EN)\r\n$/, 'it had not come to its end')
+    const other = await host.connect()
+    await other.send(Buffer.from(question))
+    t.match((await other.answer()).toString('latin1'), /(END|EN)\r\n$/, question)
+  }
 })
 
 t.test('the binary protocol tells many prefixes as one row', async t => {

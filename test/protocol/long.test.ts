@@ -80,6 +80,7 @@ t.test('a key that is too long, even the last, is the whole answer', async t => 
   await said(session, 'set a 0 0 1\r\nv\r\n')
   const many = 'a '.repeat(100_000)
   same(t, await said(session, `get ${many}${'k'.repeat(251)}\r\nget a\r\n`), `${BAD}VALUE a 0 1\r\nv\r\nEND\r\n`, 'the last')
+  same(t, await said(session, `get ${many}${'k'.repeat(251)}\nget a\r\n`), `${BAD}VALUE a 0 1\r\nv\r\nEND\r\n`, 'without a \\r')
   same(t, await said(session, `gets ${many}${'k'.repeat(251)} ${many}\r\n`), BAD, 'one in the middle')
   same(t, await said(session, `get ${'k'.repeat(3 * PIECE)} a\r\n`), BAD, 'the first')
   same(t, await said(session, `get ${many}${'k'.repeat(250)}\r\n`), `${'VALUE a 0 1\r\nv\r\n'.repeat(100_000)}END\r\n`,

@@ -87,6 +87,52 @@ t.test('a large value, and a get behind it, for a client that reads later', asyn
     'all of it, in order')
 })
 
+t.test('a large value with nothing behind it, for a client that takes it piece by piece', async t => {
+  const { client, send, takeAll } = await begin(t)
+  const value = 'v'.repeat(1_000_000)
+  send('set large 0 0 1000000\r\n')
+  for (let at = 0; at < value.length; at += 50_000) send(value.slice(at, at + 50_000))
+  send('\r\n')
+  for (const [request, answer] of [
+    ['get large\r\n', `VALUE large 0 1000000\r\n${value}\r\nEND\r\n`], ['mg large v\r\n', `VA 1000000\r\n${value}\r\n`],
+  ] as const) {
+    client.text = ''
+    client.isSlow = true
+    t.equal(send(request), 'conn_mwrite')
+    t.ok(client.text.length < value.length, 'a piece of it')
+    t.equal(takeAll(), 'conn_read')
+    t.ok(client.text === answer, request)
+  }
+})
+
+t.test('a get of many short values, for a client that reads later', async t => {
+  const { client, session, send, takeAll } = await begin(t)
+  const value = 'v'.repeat(10_000)
+  send(`set k 0 0 10000\r\n${value}\r\n`)
+  client.text = ''
+  client.isSlow = true
+  t.equal(send(`get${' k'.repeat(20)}\r\n`), 'conn_mwrite')
+  t.notOk(session.isIdle)
+  t.equal(takeAll(), 'conn_read')
+  t.ok(client.text === `${`VALUE k 0 10000\r\n${value}\r\n`.repeat(20)}END\r\n`, 'all of it')
+})
+
+t.test('a client whose last value was large, so that its next is best read with a short first read', async t => {
+  const { session, send } = await begin(t)
+  for (const command of ['set k 0 0 ', 'ms k ']) {
+    for (const [valueBytes, isLarge] of [[32 * 1024 - 1, false], [32 * 1024, true], [40_000, true], [10, false]] as const) {
+      send(`${command}${valueBytes}\r\n${'v'.repeat(valueBytes)}\r\n`)
+      t.equal(session.sendsLargeValues, isLarge, `${command}${valueBytes}`)
+    }
+  }
+  send('set k 0 0 40000\r\n')
+  t.ok(session.sendsLargeValues, 'before any of it has come')
+  send(`${'v'.repeat(40_000)}\r\n`)
+  t.ok(session.sendsLargeValues)
+  send('get none\r\n')
+  t.notOk(session.sendsLargeValues)
+})
+
 t.test('a line that is too long for one turn', async t => {
   const { client, session, send, takeAll } = await begin(t)
   const keys = 'a-key '.repeat(10_000)
