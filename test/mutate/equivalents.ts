@@ -10,7 +10,7 @@ const FILE = inProject('test/mutate/equivalents.txt')
 
 /** A change as it stands in a report and in equivalents.txt, without line numbers, which pass. */
 export function blockOf({ file, place, was, is }: Change): string {
-  return `${file} ${place}\n- ${was}\n+ ${is}\n`
+  return `${`${file} ${place}`.trimEnd()}\n- ${was}\n+ ${is}\n`
 }
 
 /** All that are listed, each as blockOf has it. */
@@ -27,7 +27,7 @@ export function readEquivalents(): Set<string> {
 export function staleEquivalents(changesOf: (file: string) => readonly Change[]): string[] {
   const made = new Map<string, ReadonlySet<string>>()
   return [...readEquivalents()].filter(block => {
-    const file = block.slice(0, block.indexOf(' '))
+    const file = block.slice(0, block.search(/\s/))
     const blocks = made.get(file) ?? new Set(changesOf(file).map(blockOf))
     made.set(file, blocks)
     return !blocks.has(block)

@@ -2,12 +2,11 @@
 // many read a value that one more cannot be counted; which are stored at once, and what becomes of those that cannot be.
 import t, { type Test } from 'tap'
 import { type Options } from '../../src/options/options.js'
-import { Opcode } from '../../src/protocol/binary/parse.js'
 import { Status } from '../../src/protocol/binary/reply.js'
 import { Copy } from '../../src/protocol/output.js'
 import { Want } from '../../src/store/request.js'
 import { type ItemView } from '../../src/store/view.js'
-import { packet, readAnswers, uint32s } from '../support/packet.js'
+import { Opcode, packet, readAnswers, uint32s } from '../support/packet.js'
 import { startSessions, type BareSession } from '../support/session.js'
 import { StoreUnderTest } from '../support/store.js'
 
