@@ -139,6 +139,7 @@ t.test('a missing key comes into being without a value, and one client is to giv
   t.equal(get(subject, 'k', Want.Vivify | Want.Renewal), Found.None, 'it has been renewed')
   t.equal(get(subject, 'other', Want.Vivify | Want.NewExpiry, rest), Found.Vivified, 'without Renewal nobody is asked to')
   t.equal(facts(subject, 'other').endsIn, 30, 'the end for what comes into being')
+  t.equal(get(subject, 'other', Want.Renewal), Found.None, 'nor is anybody waited for')
   subject.verify()
 })
 
@@ -239,7 +240,10 @@ t.test('a number to compare with is all that it says', async t => {
   t.equal(subject.get('k')?.value.toString(), '152')
   t.equal(facts(subject, 'k').endsIn, 50, 'no new end')
   t.equal(subject.look('k', view => view.casHigh), 0, 'no number of the request')
-  t.equal(subject.look('k', view => view.isBinaryKey), false)
+  const filling = subject.store.begin(compare('new', { mode: Mode.Set, valueBytes: 5 }))
+  if (typeof filling === 'number') throw new Error('there is memory')
+  t.equal(filling.commit(subject.for('any')), Outcome.Stored)
+  for (const key of ['k', 'new']) t.equal(subject.look(key, view => view.isBinaryKey), false)
   t.equal(subject.store.delete(compare('k', {})), Outcome.Deleted)
   t.equal(subject.get('k'), undefined)
   subject.verify()
@@ -312,6 +316,33 @@ t.test('a number that is missing begins as the request says, and counts as neith
   t.equal(count('other', Want.Vivify | Want.NewExpiry), Outcome.Number)
   t.equal(subject.for('other').endedAt, 0, 'what comes into being had no end')
   t.equal(facts(subject, 'other').endsIn, 30)
+  subject.verify()
+})
+
+t.test('an item says that its key came in base64 however it was made, and what replaces it says the same of its own', async t => {
+  const subject = new StoreUnderTest()
+  const isBinary = (key: string) => subject.look(key, view => view.isBinaryKey)
+  for (const wants of [Want.BinaryKey, Want.None]) {
+    const request = (key: string): Request => {
+      const request = subject.for(key)
+      request.bytes = Buffer.concat([request.bytes, bytesOf(1, LARGE)])
+      request.initial.set(0, 9)
+      request.number.set(0, 1)
+      return Object.assign(request, { mode: Mode.Set, wants, flags: 0, expiresAt: 0, valueBytes: LARGE, isDecrement: false })
+    }
+    subject.store.set(request('s'), 1)
+    const filling = subject.store.begin(request('p'))
+    if (typeof filling === 'number') throw new Error('there is memory')
+    filling.commit(request('other'))
+    get(subject, 'v', wants | Want.Vivify)
+    subject.store.arithmetic(Object.assign(request('n'), { wants: wants | Want.Vivify }))
+    const is = wants === Want.BinaryKey
+    t.same(['s', 'p', 'v', 'n'].map(isBinary), [is, is, is, is])
+    subject.put(Mode.Append, 's', Buffer.from('more'))
+    subject.store.arithmetic(request('n'))
+    t.same(['s', 'n'].map(isBinary), [is, is], 'what is joined, and what has outgrown its item')
+    for (const key of ['v', 'n']) subject.delete(key)
+  }
   subject.verify()
 })
 
@@ -396,9 +427,24 @@ t.test('a value that came in parts is stored as its request said, whatever the t
   t.equal(filling.commit(request), Outcome.Stored)
   t.equal(subject.store.counters.sumClasses(ClassCounter.CmdSet), 1)
   t.same([request.casAfter.high, request.casAfter.low], [1, 77])
+  t.equal(request.valueBytes, 3)
   t.match(subject.look('k', view => ({ flags: view.flags, high: view.casHigh, low: view.casLow })), { flags: 5, high: 1, low: 77 })
   t.equal(facts(subject, 'k').endsIn, 50)
   t.equal(subject.get('k')?.value.toString(), 'new')
+})
+
+t.test('a value that came in parts and is not stored has no number', async t => {
+  const subject = new StoreUnderTest()
+  put(subject, 'k')
+  const request = Object.assign(subject.for('k'), { mode: Mode.Add, wants: Want.TellCas, flags: 0, expiresAt: 0, valueBytes: 3 })
+  request.casAfter.set(0, 0)
+  const filling = subject.store.begin(request)
+  if (typeof filling === 'number') throw new Error('there is memory')
+  filling.write(0, Buffer.from('new'), 0, 3)
+  request.casAfter.set(9, 9)
+  t.equal(filling.commit(request), Outcome.NotStored)
+  t.same([request.casAfter.high, request.casAfter.low], [0, 0])
+  subject.verify()
 })
 
 // Loans

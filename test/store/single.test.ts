@@ -52,6 +52,21 @@ t.test('a value that is there as a whole is stored with one lookup and one strip
   subject.verify()
 })
 
+t.test('a value that fits into the old one\'s chunk needs no memory, and any other does', async t => {
+  const subject = new StoreUnderTest({ maxbytes: 2 * 1024 * 1024, evictions: false })
+  let count = 0
+  while (subject.putWhole(Mode.Set, `k${count}`, bytesOf(count, 100)) === Outcome.Stored) count++
+  const last = `k${count - 1}`
+  t.equal(subject.putWhole(Mode.Set, last, bytesOf(7, 98)), Outcome.Stored)
+  t.same(subject.get(last)?.value, bytesOf(7, 98))
+  t.equal(subject.putWhole(Mode.Replace, last, bytesOf(8, 98)), Outcome.NoMemory)
+  t.same(subject.get(last)?.value, bytesOf(7, 98), 'one that is not to be stored in any case stays')
+  const end = subject.pin(last)
+  t.equal(subject.putWhole(Mode.Set, last, bytesOf(9, 98)), Outcome.NoMemory, 'while a client reads the old one')
+  end()
+  subject.verify()
+})
+
 t.test('an old item that is evicted to make room for the new value of its key is not used any more', async t => {
   const capacity = countFitting()
   for (const [mode, outcome] of [[Mode.Set, Outcome.Stored], [Mode.Add, Outcome.Stored], [Mode.Replace, Outcome.NotStored],
