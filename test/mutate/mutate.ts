@@ -181,7 +181,11 @@ class Run {
       return (cpuMs + START_MS) * (tries + 2) / (kills + 1)
     }
     let leftMs = Number(values.cpu) * 1000
-    return files.sort((a, b) => cost(a) - cost(b)).filter(({ cpuMs }) => (leftMs -= cpuMs) > 0)
+    return files.sort((a, b) => cost(a) - cost(b)).filter(({ cpuMs }) => {
+      if (cpuMs >= leftMs) return false
+      leftMs -= cpuMs
+      return true
+    })
   }
 
   /** How often a test was tried, and noticed something. */
