@@ -26,8 +26,6 @@ export const enum Retrieved {
   Sending,
   /** RetrievalAnswers.head has declined. */
   Declined,
-  /** The item has as many references as can be counted. */
-  TooManyReaders,
 }
 
 export interface RetrievalAnswers {
@@ -84,15 +82,10 @@ export class Retrieval implements Reader {
   }
 
   private lend(view: ItemView): boolean {
-    const { output } = this
-    const start = output.at
     this.came = Retrieved.Declined
     if (!this.answers.head(view, ValueForm.Lent)) return false
     this.loan = view.lend()
-    if (this.loan !== undefined) return true
-    output.at = start
-    this.came = Retrieved.TooManyReaders
-    return false
+    return true
   }
 }
 

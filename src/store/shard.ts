@@ -19,7 +19,7 @@ import { Found, Mode, Want, type Request } from './request.js'
 import { type Slabs } from './slabs/slabs.js'
 import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
-import { ItemView, type Pins, type Reader } from './view.js'
+import { ItemView, ValueLoan, type Lender, type Reader } from './view.js'
 
 /** The options with which a get may set the expiration time of its item. */
 const EXPIRY_WANTS = Want.Vivify | Want.NewExpiry | Want.Touch
@@ -29,13 +29,15 @@ const CAS_WANTS = Want.TellCas | Want.NewCas
 /** The options of a set that may overwrite the old item. With any other option, a set makes a new item. */
 const PLAIN_WANTS = CAS_WANTS | Want.DropOld
 
-export class Shard implements Pins {
+export class Shard implements Lender {
   /** The view of one item at a time, for code outside the store. */
   readonly view: ItemView
   /** The digits that incr or decr is about to copy to an item. */
   private readonly digits = new Uint8Array(20)
   private readonly number = new Uint64()
   private readonly reporter: Reporter
+  /** The values that this thread has lent, by item. */
+  private readonly loans = new Map<ItemId, ValueLoan>()
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
     readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks,
@@ -144,28 +146,26 @@ export class Shard implements Pins {
     else this.countHit(item)
   }
 
-  /**
-   * Keeps an item's memory in place until `unpin`, even if its key is replaced or deleted. False if the item has as many
-   * references as can be counted.
-   */
-  tryPinStripeLocked(item: ItemId): boolean {
-    const isPinned = this.tryRefStripeLocked(item)
-    if (!isPinned) this.context.counters.add(Counter.ResponseOom)
-    return isPinned
+  lendStripeLocked(item: ItemId): ValueLoan {
+    const { items, loans } = this
+    const lent = loans.get(item)
+    if (lent !== undefined) {
+      lent.share()
+      return lent
+    }
+    items.addRef(item)
+    const loan = new ValueLoan(this, item)
+    loans.set(item, loan)
+    return loan
   }
 
-  private tryRefStripeLocked(item: ItemId): boolean {
-    if (this.items.refs(item) === State.Refs) return false
-    this.items.addRef(item)
-    return true
-  }
-
-  unpin(item: ItemId): void {
-    const { context } = this
+  endLoan(item: ItemId): void {
+    const { stripes } = this.context
     const hash = this.allocator.hashOf(item)
-    context.stripes.take(hash)
+    this.loans.delete(item)
+    stripes.take(hash)
     this.allocator.dropRefStripeLocked(item)
-    context.stripes.release(hash)
+    stripes.release(hash)
   }
 
   // Storing
@@ -337,7 +337,8 @@ export class Shard implements Pins {
           if ((request.wants & Want.Vivify) !== 0) return this.replaceStripeLocked(request, old, item)
           break
         }
-        if (this.isRefusedByCas(request, old)) {
+        // as in memcached, a store without cas numbers has none to compare here
+        if (context.settings.useCas && this.isRefusedByCas(request, old)) {
           this.allocator.abandon(item)
           return Outcome.Exists
         }
@@ -386,7 +387,9 @@ export class Shard implements Pins {
   }
 
   private isRefusedByCas(request: Request, item: ItemId): boolean {
-    return (request.wants & Want.CompareCas) !== 0 && !this.hasCas(item, request.cas)
+    const { items } = this
+    const { cas, wants } = request
+    return (wants & Want.CompareCas) !== 0 && (items.casLow(item) !== cas.low || items.casHigh(item) !== cas.high)
   }
 
   /** True if `cas` is the item's cas number. A cas number of 0 equals none. */
@@ -505,7 +508,7 @@ export class Shard implements Pins {
   private allocateBesideStripeLocked(request: Request, item: ItemId, flags: number, expiresAt: number,
     valueBytes: number): ItemId {
     const { items } = this
-    if (!this.tryRefStripeLocked(item)) return NO_ITEM
+    items.addRef(item)
     const replacement = this.allocator.allocate(request.bytes, request.keyStart, request.keyEnd - request.keyStart,
       flags, expiresAt, valueBytes)
     items.dropRef(item)

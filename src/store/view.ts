@@ -20,13 +20,13 @@ export interface Reader {
   read(view: ItemView): boolean
 }
 
-/** The part of a shard that keeps the memory of items in place. */
-export interface Pins {
+/** The part of a shard that keeps lent values in place. */
+export interface Lender {
   readonly items: Items
-  /** Pins an item; false if it has as many references as can be counted, State.Refs. */
-  tryPinStripeLocked(item: ItemId): boolean
-  /** Drops the reference of a pin. Takes the item's stripe. */
-  unpin(item: ItemId): void
+  /** Lends the value of an item to one more holder. */
+  lendStripeLocked(item: ItemId): ValueLoan
+  /** @internal Ends a loan that has no holder any more. Takes the item's stripe. */
+  endLoan(item: ItemId): void
 }
 
 export class ItemView {
@@ -34,7 +34,7 @@ export class ItemView {
   readonly bytes: Uint8Array
   private item: ItemId = NO_ITEM
 
-  constructor(private readonly pins: Pins, private readonly items: Items, private readonly allocator: Allocator,
+  constructor(private readonly lender: Lender, private readonly items: Items, private readonly allocator: Allocator,
     private readonly context: StoreContext) {
     this.bytes = items.bytes
   }
@@ -94,28 +94,27 @@ export class ItemView {
     return at + valueBytes
   }
 
-  /** Lends the value for longer than the view is valid; undefined if the item has as many references as can be counted, 511. */
-  lend(): ValueLoan | undefined {
-    return this.pins.tryPinStripeLocked(this.item) ? new ValueLoan(this.pins, this.item) : undefined
-  }
+  /** Lends the value for longer than the view is valid. */
+  lend(): ValueLoan { return this.lender.lendStripeLocked(this.item) }
 }
 
 /**
  * A value that stays in place and unchanged until its last holder has called `end`, even if its key is replaced or deleted
- * meanwhile. Holders only read it.
+ * meanwhile. Holders only read it. The holders of a thread share one loan, so that the references of an item count threads:
+ * any number of clients may read one value.
  */
 export class ValueLoan {
   /** The length of the value in bytes. */
   readonly valueBytes: number
   private holders = 1
 
-  constructor(private readonly pins: Pins, private readonly item: ItemId) {
-    this.valueBytes = pins.items.valueBytes(item)
+  constructor(private readonly lender: Lender, private readonly item: ItemId) {
+    this.valueBytes = lender.items.valueBytes(item)
   }
 
   /** The contiguous bytes of the value from `offset` on, at most `countMax`. They are not copied. */
   bytesAt(offset: number, countMax: number): Buffer {
-    const { item, pins: { items }, valueBytes } = this
+    const { item, lender: { items }, valueBytes } = this
     const count = Math.min(items.valueRun(item, offset), valueBytes - offset, countMax)
     return Buffer.from(items.bytes.buffer, items.valueAt(item, offset), count)
   }
@@ -123,9 +122,9 @@ export class ValueLoan {
   /** Adds a holder. */
   share(): void { this.holders++ }
 
-  /** Removes a holder; the last one unpins the item. */
+  /** Removes a holder; the last one ends the loan. */
   end(): void {
     assert(this.holders > 0, 'a loan ends that has ended before')
-    if (--this.holders === 0) this.pins.unpin(this.item)
+    if (--this.holders === 0) this.lender.endLoan(this.item)
   }
 }

@@ -2,6 +2,7 @@
 // allowed only where memory is short. A failure names its seed: MEMSLAB_SEED repeats it, MEMSLAB_STEPS makes it longer.
 import t, { type Test } from 'tap'
 import { ClassCounter, Counter } from '../../src/stats/counters.js'
+import { type ItemId } from '../../src/store/items/items.js'
 import { Mode, Want } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { type StoreOptions } from '../../src/store/store.js'
@@ -51,7 +52,7 @@ function simulate(t: Test, world: World, seed: number): void {
   const random = new Prng(seed)
   const subject = new StoreUnderTest({ trackSizes: true, ...world.options })
   const model = new Map<string, Entry>()
-  const pins: { end: () => void }[] = []
+  const pins: { item: ItemId, end: () => void }[] = []
   const steps = world.valueBytesMax > MIB ? STEPS / 40 : STEPS
   const prefixes = Math.ceil(world.keys / KEYS_PER_PREFIX)
   const startedAt = subject.clock.milliseconds()
@@ -67,7 +68,7 @@ function simulate(t: Test, world: World, seed: number): void {
       t.fail(`seed ${seed} step ${step}`, { error: String(error) })
       return
     }
-    if (step % Math.ceil(steps / 20) === 0) subject.verify(pins.length)
+    if (step % Math.ceil(steps / 20) === 0) subject.verify(new Set(pins.map(({ item }) => item)).size)
   }
   for (const { end } of pins) end()
   subject.reclaimDead()
@@ -201,7 +202,7 @@ function simulate(t: Test, world: World, seed: number): void {
 
   function hold(key: string): void {
     if (pins.length >= 5 || subject.get(key) === undefined) return
-    pins.push({ end: subject.pin(key) })
+    pins.push({ item: subject.find(key).item, end: subject.pin(key) })
   }
 
   function letGo(): void {

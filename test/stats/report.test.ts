@@ -2,10 +2,7 @@
 // in test/differential/stats.test.ts.
 import t, { type Test } from 'tap'
 import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../../src/protocol/output.js'
-import { Mode } from '../../src/store/request.js'
-import { Counter } from '../../src/stats/counters.js'
 import { startSessions, type BareSession, type SessionHost } from '../support/session.js'
-import { bytesOf, StoreUnderTest } from '../support/store.js'
 
 async function statsOf(host: SessionHost, name: '' | 'items' | 'slabs' = ''): Promise<(stat: string) => number> {
   const observer = await host.connect()
@@ -79,17 +76,6 @@ t.test('a get that is too long for its buffer is counted', async t => {
   await client.send(Buffer.from('get ' + 'key '.repeat(17_000_000)))
   t.match(String(await client.answer()), /^SERVER_ERROR out of memory reading request/)
   t.equal((await statsOf(host))('read_buf_oom'), 1)
-})
-
-t.test('a value with too many readers is counted as one that could not be answered', async t => {
-  const subject = new StoreUnderTest()
-  subject.put(Mode.Set, 'k', bytesOf(1, 10))
-  const ends = Array.from({ length: 511 }, () => subject.pin('k'))
-  t.equal(subject.store.counters.sum(Counter.ResponseOom), 0)
-  t.equal(subject.borrow('k'), undefined)
-  t.equal(subject.store.counters.sum(Counter.ResponseOom), 1)
-  for (const end of ends) end()
-  subject.verify()
 })
 
 t.test('hits are counted by the list they were in', async t => {

@@ -14,7 +14,7 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
   readonly hasLineEnd = false
   private readonly request: Request
   private readonly retrieval: Retrieval
-  private readonly values: Storage
+  private readonly storage: Storage
   // the get at work
   private withKey = false
   private withValue = false
@@ -23,7 +23,7 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     const { host, request } = packets
     this.request = request
     this.retrieval = new Retrieval(host, this)
-    this.values = new Storage(host, this, 0)
+    this.storage = new Storage(host, this, 0)
   }
 
   // GET, GETK, GAT, GATK, TOUCH, and their quiet forms
@@ -33,7 +33,6 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     this.withValue = true
     const came = this.retrieve(session, withTouch)
     if (came === Retrieved.Miss) this.miss(session, withKey)
-    else if (came === Retrieved.TooManyReaders) this.packets.error(session, Status.NoMemory)
   }
 
   touch(session: Session): void {
@@ -72,13 +71,16 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     parser.takeKey(request)
     this.readStorage(session, mode)
     if (prefixes.isOn) prefixes.recordSet(request.bytes, request.keyStart, request.keyEnd)
-    return this.values.take(session, parser.keyEnd, end)
+    return this.storage.take(session, parser.keyEnd, end)
   }
 
-  /** A cas number makes set, add and replace the same; append and prepend stay what they are. */
+  /**
+   * A cas number makes set, add and replace the same; append and prepend stay what they are. A store without cas numbers (-C)
+   * minds none here, as in memcached.
+   */
   private readStorage(session: Session, mode: Mode): void {
     const { request, packets: { parser, store } } = this
-    const hasCas = parser.readCas(request.cas)
+    const hasCas = parser.readCas(request.cas) && store.options.useCas
     const isJoin = mode === Mode.Append || mode === Mode.Prepend
     request.mode = hasCas && !isJoin ? Mode.Cas : mode
     request.wants = (session.isQuiet ? Want.None : Want.TellCas) | (hasCas && isJoin ? Want.CompareCas : Want.None) |

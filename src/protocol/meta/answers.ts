@@ -17,5 +17,4 @@ export const META = {
   tooManyFlags: line('CLIENT_ERROR options flags are too long'),
   opaqueTooLong: line('CLIENT_ERROR opaque token too long'),
   noMemoryItem: line('SERVER_ERROR Out of memory allocating new item'),
-  tooManyReaders: line('SERVER_ERROR refcount overflow during fetch'),
 } as const

@@ -3,7 +3,6 @@ import { Found, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
 import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../serve.js'
 import { type Session } from '../session.js'
-import { META } from './answers.js'
 import { Flag, flagSet } from './letters.js'
 import { type Meta } from './meta.js'
 import { type MetaParser, storeWants } from './parse.js'
@@ -32,7 +31,6 @@ export class MetaGet implements RetrievalAnswers {
     request.wants = this.readWants(request)
     reply.ensureValue()
     const came = this.retrieval.get(session)
-    if (came === Retrieved.TooManyReaders) return reply.line(META.tooManyReaders)
     if (came !== Retrieved.Miss && came !== Retrieved.Declined) return
     if (flags.opaqueError !== undefined) return reply.line(flags.opaqueError)
     if (flags.returns.isQuiet) return
@@ -45,14 +43,14 @@ export class MetaGet implements RetrievalAnswers {
     const { flags } = this
     let wants = Want.Renewal | storeWants(flags)
     if (!flags.hasAny(GET_FLAGS)) return wants
-    const hasT = this.isObeyed(Flag.T)
+    const hasT = flags.isObeyed(Flag.T)
     if (flags.has(Flag.u)) wants |= Want.NoBump
     if (hasT) {
       request.expiresAt = flags.expiresAt
       wants |= Want.NewExpiry
     }
     if (flags.has(Flag.N)) {
-      request.vivifiedUntil = this.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
+      request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
       if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
       wants |= Want.Vivify
     }
@@ -61,12 +59,6 @@ export class MetaGet implements RetrievalAnswers {
       wants |= hasT && flags.isBefore(Flag.T, Flag.R) ? Want.Recache | Want.RecacheLast : Want.Recache
     }
     return wants
-  }
-
-  /** True of a flag that is there, and not behind an opaque that is too long: what follows that is not obeyed. */
-  private isObeyed(flag: Flag): boolean {
-    const { flags } = this
-    return flags.has(flag) && (flags.opaqueError === undefined || flags.isBefore(flag, Flag.O))
   }
 
   hasValue(view: ItemView): boolean {

@@ -49,14 +49,12 @@ function readArithmetic({ flags, request }: Meta): Uint8Array | undefined {
   if (flags.error !== undefined) return flags.isMalformed ? META.badFormat : META.badArithmeticFlag
   const isIncrement = !flags.has(Flag.M) || INCREMENTS.includes(flags.mode)
   if (!isIncrement && !DECREMENTS.includes(flags.mode)) return META.badArithmeticMode
-  // the work is done before an opaque that is too long is found, but T and N are not obeyed then
-  const isObeyed = flags.opaqueError === undefined
-  const hasT = isObeyed && flags.has(Flag.T)
+  const hasT = flags.isObeyed(Flag.T)
   request.isDecrement = !isIncrement
   if (!flags.has(Flag.D)) request.number.set(0, 1)
   if (!flags.has(Flag.J)) request.initial.set(0, 0)
   request.expiresAt = flags.expiresAt
-  request.vivifiedUntil = isObeyed ? flags.vivifiedUntil : 0
+  request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
   if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
   request.casAfter.set(0, 0)
   request.wants = Want.TellCas | storeWants(flags) | (flags.has(Flag.N) ? Want.Vivify : 0) | (hasT ? Want.NewExpiry : 0) |

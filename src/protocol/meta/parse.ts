@@ -66,6 +66,11 @@ export class MetaParser implements Arguments {
     return flags.indexOf(flag) < flags.indexOf(other)
   }
 
+  /** True of a flag that is there, and not behind an opaque that is too long: what follows that is not obeyed. */
+  isObeyed(flag: Flag): boolean {
+    return this.has(flag) && (this.opaqueError === undefined || this.isBefore(flag, Flag.O))
+  }
+
   /** Reads the key at or after `at` into the request, and leaves `keyStop` behind it; false if there is none, or one too long. */
   readKey(at: number): boolean {
     const { line, request } = this

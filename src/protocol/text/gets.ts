@@ -145,7 +145,6 @@ export class Gets implements RetrievalAnswers {
     if (host.verbosity > 1) this.logSending(session)
     if (came === Retrieved.Answered) return undefined
     if (came === Retrieved.Declined) return TEXT.badFormat
-    if (came === Retrieved.TooManyReaders) return TEXT.noMemoryWriting
     // what goes before a lent value can no longer be taken back
     this.output.begin()
     this.isSending = came === Retrieved.Sending

@@ -6,15 +6,15 @@
 // it: see marks.ts. A key that is added or removed meanwhile is visited once or not at all. A store has one dump at a time.
 //
 // A ClassDump goes through the lists of one class, newest items first, as memcached's `stats cachedump` does. Between two steps
-// it keeps its position by pinning an item. If that item is removed or moved to another list meanwhile, or if no item can be
-// pinned, the rest of the list is left out.
+// it keeps its position by the loan of an item. If that item is removed or moved to another list meanwhile, or if no item can be
+// kept, the rest of the list is left out.
 import { assert } from '../../errors.js'
 import { ListWord, State } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { type ClassSet } from './crawler.js'
 import { NO_ITEM, Segment, type ItemId } from '../items/items.js'
 import { type Shard } from '../shard.js'
-import { type ItemView } from '../view.js'
+import { type ItemView, type ValueLoan } from '../view.js'
 
 /**
  * The cost of a step of a Dump; to check a page or a chunk costs one. A step takes some 0.2 ms, and no more than 0.4 if memory is
@@ -27,10 +27,10 @@ const ITEM_COST = 12
 const PAGE_COST = 20
 /** The items in a step of a ClassDump, which take some 50 microseconds. */
 const ITEMS_PER_STEP = 64
-/** The further items that a step of a ClassDump may visit to find one that it can pin. */
-const PIN_TRIES = 8
+/** The further items that a step of a ClassDump may visit to find one that it can keep in place. */
+const KEEP_TRIES = 8
 /** The most items in a step of a ClassDump. */
-export const CLASS_STEP_ITEMS_MAX = ITEMS_PER_STEP + PIN_TRIES
+export const CLASS_STEP_ITEMS_MAX = ITEMS_PER_STEP + KEEP_TRIES
 
 /** The receiver of a dump's items. As each item is locked during its visit, it copies what it needs, and does not wait. */
 export interface Visitor {
@@ -207,8 +207,9 @@ const SEGMENTS = [Segment.Hot, Segment.Warm, Segment.Cold, Segment.Temp] as cons
 export class ClassDump {
   private shardAt = 0
   private segmentAt = 0
-  /** The last item that was visited, which is pinned; NO_ITEM at the start of a list. */
-  private pinned: ItemId = NO_ITEM
+  /** The last item that was visited, which a loan keeps in place; NO_ITEM at the start of a list. */
+  private last: ItemId = NO_ITEM
+  private loan: ValueLoan | undefined
   /** The number of items that the step may still visit. */
   private left = 0
 
@@ -222,56 +223,58 @@ export class ClassDump {
       const shard = this.shards[this.shardAt]
       if (shard === undefined) return true
       if (!this.takeFrom(shard, SEGMENTS[this.segmentAt]!, visitor)) return true
-      if (this.pinned !== NO_ITEM) return false
+      if (this.last !== NO_ITEM) return false
       this.segmentAt = (this.segmentAt + 1) % SEGMENTS.length
       if (this.segmentAt === 0) this.shardAt++
     }
     return false
   }
 
-  /** Visits the next items of a list, and pins the last one if there may be more; false if the visitor had no room. */
+  /** Visits the next items of a list, and keeps the last one in place if there may be more; false if the visitor had no room. */
   private takeFrom(shard: Shard, segment: Segment, visitor: Visitor): boolean {
-    const { pinned } = this
+    const { loan } = this
     shard.slabs.lock(this.slabClass)
     const hasRoom = this.takeClassLocked(shard, segment, visitor)
     shard.slabs.unlock(this.slabClass)
-    if (pinned !== NO_ITEM) shard.unpin(pinned)
+    loan?.end()
     return hasRoom
   }
 
   private takeClassLocked(shard: Shard, segment: Segment, visitor: Visitor): boolean {
     const { items, lru, allocator } = shard
-    let item = this.pinned === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId
-      : this.behindPinned(shard, segment)
-    this.pinned = NO_ITEM
+    let item = this.last === NO_ITEM ? lru.get(this.slabClass, segment, ListWord.Head) as ItemId
+      : this.behindLast(shard, segment)
+    this.last = NO_ITEM
+    this.loan = undefined
     for (; item !== NO_ITEM; item = items.next(item)) {
       this.left--
       if (!allocator.isDead(item) && !visitor.visit(shard.view.of(item))) return false
       if (this.left > 0) continue
-      if (this.tryPinClassLocked(shard, item)) this.pinned = item
-      if (this.pinned !== NO_ITEM || this.left === -PIN_TRIES) return true
+      if (this.tryKeepClassLocked(shard, item) || this.left === -KEEP_TRIES) return true
     }
     return true
   }
 
-  /** The item behind the pinned one; NO_ITEM if that is not in the list any more. */
-  private behindPinned({ items }: Shard, segment: Segment): ItemId {
-    const isListed = items.has(this.pinned, State.Linked) && items.segment(this.pinned) === segment
-    return isListed ? items.next(this.pinned) : NO_ITEM
+  /** The item behind the last one; NO_ITEM if that is not in the list any more. */
+  private behindLast({ items }: Shard, segment: Segment): ItemId {
+    const isListed = items.has(this.last, State.Linked) && items.segment(this.last) === segment
+    return isListed ? items.next(this.last) : NO_ITEM
   }
 
-  /** Pins an item of the list. Only tries its stripe, as a thread that holds it may be waiting for the class. */
-  private tryPinClassLocked(shard: Shard, item: ItemId): boolean {
+  /** Keeps an item of the list in place. Only tries its stripe, as a thread that holds it may be waiting for the class. */
+  private tryKeepClassLocked(shard: Shard, item: ItemId): boolean {
     const hash = shard.allocator.hashOf(item)
     if (!this.context.stripes.tryTake(hash)) return false
-    const isPinned = shard.tryPinStripeLocked(item)
+    this.last = item
+    this.loan = shard.lendStripeLocked(item)
     this.context.stripes.releaseTried(hash)
-    return isPinned
+    return true
   }
 
-  /** Unpins the item that is pinned. */
+  /** Gives back the item that is kept in place. */
   close(): void {
-    if (this.pinned !== NO_ITEM) this.shards[this.shardAt]!.unpin(this.pinned)
-    this.pinned = NO_ITEM
+    this.loan?.end()
+    this.loan = undefined
+    this.last = NO_ITEM
   }
 }
