@@ -17,6 +17,7 @@ import { adoptCas, KEYS_PER_GET, makeFeeds, preload, type Batch } from './feeds.
 import type { SpeedWorkload } from './workloads.js'
 
 export class BareHost implements Host {
+  readonly options = completeOptions({ maxbytes: 64 * 2 ** 20 })
   readonly store: Store
   readonly input: Input
   readonly output: Output
@@ -26,19 +27,14 @@ export class BareHost implements Host {
   verbosity = 0
   readonly credentials = undefined
   readonly asksText = false
-  readonly isSaslEnabled = false
-  readonly isShutdownEnabled = false
-  readonly isFlushEnabled = true
-  readonly isDumpEnabled = true
   readonly debugClock = undefined
-  readonly isWatchEnabled = false
   readonly requestsPerTurn = 1000
   readonly answersMax = 0
   readonly signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }
   readonly log = this.signals.log
 
   constructor(shared: boolean) {
-    const options = completeOptions({ maxbytes: 64 * 2 ** 20 })
+    const { options } = this
     this.store = new Store({ ...options, ioBytes: INPUT_BYTES + OUTPUT_BUFFERS * OUTPUT_BYTES, shared }, new SystemClock())
     const { memory } = this.store.shards[0]!.items
     this.input = new Input(memory.bytes, this.store.ioStart)

@@ -34,8 +34,8 @@ t.test('of the rooms inside the store, they import only what a client asks for b
 
 t.test('a value is copied or lent, and taken or reserved or failed, in one place', async t => {
   const users = (call: RegExp) => ABOVE.filter(file => call.test(codeOf(file)))
-  t.same(users(/\.copyValue\(|\.lend\(\)/), ['protocol/serve.ts'])
-  t.same(users(/[sS]tore\.(set|begin)\(|\.commit\(/), ['protocol/serve.ts'])
+  t.same(users(/\.copyValue\(|\.lend\(\)/), ['protocol/retrieval.ts'])
+  t.same(users(/[sS]tore\.(set|begin)\(|\.commit\(/), ['protocol/storage.ts'])
 })
 
 t.test('session.ts alone writes the phase of a session', async t => {

@@ -1,6 +1,7 @@
 // The host of sessions: the parts of a server that they need. The server makes one for each thread; tests make one around a bare
 // store.
 import { type MovableClock } from '../clock.js'
+import { type Options } from '../options/options.js'
 import { type External } from '../server/settings.js'
 import { type Signals } from '../server/signals.js'
 import { type Store } from '../store/store.js'
@@ -20,6 +21,7 @@ export interface Authenticator {
 }
 
 export interface Host {
+  readonly options: Options
   readonly store: Store
   /** The signals to the other parts of the server. */
   readonly signals: Signals
@@ -38,12 +40,6 @@ export interface Host {
   readonly credentials: Authenticator | undefined
   /** True if clients of the text protocol have to authenticate. Then there are credentials. */
   readonly asksText: boolean
-  /** True if clients of the binary protocol have to authenticate, by SASL. */
-  readonly isSaslEnabled: boolean
-  readonly isShutdownEnabled: boolean
-  readonly isFlushEnabled: boolean
-  readonly isDumpEnabled: boolean
-  readonly isWatchEnabled: boolean
   /** The most requests of a connection in one turn; 0 for all requests of one read. */
   readonly requestsPerTurn: number
   /** The most replies of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */

@@ -17,8 +17,8 @@ export class Protocols {
   private readonly either: Protocol
 
   constructor(host: Host) {
-    const line = new LineParser(host.input.bytes, host.store.context.hash)
-    const text = new TextProtocol(host, line, new MetaCommands(host, line))
+    const parser = new LineParser(host.input.bytes, host.store.context.hash)
+    const text = new TextProtocol(host, parser, new MetaCommands(host, parser))
     this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     const binary = new BinaryProtocol(host)
     this.binary = binary

@@ -176,7 +176,7 @@ export class Session implements Owner {
       if (next !== UNFINISHED) at = next
       // the protocol may have begun work that takes an unfinished line
       else if (this.phase !== Phase.Input) break
-      // after mn, which sets the count to 0, the replies so far are written, so that they cannot be discarded
+      // see flushAnswers
       if (answersMax > 0 && this.answers === 0) output.flush()
       if (this.phase === Phase.Request) served++
     }
@@ -188,6 +188,9 @@ export class Session implements Owner {
     if (next !== UNFINISHED) this.usedAt = this.host.store.context.now
     return next
   }
+
+  /** Has the replies so far written once the current request has been served, so that they cannot be discarded any more. */
+  flushAnswers(): void { this.answers = 0 }
 
   /** Counts one more reply. If too many wait, ends the conversation, as memcached does, discards them and returns false. */
   private takeAnswer(answersMax: number): boolean {
@@ -356,9 +359,6 @@ export class Session implements Owner {
   private get stateName(): string { return STATE_NAMES[this.state] }
 
   get isClosed(): boolean { return this.phase === Phase.Closed }
-
-  /** True if it has no work, so that the next bytes are a request. */
-  get isAtRequest(): boolean { return this.phase === Phase.Request }
 
   /** True if it waits for a request or for the rest of a line, so that no reply is lost if it ends. */
   get isIdle(): boolean { return this.state === ConnectionState.Read }

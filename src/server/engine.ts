@@ -79,7 +79,7 @@ export class Engine implements Host {
   readonly prefixes: Prefixes
   readonly debugClock: MovableClock | undefined
   readonly credentials: Credentials | undefined
-  private readonly options: Options
+  readonly options: Options
   private readonly clock: Clock
   private readonly settings: Settings
   readonly signals: Signals
@@ -249,12 +249,7 @@ export class Engine implements Host {
 
   get verbosity(): number { return this.settings.verbosity }
   set verbosity(level: number) { this.settings.verbosity = level }
-  get isSaslEnabled(): boolean { return this.options.sasl }
   get asksText(): boolean { return this.options.authFile !== undefined }
-  get isShutdownEnabled(): boolean { return this.options.shutdownCommand }
-  get isFlushEnabled(): boolean { return this.options.flushEnabled }
-  get isDumpEnabled(): boolean { return this.options.dumpEnabled }
-  get isWatchEnabled(): boolean { return this.options.watchEnabled }
   /** The value of -R, 0 for no limit. With a limit on answers, 0 means memcached's default, so that answers do not pile up. */
   get requestsPerTurn(): number {
     const { reqsPerEvent, readBufMemLimit } = this.options

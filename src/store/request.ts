@@ -102,7 +102,7 @@ export class Request {
    * The expiration time of the item before the request set another, for a get, incr or decr with any Want. For an item that the
    * request creates, it is 0, or if incr or decr has no Want.NewExpiry, `expiresAt`.
    */
-  endedAt = 0
+  endBefore = 0
   /** The cas number of the stored item, with Want.TellCas. The caller sets it to 0 before. */
   readonly casAfter = new Uint64()
 

@@ -85,7 +85,7 @@ export class Shard implements Lender {
       this.countGet(item, wants)
       return false
     }
-    request.endedAt = items.expiresAt(item)
+    request.endBefore = items.expiresAt(item)
     if ((wants & EXPIRY_WANTS) !== 0) this.setExpiryStripeLocked(request, item)
     if ((wants & Want.Renewal) !== 0 && (items.has(item, State.Stale | State.Won) || (wants & RENEWAL_WANTS) !== 0)) {
       this.offerRenewalStripeLocked(request, item)
@@ -124,9 +124,9 @@ export class Shard implements Lender {
   }
 
   /** True if an item expires so soon that it is to be renewed, see Want.Recache. */
-  private needsRecache({ wants, endedAt, recacheBefore }: Request, item: ItemId): boolean {
+  private needsRecache({ wants, endBefore, recacheBefore }: Request, item: ItemId): boolean {
     if ((wants & Want.Recache) === 0) return false
-    const expiresAt = (wants & Want.RecacheLast) === 0 ? endedAt : this.items.expiresAt(item)
+    const expiresAt = (wants & Want.RecacheLast) === 0 ? endBefore : this.items.expiresAt(item)
     return expiresAt !== 0 && expiresAt < recacheBefore
   }
 
@@ -607,7 +607,7 @@ export class Shard implements Lender {
   /** Carries out the options of an incr or decr. */
   private applyNumberWantsStripeLocked(request: Request, item: ItemId): void {
     this.applyCasWants(request, item)
-    request.endedAt = this.items.expiresAt(item)
+    request.endBefore = this.items.expiresAt(item)
     this.setExpiryStripeLocked(request, item)
   }
 

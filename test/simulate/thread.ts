@@ -60,13 +60,12 @@ function makeHost(store: Store): Host {
   const signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }
   const { memory } = store.shards[0]!.items
   return {
-    store, signals, log: signals.log,
+    options: defaultOptions(), store, signals, log: signals.log,
     input: new Input(memory.bytes, store.ioStart),
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
     unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
     prefixes,
-    debugClock: undefined, verbosity: 0, credentials: undefined, asksText: false, isSaslEnabled: false,
-    isShutdownEnabled: false, isFlushEnabled: true, isDumpEnabled: true, isWatchEnabled: true,
+    debugClock: undefined, verbosity: 0, credentials: undefined, asksText: false,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
     reportSizes: () => [],

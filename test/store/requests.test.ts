@@ -119,9 +119,9 @@ t.test('a get that gives its item a new end counts as a touch alone', async t =>
 t.test('a get says when its item ended before it got a new end', async t => {
   const subject = new StoreUnderTest()
   put(subject, 'k', 10)
-  const endedAt = inSeconds(subject, 10)
+  const endBefore = inSeconds(subject, 10)
   get(subject, 'k', Want.NewExpiry, { expiresAt: inSeconds(subject, 20) }, () => {
-    t.equal(subject.for('k').endedAt, endedAt)
+    t.equal(subject.for('k').endBefore, endBefore)
     return true
   })
 })
@@ -307,14 +307,14 @@ t.test('a number that is missing begins as the request says, and counts as neith
   t.equal(facts(subject, 'n').endsIn, 30, 'what is there keeps its end')
   t.equal(count('n', Want.NewExpiry, { isDecrement: true }), Outcome.Number)
   t.match(result(), { cas: 0, number: 40 })
-  t.equal(subject.for('n').endedAt, inSeconds(subject, 30))
+  t.equal(subject.for('n').endBefore, inSeconds(subject, 30))
   t.same(counts(), [0, 0, 0, 1])
   t.equal(facts(subject, 'n').endsIn, 20)
   t.equal(count('none', Want.NewExpiry), Outcome.NotFound)
   t.equal(count('none', Want.None, { isDecrement: true }), Outcome.NotFound)
   t.same(counts(), [1, 1, 0, 0])
   t.equal(count('other', Want.Vivify | Want.NewExpiry), Outcome.Number)
-  t.equal(subject.for('other').endedAt, 0, 'what comes into being had no end')
+  t.equal(subject.for('other').endBefore, 0, 'what comes into being had no end')
   t.equal(facts(subject, 'other').endsIn, 30)
   subject.verify()
 })

@@ -20,7 +20,7 @@ export function quit(packets: Packets, session: Session): void {
 
 export function flush(packets: Packets, session: Session): void {
   const { host, parser, reply } = packets
-  if (!host.isFlushEnabled) return packets.error(session, Status.AuthFailure)
+  if (!host.options.flushEnabled) return packets.error(session, Status.AuthFailure)
   host.store.counters.add(Counter.CmdFlush)
   host.store.flush(parser.extrasBytes > 0 ? parser.extrasUint32(0) : 0)
   if (!session.isQuiet) reply.done(0, 0)
@@ -37,7 +37,7 @@ const BEGINNINGS: readonly (readonly [word: string, rows: (packets: Packets, key
 
 export function stat(packets: Packets, session: Session): void {
   const { host, parser } = packets
-  if (host.isDumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(packets))
+  if (host.options.dumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(packets))
   if (parser.keyText === 'sizes') return session.list(new RowsListing(packets, host.reportSizes()))
   const rows = rowsFor(packets, packets.parser.keyText)
   if (rows === undefined) return packets.error(session, Status.NotFound)
@@ -57,7 +57,7 @@ function resetCounts({ host }: Packets): Rows {
 }
 
 function detail({ host }: Packets, key: string): Rows | undefined {
-  if (!host.isDumpEnabled) return undefined
+  if (!host.options.dumpEnabled) return undefined
   const isOn = key.startsWith('detail on')
   if (!isOn && !key.startsWith('detail off')) return undefined
   host.prefixes.isOn = isOn

@@ -31,7 +31,7 @@ export class BinaryProtocol implements Protocol {
   private readonly commands = new Array<Command | undefined>(256).fill(undefined)
 
   constructor(private readonly host: Host) {
-    this.needsAuthentication = host.isSaslEnabled
+    this.needsAuthentication = host.options.sasl
     this.packets = new Packets(host)
     this.parser = this.packets.parser
     for (const row of commandsOf(this.packets)) {

@@ -2,8 +2,9 @@
 import { Outcome, type Failure } from '../../store/outcome.js'
 import { Mode, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
-import { Retrieval, Retrieved, Storage, ValueForm, type RetrievalAnswers, type StorageAnswers } from '../serve.js'
+import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../retrieval.js'
 import { type Session } from '../session.js'
+import { Storage, type StorageAnswers } from '../storage.js'
 import { type Packets } from './packets.js'
 import { Status, statusOf } from './reply.js'
 

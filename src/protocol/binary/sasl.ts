@@ -28,7 +28,7 @@ export class Sasl {
   /** The opcode that asks for the mechanisms. */
   list(session: Session): void {
     const { packets } = this
-    if (!packets.host.isSaslEnabled) return packets.error(session, Status.Unknown)
+    if (!packets.host.options.sasl) return packets.error(session, Status.Unknown)
     session.forgetUser()
     packets.reply.body(Status.Success, MECHANISMS)
   }
@@ -41,7 +41,7 @@ export class Sasl {
   private take(session: Session, isStep: boolean, end: number): number {
     const { packets } = this
     const { host, parser } = packets
-    if (!host.isSaslEnabled) return packets.unknown(session)
+    if (!host.options.sasl) return packets.unknown(session)
     if (parser.keyBytes > MECHANISM_NAME_MAX) return packets.errorAfterValue(session, Status.Invalid)
     if (parser.valueBytes > MESSAGE_BYTES_MAX) {
       this.countRefusal()

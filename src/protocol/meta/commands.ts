@@ -35,10 +35,10 @@ export function commandsOf(meta: Meta): readonly CommandRow[] {
  * `mn` answers, and as in memcached has what waits written. A line of three bytes is none to memcached; only this one could be so
  * short.
  */
-function mn({ line, reply }: Meta, session: Session, at: number, end: number): number {
-  const lineEnd = line.findLineEnd(at)
-  session.answers = 0
+function mn({ parser, reply }: Meta, session: Session, at: number, end: number): number {
+  const lineEnd = parser.findLineEnd(at)
   if (lineEnd >= end) return UNFINISHED
-  reply.line(line.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
+  session.flushAnswers()
+  reply.line(parser.bytes[at] === Ascii.LineEnd ? META.badFormat : META.end)
   return lineEnd + 1
 }

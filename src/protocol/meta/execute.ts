@@ -15,8 +15,8 @@ export class MetaCommands {
   /** By letter. */
   private readonly commands = new Array<CommandRow | undefined>(256).fill(undefined)
 
-  constructor(host: Host, line: LineParser) {
-    this.meta = new Meta(host, line)
+  constructor(host: Host, parser: LineParser) {
+    this.meta = new Meta(host, parser)
     for (const row of commandsOf(this.meta)) this.commands[row.letter.charCodeAt(0)] = row
   }
 
@@ -36,11 +36,11 @@ export class MetaCommands {
   }
 
   private answerBadKey(command: CommandRow, at: number, end: number): number {
-    const { flags, line, reply } = this.meta
-    const lineEnd = line.findLineEnd(at)
+    const { flags, parser, reply } = this.meta
+    const lineEnd = parser.findLineEnd(at)
     if (lineEnd >= end) return UNFINISHED
     if (command.hidesLongKey === true && flags.hasKey) {
-      flags.readFlags(line.tokenEndAt(flags.keyStop), TOKENS)
+      flags.readFlags(parser.tokenEndAt(flags.keyStop), TOKENS)
       reply.line(flags.isMalformed ? META.badFormat : META.badArithmeticFlag)
     } else reply.line(META.badFormat)
     return lineEnd + 1

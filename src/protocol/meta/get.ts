@@ -1,7 +1,7 @@
 // mg
 import { Found, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
-import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../serve.js'
+import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../retrieval.js'
 import { type Session } from '../session.js'
 import { Flag, flagSet } from './letters.js'
 import { type Meta } from './meta.js'
@@ -46,16 +46,16 @@ export class MetaGet implements RetrievalAnswers {
     const hasT = flags.isObeyed(Flag.T)
     if (flags.has(Flag.u)) wants |= Want.NoBump
     if (hasT) {
-      request.expiresAt = flags.expiresAt
+      request.expiresAt = flags.valueOf(Flag.T)
       wants |= Want.NewExpiry
     }
     if (flags.has(Flag.N)) {
-      request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
-      if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
+      request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.valueOf(Flag.N) : 0
+      if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.valueOf(Flag.T)
       wants |= Want.Vivify
     }
     if (flags.has(Flag.R)) {
-      request.recacheBefore = flags.recacheBefore
+      request.recacheBefore = flags.valueOf(Flag.R)
       wants |= hasT && flags.isBefore(Flag.T, Flag.R) ? Want.Recache | Want.RecacheLast : Want.Recache
     }
     return wants

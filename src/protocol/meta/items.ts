@@ -19,8 +19,8 @@ export function md(meta: Meta): void {
   const { flags, reply, request, store } = meta
   const error = flags.error ?? flags.opaqueError
   if (error !== undefined) return reply.line(error)
-  request.flags = flags.clientFlags
-  request.expiresAt = flags.expiresAt
+  request.flags = flags.valueOf(Flag.F)
+  request.expiresAt = flags.valueOf(Flag.T)
   request.wants = Want.FromMeta | storeWants(flags) | (flags.has(Flag.C) ? Want.CompareCas : 0) |
     (flags.has(Flag.x) ? Want.RemoveValue : 0) | (flags.has(Flag.I) ? Want.Invalidate : 0) |
     (flags.has(Flag.T) ? Want.NewExpiry : 0)
@@ -47,15 +47,15 @@ export function ma(meta: Meta): void {
 function readArithmetic({ flags, request }: Meta): Uint8Array | undefined {
   // of what is wrong with flags, ma says no more than that something is
   if (flags.error !== undefined) return flags.isMalformed ? META.badFormat : META.badArithmeticFlag
-  const isIncrement = !flags.has(Flag.M) || INCREMENTS.includes(flags.mode)
-  if (!isIncrement && !DECREMENTS.includes(flags.mode)) return META.badArithmeticMode
+  const isIncrement = !flags.has(Flag.M) || INCREMENTS.includes(flags.valueOf(Flag.M))
+  if (!isIncrement && !DECREMENTS.includes(flags.valueOf(Flag.M))) return META.badArithmeticMode
   const hasT = flags.isObeyed(Flag.T)
   request.isDecrement = !isIncrement
   if (!flags.has(Flag.D)) request.number.set(0, 1)
   if (!flags.has(Flag.J)) request.initial.set(0, 0)
-  request.expiresAt = flags.expiresAt
-  request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.vivifiedUntil : 0
-  if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.expiresAt
+  request.expiresAt = flags.valueOf(Flag.T)
+  request.vivifiedUntil = flags.isObeyed(Flag.N) ? flags.valueOf(Flag.N) : 0
+  if (hasT && flags.isBefore(Flag.N, Flag.T)) request.vivifiedUntil = flags.valueOf(Flag.T)
   request.casAfter.set(0, 0)
   request.wants = Want.TellCas | storeWants(flags) | (flags.has(Flag.N) ? Want.Vivify : 0) | (hasT ? Want.NewExpiry : 0) |
     (flags.has(Flag.C) && !request.cas.isZero ? Want.CompareCas : 0)

@@ -3,7 +3,7 @@
 
 /** The letters that commands and replies ask for. W, X and Z only answers have. */
 export const enum Flag {
-  C = 0x43, D, E, I = 0x49, J, M = 0x4d, N, O, R = 0x52, T = 0x54, W = 0x57, X, Z = 0x5a,
+  C = 0x43, D, E, F, I = 0x49, J, M = 0x4d, N, O, R = 0x52, T = 0x54, W = 0x57, X, Z = 0x5a,
   b = 0x62, c, k = 0x6b, t = 0x74, u, v, x = 0x78,
 }
 

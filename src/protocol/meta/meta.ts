@@ -23,11 +23,11 @@ export class Meta {
   readonly flags: MetaParser
   readonly reply: MetaReply
 
-  constructor(readonly host: Host, readonly line: LineParser) {
+  constructor(readonly host: Host, readonly parser: LineParser) {
     this.store = host.store
     this.request = host.input.request
     this.output = host.output
-    this.flags = new MetaParser(line, host.input, host.store)
+    this.flags = new MetaParser(parser, host.input, host.store)
     this.reply = new MetaReply(host)
   }
 
@@ -35,23 +35,23 @@ export class Meta {
 
   showItem(view: ItemView): void {
     const { flags, reply, request, flags: { returns } } = this
-    reply.end = request.endedAt
+    reply.end = request.endBefore
     for (let i = 0; i < returns.count; i++) {
       const flag = returns.flags[i]!
       const show = ITEM[flag]
       if (show !== undefined) show(reply, view, flag, flags)
-      else ALWAYS[flag]?.(reply, returns)
+      else ALWAYS[flag]?.(reply, returns, flag)
     }
   }
 
   showNumber(): void {
     const { flags, reply, request, flags: { returns } } = this
-    reply.end = request.endedAt
+    reply.end = request.endBefore
     for (let i = 0; i < returns.count; i++) {
       const flag = returns.flags[i]!
       const show = NUMBER[flag]
-      if (show !== undefined) show(reply, flags)
-      else ALWAYS[flag]?.(reply, returns)
+      if (show !== undefined) show(reply, flag, flags)
+      else ALWAYS[flag]?.(reply, returns, flag)
     }
   }
 
@@ -61,14 +61,17 @@ export class Meta {
       const flag = returns.flags[i]!
       const show = STORED[flag]
       if (show !== undefined) show(reply, returns, flag)
-      else ALWAYS[flag]?.(reply, returns)
+      else ALWAYS[flag]?.(reply, returns, flag)
     }
   }
 
   /** Shows what has nothing to do with an item, and ends the line. */
   endLine(): void {
     const { output, reply, flags: { returns } } = this
-    for (let i = 0; i < returns.count; i++) ALWAYS[returns.flags[i]!]?.(reply, returns)
+    for (let i = 0; i < returns.count; i++) {
+      const flag = returns.flags[i]!
+      ALWAYS[flag]?.(reply, returns, flag)
+    }
     output.lineEnd()
   }
 }

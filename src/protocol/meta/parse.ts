@@ -18,6 +18,7 @@ const KNOWN = flagSet(FLAGS.map(codeOf))
 /** The flags whose places in the line count. */
 const PLACED = flagSet(FLAGS.filter(isPlaced).map(codeOf))
 const READERS = byLetter(({ read }) => read)
+const VALUES = byLetter(({ value }) => value)
 
 export class MetaParser implements Arguments {
   readonly request: Request
@@ -26,13 +27,6 @@ export class MetaParser implements Arguments {
   keyStop = 0
   /** True if there is a key, even one that is too long. */
   hasKey = false
-  /** Store times: of T, of N, of R. */
-  expiresAt = 0
-  vivifiedUntil = 0
-  recacheBefore = 0
-  clientFlags = 0
-  /** The byte behind M, 0 if there is none. */
-  mode = 0
   /** The answer to an opaque that is too long. It stands apart, as ma does its work before it looks at the opaque. */
   opaqueError: Uint8Array | undefined
   /** The end of the line: beyond the input if that has no end yet, and then nothing else here counts. */
@@ -43,17 +37,19 @@ export class MetaParser implements Arguments {
   isKeyWrong = false
   /** The answer to flags that are wrong. */
   error: Uint8Array | undefined
+  /** The arguments that are numbers, by letter. */
+  private readonly values = new Float64Array(128)
   private small = 0
   private capitals = 0
   private tokens = 0
   /** True once `error` is final; that of a wrong argument is not, as something worse may follow. */
   private isFinal = false
 
-  constructor(private readonly line: LineParser, private readonly input: Input, private readonly store: Store) {
+  constructor(private readonly parser: LineParser, private readonly input: Input, private readonly store: Store) {
     this.request = input.request
   }
 
-  has(flag: Flag): boolean {
+  has(flag: number): boolean {
     const set = flag < FIRST_SMALL ? this.capitals : this.small
     return (set & 1 << (flag & 31)) !== 0
   }
@@ -73,14 +69,14 @@ export class MetaParser implements Arguments {
 
   /** Reads the key at or after `at` into the request, and leaves `keyStop` behind it; false if there is none, or one too long. */
   readKey(at: number): boolean {
-    const { line, request } = this
-    const isShort = line.scanKey(line.skipSpaces(at))
-    request.keyStart = line.keyStart
+    const { parser, request } = this
+    const isShort = parser.scanKey(parser.skipSpaces(at))
+    request.keyStart = parser.keyStart
     // of a key that is too long nothing may be read
-    request.keyEnd = isShort ? line.keyEnd : line.keyStart
-    request.hash = line.hash
-    this.keyStop = line.stop
-    this.hasKey = !isShort || line.keyEnd > line.keyStart
+    request.keyEnd = isShort ? parser.keyEnd : parser.keyStart
+    request.hash = parser.hash
+    this.keyStop = parser.stop
+    this.hasKey = !isShort || parser.keyEnd > parser.keyStart
     return isShort && this.hasKey
   }
 
@@ -89,7 +85,7 @@ export class MetaParser implements Arguments {
    * @param tokens what the line has before the flags
    */
   readFlags(at: number, tokens: number): void {
-    const { bytes } = this.line
+    const { bytes } = this.parser
     this.reset(tokens)
     for (;;) {
       while (bytes[at] === Ascii.Space) at++
@@ -106,7 +102,6 @@ export class MetaParser implements Arguments {
 
   private reset(tokens: number): void {
     this.small = this.capitals = 0
-    this.expiresAt = this.vivifiedUntil = this.recacheBefore = this.clientFlags = this.mode = 0
     this.isMalformed = this.isFinal = this.isKeyWrong = false
     this.error = this.opaqueError = undefined
     this.tokens = tokens
@@ -131,7 +126,9 @@ export class MetaParser implements Arguments {
       this.capitals |= bit
       if ((PLACED.capitals & bit) !== 0) this.place(flag)
     }
-    READERS[flag]?.(this, start + 1, end)
+    const value = VALUES[flag]
+    if (value !== undefined) this.values[flag] = value(this, start + 1, end)
+    else READERS[flag]?.(this, start + 1, end)
   }
 
   private place(flag: Flag): void {
@@ -141,17 +138,25 @@ export class MetaParser implements Arguments {
 
   // Arguments, for the rows of flags.ts
 
-  readByte(at: number, end: number): number { return at < end ? this.line.bytes[at]! : 0 }
+  valueOf(flag: number): number { return this.has(flag) ? this.values[flag]! : 0 }
+
+  readByte(at: number, end: number): number { return at < end ? this.parser.bytes[at]! : 0 }
 
   readClientFlags(at: number, end: number): number {
-    const flags = this.line.uint32(at, end)
+    const flags = this.parser.uint32(at, end)
     // it has no words of its own, and leaves those of a wrong argument before it
     if (flags < 0) this.error ??= META.badFormat
     return flags
   }
 
+  readUint32(at: number, end: number): number {
+    const number = this.parser.uint32(at, end)
+    this.check(number >= 0)
+    return number
+  }
+
   readUint64(at: number, end: number, into: Uint64, error = META.badToken): void {
-    this.check(parseUint64(this.line.bytes, at, end, into), error)
+    this.check(parseUint64(this.parser.bytes, at, end, into), error)
   }
 
   /** Keeps an opaque with its letter, which stands before `at`. */
@@ -163,19 +168,19 @@ export class MetaParser implements Arguments {
       return
     }
     returns.opaqueBytes = end - start
-    for (let i = 0; i < returns.opaqueBytes; i++) returns.opaque[i] = this.line.bytes[start + i]!
+    for (let i = 0; i < returns.opaqueBytes; i++) returns.opaque[i] = this.parser.bytes[start + i]!
   }
 
   readTime(at: number, end: number): number {
-    const exptime = this.line.int32(at, end)
+    const exptime = this.parser.int32(at, end)
     this.check(exptime !== NOT_A_NUMBER)
     return this.store.expiryFor(exptime)
   }
 
   decodeKey(): void {
-    const { line, input, request } = this
+    const { parser, input, request } = this
     this.returns.isBinaryKey = true
-    const length = decodeBase64(line.bytes, request.keyStart, request.keyEnd, input.bytes, input.keyStart)
+    const length = decodeBase64(parser.bytes, request.keyStart, request.keyEnd, input.bytes, input.keyStart)
     this.isKeyWrong = length === 0
     if (this.isKeyWrong) {
       this.error = META.badKey
@@ -183,7 +188,7 @@ export class MetaParser implements Arguments {
     }
     request.keyStart = input.keyStart
     request.keyEnd = input.keyStart + length
-    request.hash = line.hashOf(request.keyStart, request.keyEnd)
+    request.hash = parser.hashOf(request.keyStart, request.keyEnd)
   }
 
   /** Of several wrong arguments the last one has its error answered. */

@@ -3,8 +3,8 @@ import { Outcome, type Failure } from '../../store/outcome.js'
 import { Mode, Want, type Request } from '../../store/request.js'
 import { VALUE_BYTES_MAX } from '../line.js'
 import { logAnswer, logReply } from '../log.js'
-import { Storage, type StorageAnswers } from '../serve.js'
 import { UNFINISHED, type Session } from '../session.js'
+import { Storage, type StorageAnswers } from '../storage.js'
 import { META } from './answers.js'
 import { Flag, type Returns } from './letters.js'
 import { type Meta } from './meta.js'
@@ -15,8 +15,9 @@ import { type MetaReply } from './reply.js'
 const TOKENS = 3
 
 /** The letters behind M. */
-const MODES = new Map([['E', Mode.Add], ['A', Mode.Append], ['P', Mode.Prepend], ['R', Mode.Replace], ['S', Mode.Set]]
-  .map(([letter, mode]) => [String(letter).charCodeAt(0), mode as Mode]))
+const MODES: ReadonlyMap<number, Mode> = new Map(Object.entries({
+  E: Mode.Add, A: Mode.Append, P: Mode.Prepend, R: Mode.Replace, S: Mode.Set,
+}).map(([letter, mode]) => [letter.charCodeAt(0), mode]))
 
 export class MetaSet implements StorageAnswers {
   private readonly flags: MetaParser
@@ -36,11 +37,11 @@ export class MetaSet implements StorageAnswers {
 
   /** Carries out the line of which the name ends at `at`; returns what Protocol.serve does. */
   ms(session: Session, at: number, end: number): number {
-    const { flags, request, meta: { line } } = this
+    const { flags, request, meta: { parser } } = this
     const isKey = flags.readKey(at)
-    const lengthStart = line.skipSpaces(line.tokenEndAt(flags.keyStop))
-    const lengthEnd = line.tokenEndAt(lengthStart)
-    const length = line.whole(lengthStart, lengthEnd)
+    const lengthStart = parser.skipSpaces(parser.tokenEndAt(flags.keyStop))
+    const lengthEnd = parser.tokenEndAt(lengthStart)
+    const length = parser.whole(lengthStart, lengthEnd)
     flags.readFlags(lengthEnd, TOKENS)
     if (flags.lineEnd >= end) return UNFINISHED
     const valueStart = flags.lineEnd + 1
@@ -60,11 +61,11 @@ export class MetaSet implements StorageAnswers {
     const { flags } = this
     const error = flags.error ?? flags.opaqueError
     if (error !== undefined) return error
-    const mode = flags.has(Flag.M) ? MODES.get(flags.mode) : Mode.Set
+    const mode = flags.has(Flag.M) ? MODES.get(flags.valueOf(Flag.M)) : Mode.Set
     if (mode === undefined) return META.badSetMode
     request.mode = mode
-    request.flags = flags.clientFlags
-    request.expiresAt = flags.expiresAt
+    request.flags = flags.valueOf(Flag.F)
+    request.expiresAt = flags.valueOf(Flag.T)
     // a value that cannot be stored takes the old one along in any mode
     request.wants = Want.DropOld | storeWants(flags) | (flags.has(Flag.c) ? Want.TellCas : 0)
     // 0 is no number to choose; what is stored gets a fresh one
@@ -82,7 +83,7 @@ export class MetaSet implements StorageAnswers {
     if (flags.has(Flag.C) && !request.cas.isZero) request.wants |= Want.CompareCas
     if (!flags.has(Flag.N)) return
     request.wants |= Want.Vivify
-    request.expiresAt = flags.vivifiedUntil
+    request.expiresAt = flags.valueOf(Flag.N)
   }
 
   private takeValue(session: Session, valueBytes: number, at: number, end: number): number {

@@ -41,7 +41,7 @@ export function debugtime(text: Text, session: Session): void {
 export function flushAll(text: Text, session: Session): void {
   const { parser, host } = text
   host.store.counters.add(Counter.CmdFlush)
-  if (!host.isFlushEnabled) return text.answer(session, TEXT.flushNotAllowed)
+  if (!host.options.flushEnabled) return text.answer(session, TEXT.flushNotAllowed)
   const hasDelay = parser.tokenCount > (session.isQuiet ? 2 : 1)
   const exptime = hasDelay ? int32Of(parser, 1) : 0
   if (exptime === NOT_A_NUMBER) return text.answer(session, TEXT.badExptime)
@@ -59,7 +59,7 @@ export function verbosity(text: Text, session: Session): void {
 
 export function shutdown(text: Text, session: Session): void {
   const { parser, host } = text
-  if (!host.isShutdownEnabled) return text.answer(session, TEXT.shutdownDisabled)
+  if (!host.options.shutdownCommand) return text.answer(session, TEXT.shutdownDisabled)
   const isGraceful = parser.tokenCount === 2 && isCutFrom('graceful', parser, 1)
   if (parser.tokenCount > 1 && !isGraceful) return text.answer(session, TEXT.badShutdownMode)
   session.quit()
@@ -88,7 +88,7 @@ export function refreshCerts(text: Text, session: Session): void {
 export function watch(text: Text, session: Session): void {
   const { parser, host } = text
   session.isQuiet = false
-  if (!host.isWatchEnabled) return text.answer(session, TEXT.watchNotAllowed)
+  if (!host.options.watchEnabled) return text.answer(session, TEXT.watchNotAllowed)
   if (!host.output.isEmpty) return text.answer(session, TEXT.watchPipelined)
   const kinds = kindsOf(parser)
   if (kinds === 0 || !session.peer.isLasting) return text.answer(session, TEXT.error)

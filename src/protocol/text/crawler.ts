@@ -128,7 +128,7 @@ function crawl(text: Text, session: Session): void {
 function dump(text: Text, session: Session, kind: DumpKind): void {
   const { host } = text
   if (!host.store.crawler.isOn) return text.answer(session, ANSWERS.isOff)
-  if (!host.isDumpEnabled) return text.answer(session, kind.notAllowed)
+  if (!host.options.dumpEnabled) return text.answer(session, kind.notAllowed)
   if (!host.output.isEmpty) return text.answer(session, kind.notPipelined)
   // a datagram's answer is over before such a list is
   if (!session.peer.isLasting) return text.answer(session, TEXT.error)
@@ -277,7 +277,7 @@ function writePart(to: Uint8Array, at: number, from: Uint8Array, start: number, 
 /** `stats cachedump <class> <limit>`: the items of a class, newest first, as far as they fit 2 MB. */
 export function cachedump(text: Text, session: Session): void {
   const { host, parser } = text
-  if (!host.isDumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
+  if (!host.options.dumpEnabled) return text.answer(session, TEXT.dumpNotAllowed)
   if (parser.tokenCount < 4) return text.answer(session, TEXT.badLine)
   const slabClass = uint32Of(parser, 2)
   const limit = uint32Of(parser, 3)

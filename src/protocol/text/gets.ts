@@ -10,7 +10,7 @@ import { KEPT_BYTES_MAX } from '../input.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { printable } from '../log.js'
 import { type Output } from '../output.js'
-import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../serve.js'
+import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../retrieval.js'
 import { UNFINISHED, type Session } from '../session.js'
 import { type LongGet, type LongLine } from '../work/keys.js'
 import { countKeys, hasLongKey } from './parse.js'
@@ -64,7 +64,7 @@ export class Gets implements RetrievalAnswers {
       text.answer(session, TEXT.badFormat)
       return text.skipLine(parser.stop)
     }
-    return this.answersMax > 0 ? this.serveSomeKeys(session) : this.serveKeys(session)
+    return this.answersMax > 0 ? this.serveBoundedKeys(session) : this.serveKeys(session)
   }
 
   /** As `get`, for the line that begins at `start`: `gat <exptime> <key>*`. */
@@ -83,7 +83,7 @@ export class Gets implements RetrievalAnswers {
       else if (!parser.keyFrom(2)) text.answer(session, TEXT.badFormat)
       else {
         this.request.expiresAt = text.store.expiryFor(exptime)
-        return this.answersMax > 0 ? this.serveSomeKeys(session) : this.serveKeys(session)
+        return this.answersMax > 0 ? this.serveBoundedKeys(session) : this.serveKeys(session)
       }
     }
     return lineEnd + 1
@@ -95,7 +95,7 @@ export class Gets implements RetrievalAnswers {
    * The same as serveKeys where there may be too many of them. As in memcached, the error is then all that is answered, also
    * of what waits.
    */
-  private serveSomeKeys(session: Session): number {
+  private serveBoundedKeys(session: Session): number {
     const { parser, output, text } = this
     const keyCount = this.pending?.line?.keyCount ?? countKeys(parser)
     // the line itself is counted already, unless it has come in pieces

@@ -21,28 +21,28 @@ export function endsWithNoreply({ lastStart, lastEnd, bytes }: LineParser): bool
  * True if a token of the line that was split is this word, or its beginning: memcached compares the words behind the name of a
  * command no further than they go. The caller says which word is looked at first.
  */
-export function isCutFrom(word: string, line: LineParser, token: number): boolean {
-  return token < line.tokenCount && word.startsWith(line.token(token))
+export function isCutFrom(word: string, parser: LineParser, token: number): boolean {
+  return token < parser.tokenCount && word.startsWith(parser.token(token))
 }
 
 /** A token as a number of 32 bits without sign; -1 if it is none, or not there. */
-export function uint32Of(line: LineParser, token: number): number {
-  return token < line.tokenCount ? line.uint32(line.tokenStart(token), line.tokenEnd(token)) : -1
+export function uint32Of(parser: LineParser, token: number): number {
+  return token < parser.tokenCount ? parser.uint32(parser.tokenStart(token), parser.tokenEnd(token)) : -1
 }
 
 /** A token as a signed number of 32 bits; NOT_A_NUMBER if it is none, or not there. */
-export function int32Of(line: LineParser, token: number): number {
-  return token < line.tokenCount ? line.int32(line.tokenStart(token), line.tokenEnd(token)) : NOT_A_NUMBER
+export function int32Of(parser: LineParser, token: number): number {
+  return token < parser.tokenCount ? parser.int32(parser.tokenStart(token), parser.tokenEnd(token)) : NOT_A_NUMBER
 }
 
 /** A cas number or a delta has at most so many characters. */
 const NUMBER_CHARACTERS_MAX = 22
 
 /** Reads a token as a number of 64 bits without sign into `into`; false if it is none. */
-export function readUint64(line: LineParser, token: number, into: Uint64): boolean {
-  const start = line.tokenStart(token)
-  const end = line.tokenEnd(token)
-  return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(line.bytes, start, end, into)
+export function readUint64(parser: LineParser, token: number, into: Uint64): boolean {
+  const start = parser.tokenStart(token)
+  const end = parser.tokenEnd(token)
+  return end - start <= NUMBER_CHARACTERS_MAX && parseUint64(parser.bytes, start, end, into)
 }
 
 /** A number as C reads it, of any sign, but for hexadecimal numbers and words such as `inf`. */
@@ -51,14 +51,14 @@ const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
 const DECIMAL_CHARACTERS_MAX = 31
 
 /** A token as a number that may have a fraction; NaN if it is none, or not there. */
-export function decimalOf(line: LineParser, token: number): number {
-  const word = line.token(token)
+export function decimalOf(parser: LineParser, token: number): number {
+  const word = parser.token(token)
   return word.length <= DECIMAL_CHARACTERS_MAX && DECIMAL.test(word) ? Number(word) : NaN
 }
 
 /** True if the last token begins with `HTTP/`: the client is a web browser, or means harm. */
-export function endsWithHttp(line: LineParser): boolean {
-  return line.tokenCount > 1 && line.text(line.lastStart, Math.min(line.lastEnd, line.lastStart + 5)) === 'HTTP/'
+export function endsWithHttp(parser: LineParser): boolean {
+  return parser.tokenCount > 1 && parser.text(parser.lastStart, Math.min(parser.lastEnd, parser.lastStart + 5)) === 'HTTP/'
 }
 
 /** True if a token between `at` and the line end is longer than a key may be. */
@@ -74,36 +74,36 @@ export function hasLongKey(bytes: Uint8Array, at: number): boolean {
 }
 
 /** The number of keys of a line from the one that was read, up to its end or to a key that is too long. */
-export function countKeys(line: LineParser): number {
-  let end = line.stop
+export function countKeys(parser: LineParser): number {
+  let end = parser.stop
   for (let count = 1; ; count++) {
-    const start = line.skipSpaces(end)
-    end = line.tokenEndAt(start)
+    const start = parser.skipSpaces(end)
+    end = parser.tokenEndAt(start)
     if (end === start || end - start > Size.KeyMax) return count
   }
 }
 
 /** The flags of a storage command: a number of 64 bits, of which the lower 32 stay; -1 if it is none. */
-export function flagsOf(line: LineParser, token: number): number {
-  let start = line.tokenStart(token)
-  const end = line.tokenEnd(token)
-  if (line.bytes[start] === Ascii.Plus) start++
-  const value = line.whole(start, end)
+export function flagsOf(parser: LineParser, token: number): number {
+  let start = parser.tokenStart(token)
+  const end = parser.tokenEnd(token)
+  if (parser.bytes[start] === Ascii.Plus) start++
+  const value = parser.whole(start, end)
   if (value <= Number.MAX_SAFE_INTEGER) return value < 0 ? -1 : value >>> 0
-  const exact = BigInt(line.text(start, end))
+  const exact = BigInt(parser.text(start, end))
   return exact > 0xffffffffffffffffn ? -1 : Number(exact & 0xffffffffn)
 }
 
 /** The exptime of a storage command: a signed number of 64 bits, of which the lower 32 stay. */
-export function exptimeOf(line: LineParser, token: number): number {
-  let start = line.tokenStart(token)
-  const end = line.tokenEnd(token)
-  const isNegative = line.bytes[start] === Ascii.Minus
-  if (isNegative || line.bytes[start] === Ascii.Plus) start++
-  const value = line.whole(start, end)
+export function exptimeOf(parser: LineParser, token: number): number {
+  let start = parser.tokenStart(token)
+  const end = parser.tokenEnd(token)
+  const isNegative = parser.bytes[start] === Ascii.Minus
+  if (isNegative || parser.bytes[start] === Ascii.Plus) start++
+  const value = parser.whole(start, end)
   if (value < 0) return NOT_A_NUMBER
   if (value <= 0x7fffffff) return isNegative ? -value : value
-  const exact = isNegative ? -BigInt(line.text(start, end)) : BigInt(line.text(start, end))
+  const exact = isNegative ? -BigInt(parser.text(start, end)) : BigInt(parser.text(start, end))
   if (exact !== BigInt.asIntN(64, exact)) return NOT_A_NUMBER
   return Number(BigInt.asIntN(32, exact))
 }

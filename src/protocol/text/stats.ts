@@ -41,7 +41,7 @@ function statsReset(text: Text, session: Session): void {
 
 function statsDetail(text: Text, session: Session): void {
   const { parser, host } = text
-  if (!host.isDumpEnabled) return text.answer(session, TEXT.detailNotAllowed)
+  if (!host.options.dumpEnabled) return text.answer(session, TEXT.detailNotAllowed)
   const word = parser.token(2)
   if (word === '') return text.answer(session, TEXT.detailUsage)
   if ('on'.startsWith(word) || 'off'.startsWith(word)) {

@@ -55,10 +55,8 @@ export class Value implements Work {
 
   /** Passes the value to the receiver. */
   finish(): void {
-    const { input: { bytes, request } } = this
     this.isDone = true
     this.receiver(this.filling, !this.isBadChunk)
-    request.bytes = bytes
   }
 
   drop(): void { this.filling.drop() }
