@@ -319,6 +319,45 @@ t.test('a number that is missing begins as the request says, and counts as neith
   subject.verify()
 })
 
+t.test('a number that outgrows its item, or that a client is reading, is given another item, as the request wants it', async t => {
+  const subject = new StoreUnderTest()
+  const increment = (key: string): Outcome => {
+    const request = subject.for(key)
+    request.number.set(0, 1)
+    request.newCas.set(0, 99)
+    request.casAfter.set(0, 0)
+    const wants = Want.NewCas | Want.TellCas | Want.NewExpiry
+    return subject.store.arithmetic(Object.assign(request, { wants, expiresAt: inSeconds(subject, 20), isDecrement: false }))
+  }
+  put(subject, 'grows', 50, '99')
+  put(subject, 'read', 50, '5')
+  const reader = subject.borrow('read')!
+  for (const [key, value] of [['grows', '100'], ['read', '6']] as const) {
+    t.equal(increment(key), Outcome.Number)
+    t.equal(subject.for(key).casAfter.low, 99)
+    t.equal(subject.for(key).endBefore, inSeconds(subject, 50))
+    t.equal(facts(subject, key).endsIn, 20)
+    t.match(subject.get(key), { cas: 99 })
+    t.equal(subject.get(key)?.value.toString(), value)
+  }
+  t.equal(reader.read().toString(), '5', 'the client reads what was there')
+  reader.end()
+  subject.verify()
+})
+
+t.test('without memory a number does not begin, and one that outgrows its item stays as it is', async t => {
+  const subject = new StoreUnderTest(FULL)
+  put(subject, 'n', 0, '9')
+  for (let n = 0; subject.put(Mode.Set, `k${n}`, Buffer.from('9')) === Outcome.Stored; n++);
+  t.equal(subject.add('none', 1n, 5n), Outcome.NoMemory)
+  t.equal(subject.get('none'), undefined)
+  const end = subject.pin('n')
+  t.equal(subject.add('n', 1n), Outcome.NoMemory)
+  end()
+  t.equal(subject.get('n')?.value.toString(), '9')
+  subject.verify()
+})
+
 t.test('an item says that its key came in base64 however it was made, and what replaces it says the same of its own', async t => {
   const subject = new StoreUnderTest()
   const isBinary = (key: string) => subject.look(key, view => view.isBinaryKey)

@@ -67,6 +67,49 @@ t.test('a value that fits into the old one\'s chunk needs no memory, and any oth
   subject.verify()
 })
 
+t.test('a value that was sent counts once, whichever way it is stored', async t => {
+  const subject = new StoreUnderTest({ slabChunkMax: 4096 })
+  const sets = () => {
+    const count = subject.store.counters.sumClasses(ClassCounter.CmdSet)
+    subject.store.counters.reset()
+    return count
+  }
+  for (const [name, mode, valueBytes] of [
+    ['new', Mode.Set, 10], ['written over', Mode.Set, 10], ['in another class', Mode.Set, 1000], ['in pieces', Mode.Set, 9000],
+    ['in pieces again', Mode.Set, 9000], ['not stored', Mode.Add, 9000], ['not stored either', Mode.Add, 10],
+    ['joined', Mode.Append, 9000],
+  ] as const) {
+    subject.putWhole(mode, 'k', bytesOf(1, valueBytes))
+    t.equal(sets(), 1, name)
+  }
+  subject.verify()
+})
+
+t.test('an item that is written over stays in its list', async t => {
+  const subject = new StoreUnderTest({ tempLru: true, temporaryTtl: 10 })
+  for (const [exptime, list] of [[0, ClassCounter.HitsToHot], [5, ClassCounter.HitsToTemp]] as const) {
+    for (let sets = 0; sets < 3; sets++) subject.putWhole(Mode.Set, `k${exptime}`, VALUE, 0, exptime)
+    subject.store.counters.reset()
+    subject.get(`k${exptime}`)
+    t.equal(subject.store.counters.sumClasses(list), 1)
+  }
+  subject.verify()
+})
+
+t.test('a value with another life than the old one is in the list for its own', async t => {
+  const subject = new StoreUnderTest({ tempLru: true, temporaryTtl: 10 })
+  const hitsToTemp = () => {
+    subject.store.counters.reset()
+    subject.get('k')
+    return subject.store.counters.sumClasses(ClassCounter.HitsToTemp)
+  }
+  for (const [exptime, expected] of [[0, 0], [5, 1], [6, 1], [100, 0], [0, 0], [5, 1]] as const) {
+    subject.putWhole(Mode.Set, 'k', VALUE, 0, exptime)
+    t.equal(hitsToTemp(), expected, `exptime ${exptime}`)
+  }
+  subject.verify()
+})
+
 t.test('an old item that is evicted to make room for the new value of its key is not used any more', async t => {
   const capacity = countFitting()
   for (const [mode, outcome] of [[Mode.Set, Outcome.Stored], [Mode.Add, Outcome.Stored], [Mode.Replace, Outcome.NotStored],
