@@ -133,6 +133,27 @@ t.test('a client whose last value was large, so that its next is best read with 
   t.notOk(session.sendsLargeValues)
 })
 
+t.test('a large value is read into its item with its line end and little of what follows, until little is missing', async t => {
+  const { session, send } = await begin(t)
+  const roomFor = (valueBytes: number) => {
+    t.equal(send(`set k 0 0 ${valueBytes}\r\n`), 'conn_nread')
+    return session.directTarget?.length ?? 0
+  }
+  const following: number[] = []
+  for (let valueBytes = 15_000; valueBytes < 40_000; valueBytes += 500) {
+    following.push(roomFor(valueBytes) - valueBytes - 2)
+    t.equal(send(`${'v'.repeat(valueBytes)}\r\n`), 'conn_read')
+  }
+  t.ok(Math.min(...following) >= 0)
+  t.equal(Math.max(...following), 4096)
+  roomFor(20_000)
+  send('v'.repeat(20_000 - 8192))
+  t.ok(session.directTarget, 'as much as is worth it')
+  send('v')
+  t.equal(session.directTarget, undefined)
+  t.equal(send(`${'v'.repeat(8191)}\r\n`), 'conn_read')
+})
+
 t.test('a line that is too long for one turn', async t => {
   const { client, session, send, takeAll } = await begin(t)
   const keys = 'a-key '.repeat(10_000)

@@ -201,6 +201,24 @@ t.test('a value that something other than a line end follows is not stored, and 
   }
 })
 
+t.test('the same of a large value that is read straight into its item', async t => {
+  const { connect } = await startSessions(t, {}, true)
+  const value = 'v'.repeat(20_000)
+  for (const command of ['set k 0 0 20000', 'ms k 20000']) {
+    for (const ends of ['\r\n', '\rX', 'X\n', '\n\r', '\r\r', '\n\n', 'XX']) {
+      for (const cut of [0, 1, 2, 3]) {
+        const session = await connect()
+        const bytes = Buffer.from(`${value}${ends}mn\r\n`)
+        const end = bytes.length - 'mn\r\n'.length - cut
+        let answer = await sendTo(session, Buffer.from(`${command}\r\n`))
+        for (const part of [bytes.subarray(0, end), bytes.subarray(end)]) answer += await sendTo(session, part)
+        t.match(answer, ends === '\r\n' ? /^(STORED|HD)\r\nMN\r\n$/ : /^CLIENT_ERROR bad data chunk\r\nMN\r\n$/,
+          `${command} ${JSON.stringify(ends)} ${cut}`)
+      }
+    }
+  }
+})
+
 t.test('a value for which there is no room is refused alike whether it is there as a whole or comes in parts', async t => {
   const tooLarge = 'SERVER_ERROR object too large for cache\r\n'
   const noMemory = 'SERVER_ERROR out of memory storing object\r\n'
