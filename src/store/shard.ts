@@ -43,7 +43,7 @@ export class Shard implements Lender {
     readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks,
     private readonly context: StoreContext, readonly moves: Moves) {
     this.reporter = new Reporter(items, allocator, context)
-    this.view = new ItemView(this, items, allocator, context)
+    this.view = new ItemView(this, allocator, context)
   }
 
   get itemCount(): number { return this.allocator.itemCount }
@@ -209,7 +209,8 @@ export class Shard implements Lender {
   /**
    * Stores a complete value, which lies at `valueAt` in the request's bytes. Looks the key up once and takes its stripe once. A
    * large item, or one whose memory other threads hold up, is reserved without the stripe in a second attempt: a thread that
-   * waited while it has a stripe could block the very threads that it waits for.
+   * waited while it has a stripe could block the very threads that it waits for. An operation that makes a second item of a key
+   * (append, a number that outgrows its item, md x) or a missing one (mg N, ma N) does wait with the stripe, 0.1 s at most.
    */
   set(request: Request, valueAt: number): Outcome {
     const { context } = this

@@ -15,7 +15,8 @@ import { type Allocator } from './slabs/allocator.js'
 export interface Reader {
   /**
    * Reads an item. The item is locked until this returns, so a reader begins no other operation of the store.
-   * @returns false if the reader declines the item; then the get is not counted, and the item is not marked as used
+   * @returns false if the reader declines the item; then the get is not counted, and the item is not marked as used. What
+   *   else the request wants, such as another expiration time, has been done already
    */
   read(view: ItemView): boolean
 }
@@ -34,9 +35,11 @@ export class ItemView {
   readonly bytes: Uint8Array
   private item: ItemId = NO_ITEM
 
-  constructor(private readonly lender: Lender, private readonly items: Items, private readonly allocator: Allocator,
-    private readonly context: StoreContext) {
-    this.bytes = items.bytes
+  private readonly items: Items
+
+  constructor(private readonly lender: Lender, private readonly allocator: Allocator, private readonly context: StoreContext) {
+    this.items = lender.items
+    this.bytes = this.items.bytes
   }
 
   /** @internal Points the view at an item. The caller has the item's stripe. */
