@@ -1,6 +1,5 @@
 // Imports point one way, so that each part can be read and tested without those above it.
 import t from 'tap'
-import './support/fresh.js'
 import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './support/sources.js'
 
 /**

@@ -16,7 +16,7 @@ t.test('answers held back while a value arrives are the client\'s own, whoever e
     reader.pause()
     void reader.send('get big\r\n'.repeat(40))
   }
-  while (server.store.refCount < 12) await new Promise(setImmediate)
+  await until('none of them takes more', () => server.store.counters.current(Counter.OutputsHeld) >= slow.length)
   const [victim, other] = await Promise.all([0, 1].map(() => Client.connect({ port: server.port, host: '127.0.0.1' })))
   await victim!.send('get mine\r\nset half 0 0 10\r\n01234')
   await other!.says('get secret\r\n', 'VALUE secret 0 6\r\nSECRET\r\nEND\r\n')

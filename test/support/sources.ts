@@ -1,6 +1,7 @@
 // The files of src, for tests of how they are written. A file is named by its path in src.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import './fresh.js'
 import { inProject } from './places.js'
 
 const SRC = inProject('src')
