@@ -54,7 +54,7 @@ export const enum Want {
 /** Bits for what a get, an incr or a decr found beside the value, in `request.result`. */
 export const enum Found {
   None = 0,
-  /** The item was missing and has been created, see Want.Vivify. */
+  /** The item was missing and has been created, see Want.Vivify. With Outcome.NoMemory, it could not be created. */
   Vivified = 1 << 0,
   /** This client is to renew the item. */
   Won = 1 << 1,

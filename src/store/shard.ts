@@ -581,6 +581,7 @@ export class Shard implements Lender {
     const { number, initial } = request
     request.mode = Mode.Add
     request.flags = 0
+    request.result = Found.Vivified
     request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
     const item = this.reserve(request, (request.wants & Want.NewExpiry) === 0 ? request.expiresAt : 0)
     if (item === NO_ITEM) return Outcome.NoMemory
@@ -588,7 +589,6 @@ export class Shard implements Lender {
     this.replaceStripeLocked(request, NO_ITEM, item)
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
     number.set(initial.high, initial.low)
-    request.result = Found.Vivified
     this.applyNumberWantsStripeLocked(request, item)
     return Outcome.Number
   }

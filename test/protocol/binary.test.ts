@@ -388,7 +388,21 @@ t.test('without memory a value is received, and then refused', async t => {
   let last = Status.Success
   for (let i = 0; i < 100 && last === Status.Success; i++) last = (await askOne(session, set(`k${i}`, value))).status
   t.equal(last, Status.NoMemory)
-  t.match(await ask(session, set('more', value), packet(Opcode.Noop)), [{ value: 'Out of memory' }, { opcode: Opcode.Noop }])
+  t.match(await ask(session, set('more', value), packet(Opcode.Noop)),
+    [{ value: 'Out of memory allocating item' }, { opcode: Opcode.Noop }])
+})
+
+t.test('without memory incr says what it was needed for', async t => {
+  const { connect } = await startSessions(t, { protocol: 'binary', maxbytes: 2 * 1024 * 1024, evictions: false })
+  const session = await connect()
+  await ask(session, set('n', '9'))
+  for (let key = 0; (await askOne(session, set(`${key}`, 'v'))).status === Status.Success; key++);
+  for (const opcode of [Opcode.Increment, Opcode.IncrementQ]) {
+    for (const [key, value] of [['none', 'Out of memory allocating new item'], ['n', 'Out of memory incrementing value']] as const) {
+      t.match(await askOne(session, packet(opcode, { key, extras: counts(1n, 5n) })), { status: Status.NoMemory, value })
+    }
+  }
+  t.equal(await valueOf(session, 'n'), '9')
 })
 
 t.test('what a header alone shows to be wrong is answered before more comes', async t => {

@@ -51,3 +51,17 @@ t.test('md that is to leave a key without a value says so where there is no memo
   t.equal(await says('md large x'), 'SERVER_ERROR out of memory\r\n')
   t.equal(await says('get large'), `VALUE large 0 5000\r\n${value}\r\nEND\r\n`)
 })
+
+t.test('ma that may begin a number says whether there was no memory for a new one or for one that has become longer', async t => {
+  const { connect } = await startSessions(t, { maxbytes: 2 * 1024 * 1024, evictions: false })
+  const session = await connect()
+  const says = async (request: string): Promise<string> => {
+    await session.send(Buffer.from(`${request}\r\n`))
+    return (await session.answer()).toString()
+  }
+  await says('set n 0 0 1\r\n9')
+  for (let key = 0; key < 25_000; key++) await says(`set ${key} 0 0 1 noreply\r\nv`)
+  t.equal(await says('ma none N0 J5 v'), 'SERVER_ERROR Out of memory allocating new item\r\n')
+  t.equal(await says('ma n N0 J5 v'), 'SERVER_ERROR out of memory\r\n')
+  t.equal(await says('mg n v'), 'VA 1\r\n9\r\n')
+})

@@ -1,12 +1,12 @@
 // The opcodes about items.
 import { Outcome, type Failure } from '../../store/outcome.js'
-import { Mode, Want, type Request } from '../../store/request.js'
+import { Found, Mode, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
 import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../retrieval.js'
 import { type Session } from '../session.js'
 import { Storage, type StorageAnswers } from '../storage.js'
 import { type Packets } from './packets.js'
-import { Status, statusOf } from './reply.js'
+import { NO_MEMORY, Status, statusOf } from './reply.js'
 
 /** An incr or decr with this exptime does not begin a counter that is missing. */
 const NEVER_BEGIN = 0xffffffff
@@ -140,7 +140,11 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     request.wants = Want.TellCas | (parser.readCas(request.cas) ? Want.CompareCas : Want.None) |
       (exptime === NEVER_BEGIN ? Want.None : Want.Vivify)
     const outcome = store.arithmetic(request)
-    if (outcome !== Outcome.Number) packets.error(session, statusOf(outcome))
+    if (outcome === Outcome.NoMemory) packets.error(session, Status.NoMemory, noMemoryFor(request))
+    else if (outcome !== Outcome.Number) packets.error(session, statusOf(outcome))
     else if (!session.isQuiet) packets.reply.number(request)
   }
 }
+
+/** The text of an incr or decr that finds no memory. */
+function noMemoryFor({ result }: Request): Uint8Array { return result === Found.Vivified ? NO_MEMORY.new : NO_MEMORY.longer }

@@ -26,9 +26,9 @@ export class Packets {
   get isLogged(): boolean { return this.host.verbosity > 1 }
 
   /** Answers with an error, of a packet that has no value or whose value is there. */
-  error(session: Session, status: Status): void {
-    this.reply.error(status)
-    if (this.isLogged) this.logError(session, status)
+  error(session: Session, status: Status, text = textOf(status)): void {
+    this.reply.error(status, text)
+    if (this.isLogged) this.logError(session, text)
   }
 
   /** Answers with an error once the value is there, which is thrown away. Returns where the session goes on. */
@@ -36,7 +36,7 @@ export class Packets {
     const packet = this.reply.errorPacket(status)
     session.swallow(this.parser.valueBytes, packet)
     if (this.isLogged) {
-      this.logError(session, status)
+      this.logError(session, textOf(status))
       this.logHeader(session, packet)
     }
     return this.parser.keyEnd
@@ -74,8 +74,8 @@ export class Packets {
     for (const row of hexRows(packet.subarray(0, HEADER_BYTES))) this.host.log(`>${id}  ${row}`)
   }
 
-  private logError(session: Session, status: Status): void {
-    this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(textOf(status)).toString('latin1')}`)
+  private logError(session: Session, text: Uint8Array): void {
+    this.host.log(`>${session.peer.id} Writing an error: ${Buffer.from(text).toString('latin1')}`)
   }
 }
 

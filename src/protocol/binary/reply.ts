@@ -30,7 +30,7 @@ const TEXTS: Readonly<Partial<Record<Status, string>>> = {
   [Status.NonNumeric]: 'Non-numeric server-side value for incr or decr',
   [Status.AuthFailure]: 'Auth failure.',
   [Status.Unknown]: 'Unknown command',
-  [Status.NoMemory]: 'Out of memory',
+  [Status.NoMemory]: 'Out of memory allocating item',
 }
 
 const STATUSES: Record<Outcome, Status> = {
@@ -47,6 +47,12 @@ const STATUSES: Record<Outcome, Status> = {
 }
 
 const BYTES = Array.from({ length: Status.NoMemory + 1 }, (_, status) => Buffer.from(TEXTS[status as Status] ?? '', 'latin1'))
+
+/** The texts of incr and decr for Status.NoMemory: there is no room for a new number, or for one that has become longer. */
+export const NO_MEMORY = {
+  new: Buffer.from('Out of memory allocating new item'),
+  longer: Buffer.from('Out of memory incrementing value'),
+} as const
 
 /** The text of a status that is an error. */
 export function textOf(status: Status): Uint8Array { return BYTES[status]! }
@@ -80,7 +86,7 @@ export class BinaryReply {
     this.header(Status.Success, 0, 0, 0, casHigh, casLow)
   }
 
-  error(status: Status): void { this.body(status, textOf(status)) }
+  error(status: Status, text = textOf(status)): void { this.body(status, text) }
 
   /** An error to be sent later. */
   errorPacket(status: Status): Uint8Array {

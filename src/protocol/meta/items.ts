@@ -2,7 +2,7 @@
 import { toBigInt, writeUint64 } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { Outcome } from '../../store/outcome.js'
-import { Want } from '../../store/request.js'
+import { Found, Want } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
 import { META } from './answers.js'
 import { Flag } from './letters.js'
@@ -38,7 +38,7 @@ export function ma(meta: Meta): void {
   const outcome = store.arithmetic(request)
   if (flags.opaqueError !== undefined) reply.line(flags.opaqueError)
   else if (outcome === Outcome.NonNumeric) reply.line(META.nonNumeric)
-  else if (outcome === Outcome.NoMemory) reply.line(flags.has(Flag.N) ? META.noMemoryItem : META.noMemory)
+  else if (outcome === Outcome.NoMemory) reply.line(request.result === Found.Vivified ? META.noMemoryItem : META.noMemory)
   else if (outcome === Outcome.Number) answerNumber(meta)
   else answerOutcome(meta, outcome)
 }
