@@ -16,6 +16,8 @@ export const OUTPUT_BUFFERS = 8
 export const enum Copy {
   /** The largest value that is copied into the output, together with the bytes before it. A larger one is lent. */
   BytesMax = 32 * 1024,
+  /** The largest value for which a get makes room. A larger one is copied only if the buffer has room for it, and else lent. */
+  RoomBytes = 8 * 1024,
 }
 /** The most further buffers, of ordinary memory, which the process keeps. */
 const ADDED_BUFFERS_MAX = 64

@@ -29,14 +29,17 @@ export interface RetrievalAnswers {
   hasValue(view: ItemView): boolean
   /**
    * Renders the bytes before the value, or the whole reply if it has no value. The protocol has made room for them, and for a
-   * value of Copy.BytesMax. The item is locked meanwhile.
+   * value of Copy.RoomBytes. The item is locked meanwhile.
    * @param form if Lent, the bytes may be written to the client at once and not be taken back any more
    * @returns false if it has rendered nothing, because of an error
    */
   head(view: ItemView, form: ValueForm): boolean
 }
 
-/** Answers gets. It copies a value of up to Copy.BytesMax into the output, and lends a larger one to it. */
+/** The most bytes of a reply beside its value, in any protocol. */
+const BESIDE_VALUE_MAX = 1024
+
+/** Answers gets. It copies a value of up to Copy.BytesMax into the output if that has room for it, and else lends it. */
 export class Retrieval implements Reader {
   private readonly store: Store
   private readonly output: Output
@@ -63,7 +66,7 @@ export class Retrieval implements Reader {
   read(view: ItemView): boolean {
     const { answers, output } = this
     const hasValue = answers.hasValue(view)
-    if (hasValue && view.valueBytes > Copy.BytesMax) return this.lend(view)
+    if (hasValue && view.valueBytes > Copy.RoomBytes && !this.canCopy(view.valueBytes)) return this.lend(view)
     if (!answers.head(view, hasValue ? ValueForm.Copied : ValueForm.None)) {
       this.came = Retrieved.Declined
       return false
@@ -73,6 +76,10 @@ export class Retrieval implements Reader {
     output.at = view.copyValue(output.memory, output.at)
     if (answers.hasLineEnd) output.lineEnd()
     return true
+  }
+
+  private canCopy(valueBytes: number): boolean {
+    return valueBytes <= Copy.BytesMax && this.output.hasRoom(BESIDE_VALUE_MAX + valueBytes)
   }
 
   private lend(view: ItemView): boolean {

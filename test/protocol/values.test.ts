@@ -100,6 +100,34 @@ t.test('only a value that is larger than what is copied is held in place until i
   }
 })
 
+t.test('values are answered whole and in order wherever the buffer of answers gets full', async t => {
+  const { connect, says, store } = await start(t)
+  const sizes = [100, 4000, 8192, 8193, 12_000, 20_000, Copy.BytesMax, Copy.BytesMax + 1]
+  for (const bytes of sizes) await says(`set of${bytes} 0 0 ${bytes}\r\n${'v'.repeat(bytes)}`)
+  for (const [name, get] of Object.entries(GETS)) {
+    for (const bytes of sizes) {
+      const answer = await sendTo(await connect(), get(`of${bytes}`))
+      for (const before of sizes) {
+        const [first, count] = [await sendTo(await connect(), get(`of${before}`)), Math.ceil(100_000 / before)]
+        const requests = Buffer.concat([...Array.from({ length: count }, () => get(`of${before}`)), get(`of${bytes}`)])
+        const answers = await sendTo(await connect(), requests)
+        t.ok(answers === first.repeat(count) + answer, `${name} of ${bytes} bytes behind ${count} of ${before}`)
+      }
+    }
+  }
+  t.equal(store.refCount, 0)
+})
+
+t.test('a key that is too long is the whole answer, also behind more values than fit the buffer of answers', async t => {
+  const { connect, says, store } = await start(t)
+  for (const bytes of [1000, 12_000, 20_000]) {
+    await says(`set k 0 0 ${bytes}\r\n${'v'.repeat(bytes)}`)
+    const line = `get${' k'.repeat(Math.ceil(70_000 / bytes))} ${'l'.repeat(251)}\r\n`
+    t.equal(await sendTo(await connect(), Buffer.from(line)), 'CLIENT_ERROR bad command line format\r\n', `${bytes} bytes`)
+  }
+  t.equal(store.refCount, 0)
+})
+
 t.test('however many clients read a large value, it is answered, and can be changed', async t => {
   const { connect, hold, says, setAll, store } = await start(t)
   await setAll()

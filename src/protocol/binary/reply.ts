@@ -137,8 +137,8 @@ export class BinaryReply {
     this.output.text(Buffer.from(name, 'latin1'))
   }
 
-  /** Makes room for any item that is copied, so that nothing is written while an item is locked. */
-  ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.BytesMax) }
+  /** Makes room for an item, so that nothing is written while it is locked. */
+  ensureItem(): void { this.output.ensure(BEFORE_VALUE_MAX + Copy.RoomBytes) }
 
   /** The part of an answer before a value of so many bytes; TOUCH answers this alone. */
   beforeValue(view: ItemView, request: Request, withKey: boolean, valueBytes: number): void {

@@ -39,8 +39,8 @@ export class MetaReply {
     this.output.copy(bytes, 0, bytes.length)
   }
 
-  /** Makes room for a first line and a value that is copied, so that nothing is written while an item is locked. */
-  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.BytesMax) }
+  /** Makes room for a first line and a value, so that nothing is written while an item is locked. */
+  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.RoomBytes) }
 
   ensureLine(): void { this.output.ensure(HEADER_MAX) }
 

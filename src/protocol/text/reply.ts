@@ -78,10 +78,10 @@ export class TextReply {
     this.output.lineEnd()
   }
 
-  get hasRoomForValue(): boolean { return this.output.hasRoom(HEADER_MAX + Copy.BytesMax) }
+  get hasRoomForValue(): boolean { return this.output.hasRoom(HEADER_MAX + Copy.RoomBytes) }
 
-  /** Makes room for the block of any item that is copied, so that nothing is written while an item is locked. */
-  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.BytesMax) }
+  /** Makes room for the block of an item, so that nothing is written while the item is locked. */
+  ensureValue(): void { this.output.ensure(HEADER_MAX + Copy.RoomBytes) }
 
   /** The line before a value. */
   header(view: ItemView, request: Request, withCas: boolean): void {
