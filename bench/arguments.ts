@@ -8,6 +8,8 @@ export interface Arguments {
   readonly quick: boolean
   readonly json: boolean
   readonly table: boolean
+  readonly progress: boolean
+  readonly traces: readonly string[] | undefined   // where they are; none: those that are made up
   readonly only: RegExp | undefined
   readonly threads: readonly number[]          // none: the rows say with how many
   readonly seconds: number
@@ -21,6 +23,9 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
   --quick             half a minute for most of the rows: are the answers right? (the figures mean little)
   --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|memory'
   --memory            only the rows about memory and start-up: the same as --only memory
+  --traces [PLACE …]  replays traces instead, and prints hit ratios beside those of LRU, S3-FIFO and an oracle. A place
+                      is a file NAME.ids.gz, or a folder of such, with or without :VALUE-BYTES:MEGABYTES behind it;
+                      without any place, three that are made up. See bench/README.md
   --threads LIST      rows with -t as the list says, for example 1,2,4: a few of the rows, or those of --only
   --table             also as a Markdown table, with the servers side by side
   --rounds N          rounds of a row, each with servers started anew (5)
@@ -28,16 +33,20 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
   --server NAME       memslab, memcached or both (both, as far as installed)
   --command COMMAND   compare with this server rather than memcached, for example 'node ../other/dist/cli.js';
                       given twice, the first is compared with the second
+  --progress          how far it is on stderr, even where that is no terminal
   --json              the results as JSON`
 
 export function readArguments(argv: readonly string[]): Arguments {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       table: { type: 'boolean', default: false },
+      progress: { type: 'boolean', default: false },
+      traces: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       only: { type: 'string' },
       threads: { type: 'string' },
@@ -47,7 +56,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       command: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { help, quick, json, table, memory, server, command } = values
+  const { help, quick, json, table, progress, traces, memory, server, command } = values
   const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
   const rounds = Number(values.rounds ?? (quick ? 1 : 5))
   const threads = values.threads === undefined ? [] : values.threads.split(',').map(Number)
@@ -57,11 +66,13 @@ export function readArguments(argv: readonly string[]): Arguments {
     ...(Number.isInteger(rounds) && rounds > 0 ? [] : ['--rounds must be a whole number above 0']),
     ...(threads.every(count => Number.isInteger(count) && count > 0) ? [] : ['--threads is a list of whole numbers above 0']),
     ...(memory && (threads.length > 0 || values.only !== undefined) ? ['--memory goes with neither --threads nor --only'] : []),
+    ...(traces || positionals.length === 0 ? [] : [`only --traces takes places: ${positionals.join(' ')}`]),
     ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
     ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
   ]
   return {
-    help, quick, json, table, only: only === undefined ? undefined : new RegExp(only, 'i'), threads, seconds, rounds,
+    help, quick, json, table, progress, traces: traces ? positionals : undefined, threads, seconds, rounds,
+    only: only === undefined ? undefined : new RegExp(only, 'i'),
     servers: pickServers(server, command), problems,
   }
 }

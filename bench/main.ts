@@ -7,12 +7,16 @@ import { helpText, readArguments, type Arguments } from './arguments.js'
 import { placementFor } from './cores.js'
 import { Load } from './load.js'
 import { measure, type Result } from './measure.js'
+import { Progress } from './progress.js'
 import { readTicks, shareOfOthers } from './noise.js'
 import { heading, linesOf, targetLine } from './report.js'
-import { pickRows, pickThreadRows } from './rows.js'
+import { pickRows, pickThreadRows, secondsOf } from './rows.js'
 import { memcachedVersion, RunningServer } from './servers.js'
 import { tableOf } from './table.js'
 import { targetsOf } from './targets.js'
+import type { TraceResult } from './traces/measure.js'
+import { traceHeadings, traceMeanLine } from './traces/report.js'
+import { traceRows } from './traces/trace.js'
 import type { Workload } from './workloads.js'
 
 interface Outcome {
@@ -49,8 +53,10 @@ async function run(given: Arguments): Promise<number> {
   for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`)
   for (const command of given.servers) await (await RunningServer.start(command,
     { megabytes: 64 })).stop()   // none of the rows makes sense without
-  print(`\n${heading()}`)
+  print(given.traces === undefined ? `\n${heading()}` : '')
   const { results, failures } = await measureAll(rows, given, print)
+  const traces = results.filter((result): result is TraceResult => result.kind === 'trace')
+  if (traces.length > 1) print(traceMeanLine(traces))
   const targets = results.flatMap(targetsOf)
   if (targets.length > 0) {
     print(`\nTargets${given.quick ? ' (a quick run tells little)' : ''}\n${targets.map(targetLine).join('\n')}`)
@@ -63,7 +69,8 @@ async function run(given: Arguments): Promise<number> {
   return failures.length === 0 ? 0 : 1
 }
 
-function rowsOf({ only, quick, threads }: Arguments): readonly Workload[] {
+function rowsOf({ only, quick, threads, traces }: Arguments): readonly Workload[] {
+  if (traces !== undefined) return traceRows(traces).filter(({ name }) => only?.test(name) !== false)
   return threads.length > 0 ? pickThreadRows(only, threads) : pickRows(only, quick)
 }
 
@@ -71,15 +78,21 @@ async function measureAll(rows: readonly Workload[], given: Arguments, print: (t
   const results: Result[] = []
   const failures: string[] = []
   const load = new Load()
-  for (const workload of rows) {
+  const progress = new Progress(process.stderr, given.progress, rows.map(row => secondsOf(row, given)))
+  const plan = { ...given, tell: (step: string, share: number) => progress.tell(step, share) }
+  for (const [index, workload] of rows.entries()) {
+    progress.begin(index, workload.name)
     try {
-      const result = await measure(workload, given, load)
+      const result = await measure(workload, plan, load)
+      progress.clear()
+      if (result.kind === 'trace' && results.length === 0) print(traceHeadings(result).join('\n'))
       results.push(result)
       print(linesOf(result).join('\n'))
     } catch (error) {
       failures.push(`${workload.name}: ${(error as Error).message}`)
     }
   }
+  progress.clear()
   await load.close()
   return { results, failures }
 }

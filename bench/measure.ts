@@ -15,6 +15,7 @@ import { median } from './numbers.js'
 import {
   connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions,
 } from './servers.js'
+import { measureTrace, type TraceResult } from './traces/measure.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
   Workload } from './workloads.js'
 import type { StripesResult } from './stripes.js'
@@ -25,6 +26,7 @@ export interface Plan {
   readonly rounds: number
   readonly seconds: number
   readonly quick: boolean
+  readonly tell: (step: string, share: number) => void   // hears how much of the row is done
 }
 
 export interface SpeedResult {
@@ -97,8 +99,7 @@ export interface WaitsResult {
 }
 
 export type Result = SpeedResult | SkippedResult | HeldResult | FootprintResult | IdleResult | StartResult | HitsResult |
-  GarbageResults |
-  WaitsResult | LayerResults | LocksResult | StripesResults
+  TraceResult | GarbageResults | WaitsResult | LayerResults | LocksResult | StripesResults
 
 // Long enough that its start and its end do not count, and so short that what disturbs the machine disturbs both servers.
 const SLICE_MS = 100
@@ -120,6 +121,8 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
     case 'idle': return { kind: 'idle', workload, sides: await measureIdle(workload, servers, quick) }
     case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
     case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
+    case 'trace': return measureTrace(workload, servers,
+      share => plan.tell(`${(share * 100).toFixed(0)} % replayed`, share))
     case 'waits': return { kind: 'waits', workload, sides: await measureAllWaits(workload, plan) }
     case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
     case 'layers': return { kind: 'layers', layers: await measureAllLayers(plan) }
@@ -151,6 +154,7 @@ async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Pr
   const sides = commands.map(({ name }) => ({ server: name, samples: [] as Sample[] }))
   let perSecond = 0
   for (let round = 0; round < plan.rounds; round++) {
+    plan.tell(`round ${round + 1} of ${plan.rounds}`, round / plan.rounds)
     const servers = await startAll(commands, workload)
     try {
       await Promise.all(servers.map(server => prepare(workload, server)))

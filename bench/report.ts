@@ -4,9 +4,9 @@ import { cpuRatio, cpuRatioRange, figureOf, ratioOf } from './compare.js'
 import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
 import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result,
-  SkippedResult, SpeedResult,
-  StartResult, StripesResults, WaitsResult } from './measure.js'
+  SkippedResult, SpeedResult, StartResult, StripesResults, WaitsResult } from './measure.js'
 import type { Target } from './targets.js'
+import { traceLine } from './traces/report.js'
 
 const NAME_WIDTH = 31
 const columns = ['server', 'req/s', 'CPU µs/req', 'busy', 'p50 µs', 'p99 µs', 'p99.9 µs', 'RSS MiB', 'answers'] as const
@@ -24,6 +24,7 @@ export function linesOf(result: Result): string[] {
     case 'idle': return idleLines(result)
     case 'start': return startLines(result)
     case 'hits': return hitsLines(result)
+    case 'trace': return [traceLine(result)]
     case 'waits': return waitLines(result)
     case 'garbage': return garbageLines(result)
     case 'layers': return layerLines(result)

@@ -1,6 +1,7 @@
 // The rows of the table, and which of them a run measures. At depth 1 nearly all of a request is the kernel's work, so
 // there the aim is to lose little; from depth 10 on the C server must be beaten.
 
+import { statSync } from 'node:fs'
 import type { ProtocolName } from './exchanges.js'
 import type { Limits, SpeedWorkload, Workload } from './workloads.js'
 
@@ -78,6 +79,21 @@ const rows: readonly Workload[] = [
   { kind: 'stripes', name: 'locks, stripe' },
 ]
 
+interface Sizes {
+  readonly servers: readonly unknown[]
+  readonly rounds: number
+  readonly seconds: number
+  readonly quick: boolean
+}
+
+// What rows took on some machine. Only how they stand to each other matters.
+const ROUND_SECONDS = 1       // to start and fill the servers
+const MADE_TRACE_SECONDS = 15
+const TRACE_BYTES_PER_SECOND = 16_000
+const QUICK_DIVISOR = 8
+const otherSeconds: Readonly<Record<Exclude<Workload['kind'], 'speed' | 'trace'>, number>> =
+  { held: 10, footprint: 12, idle: 30, start: 15, hits: 25, waits: 300, garbage: 20, layers: 30, locks: 30, stripes: 15 }
+
 // The rows of --threads where no others are asked for.
 const threadRows = ['get 100 B, depth 1', 'get 100 B, depth 10', 'get 100 B, depth 100', 'set 100 B, depth 1',
   'set 100 B, depth 100', 'mixed 1:10, depth 10']
@@ -86,6 +102,15 @@ const threadRows = ['get 100 B, depth 1', 'get 100 B, depth 10', 'get 100 B, dep
 export function pickRows(only: RegExp | undefined, quick: boolean): readonly Workload[] {
   if (only !== undefined) return rows.filter(({ name }) => only.test(name))
   return quick ? rows.filter(row => row.inQuick !== false) : rows
+}
+
+// About how long a row takes.
+export function secondsOf(row: Workload, { servers, rounds, seconds, quick }: Sizes): number {
+  switch (row.kind) {
+    case 'speed': return rounds * (ROUND_SECONDS + 2 * seconds * servers.length)
+    case 'trace': return row.file === undefined ? MADE_TRACE_SECONDS : statSync(row.file).size / TRACE_BYTES_PER_SECOND
+    default: return quick ? otherSeconds[row.kind] / QUICK_DIVISOR : otherSeconds[row.kind]
+  }
 }
 
 // Speed rows, each with every number of threads. What a row may cost is only said for the numbers in the table above.

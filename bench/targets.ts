@@ -36,7 +36,7 @@ export function targetsOf(result: Result): Target[] {
     case 'waits': return waitTargets(result)
     case 'garbage': return garbageTargets(result)
     case 'locks': return lockTargets(result)
-    case 'skipped': case 'footprint': case 'idle': case 'start': case 'layers': case 'stripes': return []
+    case 'skipped': case 'footprint': case 'idle': case 'start': case 'trace': case 'layers': case 'stripes': return []
   }
 }
 

@@ -4,7 +4,7 @@
 import type { ProtocolName } from './exchanges.js'
 
 export type Workload = SpeedWorkload | HeldWorkload | FootprintWorkload | IdleWorkload | StartWorkload | HitsWorkload |
-  GarbageWorkload | WaitsWorkload | LayersWorkload | LocksWorkload | StripesWorkload
+  TraceWorkload | GarbageWorkload | WaitsWorkload | LayersWorkload | LocksWorkload | StripesWorkload
 
 interface Row {
   readonly name: string
@@ -83,6 +83,14 @@ export interface HitsWorkload extends Row {
   readonly timesMemory: number
   readonly zipfExponent: number
   readonly onceShare?: number
+}
+
+// Look-aside use of the keys of a trace, with values of one size, see traces/.
+export interface TraceWorkload extends Row {
+  readonly kind: 'trace'
+  readonly file?: string     // none: it is made up
+  readonly valueBytes: number
+  readonly megabytes: number
 }
 
 // What a Node server's garbage collector does while a million requests are served and while it is filled.
