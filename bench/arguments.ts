@@ -1,6 +1,7 @@
 // The command line of the benchmark, and which servers it asks for.
 
 import { parseArgs } from 'node:util'
+import { SERIES_MAX } from './picture.js'
 import { memcached, memcachedVersion, memslab, type ServerCommand } from './servers.js'
 
 export interface Arguments {
@@ -10,6 +11,9 @@ export interface Arguments {
   readonly table: boolean
   readonly progress: boolean
   readonly traces: readonly string[] | undefined   // where they are; none: those that are made up
+  readonly svg: string | undefined             // the file to write
+  readonly from: readonly string[]             // results to show rather than measure
+  readonly main: boolean
   readonly only: RegExp | undefined
   readonly threads: readonly number[]          // none: the rows say with how many
   readonly seconds: number
@@ -22,6 +26,7 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
 
   --quick             half a minute for most of the rows: are the answers right? (the figures mean little)
   --only PATTERN      only rows whose name matches the regular expression, for example 'get 100 B|memory'
+  --main              only the rows that bench/README.md shows in its picture
   --memory            only the rows about memory and start-up: the same as --only memory
   --traces [PLACE …]  replays traces instead, and prints hit ratios beside those of LRU, S3-FIFO and an oracle. A place
                       is a file NAME.ids.gz, or a folder of such, with or without :VALUE-BYTES:MEGABYTES behind it;
@@ -34,7 +39,10 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
   --command COMMAND   compare with this server rather than memcached, for example 'node ../other/dist/cli.js';
                       given twice, the first is compared with the second
   --progress          how far it is on stderr, even where that is no terminal
-  --json              the results as JSON`
+  --json              the results as JSON and nothing else: bench/README.md says what is in it
+  --svg FILE          also draws the ratios as bars
+  --from [LABEL=]FILE shows what --json has saved rather than measure: as a Markdown table, and with --svg; several times
+                      for ratios to several others side by side`
 
 export function readArguments(argv: readonly string[]): Arguments {
   const { values, positionals } = parseArgs({
@@ -48,6 +56,9 @@ export function readArguments(argv: readonly string[]): Arguments {
       progress: { type: 'boolean', default: false },
       traces: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
+      main: { type: 'boolean', default: false },
+      svg: { type: 'string' },
+      from: { type: 'string', multiple: true, default: [] },
       only: { type: 'string' },
       threads: { type: 'string' },
       seconds: { type: 'string' },
@@ -56,7 +67,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       command: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { help, quick, json, table, progress, traces, memory, server, command } = values
+  const { help, quick, json, table, progress, traces, main, memory, svg, from, server, command } = values
   const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
   const rounds = Number(values.rounds ?? (quick ? 1 : 5))
   const threads = values.threads === undefined ? [] : values.threads.split(',').map(Number)
@@ -66,12 +77,14 @@ export function readArguments(argv: readonly string[]): Arguments {
     ...(Number.isInteger(rounds) && rounds > 0 ? [] : ['--rounds must be a whole number above 0']),
     ...(threads.every(count => Number.isInteger(count) && count > 0) ? [] : ['--threads is a list of whole numbers above 0']),
     ...(memory && (threads.length > 0 || values.only !== undefined) ? ['--memory goes with neither --threads nor --only'] : []),
+    ...(main && (threads.length > 0 || traces) ? ['--main goes with neither --threads nor --traces'] : []),
+    ...(from.length <= SERIES_MAX ? [] : [`--from can be given ${SERIES_MAX} times at most`]),
     ...(traces || positionals.length === 0 ? [] : [`only --traces takes places: ${positionals.join(' ')}`]),
     ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
     ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
   ]
   return {
-    help, quick, json, table, progress, traces: traces ? positionals : undefined, threads, seconds, rounds,
+    help, quick, json, table, progress, main, svg, from, traces: traces ? positionals : undefined, threads, seconds, rounds,
     only: only === undefined ? undefined : new RegExp(only, 'i'),
     servers: pickServers(server, command), problems,
   }

@@ -2,20 +2,24 @@
 // alternation and prints what it cost. Exit code 1 if a server answered wrongly; a missed target is information only.
 
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { helpText, readArguments, type Arguments } from './arguments.js'
 import { placementFor } from './cores.js'
 import { Load } from './load.js'
 import { measure, type Result } from './measure.js'
+import { pictureOf } from './picture.js'
 import { Progress } from './progress.js'
+import { ratiosOf } from './ratios.js'
 import { readTicks, shareOfOthers } from './noise.js'
 import { heading, linesOf, targetLine } from './report.js'
 import { pickRows, pickThreadRows, secondsOf } from './rows.js'
-import { memcachedVersion, RunningServer } from './servers.js'
-import { tableOf } from './table.js'
+import { FORMAT, labelOf, readSeries, withRows, type SavedRun, type SavedServer, type Series } from './saved.js'
+import { memcachedVersion, versionOf } from './servers.js'
+import { ratioTableOf, tableOf } from './table.js'
 import { targetsOf } from './targets.js'
 import type { TraceResult } from './traces/measure.js'
-import { traceHeadings, traceMeanLine } from './traces/report.js'
+import { missRatioMeans, traceHeadings, traceMeanLine } from './traces/report.js'
 import { traceRows } from './traces/trace.js'
 import type { Workload } from './workloads.js'
 
@@ -47,12 +51,15 @@ async function run(given: Arguments): Promise<number> {
     console.error(given.problems.join('\n'))
     return EX_USAGE
   }
+  if (given.from.length > 0) return show(given.from.map(readSeries), given)
   const print = given.json ? () => {} : (text: string) => console.log(text)
   const rows = rowsOf(given)
   const facts = describe(given, rows)
   for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`)
-  for (const command of given.servers) await (await RunningServer.start(command,
-    { megabytes: 64 })).stop()   // none of the rows makes sense without
+  const servers: SavedServer[] = []
+  for (const command of given.servers) {   // none of the rows makes sense without
+    servers.push({ name: command.name, command: command.argv.join(' '), version: await versionOf(command) })
+  }
   print(given.traces === undefined ? `\n${heading()}` : '')
   const { results, failures } = await measureAll(rows, given, print)
   const traces = results.filter((result): result is TraceResult => result.kind === 'trace')
@@ -65,13 +72,26 @@ async function run(given: Arguments): Promise<number> {
   if (given.table || given.threads.length > 0) print(`\n${tableOf(results, tableFacts({ ...facts, others }), given.table)}`)
   for (const failure of failures) console.error(`FAILED ${failure}`)
   print(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s, other programs used ${others} of the machine`)
-  if (given.json) console.log(JSON.stringify({ facts: { ...facts, others }, results, targets, failures }, null, 2))
+  const saved = { format: FORMAT, facts: { ...facts, others }, servers, ratios: results.flatMap(ratiosOf) } satisfies SavedRun
+  const missMeans = traces.length > 1 ? missRatioMeans(traces) : []
+  if (given.json) console.log(JSON.stringify({ ...saved, missMeans, results, targets, failures }, null, 2))
+  if (given.svg !== undefined) draw(given.svg, [withRows({ label: labelOf(saved), run: saved }, false, undefined)])
   return failures.length === 0 ? 0 : 1
 }
 
-function rowsOf({ only, quick, threads, traces }: Arguments): readonly Workload[] {
+// The ratios of runs that were saved.
+function show(saved: readonly Series[], { main, only, svg }: Arguments): number {
+  const series = saved.map(one => withRows(one, main, only))
+  console.log(ratioTableOf(series))
+  if (svg !== undefined) draw(svg, series)
+  return 0
+}
+
+function draw(file: string, series: readonly Series[]): void { writeFileSync(file, pictureOf(series)) }
+
+function rowsOf({ main, only, quick, threads, traces }: Arguments): readonly Workload[] {
   if (traces !== undefined) return traceRows(traces).filter(({ name }) => only?.test(name) !== false)
-  return threads.length > 0 ? pickThreadRows(only, threads) : pickRows(only, quick)
+  return threads.length > 0 ? pickThreadRows(only, threads) : pickRows(only, quick, main)
 }
 
 async function measureAll(rows: readonly Workload[], given: Arguments, print: (text: string) => void): Promise<Outcome> {

@@ -5,6 +5,7 @@ import type { GarbageResult } from './garbage.js'
 import type { Sample } from './load.js'
 import type { FootprintResult, GarbageResults, HeldResult, HitsResult, IdleResult, LayerResults, LocksResult, Result,
   SkippedResult, SpeedResult, StartResult, StripesResults, WaitsResult } from './measure.js'
+import { ratiosOf } from './ratios.js'
 import type { Target } from './targets.js'
 import { traceLine } from './traces/report.js'
 
@@ -21,8 +22,8 @@ export function linesOf(result: Result): string[] {
     case 'skipped': return skippedLines(result)
     case 'held': return heldLines(result)
     case 'footprint': return footprintLines(result)
-    case 'idle': return idleLines(result)
-    case 'start': return startLines(result)
+    case 'idle': return [...idleLines(result), ...ratioLines(result)]
+    case 'start': return [...startLines(result), ...ratioLines(result)]
     case 'hits': return hitsLines(result)
     case 'trace': return [traceLine(result)]
     case 'waits': return waitLines(result)
@@ -55,6 +56,11 @@ function speedLines(result: SpeedResult): string[] {
     whole(sum(samples, 'requests')),
   ]) + (sum(samples, 'refused') === 0 ? '' : `  ${whole(sum(samples, 'refused'))} refused`))
   return sides.length < 2 ? lines : [...lines, ratioLine(result)]
+}
+
+// Of rows other than those of speed.
+function ratioLines(result: Result): string[] {
+  return ratiosOf(result).map(({ row, cost, ratio }) => line('', ['ratio']) + `  ${ratio.toFixed(3)}, ${row}: ${cost}`)
 }
 
 function ratioLine(result: SpeedResult): string {

@@ -3,7 +3,8 @@
 // beforehand, found by one look-up of the key in a Map. There is no store, no statistics, no expiry and no limit.
 //
 // It knows `get` of one key, in the classic protocol or as `mg` with the flag v, and `set`: the first of a key makes the answers,
-// and later ones change nothing. A process of its own, started with the options of a server, of which it takes -p.
+// and later ones change nothing. `incr` adds 1 to a number that was set, in the buffer of the answer. A process of its own,
+// started with the options of a server, of which it takes -p.
 
 import { writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
@@ -11,13 +12,15 @@ import { takeQuickly, type Reader } from '../dist/net/handle.js'
 import { proveQuickWay } from '../dist/net/proof.js'
 import type { Writer } from '../dist/net/writer.js'
 
-interface Answers { readonly get: Buffer, readonly mg: Buffer }
+interface Answers { readonly get: Buffer, readonly mg: Buffer, readonly count: Buffer }
 
 const INPUT_BYTES = 256 * 1024
 const LF = 10
 const SPACE = 32
+const ZERO = 0x30
+const NINE = 0x39
 const STORED = Buffer.from('STORED\r\n')
-const MISSES: Answers = { get: Buffer.from('END\r\n'), mg: Buffer.from('EN\r\n') }
+const MISSES: Answers = { get: Buffer.from('END\r\n'), mg: Buffer.from('EN\r\n'), count: Buffer.from('NOT_FOUND\r\n') }
 const VERSION = Buffer.from('VERSION bare\r\n')
 
 const input = Buffer.allocUnsafeSlow(INPUT_BYTES)   // of all connections, as only one is read at a time
@@ -65,6 +68,7 @@ class Client implements Reader {
     this.at = lineEnd + 1
     switch (bytes[at]) {
       case 0x67: this.replies.push(this.answers(at + 4, lineEnd - 1).get); break   // get
+      case 0x69: this.replies.push(counted(this.answers(at + 5, this.keyEnd(at + 5)).count)); break   // incr
       case 0x6d: this.replies.push(this.answers(at + 3, lineEnd - 3).mg); break    // mg
       case 0x73: return this.set(at, lineEnd, end)                                 // set
       default: this.replies.push(VERSION)
@@ -76,15 +80,20 @@ class Client implements Reader {
     return answersOf.get(this.bytes.toString('latin1', keyStart, keyEnd)) ?? MISSES
   }
 
+  private keyEnd(keyStart: number): number {
+    let end = keyStart
+    while (this.bytes[end] !== SPACE) end++
+    return end
+  }
+
   private set(at: number, lineEnd: number, end: number): boolean {
     const { bytes } = this
     const keyStart = at + 4
-    let keyEnd = keyStart
-    while (bytes[keyEnd] !== SPACE) keyEnd++
+    const keyEnd = this.keyEnd(keyStart)
     let count = 0
     let digit = lineEnd - 1
     while (bytes[digit] !== SPACE) digit--
-    while (++digit < lineEnd - 1) count = count * 10 + bytes[digit]! - 0x30
+    while (++digit < lineEnd - 1) count = count * 10 + bytes[digit]! - ZERO
     const next = lineEnd + 1 + count + 2
     if (next > end) {
       this.at = at
@@ -104,8 +113,17 @@ class Client implements Reader {
     answersOf.set(key, {
       get: Buffer.from(`VALUE ${key} 0 ${count}\r\n${value}END\r\n`, 'latin1'),
       mg: Buffer.from(`VA ${count}\r\n${value}`, 'latin1'),
+      count: Buffer.from(value, 'latin1'),
     })
   }
+}
+
+// The number in front of the line end, one greater. It keeps its digits.
+function counted(number: Buffer): Buffer {
+  let digit = number.length - 3
+  while (number[digit] === NINE) number[digit--] = ZERO
+  number[digit]!++
+  return number
 }
 
 await proveQuickWay()

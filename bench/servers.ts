@@ -22,6 +22,7 @@ export interface StartOptions {
   readonly ipc?: boolean      // opens a channel to the server's process, for a Node process that was told to listen to it
 }
 
+const STDERR = 2   // standard output is the benchmark's own
 const START_MS_MAX = 10_000
 const CONNECTIONS_MAX = 8192
 const OTHER_FILES_MAX = 200
@@ -64,6 +65,16 @@ export function connectionsMax(): number {
 // Whether the scheduler keeps each thread's CPU time in nanoseconds. What it tells of a thread that runs is up to a tick old, of
 // one that sleeps exact.
 export function hasNanoseconds(): boolean { return taskNs('/proc/self/schedstat') > 0 }
+
+// What the server answers to `version`.
+export async function versionOf(command: ServerCommand): Promise<string> {
+  const server = await RunningServer.start(command, { megabytes: 64 })
+  try {
+    return (await ask(server.port, 'version', '\r\n')).trim().replace('VERSION ', '')
+  } finally {
+    await server.stop()
+  }
+}
 
 export class RunningServer {
   private constructor(readonly name: string, readonly port: number, readonly child: ChildProcess) {}
@@ -144,7 +155,7 @@ function launch({ argv }: ServerCommand, { megabytes, threads = 1, more = [], ip
   const [file, ...rest] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...argv, ...options]
   const { MEMCACHED_PORT_FILENAME: _, ...env } = process.env
   const child = spawn(file!, rest, {
-    stdio: ['ignore', 'inherit', 'inherit', ipc ? 'ipc' : 'ignore'],
+    stdio: ['ignore', STDERR, STDERR, ipc ? 'ipc' : 'ignore'],
     env: portFile === '' ? env : { ...env, MEMCACHED_PORT_FILENAME: portFile },
   })
   running.add(child)

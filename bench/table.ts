@@ -5,6 +5,7 @@
 import { figureOf, ratioOf, type Figure } from './compare.js'
 import type { Result, SpeedResult } from './measure.js'
 import { whole } from './report.js'
+import { ratiosByRow, type Series } from './saved.js'
 
 export function tableOf(results: readonly Result[], facts: readonly string[], asMarkdown: boolean): string {
   const speeds = results.filter((result): result is SpeedResult => result.kind === 'speed')
@@ -38,3 +39,13 @@ function plain(rows: readonly string[][]): string[] {
   return rows.map(cells =>
     cells.map((cell, column) => column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)).join('  '))
 }
+
+// Ratios of saved runs, each run with columns of its own: what the two servers took, and the ratio.
+export function ratioTableOf(series: readonly Series[]): string {
+  const head = ['', 'cost', ...series.flatMap(({ label }) => [`memslab / ${label}`, 'ratio'])]
+  const rows = ratiosByRow(series).map(({ row, cost, ratios }) => [row, cost, ...ratios.flatMap(ratio =>
+    ratio === undefined ? ['', ''] : [ratio.costs.map(short).join(' / '), ratio.ratio.toFixed(2)])])
+  return markdown([head, ...rows]).join('\n')
+}
+
+function short(number: number): string { return number.toPrecision(Math.max(3, Math.ceil(Math.log10(number)))) }
