@@ -1,5 +1,5 @@
 // The bare responder: the least that a server in Node can do for a request, and so what memslab's rows at depth 1 are to be
-// compared with. It reads and writes sockets as memslab does, by net/handle.ts, and answers a request with a buffer that was made
+// compared with. It reads and writes sockets as memslab does, by net/direct.ts, and answers a request with a buffer that was made
 // beforehand, found by one look-up of the key in a Map. There is no store, no statistics, no expiry and no limit.
 //
 // It knows `get` of one key, in the classic protocol or as `mg` with the flag v, and `set`: the first of a key makes the answers,
@@ -7,10 +7,11 @@
 // started with the options of a server, of which it takes -p.
 
 import { writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { takeQuickly, type Reader } from '../dist/net/handle.js'
+import { createServer, type AddressInfo } from 'node:net'
+import { hasQuickWay, linkOver } from '../dist/net/direct.js'
+import { acceptHandles } from '../dist/net/handle.js'
+import type { Link, LinkUser } from '../dist/net/link.js'
 import { proveQuickWay } from '../dist/net/proof.js'
-import type { Writer } from '../dist/net/writer.js'
 
 interface Answers { readonly get: Buffer, readonly mg: Buffer, readonly count: Buffer }
 
@@ -26,21 +27,14 @@ const VERSION = Buffer.from('VERSION bare\r\n')
 const input = Buffer.allocUnsafeSlow(INPUT_BYTES)   // of all connections, as only one is read at a time
 const answersOf = new Map<string, Answers>()
 
-class Client implements Reader {
+class Client implements LinkUser {
   private bytes = input
   private kept: Buffer | undefined   // of a request that is not whole yet
   private at = 0
   private isTold = false
   private readonly replies: Buffer[] = []
-  private readonly writer: Writer
 
-  constructor(socket: Socket) {
-    const writer = takeQuickly(socket, this, () => {}, what => { throw new Error(what) })
-    if (writer === undefined) throw new Error('a socket cannot be used without its stream')
-    this.writer = writer
-    socket.on('error', () => socket.destroy())
-    socket.resume()
-  }
+  constructor(private readonly link: Link) { link.begin(this) }
 
   target(): Buffer | undefined {
     if (this.isTold) return undefined
@@ -55,10 +49,17 @@ class Client implements Reader {
     this.at = 0
     while (this.at < end && this.takeRequest(end));
     this.kept = this.at < end ? Buffer.from(this.bytes.subarray(this.at, end)) : undefined
-    if (replies.length === 1) this.writer.write(replies[0]!)
-    else if (replies.length > 1) this.writer.writeMany([...replies])
+    if (replies.length === 1) this.link.write(replies[0]!)
+    else if (replies.length > 1) this.link.writeMany([...replies])
     replies.length = 0
   }
+
+  readChunk(): number { return 0 }
+  drained(): void {}
+  failed(): void {}
+  closed(): void {}
+  ended(): void { this.link.end() }
+  broke(problem: string): void { throw new Error(problem) }
 
   // False if the request is not whole.
   private takeRequest(end: number): boolean {
@@ -128,8 +129,9 @@ function counted(number: Buffer): Buffer {
 
 await proveQuickWay()
 const port = Number(process.argv[process.argv.indexOf('-p') + 1])
-const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, socket => { new Client(socket) })
+const server = createServer()
 server.listen(Math.max(port, 0), '127.0.0.1', () => {
+  acceptHandles(server, hasQuickWay, handle => { new Client(linkOver(handle)!) })
   const { MEMCACHED_PORT_FILENAME: file } = process.env
   if (file !== undefined) writeFileSync(file, `TCP INET: ${(server.address() as AddressInfo).port}\n`)
 })

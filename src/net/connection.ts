@@ -1,9 +1,6 @@
-// A connection joins a stream with a session: it passes the bytes that it reads to the session, and writes the replies. If a
-// client reads slowly, its session pauses. The stream may be of any kind: TCP and Unix sockets are read through `onread`, TLS and
-// all other streams through 'data' events.
-import { Socket } from 'node:net'
-import { type Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+// A connection joins a client's link with a session: it passes the bytes that it reads to the session, and writes the replies. If
+// a client reads slowly, its session pauses. TCP and Unix sockets are read straight into the input of the thread; TLS and all
+// other streams bring chunks.
 import { CloseReason, Transport } from '../log/events.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
@@ -12,23 +9,19 @@ import { type Peer } from '../protocol/peer.js'
 import { Session, type Protocol } from '../protocol/session.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { formatAddress } from './addresses.js'
-import { descriptorOf, takeQuickly, type Reader } from './handle.js'
+import { type Link, type LinkUser, type Remote } from './link.js'
 import { type Slots } from './slots.js'
-import { hasFailed, StreamWriter, type Writer } from './writer.js'
 
-/** The origin of a connection, and its slot. */
-export interface Entry {
-  /** The address of the listener that accepted it, as `stats conns` shows it. */
-  readonly listenAddress: string
-  /** True if a listener accepted it. Only such a socket, which no other code has touched, is used without its stream. */
-  readonly isAccepted: boolean
-  /** Its slot, see slots.ts. */
-  readonly slot: number
-  /** Store time at which it got the slot. */
-  readonly since: number
+/** The origin of connections: a listener. */
+export interface Origin {
+  /** Its address, as `stats conns` shows it. */
+  readonly name: string
 }
 
-export class Connection implements Peer, Reader {
+/** The name for `stats conns` where there is no listener. */
+const NO_ORIGIN = 'stream'
+
+export class Connection implements Peer, LinkUser {
   readonly isLasting = true
   /** The file descriptor; 0 for a stream that has none. */
   readonly id: number
@@ -44,35 +37,19 @@ export class Connection implements Peer, Reader {
   private isOver = false
   /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
-  private readonly writer: Writer
 
   /**
-   * @param stream a stream that no other code reads
+   * @param origin undefined for a stream that the program hands in
+   * @param slot its slot, see slots.ts
+   * @param since the store time at which it got the slot
    * @param onClose called once, when the connection is closed
    */
-  constructor(private readonly host: Host, protocol: Protocol, private readonly stream: Duplex, readonly entry: Entry,
-    private readonly slots: Slots, private readonly onClose: (connection: Connection) => void) {
-    this.id = descriptorOf(stream)
+  constructor(private readonly host: Host, protocol: Protocol, private readonly link: Link,
+    readonly origin: Origin | undefined, readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void) {
+    this.id = link.id
     this.session = new Session(host, protocol, this)
-    this.session.unknownSince = entry.since
-    const isPlain = entry.isAccepted && stream instanceof Socket && !(stream instanceof TLSSocket)
-    const quick = isPlain ? takeQuickly(stream, this, this.drained, problem => this.quickHasBroken(problem)) : undefined
-    this.writer = quick ?? new StreamWriter(stream, this.drained)
-    stream.on('close', () => this.closed())
-    // 'close' handles the rest of an error; after an error of TLS it would not follow without `destroy`
-    stream.on('error', () => {
-      this.closeReason = CloseReason.Error
-      stream.destroy()
-    })
-    if (quick === undefined) stream.on('data', (chunk: Buffer) => this.guard(() => this.readChunk(chunk)))
-    // a client that has closed its sending side still gets its replies
-    stream.allowHalfOpen = true
-    stream.on('end', () => this.ended())
-    stream.resume()
-  }
-
-  private quickHasBroken(problem: string): void {
-    if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${problem}`)
+    this.session.unknownSince = since
+    link.begin(this)
   }
 
   /** Runs an action of the session. If it throws, an invariant is broken, and the server has to end. */
@@ -85,15 +62,16 @@ export class Connection implements Peer, Reader {
 
   /** Stores its addresses and its state, for `stats conns`. */
   describe(): void {
-    const { slot, listenAddress } = this.entry
+    const { slot, id, link: { remote }, origin } = this
+    const name = origin?.name ?? NO_ORIGIN
     this.note()
-    this.slots.describe(slot, this.id, remoteAddress(this.stream, listenAddress), listenAddress)
+    this.slots.describe(slot, id, remoteAddress(remote, name), name)
   }
 
   /** Stores its state in shared memory, for `stats conns` in any thread. */
-  note(): void { this.slots.note(this.entry.slot, this.state, this.session.usedAt) }
+  note(): void { this.slots.note(this.slot, this.state, this.session.usedAt) }
 
-  get lentBytesMax(): number { return this.writer.lentBytesMax }
+  get lentBytesMax(): number { return this.link.lentBytesMax }
 
   // Reading
 
@@ -126,43 +104,37 @@ export class Connection implements Peer, Reader {
     } catch (error) { this.host.signals.failed(error) }
   }
 
-  private readChunk(chunk: Buffer): void {
-    const { bytes, batchStart } = this.host.input
-    if (this.host.input.isInUse) return this.readLater(chunk)
-    for (let at = 0; at < chunk.length && !this.isOver; at += READ_BYTES) {
-      const count = Math.min(READ_BYTES, chunk.length - at)
-      if (this.isPaused) {
-        this.stream.unshift(chunk.subarray(at))
-        return
-      }
-      bytes.set(chunk.subarray(at, at + count), batchStart)
-      this.session.receive(count)
-    }
+  readChunk(chunk: Uint8Array): number {
+    let taken = 0
+    this.guard(() => { taken = this.serveChunk(chunk) })
+    return taken
   }
 
-  /** Reads a chunk in a later turn. A stream within this process may send it while another session's batch uses the input. */
-  private readLater(chunk: Buffer): void {
-    this.stream.pause()
-    this.stream.unshift(chunk)
-    setImmediate(() => {
-      if (!this.isPaused && !this.isOver) this.stream.resume()
-    })
+  private serveChunk(chunk: Uint8Array): number {
+    const { bytes, batchStart, isInUse } = this.host.input
+    // a stream within this process may send it while another session's batch uses the input
+    if (isInUse) return 0
+    let at = 0
+    while (at < chunk.length && !this.isOver && !this.isPaused) {
+      const count = Math.min(READ_BYTES, chunk.length - at)
+      bytes.set(chunk.subarray(at, at + count), batchStart)
+      at += count
+      this.session.receive(count)
+    }
+    return this.isOver ? chunk.length : at
   }
 
   // Peer
 
-  write(bytes: Uint8Array): boolean { return !this.isBroken && this.writer.write(bytes) }
+  write(bytes: Uint8Array): boolean { return this.link.write(bytes) }
 
-  writeMany(parts: readonly Uint8Array[]): boolean { return !this.isBroken && this.writer.writeMany(parts) }
+  writeMany(parts: readonly Uint8Array[]): boolean { return this.link.writeMany(parts) }
 
   hold(held: Held): void { this.pending.push(held) }
 
-  /** True if the client gets no more bytes. Then writes return false, so that the session stops; `closed` settles the rest. */
-  private get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
-
-  /** Called when all writes are complete. */
-  private readonly drained = (): void => {
-    if (this.pending.length === 0 || this.isBroken) return
+  drained(): void {
+    // after a failure, `closed` settles the rest
+    if (this.pending.length === 0 || this.link.isBroken) return
     this.guard(() => {
       this.settle()
       if (!this.isOver && !this.isYielding) this.unpause()
@@ -175,14 +147,14 @@ export class Connection implements Peer, Reader {
 
   pause(): void {
     this.isPaused = true
-    this.stream.pause()
+    this.link.pause()
   }
 
   yield(): void {
     this.isYielding = true
     setImmediate(() => {
       this.isYielding = false
-      if (!this.isOver && !this.isBroken && this.pending.length === 0) this.guard(() => this.unpause())
+      if (!this.isOver && !this.link.isBroken && this.pending.length === 0) this.guard(() => this.unpause())
     })
   }
 
@@ -191,12 +163,12 @@ export class Connection implements Peer, Reader {
     if (this.host.input.isInUse) return this.yield()
     this.isPaused = false
     this.session.resume()
-    if (!this.isPaused && !this.isOver) this.stream.resume()
+    if (!this.isPaused && !this.isOver) this.link.resume()
     if (this.hasEnded) this.ended()
   }
 
-  /** Called when the client has closed its sending side: ends the connection, unless there is something left to send. */
-  private ended(): void {
+  /** Ends the connection, unless there is something left to send. */
+  ended(): void {
     this.hasEnded = true
     if (!this.isPaused && this.pending.length === 0) this.end()
   }
@@ -205,9 +177,7 @@ export class Connection implements Peer, Reader {
     if (this.isOver) return
     this.isOver = true
     if (this.session.isClosed && !this.session.hasQuit) this.closeReason = CloseReason.Error
-    this.stream.end()
-    if (this.stream.writableFinished) this.stream.destroy()
-    else this.stream.once('finish', () => this.stream.destroy())
+    this.link.end()
   }
 
   drop(): void { this.destroy(CloseReason.Error) }
@@ -216,32 +186,36 @@ export class Connection implements Peer, Reader {
 
   /** Ends the connection at once. */
   destroy(reason = CloseReason.Normal): void {
-    if (!this.stream.destroyed) this.closeReason = reason
-    this.stream.destroy()
+    if (!this.link.isBroken) this.closeReason = reason
+    this.link.destroy()
+  }
+
+  failed(): void { this.closeReason = CloseReason.Error }
+
+  broke(problem: string): void {
+    if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${problem}`)
   }
 
   /** Logs its beginning, for watchers. */
   logNew(): void {
-    const { address, port, transport } = this.origin
+    const { address, port, transport } = this.client
     this.host.store.log.connNew(this.id, address, port, transport)
   }
 
   /** Logs its end, for watchers. */
   logClose(): void {
-    const { address, port, transport } = this.origin
+    const { address, port, transport } = this.client
     this.host.store.log.connClose(this.id, address, port, transport, this.closeReason)
   }
 
   /** The client's address in the form of the log. After the end of a socket it is known only if it was looked up before. */
-  private get origin(): { address: string, port: number, transport: Transport } {
-    const { entry: { isAccepted }, stream } = this
-    if (stream instanceof Socket && stream.remoteAddress !== undefined) {
-      return { address: stream.remoteAddress, port: stream.remotePort ?? 0, transport: Transport.Tcp }
-    }
-    return { address: isAccepted ? 'unix' : 'stream', port: 0, transport: Transport.Local }
+  private get client(): { address: string, port: number, transport: Transport } {
+    const { link: { remote }, origin } = this
+    if (remote !== undefined) return { ...remote, transport: Transport.Tcp }
+    return { address: origin === undefined ? NO_ORIGIN : 'unix', port: 0, transport: Transport.Local }
   }
 
-  private closed(): void {
+  closed(): void {
     this.isOver = true
     this.guard(() => {
       this.settle()
@@ -266,7 +240,6 @@ export class Connection implements Peer, Reader {
 }
 
 /** The client's address as `stats conns` shows it. If it has none, as with Unix sockets, it is that of the listener. */
-export function remoteAddress(stream: Duplex, listenAddress: string): string {
-  if (!(stream instanceof Socket) || stream.remoteAddress === undefined) return listenAddress
-  return formatAddress(stream.remoteAddress, stream.remotePort ?? 0)
+export function remoteAddress(remote: Remote | undefined, listenAddress: string): string {
+  return remote === undefined ? listenAddress : formatAddress(remote.address, remote.port)
 }

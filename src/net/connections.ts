@@ -1,7 +1,6 @@
 // The connections of one thread: those that its listeners accept, and the streams that the program hands in. Each takes a slot,
 // of which all threads together have as many as -c allows. If no slot is free, a client gets an error and is closed, or waits
 // (-o no_maxconns_fast) until a connection ends in any thread.
-import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock } from '../clock.js'
 import { CloseReason, Kind } from '../log/events.js'
@@ -12,30 +11,35 @@ import { type Host } from '../protocol/host.js'
 import { type Protocol } from '../protocol/session.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
-import { Connection, remoteAddress } from './connection.js'
+import { Connection, remoteAddress, type Origin } from './connection.js'
+import { DirectLink } from './direct.js'
 import { descriptorOf } from './handle.js'
-import { type Listening } from './listeners.js'
+import { type Link } from './link.js'
+import { type Accepted, type Listening } from './listeners.js'
 import { NO_SLOT, type Slots } from './slots.js'
 import { type Balance } from './balance.js'
+import { remoteOf, StreamLink } from './stream.js'
 import { type Tls } from './tls.js'
 
 /** The number of connections described in one step. The first time, each takes some microseconds. */
 const DESCRIBED_PER_STEP = 32
 
-const TOO_MANY = 'ERROR Too many open connections\r\n'
+const TOO_MANY = Buffer.from('ERROR Too many open connections\r\n')
 
 /** memcached's texts for a new connection with -vv. */
 const NEW_TEXT = {
   auto: 'auto-negotiating client connection', ascii: 'ascii client connection.', binary: 'binary client connection.',
 } as const
 
+/** Connections that are being ended. */
+interface Ending { readonly left: Set<Connection>; readonly resolve: () => void }
+
 export class Connections {
   private readonly all = new Set<Connection>()
   /** Accepted sockets without a slot; only with -o no_maxconns_fast. */
-  private readonly waiting: { socket: Socket; listening: Listening }[] = []
+  private readonly waiting: { socket: Accepted; listening: Listening }[] = []
   private waitingSince = 0
-  /** Callbacks for the moment when the last connection has closed. */
-  private readonly whenEmpty: (() => void)[] = []
+  private readonly endings: Ending[] = []
   private isClosed = false
   private readonly waitingMax: number
 
@@ -54,13 +58,14 @@ export class Connections {
     if (this.isClosed) stream.destroy()
     if (stream.destroyed) return
     const slot = this.slots.take()
-    if (slot === NO_SLOT) return this.turnAway(stream)
+    const link = new StreamLink(stream)
+    if (slot === NO_SLOT) return this.turnAway(link)
     this.host.store.counters.add(Counter.TotalConnections)
-    this.open(stream, 'stream', this.options.protocol, false, slot, this.now)
+    this.open(link, undefined, this.options.protocol, slot, this.now)
   }
 
-  /** Takes a paused socket from a listener. Returns true if it is served or waits, so that it counts in the thread's balance. */
-  accept(socket: Socket, listening: Listening): boolean {
+  /** Takes a socket from a listener. Returns true if it is served or waits, so that it counts in the thread's balance. */
+  accept(socket: Accepted, listening: Listening): boolean {
     if (this.isClosed) {
       socket.destroy()
       return false
@@ -71,17 +76,17 @@ export class Connections {
       return true
     }
     if (!this.options.maxconnsFast) return this.wait(socket, listening)
-    this.turnAway(socket)
+    this.turnAway(linkTo(socket))
     return false
   }
 
-  private turnAway(stream: Duplex): void {
+  private turnAway(link: Link): void {
     this.host.store.counters.add(Counter.RejectedConnections)
-    stream.on('error', () => {})
-    stream.end(TOO_MANY, () => stream.destroy())
+    link.write(TOO_MANY)
+    link.end()
   }
 
-  private wait(socket: Socket, listening: Listening): boolean {
+  private wait(socket: Accepted, listening: Listening): boolean {
     const { slots, waiting } = this
     if (slots.waiting >= this.waitingMax) {
       socket.destroy()
@@ -89,7 +94,7 @@ export class Connections {
     }
     if (slots.waiting === 0) this.host.store.counters.add(Counter.ListenDisabled)
     if (waiting.length === 0) this.waitingSince = this.clock.milliseconds()
-    socket.on('error', () => {})
+    if (!isLink(socket)) socket.on('error', () => {})
     waiting.push({ socket, listening })
     slots.addWaiting(1)
     // a thread that released a slot just before it could see that this socket waits has raised no signal
@@ -102,7 +107,7 @@ export class Connections {
     const { slots, waiting } = this
     if (waiting.length === 0) return
     while (waiting.length > 0) {
-      const isGone = waiting[0]!.socket.destroyed
+      const isGone = isOver(waiting[0]!.socket)
       const slot = isGone ? NO_SLOT : slots.take()
       if (!isGone && slot === NO_SLOT) return
       const { socket, listening } = waiting.shift()!
@@ -113,22 +118,22 @@ export class Connections {
     this.host.store.counters.add(Counter.ListenDisabledUs, (this.clock.milliseconds() - this.waitingSince) * 1000)
   }
 
-  private admit(socket: Socket, { name, protocol, verify }: Listening, slot: number): void {
+  private admit(socket: Accepted, listening: Listening, slot: number): void {
     this.host.store.counters.add(Counter.TotalConnections)
     const { now } = this
-    if (verify === undefined) return this.open(socket, name, protocol, true, slot, now)
+    const { name, protocol, verify } = listening
+    if (verify === undefined) return this.open(linkTo(socket), listening, protocol, slot, now)
     assert(this.tls !== undefined, 'a listener asks for TLS, and the server has no certificates')
+    assert(!isLink(socket), 'TLS needs a stream')
     this.slots.note(slot, ConnectionState.Read, now)
-    this.slots.describe(slot, descriptorOf(socket), remoteAddress(socket, name), name)
+    this.slots.describe(slot, descriptorOf(socket), remoteAddress(remoteOf(socket), name), name)
     this.tls.begin(socket, verify,
-      stream => this.guard(() => this.open(stream, name, protocol, true, slot, now), stream),
+      stream => this.guard(() => this.open(new StreamLink(stream), listening, protocol, slot, now), stream),
       () => this.guard(() => this.release(slot, true)))
   }
 
-  private open(stream: Duplex, listenAddress: string, protocol: ProtocolName, isAccepted: boolean, slot: number,
-    since: number): void {
-    const entry = { listenAddress, isAccepted, slot, since }
-    const connection = new Connection(this.host, this.protocolFor(protocol), stream, entry, this.slots, gone => this.closed(gone))
+  private open(link: Link, origin: Origin | undefined, protocol: ProtocolName, slot: number, since: number): void {
+    const connection = new Connection(this.host, this.protocolFor(protocol), link, origin, slot, since, this.slots, this.closed)
     this.all.add(connection)
     // a single thread can do this when `stats conns` asks for it
     if (this.options.threads > 1) connection.describe()
@@ -136,14 +141,14 @@ export class Connections {
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} new ${NEW_TEXT[protocol]}`)
   }
 
-  private closed(connection: Connection): void {
+  private readonly closed = (connection: Connection): void => {
     this.all.delete(connection)
     this.guard(() => {
       if (this.isWatched) connection.logClose()
       if (this.host.verbosity > 1) this.host.log(`<${connection.id} connection closed.`)
-      this.release(connection.entry.slot, connection.entry.isAccepted)
+      this.release(connection.slot, connection.origin !== undefined)
     })
-    if (this.all.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve()
+    for (const { left, resolve } of this.endings) if (left.delete(connection) && left.size === 0) resolve()
   }
 
   /**
@@ -214,22 +219,33 @@ export class Connections {
     if (steps.next().done !== true) setImmediate(() => this.guard(() => this.describeSoon(steps)))
   }
 
-  /** Ends the connections that listeners have accepted. */
-  closeAccepted(): void {
+  /** Ends the connections that listeners have accepted; resolves when they have closed. */
+  async closeAccepted(): Promise<void> {
     const waiting = this.waiting.splice(0)
     this.slots.addWaiting(-waiting.length)
     this.balance?.add(-waiting.length)
     for (const { socket } of waiting) socket.destroy()
-    for (const connection of this.all) if (connection.entry.isAccepted) connection.destroy()
+    await this.end([...this.all].filter(({ origin }) => origin !== undefined))
   }
 
   /** Ends all connections, and refuses new ones; resolves when the last has closed. */
   async close(): Promise<void> {
     this.isClosed = true
-    this.closeAccepted()
-    if (this.all.size === 0) return
-    const empty = new Promise<void>(resolve => { this.whenEmpty.push(resolve) })
-    for (const connection of this.all) connection.destroy()
-    await empty
+    await Promise.all([this.closeAccepted(), this.end(this.all)])
+  }
+
+  private async end(connections: Iterable<Connection>): Promise<void> {
+    const left = new Set(connections)
+    if (left.size === 0) return
+    await new Promise<void>(resolve => {
+      this.endings.push({ left, resolve })
+      for (const connection of left) connection.destroy()
+    })
   }
 }
+
+function isLink(socket: Accepted): socket is DirectLink { return socket instanceof DirectLink }
+
+function linkTo(socket: Accepted): Link { return isLink(socket) ? socket : new StreamLink(socket) }
+
+function isOver(socket: Accepted): boolean { return isLink(socket) ? socket.isBroken : socket.destroyed }

@@ -4,13 +4,14 @@
 // Listeners open as soon as the options are known, while the code that serves is still being loaded; so this file imports little.
 // Sockets that are accepted before `serve` are kept. If a server restarts, many clients connect at once, so with several threads
 // the first keeps only so many that the others get their share. A Unix socket gets its name with `publish`, after all of this.
-import { type AddressInfo, type Server as Listener, type Socket } from 'node:net'
+import { Socket, type AddressInfo, type Server as Listener } from 'node:net'
 import { assert, rethrowInvariant } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address, type ServerAddress } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
-import { descriptorOf, NO_DESCRIPTOR } from './handle.js'
+import { hasQuickWay, linkInPlaceOf, linkOver, type DirectLink } from './direct.js'
+import { acceptHandles, descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
 import { isTaken } from './ports.js'
 import { type Balance } from './balance.js'
@@ -33,8 +34,11 @@ export interface Listening {
   readonly file: string
 }
 
-/** Takes a paused socket. Returns true if the socket is served, or waits to be. */
-type Accept = (socket: Socket, listening: Listening) => boolean
+/** What a listener has accepted: a paused socket or, except for TLS, a link in its place, where there is a quick way. */
+export type Accepted = Socket | DirectLink
+
+/** Takes a socket. Returns true if the socket is served, or waits to be. */
+type Accept = (socket: Accepted, listening: Listening) => boolean
 
 /** The most sockets that one thread keeps before `serve` without giving the others time to accept some. */
 const EARLY_MAX = 8
@@ -57,7 +61,7 @@ export class Listeners {
   private readonly sharesPorts: boolean
   private unixSocket: UnixSocket | undefined
   private accept: Accept | undefined
-  private readonly early: { socket: Socket, listening: Listening }[] = []
+  private readonly early: { socket: Accepted, listening: Listening }[] = []
   /** One line for each address that could not be opened and was skipped. */
   readonly warnings: string[] = []
   isOpen = false
@@ -163,7 +167,7 @@ export class Listeners {
       const { address, host } = listening
       assert('port' in address, 'a Unix socket has no port to share')
       const listener = await listenTcp({ host, port: address.port }, backlog, true)
-      listener.on('connection', socket => this.arrived(socket, listening))
+      this.takeFrom(listener, listening, socket => this.arrived(socket, listening))
       this.own.push(listener)
     }
   }
@@ -175,7 +179,7 @@ export class Listeners {
 
   private add(listener: Listener, properties: Omit<Listening, 'id'>): void {
     const listening = { ...properties, id: descriptorOf(listener) }
-    listener.on('connection', socket => {
+    this.takeFrom(listener, listening, socket => {
       if (this.arrived(socket, listening)) this.leaveSome()
     })
     const isShared = this.isShared && listening.id !== NO_DESCRIPTOR
@@ -184,16 +188,24 @@ export class Listeners {
 
   // Accepted sockets
 
+  private takeFrom(listener: Listener, { verify }: Omit<Listening, 'id'>, take: (socket: Accepted) => void): void {
+    listener.on('connection', take)
+    // TLS needs a stream
+    if (verify === undefined) acceptHandles(listener, hasQuickWay, handle => take(linkOver(handle)!))
+  }
+
   /** Serves or keeps an accepted socket. Returns false if it was refused. */
-  private arrived(socket: Socket, listening: Listening): boolean {
+  private arrived(socket: Accepted, listening: Listening): boolean {
     this.balance?.add(1)
     if (this.accept !== undefined) return this.pass(this.accept, socket, listening)
     this.early.push({ socket, listening })
     return true
   }
 
-  private pass(accept: Accept, socket: Socket, listening: Listening): boolean {
-    const stays = accept(socket, listening)
+  private pass(accept: Accept, socket: Accepted, listening: Listening): boolean {
+    // a socket may have come before the quick way was proved
+    const link = socket instanceof Socket && listening.verify === undefined ? linkInPlaceOf(socket) : undefined
+    const stays = accept(link ?? socket, listening)
     if (!stays) this.balance?.add(-1)
     return stays
   }

@@ -1,13 +1,15 @@
-// The proof that sockets can be read and written without their streams, see handle.ts. This relies on properties that Node does
-// not document. So each process tries it out once, on a pair of sockets of its own, before it serves clients that way: reads, a
-// small write, writes that the kernel does not take at once, and an end in the middle of one. If anything is not as expected, or
+// The proof that sockets can be read and written without streams, see direct.ts. This relies on properties that Node does not
+// document. So each process tries it out once, on a pair of sockets of its own, before it serves clients that way: reads, a
+// small write, writes that the kernel does not take at once, and both ends in the middle of one. If anything is not as expected, or
 // does not happen, there is no quick way; nothing is thrown. The pair needs no network and leaves no file. Both ends are in this
 // process, so waiting is counted in turns of the event loop: a slow machine needs no more of them.
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { handleOf, learnWay, takeQuickly, useQuickWay, type Reader, type WriteWay } from './handle.js'
-import { type Writer } from './writer.js'
+import { linkInPlaceOf, useQuickWay, type DirectLink } from './direct.js'
+import { handleOf, type Handle } from './handle.js'
+import { learn, type WriteWay } from './lesson.js'
+import { type LinkUser } from './link.js'
 
 /** An environment variable: if it is 1, all clients are served through streams. For tests, and in case the proof is wrong. */
 const SWITCH = 'MEMSLAB_STREAMS'
@@ -101,91 +103,79 @@ function check(holds: boolean, otherwise: string): asserts holds {
 
 /** The trial of a pair. Each step throws an Error that says what is not as expected. */
 class Trial {
-  private readonly reader = new TwoBuffers()
+  private readonly user = new TwoBuffers()
   private readonly received: Buffer[] = []
   private readonly large = Buffer.alloc(LARGE_BYTES, 'large')
-  private writtenCount = 0
 
   constructor(private readonly near: Socket, private readonly far: Socket) {
     far.on('data', (chunk: Buffer) => { this.received.push(chunk) })
   }
 
   async run(): Promise<WriteWay> {
-    const way = await this.learn()
-    let broken = ''
-    const writer = takeQuickly(this.near, this.reader, () => { this.writtenCount++ }, problem => { broken = problem }, way)
-    check(writer !== undefined, 'a socket is not as it is known')
+    const lesson = learn()
+    const { near, user } = this
+    const handle = handleOf(near)
+    const link = linkInPlaceOf(near, lesson)
+    check(handle !== undefined && link !== undefined, 'a socket is not as it is known')
     try {
+      link.begin(user)
+      check(user.problem === '', user.problem)
       await this.read()
-      await this.writeSmall(writer)
-      await this.writeLarge(writer)
-      await this.endInTheMiddle(writer)
-    } catch (error) { throw broken === '' ? error : new Error(broken) }
-    return way
-  }
-
-  private async learn(): Promise<WriteWay> {
-    const handle = handleOf(this.near)
-    check(handle !== undefined, 'a socket has no handle as it is known')
-    const ways: (WriteWay | undefined)[] = []
-    for (const method of ['writeBuffer', 'writev'] as const) learnWay(handle, method, way => { ways.push(way) })
-    const [alone, ...together] = [Buffer.from('one'), Buffer.from('two'), Buffer.from('three')]
-    this.near.write(alone)
-    this.near.cork()
-    for (const part of together) this.near.write(part)
-    this.near.uncork()
-    await this.arrives([alone, ...together], 'what a stream writes')
-    const [way] = ways
-    check(way !== undefined && ways.length === 2 && ways[1] === way, 'Node writes in a way that is not known')
-    return way
+      await this.writeSmall(link)
+      await this.writeLarge(link, handle)
+      await this.endInTheMiddle(link, handle)
+    } catch (error) {
+      link.destroy()
+      throw user.problem === '' ? error : new Error(user.problem)
+    }
+    return lesson.way
   }
 
   private async read(): Promise<void> {
-    this.near.resume()
     for (const text of ['one', 'two', 'three']) {
       this.far.write(text)
-      await until(() => this.reader.take(text), `what is read is not ${text}`)
+      await until(() => this.user.take(text), `what is read is not ${text}`)
     }
   }
 
-  private async writeSmall(writer: Writer): Promise<void> {
-    check(writer.write(Buffer.from('small')), 'a small write is not taken at once')
-    check(writer.writeMany([Buffer.from('in '), Buffer.from('parts')]), 'a small write of parts is not taken at once')
+  private async writeSmall(link: DirectLink): Promise<void> {
+    check(link.write(Buffer.from('small')), 'a small write is not taken at once')
+    check(link.writeMany([Buffer.from('in '), Buffer.from('parts')]), 'a small write of parts is not taken at once')
     await this.arrives([Buffer.from('smallin parts')], 'a small write')
-    check(this.writtenCount === 0, 'a small write is said to be under way')
+    check(this.user.drainedCount === 0, 'a small write is said to be under way')
   }
 
-  private async writeLarge(writer: Writer): Promise<void> {
-    const written = this.writeUntilHeld(writer)
+  private async writeLarge(link: DirectLink, handle: Handle): Promise<void> {
+    const written = this.writeUntilHeld(link, handle)
     const parts = [Buffer.from('behind '), Buffer.from('it')]
-    check(!writer.writeMany(parts), 'a write is taken at once, though another one is under way')
+    check(!link.writeMany(parts), 'a write is taken at once, though another one is under way')
     await this.arrives([...written, ...parts], 'a large write')
-    await until(() => this.writtenCount > 0, 'a large write is never done')
-    check(this.writtenCount === 1, 'a large write is done twice')
+    await until(() => this.user.drainedCount > 0, 'a large write is never done')
+    check(this.user.drainedCount === 1, 'a large write is done twice')
   }
 
   /** Writes until the kernel does not take a write at once. Returns all that was written. */
-  private writeUntilHeld(writer: Writer): Buffer[] {
+  private writeUntilHeld(link: DirectLink, handle: Handle): Buffer[] {
     const written: Buffer[] = []
     for (let isTaken = true; isTaken;) {
       check(written.length < LARGE_WRITES_MAX, 'whatever is written is taken at once')
       written.push(this.large)
-      isTaken = writer.write(this.large)
+      isTaken = link.write(this.large)
       // writing again as if this write were complete would abort the process
-      check(isTaken === (handleOf(this.near)?.writeQueueSize === 0), 'a write does not say whether it is under way')
+      check(isTaken === (handle.writeQueueSize === 0), 'a write does not say whether it is under way')
     }
     return written
   }
 
-  private async endInTheMiddle(writer: Writer): Promise<void> {
-    this.far.pause()
-    this.near.allowHalfOpen = true
-    this.far.end()
-    await until(() => this.near.readableEnded, 'the end of a stream is not noticed')
-    this.writeUntilHeld(writer)
-    this.near.destroy()
-    await until(() => this.near.closed, 'a socket does not close')
-    await until(() => this.writtenCount === 2, 'a write that is broken off is never done')
+  private async endInTheMiddle(link: DirectLink, handle: Handle): Promise<void> {
+    const { far, user } = this
+    far.pause()
+    far.end()
+    await until(() => user.hasEnded, 'the end of a stream is not noticed')
+    this.writeUntilHeld(link, handle)
+    link.destroy()
+    await until(() => user.closedCount > 0, 'a socket does not close')
+    await until(() => user.drainedCount === 2, 'a write that is broken off is never done')
   }
 
   /** Waits until all of `expected` has arrived, and checks that it is unchanged. @param what its name in messages */
@@ -196,8 +186,12 @@ class Trial {
   }
 }
 
-/** Reads into two buffers in turn. */
-class TwoBuffers implements Reader {
+/** Reads into two buffers in turn, and records what else happens to its link. */
+class TwoBuffers implements LinkUser {
+  drainedCount = 0
+  closedCount = 0
+  hasEnded = false
+  problem = ''
   private readonly buffers = [Buffer.alloc(16), Buffer.alloc(16)] as const
   private index = 0
   private text = ''
@@ -215,4 +209,11 @@ class TwoBuffers implements Reader {
     this.text = ''
     return true
   }
+
+  readChunk(): number { return 0 }
+  drained(): void { this.drainedCount++ }
+  closed(): void { this.closedCount++ }
+  ended(): void { this.hasEnded = true }
+  failed(): void { this.problem ||= 'a socket fails' }
+  broke(problem: string): void { this.problem = problem }
 }

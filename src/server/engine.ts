@@ -1,7 +1,6 @@
 // The parts that serve clients in one thread: input, output, protocols, listeners and connections. A server has an Engine in the
 // thread that made it and, with -t 2 or more, one in each worker; then the first serves only the streams that the program hands
 // in. Engines share memory, and send each other signals.
-import { type Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from '../clock.js'
 import { Credentials, type Users } from '../secrets/credentials.js'
@@ -10,7 +9,7 @@ import { Watchers, type Watcher } from '../log/watchers.js'
 import { type Certificates } from '../secrets/certificates.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
-import { Listeners, type Listening } from '../net/listeners.js'
+import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
 import { Tls } from '../net/tls.js'
 import { Udp, type UdpBound } from '../net/udp.js'
@@ -212,8 +211,7 @@ export class Engine implements Host {
   async undoOpen(): Promise<void> {
     const gone = [this.listeners.close(), this.udp.close()]
     this.tls?.close()
-    this.connections.closeAccepted()
-    await Promise.all(gone)
+    await Promise.all([...gone, this.connections.closeAccepted()])
   }
 
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
@@ -227,7 +225,7 @@ export class Engine implements Host {
   /** Serves one client on any stream. */
   handle(stream: Duplex): void { this.connections.handle(stream) }
 
-  private accept(socket: Socket, listening: Listening): boolean {
+  private accept(socket: Accepted, listening: Listening): boolean {
     try {
       return this.connections.accept(socket, listening)
     } catch (error) {

@@ -3,7 +3,7 @@
 import { type SharedTime } from '../clock.js'
 import { type Users } from '../secrets/credentials.js'
 import { type Certificates } from '../secrets/certificates.js'
-import { type WriteWay } from '../net/handle.js'
+import { type WriteWay } from '../net/lesson.js'
 import { type Listening } from '../net/listeners.js'
 import { type Options } from '../options/options.js'
 import { type SharedStore } from '../store/store.js'

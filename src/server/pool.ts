@@ -3,7 +3,7 @@
 // end together.
 import { type Worker } from 'node:worker_threads'
 import { MemslabError, systemError } from '../errors.js'
-import { type WriteWay } from '../net/handle.js'
+import { type WriteWay } from '../net/lesson.js'
 import { type Listening } from '../net/listeners.js'
 import { type Opened } from './engine.js'
 import { type Done, type Life, type SharedParts, type Task, type WorkerParts } from './messages.js'

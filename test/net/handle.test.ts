@@ -13,11 +13,13 @@ import { InvariantError } from '../../src/errors.js'
 import { Client } from '../support/client.js'
 import { ServerCore } from '../../src/server/core.js'
 import { completeOptions } from '../../src/options/options.js'
-import { descriptorOf, takeQuickly } from '../../src/net/handle.js'
+import { linkInPlaceOf } from '../../src/net/direct.js'
+import { descriptorOf } from '../../src/net/handle.js'
+import { learn } from '../../src/net/lesson.js'
 import { Listeners } from '../../src/net/listeners.js'
 import { proveQuickWay } from '../../src/net/proof.js'
 import { Udp } from '../../src/net/udp.js'
-import { type Writer } from '../../src/net/writer.js'
+import { type Link, type LinkUser } from '../../src/net/link.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -146,15 +148,15 @@ t.test('bytes on their way to a socket stay there, though nobody else keeps them
   await once(listener, 'listening')
   const client = connect((listener.address() as AddressInfo).port, '127.0.0.1')
   const [socket] = await once(listener, 'connection') as [Socket]
+  const link = linkInPlaceOf(socket)!
   t.teardown(() => {
-    for (const open of [client, socket, listener]) 'destroy' in open ? open.destroy() : open.close()
+    for (const open of [client, link, listener]) 'destroy' in open ? open.destroy() : open.close()
   })
   let written = 0
-  const reader = { target: () => Buffer.alloc(1), read: () => {} }
-  const writer = takeQuickly(socket, reader, () => { written++ }, what => t.fail(what))!
-  writer.write(Buffer.from('first'))
+  link.begin(userWith({ drained: () => { written++ } }))
+  link.write(Buffer.from('first'))
   const count = 8 * 1024 * 1024
-  const memory = writeAndForget(writer, count)
+  const memory = writeAndForget(link, count)
   await new Promise(setImmediate)
   collectGarbage()
   t.ok(memory.deref() !== undefined, 'they are kept')
@@ -168,20 +170,22 @@ t.test('bytes on their way to a socket stay there, though nobody else keeps them
   t.equal(memory.deref(), undefined)
 })
 
-t.test('a broken invariant of its reader is not taken for a socket that has no quick way', async t => {
+t.test('a broken invariant of its user is not taken for a socket that has no quick way', async t => {
   const listener = createListener({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(listener, 'listening')
-  const client = connect((listener.address() as AddressInfo).port, '127.0.0.1')
-  const [socket] = await once(listener, 'connection') as [Socket]
+  const clients: Socket[] = []
   t.teardown(() => {
-    for (const open of [client, socket, listener]) 'destroy' in open ? open.destroy() : open.close()
+    for (const client of clients) client.destroy()
+    listener.close()
   })
-  const take = (error: Error) => {
-    const reader = { target: () => { throw error }, read: () => {} }
-    return takeQuickly(socket, reader, () => {}, what => t.fail(what), 'handed')
+  const begin = async (error: Error): Promise<void> => {
+    clients.push(connect((listener.address() as AddressInfo).port, '127.0.0.1'))
+    const [socket] = await once(listener, 'connection') as [Socket]
+    const link = linkInPlaceOf(socket, learn())!
+    t.teardown(() => link.destroy())
+    link.begin(userWith({ target: () => { throw error } }))
   }
-  t.equal(take(new Error('something else')), undefined)
-  t.throws(() => take(new InvariantError('broken for a test')), { name: 'InvariantError' })
+  await t.rejects(begin(new InvariantError('broken for a test')), { name: 'InvariantError' })
 })
 
 t.test('a thread does not listen by a number that nobody can tell it', async t => {
@@ -210,10 +214,16 @@ t.test('a handle that does not tell its number, or throws when it is asked, has 
 })
 
 /** Writes more than the kernel takes at once, in memory that nobody but the writer knows. */
-function writeAndForget(writer: Writer, count: number): WeakRef<ArrayBufferLike> {
+function writeAndForget(writer: Link, count: number): WeakRef<ArrayBufferLike> {
   const bytes = Buffer.allocUnsafeSlow(count).fill('x')
   writer.write(bytes)
   return new WeakRef(bytes.buffer)
+}
+
+function userWith(methods: Partial<LinkUser>): LinkUser {
+  const nothing = (): void => {}
+  return { target: () => Buffer.alloc(1), read: nothing, readChunk: () => 0, ended: nothing, drained: nothing, failed: nothing,
+    broke: nothing, closed: nothing, ...methods }
 }
 
 /** A stream that gives what is written to it to a function, synchronously. */

@@ -3,12 +3,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { prove, proveQuickWay, type Pair } from '../../src/net/proof.js'
-import { takeQuickly } from '../../src/net/handle.js'
+import { linkInPlaceOf } from '../../src/net/direct.js'
+import { learn } from '../../src/net/lesson.js'
+import { type LinkUser } from '../../src/net/link.js'
 import { Client } from '../support/client.js'
 import { until } from '../support/patience.js'
 import { CLI } from '../support/places.js'
@@ -76,18 +78,6 @@ const oddities: Readonly<Record<string, (near: Socket, handle: Handle) => void>>
     Object.defineProperty(request ?? Object(answer), 'oncomplete', { get: () => twice, set: heed => { complete = heed } })
     return answer
   }),
-  'writes of parts are handed in otherwise than others': (_near, handle) => {
-    const { writev } = handle as unknown as Writes
-    let method = writev
-    const observed = (observe: Write): Write => (request, ...rest) => {
-      // it passes on what it is shown, which is what a Node of the other kind hands in
-      method = () => undefined
-      observe.call(handle, request === null ? { oncomplete: () => {}, getAsyncId: () => 1 } : null, ...rest)
-      method = writev
-      return writev.call(handle, request, ...rest)
-    }
-    Object.defineProperty(handle, 'writev', { get: () => method, set: (observe: Write) => { method = observed(observe) } })
-  },
   'writes of parts throw': (_near, handle) => oddWrites(handle, () => { throw new Error('no parts') }, ['writev']),
   'writes of parts answer nothing': (_near, handle) => oddWrites(handle, () => undefined, ['writev']),
 }
@@ -103,22 +93,58 @@ for (const [what, makeOdd] of Object.entries(oddities)) {
   })
 }
 
+/** What Node may do otherwise with all handles. */
+const otherSockets: Readonly<Record<string, Partial<Record<string, (this: Inside, bytes: unknown, ...rest: unknown[]) => void>>>> = {
+  'Node writes with other arguments': { _write(bytes) { this._handle.writeBuffer(null, bytes, 'latin1') } },
+  'Node writes with what is no request': { _write(bytes) { this._handle.writeBuffer({ async: false }, bytes) } },
+  'Node does not write': { _write() {} },
+  'Node writes parts with other arguments': { _writev(parts) { this._handle.writev(null, parts, false) } },
+  'Node writes parts with another kind of request': {
+    _writev(parts) {
+      const isHanded = Number(process.versions.node.split('.')[0]) < 26
+      this._handle.writev(isHanded ? null : { oncomplete: null, getAsyncId: () => -1 }, parts, true)
+    },
+  },
+  'Node ends without a request': { _final() { this._handle.shutdown(null) } },
+}
+
+interface Inside { _handle: Record<'writeBuffer' | 'writev' | 'shutdown', (...args: unknown[]) => unknown> }
+
+for (const [what, methods] of Object.entries(otherSockets)) {
+  t.test(`there is nothing to learn where ${what}`, async t => {
+    const usual = Object.fromEntries(Object.keys(methods).map(name => [name, Reflect.get(Socket.prototype, name) as unknown]))
+    // nothing may be printed meanwhile, as a pipe is a socket too
+    Object.assign(Socket.prototype, methods)
+    let problem: unknown
+    try {
+      learn()
+    } catch (error) {
+      problem = error
+    } finally {
+      Object.assign(Socket.prototype, usual)
+    }
+    t.match(problem, { message: /^Node (writes|ends) in a way that is not known$/ })
+    learn()
+  })
+}
+
 t.test('what goes wrong after the proof ends its connection, and others are served as streams', async t => {
-  const { way } = await proveQuickWay()
+  await proveQuickWay()
   const { near, far } = await openPair(t)
   const handle = Reflect.get(near, '_handle') as Handle
-  const broken: string[] = []
-  const reader = { target: () => Buffer.alloc(1), read: () => {} }
-  const writer = takeQuickly(near, reader, () => {}, what => { broken.push(what) }, way ?? 'answered')
-  if (way === 'handed') writer!.write(Buffer.from('through the stream, to learn what is handed in'))
+  const user = new User()
+  const link = linkInPlaceOf(near, learn())!
+  link.begin(user)
   handle.writeBuffer = () => 'what nobody knows'
-  t.equal(writer!.write(Buffer.from('x')), false)
-  t.same(broken, ['the answer to a write is what nobody knows'])
-  t.ok(near.destroyed)
+  t.equal(link.write(Buffer.from('x')), false)
+  t.same(user.seen, ['the answer to a write is what nobody knows'])
+  t.ok(link.isBroken)
   await once(far.resume(), 'close')
-  t.equal(writer!.write(Buffer.from('x')), false, 'and it may be written to again')
+  t.equal(link.write(Buffer.from('x')), false, 'and it may be written to again')
+  t.same(user.seen.slice(1), ['closed'])
   const other = await openPair(t)
-  t.equal(takeQuickly(other.near, reader, () => {}, () => {}), undefined)
+  t.equal(linkInPlaceOf(other.near), undefined)
+  t.notOk(other.near.destroyed)
   const { client } = await startServer(t)
   await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
 })
@@ -127,19 +153,62 @@ t.test('a write that fails ends its connection, and others go on as they are', a
   const { near, far } = await openPair(t)
   const handle = Reflect.get(near, '_handle') as Handle
   const EPIPE = -32
+  const lesson = learn()
   handle.writeBuffer = () => EPIPE
-  const writer = takeQuickly(near, { target: () => Buffer.alloc(1), read: () => {} }, () => {}, what => t.fail(what), 'answered')
-  t.equal(writer!.write(Buffer.from('x')), false)
-  t.ok(near.destroyed)
+  const user = new User()
+  const link = linkInPlaceOf(near, lesson)!
+  link.begin(user)
+  t.equal(link.write(Buffer.from('x')), false)
+  t.ok(link.isBroken)
   await once(far.resume(), 'close')
+  t.same(user.seen, ['closed'])
+})
+
+t.test('a client that resets its connection is a failure, and one that ends has ended', async t => {
+  const { near, far } = await openPair(t, 'TCP')
+  const user = new User()
+  const link = linkInPlaceOf(near, learn())!
+  link.begin(user)
+  t.equal(link.remote?.port, far.localPort)
+  far.resetAndDestroy()
+  await until('the link is closed', () => user.seen.includes('closed'))
+  t.same(user.seen, ['failed', 'closed'])
+  const other = await openPair(t)
+  const otherUser = new User()
+  const otherLink = linkInPlaceOf(other.near, learn())!
+  otherLink.begin(otherUser)
+  other.far.end('bytes')
+  await until('the client has ended', () => otherUser.seen.includes('ended'))
+  otherLink.write(Buffer.from('answer'))
+  otherLink.end()
+  const chunks: Buffer[] = []
+  other.far.on('data', (chunk: Buffer) => { chunks.push(chunk) })
+  await once(other.far, 'end')
+  await until('the link is closed', () => otherUser.seen.length > 2)
+  t.equal(Buffer.concat(chunks).toString(), 'answer')
+  t.same(otherUser.seen, ['read 5', 'ended', 'closed'])
 })
 
 for (const threads of ['1', '2']) {
   t.test(`a Node that is otherwise serves all the same, -t ${threads}, and -v says so`, async t => {
     const { client, stderr } = await startCommand(t, threads, OTHER_NODE)
     await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
-    t.match(stderr(), /^clients are served through streams, which is slower: a socket is not as it is known$/m)
+    t.match(stderr(), /^clients are served through streams, which is slower: Error: it is otherwise$/m)
   })
+}
+
+/** Records what its link calls. */
+class User implements LinkUser {
+  readonly seen: string[] = []
+  private readonly buffer = Buffer.alloc(16)
+  target(): Uint8Array { return this.buffer }
+  read(count: number): void { this.seen.push(`read ${count}`) }
+  readChunk(): number { throw new Error('it is no stream') }
+  ended(): void { this.seen.push('ended') }
+  drained(): void { this.seen.push('drained') }
+  failed(): void { this.seen.push('failed') }
+  broke(problem: string): void { this.seen.push(problem) }
+  closed(): void { this.seen.push('closed') }
 }
 
 /** A module that makes the Node that loads it one on which sockets cannot read to a place of one's own. */
@@ -177,11 +246,13 @@ async function startCommand(t: Test, threads: string, module: string): Promise<{
 }
 
 /** Two ends of one connection; what comes to the near one is not read yet. */
-async function openPair(t: Test): Promise<Pair> {
+async function openPair(t: Test, transport: 'Unix' | 'TCP' = 'Unix'): Promise<Pair> {
   const folder = mkdtempSync(join(tmpdir(), 'memslab-'))
-  const listener = createServer({ pauseOnConnect: true }).listen(join(folder, 'socket'))
+  const path = join(folder, 'socket')
+  const listener = createServer({ pauseOnConnect: true }).listen(transport === 'Unix' ? { path } : { port: 0, host: '127.0.0.1' })
   await once(listener, 'listening')
-  const far = connect(join(folder, 'socket')).on('error', () => {})
+  const address = listener.address()
+  const far = connect(typeof address === 'object' ? { port: address!.port, host: '127.0.0.1' } : { path }).on('error', () => {})
   const [near] = await once(listener, 'connection') as [Socket]
   listener.close()
   t.teardown(() => {
@@ -192,20 +263,17 @@ async function openPair(t: Test): Promise<Pair> {
   return { near, far }
 }
 
-/** Has `odd` do all writes but the first of each kind, which Node does; it may call `write`, with something else if it likes. */
+/** Has `odd` do all writes; it may call `write`, with something else if it likes. */
 function oddWrites(handle: Handle, odd: (write: (other?: string) => unknown, request: object | null) => unknown,
   methods: readonly (keyof Writes)[] = ['writeBuffer', 'writev']): void {
   const common = Object.getPrototypeOf(handle) as Writes
   const override = (write: Write): Write => {
-    let isFirst = true
     return (request, bytes, ...rest) => {
       const own = (other?: string): unknown => {
         const what = Array.isArray(bytes) ? [Buffer.from(other ?? '')] : Buffer.from(other ?? '')
         return write.call(handle, request, other === undefined ? bytes : what, ...rest)
       }
-      if (!isFirst) return odd(own, request)
-      isFirst = false
-      return own()
+      return odd(own, request)
     }
   }
   const layer = Object.fromEntries(methods.map(method => [method, override(common[method])]))

@@ -2,7 +2,6 @@
 // a value which ends with BREAKING copies half of it, under the lock of its stripe, waits until another thread sleeps at that
 // lock, and then breaks an invariant. On stderr it says so, and which connections it has accepted.
 import { writeSync } from 'node:fs'
-import { type Socket } from 'node:net'
 import { isMainThread, threadId } from 'node:worker_threads'
 
 /** A worker breaks an invariant when it has copied half of a value that ends so. */
@@ -61,7 +60,7 @@ async function patch(): Promise<void> {
 
   const { accept } = Connections.prototype
   Connections.prototype.accept = function (socket, listening) {
-    say(`has accepted port ${(socket as Socket).remotePort}`)
+    say(`has accepted port ${'remotePort' in socket ? socket.remotePort : socket.remote?.port}`)
     return accept.call(this, socket, listening)
   }
 }

@@ -7,7 +7,7 @@ import type { NetConnectOpts, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { ServerCore } from '../../dist/server/core.js'
-import type { WriteWay } from '../../src/net/handle.js'
+import type { WriteWay } from '../../src/net/lesson.js'
 import type { Options } from '../../src/options/options.js'
 import type { Task } from '../../src/server/messages.js'
 import type { Bytes } from './bytes.js'
