@@ -17,9 +17,13 @@ t.test('LRU gives up the item whose last use is the oldest', async t => {
 })
 
 t.test('S3-FIFO keeps what came twice in the small queue, and what comes back', async t => {
-  // hits: 0 twice in the small queue, so it moves on; 1, 2 and 3 leave, come back and enter the main queue; 0 hits there, which
-  // lets it go round once more before 5 comes, in place of 1; 0 hits again, 1 is missing
-  t.equal(s3FifoHits(trace('00012341023501'), 4), 4)
+  // 0 hits twice in the small queue, so it moves on; 1, 2 and 3 leave, come back and enter the main queue; 0 hits there, which
+  // lets it go round once more when 5 comes, and 1 has to go
+  const busy = '000123410235'
+  t.equal(s3FifoHits(trace(busy), 4), 3)
+  t.equal(s3FifoHits(trace(`${busy}0`), 4), 4, '0 is there')
+  t.equal(s3FifoHits(trace(`${busy}1`), 4), 3, '1 is not')
+  t.equal(s3FifoHits(trace(`${busy}67878650`), 4), 3, 'and 0 goes round no more than once')
   t.equal(s3FifoHits(trace('01230123'), 4), 4, 'all have room')
   t.equal(s3FifoHits(trace('0123450'), 4), 0, 'one use is not enough')
   t.equal(s3FifoHits(trace('0012340'), 4), 1, 'nor are two, the first of which brought it')
@@ -44,6 +48,12 @@ t.test('no choice of items makes more hits than the oracle', async t => {
   }
 })
 
+t.test('the oracle knows the farthest of many', async t => {
+  const prng = new Prng(14)
+  const keys = Uint32Array.from({ length: 3000 }, () => Math.min(prng.below(300), prng.below(300)))
+  for (const capacity of [10, 60, 200]) t.equal(oracleHits(keys, capacity), slowOracleHits(keys, capacity), `${capacity} items`)
+})
+
 t.test('a trace is replayed one request after the other', async t => {
   const prng = new Prng(14)
   const some = Uint32Array.from({ length: 3000 }, () => Math.min(prng.below(300), prng.below(300)))
@@ -53,6 +63,12 @@ t.test('a trace is replayed one request after the other', async t => {
     await replay.run()
     t.same([replay.hits, replay.done], [lruHits(keys, capacity), keys.length], `a server that holds ${capacity}`)
   }
+})
+
+t.test('a set that finds no memory leaves its item missing', async t => {
+  const replay = new Replay(await listen(t, lruServer(0)), trace('0010221'), 100)
+  await replay.run()
+  t.same([replay.hits, replay.refused], [0, 7])
 })
 
 t.test('a replay ends with an error where a server answers wrongly or leaves', async t => {
@@ -121,7 +137,22 @@ function mostHits(keys: Uint32Array, capacity: number, at = 0, cached: readonly 
   return Math.max(...cached.map(gone => mostHits(keys, capacity, at + 1, [...cached.filter(one => one !== gone), key])))
 }
 
-/** A server that knows get and set, and holds so many items; `change` spoils the values of its answers. */
+/** Looks at all items for the one whose next use is the farthest away. */
+function slowOracleHits(keys: Uint32Array, capacity: number): number {
+  const cached = new Set<number>()
+  let hits = 0
+  for (const [now, key] of keys.entries()) {
+    if (cached.has(key)) hits++
+    else if (cached.size === capacity) {
+      const nextUse = (one: number): number => keys.indexOf(one, now) >>> 0   // never is the farthest
+      cached.delete([...cached].sort((a, b) => nextUse(b) - nextUse(a))[0]!)
+    }
+    cached.add(key)
+  }
+  return hits
+}
+
+/** A server that knows get and set, and holds so many items, or refuses all; `change` spoils the values of its answers. */
 function lruServer(capacity: number, change = (value: string): string => value): Server {
   const values = new Map<string, string>()
   return createServer({ noDelay: true }, socket => {
@@ -138,6 +169,7 @@ function lruServer(capacity: number, change = (value: string): string => value):
   })
 
   function set(key: string, value: string): string {
+    if (capacity === 0) return 'SERVER_ERROR out of memory storing object\r\n'
     values.delete(key)
     values.set(key, value)
     if (values.size > capacity) values.delete([...values.keys()][0]!)
