@@ -1,5 +1,6 @@
 // The command line of the benchmark, and which servers it asks for.
 
+import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SERIES_MAX } from './picture.js'
 import { memcached, memcachedVersion, memslab, type ServerCommand } from './servers.js'
@@ -33,7 +34,7 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
                       without any place, three that are made up. See bench/README.md
   --threads LIST      rows with -t as the list says, for example 1,2,4: a few of the rows, or those of --only
   --table             also as a Markdown table, with the servers side by side
-  --rounds N          rounds of a row, each with servers started anew (5)
+  --rounds N          rounds of a row, each with servers started anew (5; of a trace 1)
   --seconds N         load on each server in a round, in slices of 0.1 s in turn (1)
   --server NAME       memslab, memcached or both (both, as far as installed)
   --command COMMAND   compare with this server rather than memcached, for example 'node ../other/dist/cli.js';
@@ -69,7 +70,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   })
   const { help, quick, json, table, progress, traces, main, memory, svg, from, server, command } = values
   const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
-  const rounds = Number(values.rounds ?? (quick ? 1 : 5))
+  const rounds = Number(values.rounds ?? (quick || traces ? 1 : 5))
   const threads = values.threads === undefined ? [] : values.threads.split(',').map(Number)
   const only = values.only ?? (memory ? '^memory' : undefined)
   const problems = [
@@ -90,9 +91,15 @@ export function readArguments(argv: readonly string[]): Arguments {
   }
 }
 
+// Another memcached is compared with as the usual one is.
+function namedCommand(argv: readonly string[], index: number): ServerCommand {
+  const isMemcached = index === 0 && basename(argv[0]!) === 'memcached'
+  return { name: isMemcached ? 'memcached' : `other${index + 1}`, argv }
+}
+
 function pickServers(server: string, commands: readonly string[]): ServerCommand[] {
   const [first, second] = commands.map((command, index): ServerCommand =>
-    ({ name: `other${index + 1}`, argv: command.trim().split(/\s+/) }))
+    namedCommand(command.trim().split(/\s+/), index))
   if (first !== undefined && second !== undefined) return [first, second]
   const other = first ?? (memcachedVersion() === undefined ? undefined : memcached())
   return [

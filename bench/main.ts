@@ -19,7 +19,7 @@ import { memcachedVersion, versionOf } from './servers.js'
 import { ratioTableOf, tableOf } from './table.js'
 import { targetsOf } from './targets.js'
 import type { TraceResult } from './traces/measure.js'
-import { missRatioMeans, traceHeadings, traceMeanLine } from './traces/report.js'
+import { missRatioMeans, traceHeadings, traceMeanLine, traceTableOf } from './traces/report.js'
 import { traceRows } from './traces/trace.js'
 import type { Workload } from './workloads.js'
 
@@ -69,7 +69,8 @@ async function run(given: Arguments): Promise<number> {
     print(`\nTargets${given.quick ? ' (a quick run tells little)' : ''}\n${targets.map(targetLine).join('\n')}`)
   }
   const others = shareOfOthers(ticksAtStart)
-  if (given.table || given.threads.length > 0) print(`\n${tableOf(results, tableFacts({ ...facts, others }), given.table)}`)
+  if (given.table && traces.length > 0) print(`\n${traceTableOf(traces)}`)
+  else if (given.table || given.threads.length > 0) print(`\n${tableOf(results, tableFacts({ ...facts, others }), given.table)}`)
   for (const failure of failures) console.error(`FAILED ${failure}`)
   print(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s, other programs used ${others} of the machine`)
   const saved = { format: FORMAT, facts: { ...facts, others }, servers, ratios: results.flatMap(ratiosOf) } satisfies SavedRun
@@ -117,7 +118,7 @@ async function measureAll(rows: readonly Workload[], given: Arguments, print: (t
   return { results, failures }
 }
 
-function describe({ servers, rounds, seconds }: Arguments, rows: readonly Workload[]): Record<string, string> {
+function describe({ servers, rounds, seconds, traces }: Arguments, rows: readonly Workload[]): Record<string, string> {
   const processors = cpus()
   const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
   return {
@@ -128,7 +129,7 @@ function describe({ servers, rounds, seconds }: Arguments, rows: readonly Worklo
     machine: `${processors.length} x ${processors[0]?.model.trim()}`,
     ...Object.fromEntries(threadCountsOf(rows).map(threads => [`-t ${threads}`, placementFor(threads).text])),
     rows: rows.map(({ name }) => name).join('; '),
-    rounds: `${rounds} x ${seconds} s in slices`,
+    rounds: traces === undefined ? `${rounds} x ${seconds} s in slices` : String(rounds),
     date: new Date().toISOString(),
   }
 }

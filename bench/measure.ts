@@ -13,7 +13,7 @@ import { measureFootprints, measureHeld, measureIdle, measureStarts, type Footpr
   type StartSide } from './memory.js'
 import { median } from './numbers.js'
 import {
-  connectionsMax, hasNanoseconds, memslab, responder, RunningServer, type ServerCommand, type StartOptions,
+  connectionsMax, hasNanoseconds, memslab, responder, RunningServer, startAll, stopAll, type ServerCommand, type StartOptions,
 } from './servers.js'
 import { measureTrace, type TraceResult } from './traces/measure.js'
 import type { FootprintWorkload, HeldWorkload, HitsWorkload, IdleWorkload, SpeedWorkload, StartWorkload, WaitsWorkload,
@@ -121,7 +121,7 @@ export async function measure(row: Workload, plan: Plan, load: Load): Promise<Re
     case 'idle': return { kind: 'idle', workload, sides: await measureIdle(workload, servers, quick) }
     case 'start': return { kind: 'start', workload, sides: await measureStarts(workload, servers, quick) }
     case 'hits': return { kind: 'hits', workload, sides: await measureHits(workload, plan) }
-    case 'trace': return measureTrace(workload, servers,
+    case 'trace': return measureTrace(workload, servers, plan.rounds,
       share => plan.tell(`${(share * 100).toFixed(0)} % replayed`, share))
     case 'waits': return { kind: 'waits', workload, sides: await measureAllWaits(workload, plan) }
     case 'garbage': return { kind: 'garbage', sides: await measureAllGarbage(plan) }
@@ -155,7 +155,7 @@ async function measureSpeed(workload: SpeedWorkload, plan: Plan, load: Load): Pr
   let perSecond = 0
   for (let round = 0; round < plan.rounds; round++) {
     plan.tell(`round ${round + 1} of ${plan.rounds}`, round / plan.rounds)
-    const servers = await startAll(commands, workload)
+    const servers = await startAll(commands, { megabytes: workload.megabytes, threads: workload.threads ?? 1 })
     try {
       await Promise.all(servers.map(server => prepare(workload, server)))
       await sleep(plan.quick ? 0 : SETTLE_MS)
@@ -267,17 +267,4 @@ async function oneByOne<T>(plan: Plan, options: StartOptions, task: (server: Run
     }
   }
   return results
-}
-
-async function startAll(commands: readonly ServerCommand[], { megabytes, threads = 1 }: SpeedWorkload): Promise<RunningServer[]> {
-  const starts = await Promise.allSettled(commands.map(command => RunningServer.start(command, { megabytes, threads })))
-  const servers = starts.flatMap(start => start.status === 'fulfilled' ? [start.value] : [])
-  const failure = starts.find(start => start.status === 'rejected')
-  if (failure === undefined) return servers
-  await stopAll(servers)
-  throw failure.reason
-}
-
-async function stopAll(servers: readonly RunningServer[]): Promise<void> {
-  await Promise.all(servers.map(server => server.stop()))
 }

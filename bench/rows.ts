@@ -118,7 +118,7 @@ export function pickRows(only: RegExp | undefined, quick: boolean, main: boolean
 export function secondsOf(row: Workload, { servers, rounds, seconds, quick }: Sizes): number {
   switch (row.kind) {
     case 'speed': return rounds * (ROUND_SECONDS + 2 * seconds * servers.length)
-    case 'trace': return row.file === undefined ? MADE_TRACE_SECONDS : statSync(row.file).size / TRACE_BYTES_PER_SECOND
+    case 'trace': return rounds * (row.file === undefined ? MADE_TRACE_SECONDS : statSync(row.file).size / TRACE_BYTES_PER_SECOND)
     default: return quick ? otherSeconds[row.kind] / QUICK_DIVISOR : otherSeconds[row.kind]
   }
 }

@@ -145,6 +145,20 @@ export class RunningServer {
   }
 }
 
+// All or none.
+export async function startAll(commands: readonly ServerCommand[], options: StartOptions): Promise<RunningServer[]> {
+  const starts = await Promise.allSettled(commands.map(command => RunningServer.start(command, options)))
+  const servers = starts.flatMap(start => start.status === 'fulfilled' ? [start.value] : [])
+  const failure = starts.find(start => start.status === 'rejected')
+  if (failure === undefined) return servers
+  await stopAll(servers)
+  throw failure.reason
+}
+
+export async function stopAll(servers: readonly RunningServer[]): Promise<void> {
+  await Promise.all(servers.map(server => server.stop()))
+}
+
 function launch({ argv }: ServerCommand, { megabytes, threads = 1, more = [], ipc = false }: StartOptions, port: number,
   portFile: string): ChildProcess {
   const placement = placementFor(threads)

@@ -29,7 +29,7 @@ function cellsOf(result: SpeedResult): string[] {
   ]
 }
 
-function markdown([head = [], ...rows]: readonly string[][]): string[] {
+export function markdown([head = [], ...rows]: readonly string[][]): string[] {
   const rule = head.map((_, column) => column === 0 ? '---' : '--:')
   return [head, rule, ...rows].map(cells => `| ${cells.join(' | ')} |`)
 }

@@ -2,7 +2,13 @@
 // that says how the policies do beside the first.
 
 import { geometricMean } from '../numbers.js'
+import { markdown } from '../table.js'
 import type { TraceResult, TraceSide } from './measure.js'
+
+export interface MissRatio {
+  readonly server: string   // or a policy
+  readonly ratio: number
+}
 
 const NAME_WIDTH = 20
 const WIDTH = 10
@@ -21,7 +27,7 @@ export function traceLine(result: TraceResult): string {
   const { workload: { name }, sides, simulated } = result
   const items = sides.at(-1)!.items.toLocaleString('en-US')
   const ratios = [...sides, ...simulated].map(({ hitRatio }) => hitRatio.toFixed(4))
-  const refused = sides.filter(({ refused }) => refused > 0).map(side => `  ${side.server} refused ${side.refused} sets`)
+  const refused = sides.filter(({ refused }) => refused > 0).map(side => `  sets that ${side.server} refused: ${side.refused}`)
   return cells(name, [items, ...ratios], missRatios(result).map(({ ratio }) => ratio.toFixed(3))) + refused.join('')
 }
 
@@ -31,13 +37,27 @@ export function traceMeanLine(results: readonly TraceResult[]): string {
   return cells('geometric mean', blanks, means)
 }
 
+// The same in Markdown: a hit ratio and, in brackets, the misses for each of the last server.
+export function traceTableOf(results: readonly TraceResult[]): string {
+  const [first] = results
+  const names = first === undefined ? [] : [...first.sides, ...first.simulated].map(({ server }) => server)
+  const ratioIn = (ratios: readonly MissRatio[], name: string): string | undefined =>
+    ratios.find(({ server }) => server === name)?.ratio.toFixed(3)
+  const rows = results.map(result => [result.workload.name, ...[...result.sides, ...result.simulated].map(side => {
+    const ratio = ratioIn(missRatios(result), side.server)
+    return side.hitRatio.toFixed(3) + (ratio === undefined ? '' : ` (${ratio})`)
+  })])
+  const means = missRatioMeans(results)
+  return markdown([['', ...names], ...rows, ['geometric mean', ...names.map(name => ratioIn(means, name) ?? '')]]).join('\n')
+}
+
 // Misses ÷ those of the last server, of each other server and policy.
-export function missRatios(result: TraceResult): { server: string, ratio: number }[] {
+export function missRatios(result: TraceResult): MissRatio[] {
   const base = 1 - result.sides.at(-1)!.hitRatio
   return othersOf(result).map(({ server, hitRatio }) => ({ server, ratio: (1 - hitRatio) / base }))
 }
 
-export function missRatioMeans(results: readonly TraceResult[]): { server: string, ratio: number }[] {
+export function missRatioMeans(results: readonly TraceResult[]): MissRatio[] {
   const all = results.map(missRatios)
   return (all[0] ?? []).map(({ server }, index) => ({ server, ratio: geometricMean(all.map(ratios => ratios[index]!.ratio)) }))
 }

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { gzipSync } from 'node:zlib'
 import { lruHits, oracleHits, s3FifoHits } from '../../bench/traces/policies.js'
 import { Replay } from '../../bench/traces/replay.js'
-import { missRatioMeans, traceHeadings, traceLine, traceMeanLine } from '../../bench/traces/report.js'
+import { missRatioMeans, traceHeadings, traceLine, traceMeanLine, traceTableOf } from '../../bench/traces/report.js'
 import { keysOf, traceRows } from '../../bench/traces/trace.js'
 import { Prng } from '../support/prng.js'
 
@@ -113,6 +113,13 @@ t.test('misses are compared with those of the last server, and their ratios by t
   t.match(traceHeadings(results[0]!), [/hit ratio +misses ÷ theirs's/, /^ +items +ours +theirs +LRU +ours +LRU$/])
   t.match(traceLine(results[0]!), /^one +1,234 +0\.6000 +0\.5000 +0\.7500 +0\.800 +0\.500$/)
   t.match(traceMeanLine(results), /^geometric mean +0\.949 +0\.500$/, 'of 0.8 and 1.125')
+  t.equal(traceTableOf(results), [
+    '|  | ours | theirs | LRU |',
+    '| --- | --: | --: | --: |',
+    '| one | 0.600 (0.800) | 0.500 | 0.750 (0.500) |',
+    '| two | 0.100 (1.125) | 0.200 | 0.600 (0.500) |',
+    '| geometric mean | 0.949 |  | 0.500 |',
+  ].join('\n'))
   t.same(missRatioMeans(results).map(({ server }) => server), ['ours', 'LRU'])
   t.match(traceHeadings(result('one', [0.6], [0.75])), [/misses ÷ ours's/, /items +ours +LRU +LRU$/])
 })
