@@ -40,6 +40,26 @@ export class Uint64 {
   }
 }
 
+/** A number as decimal digits, at most as many as 64 bits take. */
+export class Digits {
+  readonly bytes = new Uint8Array(DIGITS_MAX)
+  count = 0
+
+  set(high: number, low: number): void { this.count = writeUint64(this.bytes, 0, high, low) }
+
+  /** Copies the digits in `[start, end)`. */
+  copyFrom(from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this
+    const count = end - start
+    for (let i = 0; i < count; i++) bytes[i] = from[start + i]!
+    this.count = count
+  }
+
+  readInto(number: Uint64): void { parseUint64(this.bytes, 0, this.count, number) }
+
+  toString(): string { return Buffer.from(this.bytes.subarray(0, this.count)).toString('latin1') }
+}
+
 /** Reads the digits in `[start, end)`. Returns false if the range is empty, has another byte or a number of over 64 bits. */
 export function parseUint64(bytes: Uint8Array, start: number, end: number, into: Uint64): boolean {
   if (start >= end) return false

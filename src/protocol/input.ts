@@ -38,6 +38,8 @@ export class Input {
   readonly request: Request
   /** True while a batch is being served. Then no connection writes to this buffer, and no other session begins a batch. */
   isInUse = false
+  /** The number of the batch, which says whether something was read from its bytes or from those of another. */
+  batch = 0
 
   /** @param start the index of INPUT_BYTES in `bytes` that no other thread uses */
   constructor(readonly bytes: Uint8Array, readonly start: number) {

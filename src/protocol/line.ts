@@ -4,13 +4,9 @@
 import { Ascii } from '../memory/ascii.js'
 import { Size } from '../memory/layout.js'
 import { type Hash } from '../store/index/hash.js'
-import { PREFETCH_MAX } from '../store/store.js'
 
 /** The most tokens of a line that are kept, as in memcached. The last token is kept besides. */
 const TOKENS_MAX = 24
-
-/** The most keys of a line that are scanned before the first of them is looked up: see Store.prefetch. */
-const AHEAD_MAX = PREFETCH_MAX
 
 /** The bytes of the longest key that are read in whole words. */
 const WHOLE_WORDS_BYTES = Size.KeyMax & ~3
@@ -37,14 +33,6 @@ export class LineParser {
 
   /** The last number that `readDigits` has read. */
   value = 0
-
-  // the results of `scanKey` for each key that was scanned ahead
-  readonly aheadHashes = new Int32Array(AHEAD_MAX)
-  private readonly aheadStarts = new Int32Array(AHEAD_MAX)
-  private readonly aheadEnds = new Int32Array(AHEAD_MAX)
-  private readonly aheadStops = new Int32Array(AHEAD_MAX)
-  private aheadCount = 0
-  private aheadAt = 0
 
   // the tokens of the last line that was split
   private readonly starts = new Int32Array(TOKENS_MAX)
@@ -84,45 +72,6 @@ export class LineParser {
     return true
   }
 
-  /**
-   * Scans the keys behind the one that was just scanned, up to the end of the line, a key that is too long, or AHEAD_MAX keys.
-   * `nextKey` then returns to them. Returns the number of scanned keys, the first one included.
-   */
-  scanAhead(): number {
-    let count = 0
-    do {
-      this.aheadHashes[count] = this.hash
-      this.aheadStarts[count] = this.keyStart
-      this.aheadEnds[count] = this.keyEnd
-      this.aheadStops[count] = this.stop
-      count++
-    } while (count < AHEAD_MAX && this.scanKey(this.skipSpaces(this.stop)) && this.keyEnd > this.keyStart)
-    this.aheadCount = count
-    this.recall(0)
-    return count
-  }
-
-  /** Forgets the keys that were scanned ahead, as the rest of their line is not served. */
-  forgetAhead(): void { this.aheadCount = this.aheadAt = 0 }
-
-  private recall(index: number): void {
-    this.hash = this.aheadHashes[index]!
-    this.keyStart = this.aheadStarts[index]!
-    this.keyEnd = this.aheadEnds[index]!
-    this.stop = this.aheadStops[index]!
-    this.aheadAt = index + 1
-  }
-
-  /** Makes the next key of the line the scanned one; false if it is too long. */
-  nextKey(): boolean {
-    if (this.aheadAt >= this.aheadCount) return this.scanKey(this.skipSpaces(this.stop))
-    this.recall(this.aheadAt)
-    return true
-  }
-
-  /** True if the scanned key is the last one that was scanned ahead. */
-  get isAtLastAhead(): boolean { return this.aheadAt >= this.aheadCount }
-
   /** Reads up to 9 digits at `at` into `value` and sets `stop` behind them; false if there are no digits or more than 9. */
   readDigits(at: number): boolean {
     const { bytes } = this
@@ -152,6 +101,13 @@ export class LineParser {
   skipSpaces(at: number): number {
     const { bytes } = this
     while (bytes[at] === Ascii.Space) at++
+    return at
+  }
+
+  /** The index of the line end at or after `at`, which is near: a search by `findLineEnd` costs more to begin. */
+  lineEndAt(at: number): number {
+    const { bytes } = this
+    while (bytes[at] !== Ascii.LineEnd) at++
     return at
   }
 

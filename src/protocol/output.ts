@@ -4,7 +4,7 @@
 // buffer. If many clients are slow and no buffer is left, the output writes a copy, whose memory returns to the system later.
 import { assert } from '../errors.js'
 import { Ascii } from '../memory/ascii.js'
-import { type Uint64, writeNumber, writeUint64 } from '../memory/numbers.js'
+import { writeNumber, writeUint64 } from '../memory/numbers.js'
 import { Blocks } from '../memory/blocks.js'
 import { Memory } from '../memory/bytes.js'
 import { Counter, type Counters } from '../stats/counters.js'
@@ -275,8 +275,6 @@ export class Output {
   number(value: number): void { this.at = writeNumber(this.bytes, this.at, value) }
 
   uint64(high: number, low: number): void { this.at = writeUint64(this.bytes, this.at, high, low) }
-
-  counter(number: Uint64): void { this.uint64(number.high, number.low) }
 
   byte(value: number): void { this.bytes[this.at++] = value }
 

@@ -1,6 +1,7 @@
 // The protocols of a thread, put together. This is the one file that knows all three: the text protocol with the meta commands
 // in its lines, the binary one, and what a connection begins with where it may speak either or has to authenticate first.
 import { type ProtocolName } from '../options/options.js'
+import { KeysAhead } from './ahead.js'
 import { AsciiAuthentication } from './authentication.js'
 import { BinaryProtocol } from './binary/execute.js'
 import { Magic } from './binary/parse.js'
@@ -18,7 +19,8 @@ export class Protocols {
 
   constructor(host: Host) {
     const parser = new LineParser(host.input.bytes, host.store.context.hash)
-    const text = new TextProtocol(host, parser, new MetaCommands(host, parser))
+    const ahead = new KeysAhead(host, parser)
+    const text = new TextProtocol(host, parser, ahead, new MetaCommands(host, parser, ahead))
     this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     const binary = new BinaryProtocol(host)
     this.binary = binary

@@ -148,6 +148,7 @@ export class Session implements Owner {
   private run(start: number, end: number): void {
     const { input, output, verbosity } = this.host
     this.unpark()
+    input.batch = (input.batch + 1) | 0
     input.bytes[end] = Ascii.LineEnd
     if (verbosity > 2) this.host.log(`${this.peer.id}: going from ${this.stateName} to conn_parse_cmd`)
     if (this.phase === Phase.Output) this.resumeWork(start, end)

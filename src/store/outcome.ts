@@ -7,7 +7,7 @@ export const enum Outcome {
   NotFound,
   Deleted,
   Touched,
-  /** The value is in `request.number`. */
+  /** The value is in `request.digits`. */
   Number,
   NonNumeric,
   TooLarge,

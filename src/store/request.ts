@@ -1,7 +1,7 @@
 // A request of a client, made of numbers and of ranges of bytes. A thread has one Request: a protocol fills it for each command,
 // and an operation of the store reads it and writes its results to it. If a value comes in parts, its Filling keeps the fields
 // that are needed later.
-import { Uint64 } from '../memory/numbers.js'
+import { Digits, Uint64 } from '../memory/numbers.js'
 
 /** The mode of a storage command: memcached's set, add, replace, append, prepend, cas. */
 export const enum Mode { Set, Add, Replace, Append, Prepend, Cas }
@@ -89,13 +89,15 @@ export class Request {
   /** The cas number to compare with. */
   readonly cas = new Uint64()
   readonly newCas = new Uint64()
-  /** incr and decr: the number to add or subtract, and afterwards the result. */
+  /** incr and decr: the number to add or subtract. */
   readonly number = new Uint64()
   readonly initial = new Uint64()
   isDecrement = false
 
-  // The results, beside `number`
+  // The results
 
+  /** The new number of incr and decr. */
+  readonly digits = new Digits()
   /** Bits of Found, set by incr and decr, and by a get with any Want. */
   result: number = Found.None
   /**

@@ -3,11 +3,11 @@
 // those named ...StripeLocked need a caller that has it.
 import { type Arena } from '../memory/arena.js'
 import { ClassWord, State } from '../memory/layout.js'
-import { writeUint64, Uint64 } from '../memory/numbers.js'
+import { Uint64 } from '../memory/numbers.js'
 import { ClassCounter, Counter } from '../stats/counters.js'
 import { type StoreContext } from './context.js'
 import { Departure } from './departures.js'
-import { readNumber, writeDigits } from './items/digits.js'
+import { changeDigits, readNumber, writeDigits } from './items/digits.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items/items.js'
 import { type Generations } from './items/generations.js'
 import { type Lru } from './items/lru.js'
@@ -32,8 +32,6 @@ const PLAIN_WANTS = CAS_WANTS | Want.DropOld
 export class Shard implements Lender {
   /** The view of one item at a time, for code outside the store. */
   readonly view: ItemView
-  /** The digits that incr or decr is about to copy to an item. */
-  private readonly digits = new Uint8Array(20)
   private readonly number = new Uint64()
   private readonly reporter: Reporter
   /** The values that this thread has lent, by item. */
@@ -539,7 +537,7 @@ export class Shard implements Lender {
     return Outcome.Touched
   }
 
-  /** incr and decr: adds or subtracts `request.number`, and writes the result there. */
+  /** incr and decr: adds or subtracts `request.number`, and writes the result to `request.digits`. */
   arithmetic(request: Request): Outcome {
     const { context } = this
     request.result = Found.None
@@ -559,47 +557,55 @@ export class Shard implements Lender {
     }
     if (items.valueBytes(item) === 0 || items.has(item, State.Large)) return Outcome.NonNumeric
     if (this.isRefusedByCas(request, item)) return Outcome.Exists
-    const number = this.number
-    if (!readNumber(items, item, number)) return Outcome.NonNumeric
+    const isBorrowed = items.refs(item) > 0
+    const isChanged = !isBorrowed && changeDigits(items, item, request)
+    if (!isChanged && !this.calculate(request, item)) return Outcome.NonNumeric
     context.counters.addClass(this.allocator.classOf(item), request.isDecrement ? ClassCounter.DecrHits : ClassCounter.IncrHits)
-    if (request.isDecrement) number.subtract(request.number.high, request.number.low)
-    else number.add(request.number.high, request.number.low)
-    request.number.set(number.high, number.low)
-    const length = writeUint64(this.digits, 0, number.high, number.low)
-    const room = items.valueBytes(item)
-    if (length > room || items.refs(item) > 0) return this.rewriteStripeLocked(request, item, length)
-    // in place; a shorter number is padded with spaces, as protocol.txt says of decr
-    writeDigits(items, item, this.digits, length)
+    if (!isChanged) {
+      if (isBorrowed || request.digits.count > items.valueBytes(item)) return this.rewriteStripeLocked(request, item)
+      writeDigits(items, item, request.digits)
+    }
     context.stampCas(items, item)
     if (request.wants !== Want.None) this.applyNumberWantsStripeLocked(request, item)
     this.promoteStripeLocked(item)
     return Outcome.Number
   }
 
+  /** Writes the result for the number of an item to the request; false if the item has none. */
+  private calculate(request: Request, item: ItemId): boolean {
+    const { number } = this
+    if (!readNumber(this.items, item, number)) return false
+    if (request.isDecrement) number.subtract(request.number.high, request.number.low)
+    else number.add(request.number.high, request.number.low)
+    request.digits.set(number.high, number.low)
+    return true
+  }
+
   /** Creates an item with the initial number of incr or decr. */
   private createNumberStripeLocked(request: Request): Outcome {
-    const { number, initial } = request
+    const { digits, initial } = request
     request.mode = Mode.Add
     request.flags = 0
     request.result = Found.Vivified
-    request.valueBytes = writeUint64(this.digits, 0, initial.high, initial.low)
+    digits.set(initial.high, initial.low)
+    request.valueBytes = digits.count
     const item = this.reserve(request, (request.wants & Want.NewExpiry) === 0 ? request.expiresAt : 0)
     if (item === NO_ITEM) return Outcome.NoMemory
-    writeDigits(this.items, item, this.digits, request.valueBytes)
+    writeDigits(this.items, item, digits)
     this.replaceStripeLocked(request, NO_ITEM, item)
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
-    number.set(initial.high, initial.low)
     this.applyNumberWantsStripeLocked(request, item)
     return Outcome.Number
   }
 
   /** Writes the number to a new item, as it is longer than the old value, or a session is reading that. */
-  private rewriteStripeLocked(request: Request, item: ItemId, length: number): Outcome {
+  private rewriteStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this
+    const { digits } = request
     const replacement = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
-      Math.max(length, items.valueBytes(item)))
+      Math.max(digits.count, items.valueBytes(item)))
     if (replacement === NO_ITEM) return Outcome.NoMemory
-    writeDigits(items, replacement, this.digits, length)
+    writeDigits(items, replacement, digits)
     this.replaceStripeLocked(request, item, replacement)
     this.applyNumberWantsStripeLocked(request, replacement)
     return Outcome.Number

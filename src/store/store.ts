@@ -210,7 +210,7 @@ export class Store {
 
   /**
    * incr and decr: adds `number` to the number that is an item's value, and wraps at 2^64, or subtracts it, and stops at 0. The
-   * result is in `number`.
+   * result is in `digits`.
    * @returns Number, NotFound, NonNumeric, Exists or NoMemory
    */
   arithmetic(request: Request): Outcome { return this.shardOf(request.hash).arithmetic(request) }
@@ -248,10 +248,20 @@ export class Store {
    * @param count the number of keys, at most PREFETCH_MAX: the first ones of `hashes`
    */
   prefetch(hashes: Int32Array, count: number): void {
+    if (this.shards.length === 1) return this.prefetchFirst(hashes, count)
     const { heads } = this
     let sum = 0
     for (let i = 0; i < count; i++) heads[i] = this.shardOf(hashes[i]!).table.headOf(hashes[i]!)
     for (let i = 0; i < count; i++) sum += this.shardOf(hashes[i]!).items.prefetch(heads[i]! as ItemId)
+    this.prefetched = sum
+  }
+
+  /** The same in a store of one shard. */
+  private prefetchFirst(hashes: Int32Array, count: number): void {
+    const { heads, first: { items, table } } = this
+    let sum = 0
+    for (let i = 0; i < count; i++) heads[i] = table.headOf(hashes[i]!)
+    for (let i = 0; i < count; i++) sum += items.prefetch(heads[i]! as ItemId)
     this.prefetched = sum
   }
 

@@ -273,6 +273,29 @@ t.test('another number than the item has, or 0, refuses to change it, and of a m
 
 // Numbers
 
+t.test('a number is what arithmetic of any length says, and stays in its place with spaces behind it', t => {
+  const subject = new StoreUnderTest()
+  const edges = Array.from({ length: 20 }, (_, zeros) => 10n ** BigInt(zeros)).flatMap(power => [power - 1n, power, power + 1n])
+  const large = [2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n]
+  const changes = [0n, 1n, 9n, 10n, 11n, 99n, 123_456_789n, 10n ** 9n - 1n, 10n ** 9n, 10n ** 9n + 1n, ...large]
+  for (const before of [...edges, ...large]) {
+    for (const change of changes) {
+      for (const delta of change === 0n ? [0n] : [change, -change]) {
+        for (const text of [String(before), `${before}   `, `0${before}`]) {
+          put(subject, 'n', 0, text)
+          const expected = delta < 0n ? (before > change ? before - change : 0n) : BigInt.asUintN(64, before + change)
+          const result = subject.add('n', delta)
+          const value = subject.get('n')?.value.toString()
+          const isRight = result === expected && value === String(expected).padEnd(text.length)
+          if (!isRight) t.fail(`'${text}' and ${delta} make ${String(result)} and '${value}'`)
+        }
+      }
+    }
+  }
+  subject.verify()
+  t.end()
+})
+
 t.test('a number that is missing begins as the request says, and counts as neither hit nor miss', async t => {
   const subject = new StoreUnderTest()
   const count = (key: string, wants: number, rest: Partial<Request> = {}): Outcome => {
@@ -286,8 +309,8 @@ t.test('a number that is missing begins as the request says, and counts as neith
     }))
   }
   const result = () => {
-    const { casAfter, number, result } = subject.for('any')
-    return { cas: casAfter.low, number: number.low, result }
+    const { casAfter, digits, result } = subject.for('any')
+    return { cas: casAfter.low, number: Number(String(digits)), result }
   }
   const counts = () => {
     const { counters } = subject.store

@@ -140,7 +140,7 @@ export class StoreUnderTest {
     request.isDecrement = delta < 0n
     request.number.setBigInt(delta < 0n ? -delta : delta)
     const outcome = this.store.arithmetic(request)
-    return outcome === Outcome.Number ? request.number.toBigInt() : outcome
+    return outcome === Outcome.Number ? BigInt(String(request.digits)) : outcome
   }
 
   /** Background steps: at most `stepsMax` of one page that moves, after what decides about it. @returns whether it has come to its end */

@@ -1,6 +1,7 @@
 // The packets a server sends: one table from Outcome to status, the errors with their texts, and the answers that carry
 // something. A packet is an answer to the opcode and the opaque that were last given to `answerTo`.
 import { Memory } from '../../memory/bytes.js'
+import { Uint64 } from '../../memory/numbers.js'
 import { Outcome } from '../../store/outcome.js'
 import { Mode, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
@@ -72,6 +73,7 @@ const BEFORE_VALUE_MAX = HEADER_BYTES + FLAGS_BYTES + 250
 export class BinaryReply {
   private opcode = 0
   private opaque = 0
+  private readonly uint64 = new Uint64()
 
   constructor(private readonly output: Output) {}
 
@@ -114,12 +116,13 @@ export class BinaryReply {
 
   /** The number of incr and decr. */
   number(request: Request): void {
-    const { output } = this
-    const { number, casAfter } = request
+    const { output, uint64 } = this
+    const { casAfter, digits } = request
+    digits.readInto(uint64)
     output.ensure(HEADER_BYTES + NUMBER_BYTES)
     this.header(Status.Success, 0, 0, NUMBER_BYTES, casAfter.high, casAfter.low)
-    output.memory.writeUint32(output.at, number.high)
-    output.memory.writeUint32(output.at + 4, number.low)
+    output.memory.writeUint32(output.at, uint64.high)
+    output.memory.writeUint32(output.at + 4, uint64.low)
     output.at += NUMBER_BYTES
   }
 

@@ -1,5 +1,5 @@
 // md, ma and me: the commands about one item that bring no value and ask for none.
-import { toBigInt, writeUint64 } from '../../memory/numbers.js'
+import { toBigInt } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { Outcome } from '../../store/outcome.js'
 import { Found, Want } from '../../store/request.js'
@@ -11,8 +11,6 @@ import { storeWants } from './parse.js'
 
 const INCREMENTS = Buffer.from('I+')
 const DECREMENTS = Buffer.from('D-')
-/** The digits of a result are written here. */
-const DIGITS = new Uint8Array(20)
 
 /** `md <key> <flags>*` */
 export function md(meta: Meta): void {
@@ -63,16 +61,15 @@ function readArithmetic({ flags, request }: Meta): Uint8Array | undefined {
 }
 
 function answerNumber(meta: Meta): void {
-  const { flags, output, reply, request: { number } } = meta
+  const { flags, output, reply, request: { digits } } = meta
   if (flags.returns.isQuiet) return
-  const length = writeUint64(DIGITS, 0, number.high, number.low)
   reply.ensureLine()
-  if (flags.has(Flag.v)) reply.value(length)
+  if (flags.has(Flag.v)) reply.value(digits.count)
   else reply.hit()
   meta.showNumber()
   output.lineEnd()
   if (!flags.has(Flag.v)) return
-  output.copy(DIGITS, 0, length)
+  output.copy(digits.bytes, 0, digits.count)
   output.lineEnd()
 }
 

@@ -6,15 +6,16 @@ import { cacheMemlimit, debugtime, flushAll, quit, refreshCerts, shutdown, verbo
 import { lruCrawler } from './crawler.js'
 import { extstore } from './extstore.js'
 import { type Gets } from './gets.js'
-import { decr, deleteItem, incr, touch } from './items.js'
+import { deleteItem, touch } from './items.js'
 import { lru } from './lru.js'
+import { type Numbers } from './numbers.js'
 import { slabs } from './slabs.js'
 import { stats } from './stats.js'
 import { type LineHandler } from './text.js'
 import { type Values } from './values.js'
 
 /** The commands of a thread that read their lines themselves. */
-export interface Readers { readonly gets: Gets, readonly values: Values }
+export interface Readers { readonly gets: Gets, readonly values: Values, readonly numbers: Numbers }
 
 export interface CommandRow {
   readonly name: string
@@ -42,8 +43,8 @@ export const COMMANDS: readonly CommandRow[] = [
   storage('prepend', Mode.Prepend),
   storage('cas', Mode.Cas),
   { name: 'delete', line: deleteItem },
-  { name: 'incr', line: incr },
-  { name: 'decr', line: decr },
+  { name: 'incr', reads: ({ numbers }, session, start, at, end) => numbers.change(session, start, at, end, false) },
+  { name: 'decr', reads: ({ numbers }, session, start, at, end) => numbers.change(session, start, at, end, true) },
   { name: 'touch', line: touch },
 
   // about the cache

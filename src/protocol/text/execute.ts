@@ -3,6 +3,7 @@
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { Mode } from '../../store/request.js'
+import { type KeysAhead } from '../ahead.js'
 import { type Host } from '../host.js'
 import { UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { logAnswer, printable } from '../log.js'
@@ -10,6 +11,7 @@ import { UNFINISHED, type Protocol, type Session } from '../session.js'
 import { COMMANDS, type CommandRow, type Readers } from './commands.js'
 import { Gets } from './gets.js'
 import { endsWithHttp, endsWithNoreply } from './parse.js'
+import { Numbers } from './numbers.js'
 import { TEXT } from './reply.js'
 import { Text } from './text.js'
 import { Values } from './values.js'
@@ -33,15 +35,18 @@ export class TextProtocol implements Protocol, Readers {
   readonly needsAuthentication = false
   readonly gets: Gets
   readonly values: Values
+  readonly numbers: Numbers
   private readonly bytes: Uint8Array
   private readonly text: Text
   private readonly commands = new Map<number, Command>()
 
-  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly meta: MetaLines) {
+  constructor(private readonly host: Host, private readonly parser: LineParser, ahead: KeysAhead,
+    private readonly meta: MetaLines) {
     this.bytes = host.input.bytes
-    this.text = new Text(host, parser)
+    this.text = new Text(host, parser, ahead)
     this.gets = new Gets(this.text, (session, at, end) => this.run(session, at, end))
     this.values = new Values(this.text)
+    this.numbers = new Numbers(this.text)
     for (const row of COMMANDS) if (row.isThere?.(host) !== false) this.add(row)
   }
 

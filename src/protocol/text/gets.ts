@@ -56,9 +56,11 @@ export class Gets implements RetrievalAnswers {
     const { bytes, parser, text } = this
     this.withCas = withCas
     this.withTouch = false
-    const isKey = parser.scanKey(parser.skipSpaces(at))
+    const isKey = text.ahead.readKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
-    if (bytes[parser.stop] !== Ascii.LineEnd && !parser.isLineWhole(parser.stop, end)) return UNFINISHED
+    if (bytes[parser.stop] !== Ascii.LineEnd) {
+      if (!parser.isLineWhole(parser.stop, end)) return UNFINISHED
+    } else text.ahead.lookAhead(parser.stop + 1, end)
     session.isQuiet = false
     if (!isKey || parser.keyEnd === parser.keyStart) {
       text.answer(session, TEXT.badFormat)
@@ -111,20 +113,18 @@ export class Gets implements RetrievalAnswers {
   /** Answers the keys of a line that is whole, from the one that the parser has read. */
   private serveKeys(session: Session): number {
     const { bytes, parser, output, text } = this
+    const { ahead } = text
     output.begin()
     this.areKeysChecked = false
     this.isSending = false
-    parser.forgetAhead()
     while (parser.keyEnd > parser.keyStart) {
-      if (parser.isAtLastAhead && bytes[parser.stop] !== Ascii.LineEnd) {
-        text.store.prefetch(parser.aheadHashes, parser.scanAhead())
-      }
+      if (bytes[parser.stop] !== Ascii.LineEnd && ahead.isUsedUp) ahead.lookAlong()
       const error = this.serveKey(session)
       if (error !== undefined) return this.answerError(session, error)
       if (this.isSending) return this.wait(session)
       if (bytes[parser.stop] === Ascii.LineEnd) break
       if (output.isBlocked) return this.wait(session)
-      if (!parser.nextKey()) return this.answerError(session, TEXT.badFormat)
+      if (!ahead.readKey(parser.skipSpaces(parser.stop))) return this.answerError(session, TEXT.badFormat)
     }
     if (this.pending?.hasMoreKeys === true) return this.wait(session)
     text.answer(session, TEXT.end)

@@ -73,8 +73,9 @@ export class TextReply {
   bytesOf(outcome: Outcome): Uint8Array { return BY_OUTCOME[outcome]! }
 
   number(request: Request): void {
-    this.output.ensure(22)
-    this.output.counter(request.number)
+    const { digits } = request
+    this.output.ensure(digits.count + 2)
+    this.output.copy(digits.bytes, 0, digits.count)
     this.output.lineEnd()
   }
 

@@ -27,9 +27,9 @@ export class Values implements StorageAnswers {
    */
   store(session: Session, mode: Mode, start: number, at: number, end: number): number {
     const { bytes, request, text } = this
-    const { parser } = text
+    const { ahead, parser } = text
     request.mode = mode
-    if (mode === Mode.Cas || !parser.scanKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
+    if (mode === Mode.Cas || !ahead.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
       return this.storeTokens(session, start, end)
     }
     text.takeKey(Want.None)
