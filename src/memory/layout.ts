@@ -10,6 +10,8 @@
 //   state    bit 0-8   9-16      17-21       22-23    24      25       26      27        28     29         30     31
 //            refs      keyBytes  generation  segment  linked  fetched  active  hasFlags  large  binaryKey  stale  won
 //
+//   The highest bit of prev is set if the item came to COLD from WARM: see lru.ts. It is not part of the index.
+//
 //   The generation's meaning depends on the turn of the item's page: see generations.ts.
 //
 //   A large item (one that does not fit the largest chunk) keeps its header, flags and key in one chunk. The ids of its pieces
@@ -38,6 +40,8 @@
 // A thread may read a word without the lock where an outdated value does no harm: for statistics, or the age of a class.
 
 export const enum ItemWord { Next, Prev, Chain, UsedAt, ExpiresAt, ValueBytes, State, CasLow, CasHigh, Header }
+
+export const enum Prev { WasWarm = 1 << 31, Mask = 0x7fffffff }
 
 export const enum PieceWord { Owner = ItemWord.Next }
 
@@ -85,9 +89,23 @@ export const enum ClassWord {
   EmptySought,
   /** The number of its pages that are leaving it: 0 or 1. */
   LeavingCount,
-  Lists = 12,
+  /** The time of its ghosts, which advances as it evicts, and the evictions until it advances: see shares.ts. 0 at the start. */
+  GhostTime, EvictionsLeft,
+  /**
+   * The changes to the shares of HOT, and of HOT and WARM together, that the class has learned from its ghosts: in units of
+   * 1 / Share.Unit.
+   */
+  HotLearned, UpperLearned,
+  /** In the same units: the part of the evictions of late that were from COLD, and the part of these of items once in WARM. */
+  ColdPart, WarmPart,
+  /** The second in which the class began to evict as many items as it has; and the seconds that this took it last time, or 0. */
+  TurnoverAt, Turnover,
+  Lists = 20,
   Stride = Lists + 4 * 4,
 }
+
+/** The unit of shares in a class: 1 is all. */
+export const enum Share { Unit = 1 << 24 }
 
 /** The words of one list: HOT, WARM, COLD and TEMP of a class. */
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }

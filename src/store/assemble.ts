@@ -15,10 +15,12 @@ import { Hash } from './index/hash.js'
 import { Stripes } from './index/stripes.js'
 import { Table } from './index/table.js'
 import { FlushedPrefixes } from './items/flushes.js'
+import { Ghosts } from './items/ghosts.js'
 import { Generations } from './items/generations.js'
 import { Items } from './items/items.js'
 import { Lru } from './items/lru.js'
 import { Maintainer } from './items/maintainer.js'
+import { Shares } from './items/shares.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning, type LruSettings } from './items/tuning.js'
 import { regionsFor, type RegionFacts, type RegionName } from './regions.js'
@@ -120,6 +122,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const sizesAt = first.take('sizes')
   const sizes = options.trackSizes ? new Sizes(first.buffer, sizesAt, options.itemSizeMax) : undefined
   const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
+  const ghosts = new Ghosts(first, first.take('ghosts'), options.maxbytes)
   const flushedPrefixes = new FlushedPrefixes(first, first.take('flushedPrefixes') >> 2, options.prefixDelimiter)
   const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, departures,
     flushedPrefixes, log, first.instructions)
@@ -128,7 +131,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const ioStart = first.take('io') + options.ioBytes * thread
   const shards = arenas.map(arena => {
     const hashHere = arena === first ? hash : new Hash(hashKey, arena)
-    return makeShard(arena, hashHere, plan, options, classes, context, tuning, lives)
+    return makeShard(arena, hashHere, plan, options, classes, context, tuning, ghosts, lives)
   })
   for (const arena of arenas) arena.assertTaken()
   const growths = shards.map(({ table, slabs, allocator }) => new Growth(table, slabs, allocator, context))
@@ -193,7 +196,7 @@ function makeArenas({ count, facts }: ArenaPlan, shared: boolean, memories: read
 }
 
 function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, options: StoreOptions, classes: SlabClasses,
-  context: StoreContext, tuning: LruTuning, lives: Lives): Shard {
+  context: StoreContext, tuning: LruTuning, ghosts: Ghosts, lives: Lives): Shard {
   const classWords = arena.take('classes') >> 2
   const shardWords = arena.take('shard') >> 2
   const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : plan.bucketCount
@@ -201,7 +204,7 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
   const locks = new Locks(arena.words, options.shared, lives, arena.instructions)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, arena.take('pageTables'), locks)
-  const lru = new Lru(arena, items, slabs, tuning, context.counters)
+  const lru = new Lru(arena, items, slabs, tuning, new Shares(arena, slabs, tuning, ghosts), context.counters)
   const table = new Table(arena, items, arena.take('buckets'), bucketsMax, shardWords)
   const generations = new Generations(items, slabs, hash, context)
   const allocator = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
@@ -212,5 +215,5 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
 function movingParts({ items, table, slabs, lru, allocator, generations, marks, moves }: Shard, context: StoreContext,
   settings: AutomoveSettings): ArenaParts {
   const mover = new Mover(items, table, slabs, lru, allocator, generations, marks, moves, context)
-  return { slabs, moves, mover, automove: new Automove(slabs, items, allocator, context, settings) }
+  return { slabs, moves, mover, automove: new Automove(slabs, lru, context, settings) }
 }

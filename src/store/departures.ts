@@ -19,10 +19,7 @@
 // records may have been overwritten while it read. If a processor shows stores in another order, a record that is read while it
 // is overwritten may mix two records. Each field is then one that was written, so readers use records only as hints.
 //
-// A record of an eviction can serve as a ghost. An index over the rings could answer "was this hash evicted lately" in O(1): it
-// would have a word for each record, at a place that the hash gives, with the ring and the number of the record, and would be
-// right if the record still has that hash. The rings take 1/128 of the memory limit, so that rings and such an index together
-// would stay within a hundredth.
+// The records are not for the lists, which have a much smaller trace of each evicted item, and so of more items: see ghosts.ts.
 import { assert } from '../errors.js'
 import { Size } from '../memory/layout.js'
 

@@ -8,6 +8,7 @@ import { Counters } from '../stats/counters.js'
 import { Departures } from './departures.js'
 import { Hash } from './index/hash.js'
 import { FlushedPrefixes } from './items/flushes.js'
+import { Ghosts } from './items/ghosts.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning } from './items/tuning.js'
 import { AutomoveSettings } from './slabs/automove.js'
@@ -16,7 +17,7 @@ import { Marks } from './walks/marks.js'
 
 /** The names of the regions that a store uses. */
 export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' |
-  'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
+  'ghosts' | 'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
 
 /** The facts from which the sizes of regions are computed. */
 export interface RegionFacts {
@@ -70,6 +71,8 @@ export const regionRows: readonly RegionRow[] = [
   { name: 'departures', owner: 'first', alignment: CACHE_LINE,
     bytes: ({ maxbytes, threads }) => Departures.bytesFor(maxbytes, threads),
     holds: 'records of items that left the store, a ring for each thread' },
+  { name: 'ghosts', owner: 'first', alignment: CACHE_LINE, bytes: ({ maxbytes }) => Ghosts.bytesFor(maxbytes),
+    holds: 'traces of items that were evicted lately' },
   { name: 'flushedPrefixes', owner: 'first', alignment: CACHE_LINE, bytes: () => FlushedPrefixes.BYTES,
     holds: 'the prefixes that were flushed lately' },
   { name: 'tuning', owner: 'first', alignment: CACHE_LINE, bytes: () => LruTuning.BYTES,

@@ -16,6 +16,7 @@ import { Filling } from './filling.js'
 import { Chains } from './index/chains.js'
 import { type Growth } from './index/growth.js'
 import { Generations, GENERATIONS_MAX } from './items/generations.js'
+import { Ghosts } from './items/ghosts.js'
 import { NO_ITEM, type ItemId } from './items/items.js'
 import { type Maintainer } from './items/maintainer.js'
 import { type LruTuning } from './items/tuning.js'
@@ -406,7 +407,9 @@ export class Store {
 
   private limitBytes(bytes: number): void {
     this.context.maxbytes = bytes
-    for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(bytes / this.shards.length)
+    // the ghosts count, too; their number is that of the first limit
+    const pageBytes = Math.max(bytes - Ghosts.bytesFor(this.options.maxbytes), 0)
+    for (const { slabs } of this.shards) slabs.bytesMax = Math.floor(pageBytes / this.shards.length)
   }
 
   get itemCount(): number { return this.shards.reduce((sum, shard) => sum + shard.itemCount, 0) }

@@ -59,7 +59,7 @@ function subjectWith(options: Partial<StoreOptions> = {}): Subject {
 }
 
 t.test('a moved item keeps value, flags, cas number, end and its place among the others', async t => {
-  const subject = subjectWith()
+  const subject = subjectWith({ lruSegmented: false })
   subject.fill(0, 5000)
   subject.put(Mode.Set, 'mortal', bytesOf(1, 900), 1, 100)
   for (let i = 0; i < 5000; i += 3) subject.delete(`k${i}`)

@@ -138,7 +138,7 @@ function countFitting(): number {
 
 function isOldest(subject: StoreUnderTest, key: string): boolean {
   const request = subject.for(key)
-  const { allocator, table } = subject.store.shards[0]!
+  const { allocator, lru, table } = subject.store.shards[0]!
   const item = table.find(request.hash, request.bytes, request.keyStart, request.keyEnd)
-  return item !== 0 && allocator.oldest(allocator.classOf(item)) === item
+  return item !== 0 && lru.oldest(allocator.classOf(item)) === item
 }

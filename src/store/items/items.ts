@@ -2,7 +2,7 @@
 // No method checks whether an item is alive. Unless a method says otherwise, the caller holds the lock of the item's stripe.
 import { type Arena } from '../../memory/arena.js'
 import { type Memory } from '../../memory/bytes.js'
-import { ItemWord, PieceWord, Size, State } from '../../memory/layout.js'
+import { ItemWord, PieceWord, Prev, Size, State } from '../../memory/layout.js'
 import { assert } from '../../errors.js'
 import { Counter, type Counters } from '../../stats/counters.js'
 
@@ -40,8 +40,16 @@ export class Items {
 
   next(item: ItemId): ItemId { return this.words[item + ItemWord.Next]! as ItemId }
   setNext(item: ItemId, next: ItemId): void { this.words[item + ItemWord.Next] = next }
-  prev(item: ItemId): ItemId { return this.words[item + ItemWord.Prev]! as ItemId }
-  setPrev(item: ItemId, prev: ItemId): void { this.words[item + ItemWord.Prev] = prev }
+  prev(item: ItemId): ItemId { return (this.words[item + ItemWord.Prev]! & Prev.Mask) as ItemId }
+  setPrev(item: ItemId, prev: ItemId): void {
+    const word = item + ItemWord.Prev
+    this.words[word] = (this.words[word]! & Prev.WasWarm) | prev
+  }
+
+  /** True if an item came to COLD from WARM. */
+  wasWarm(item: ItemId): boolean { return this.words[item + ItemWord.Prev]! < 0 }
+  /** Sets this, and no item as the one before. */
+  setFirst(item: ItemId, wasWarm: boolean): void { this.words[item + ItemWord.Prev] = wasWarm ? Prev.WasWarm : NO_ITEM }
   chain(item: ItemId): ItemId { return this.words[item + ItemWord.Chain]! as ItemId }
   setChain(item: ItemId, chain: ItemId): void { this.words[item + ItemWord.Chain] = chain }
 

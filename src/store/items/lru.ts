@@ -1,32 +1,46 @@
 // The lists of each class: HOT, WARM, COLD and TEMP, with the newest item at the head. A hit only sets bits in its item
-// (`touchBits`). Items are moved by these bits when memory is needed, which is here, or in the background (maintainer.ts):
+// (`touchBits`). Items are moved by these bits when memory is needed, which is here, or in the background (maintainer.ts).
 //
-//   A new item starts in HOT (or in TEMP, if it is short-lived and TEMP is switched on).
-//   When HOT is over its share, its tail goes to WARM if it was hit twice, else to COLD.
-//   When WARM is over its share, its tail goes to its head again if it was hit since it came to WARM, else to COLD.
-//   The tail of COLD is evicted, unless it was hit twice since it came to COLD: then it goes to WARM. (If all items are hit all
-//   the time, one of them is evicted nevertheless.)
+// A class with memory to spare keeps memcached's rules, which are the maintainer's. A class that evicts has rules of its own,
+// with which fewer gets miss. HOT is a trial there: an item that no client asks for again leaves early, and what has proved
+// useful stays.
+//
+//   A new item starts in HOT (or in TEMP, if it is short-lived and TEMP is switched on). If its key left a ghost, that is, if the
+//   key was evicted lately (ghosts.ts), it starts in WARM.
+//   If HOT is over its share, its tail is evicted, unless it was hit twice: then it goes to COLD.
+//   Otherwise, the tail of COLD is evicted, unless it was hit since it came to COLD: then it goes to WARM.
+//   If HOT and WARM together are over their share, the tail of WARM goes to its head again if it was hit since it came to WARM,
+//   and else to COLD.
 //   An item of TEMP stays there until it expires.
+//
+// If all items are hit all the time, one of them is evicted nevertheless.
+//
+// The shares begin with those of `lru tune`, and then the class learns better ones: see shares.ts. The trial in HOT and the
+// ghosts are those of S3-FIFO.
 //
 // With only one list, that list is COLD. When the mode changes to it, the items of HOT and WARM go to COLD, tails first. When it
 // changes back, no item has to move.
 //
-// The rules and the default shares are memcached's. Unless a method says otherwise, it needs the lock of the class.
+// Unless a method says otherwise, it needs the lock of the class.
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, ListWord, State } from '../../memory/layout.js'
 import { ClassCounter, type Counters } from '../../stats/counters.js'
+import { Ghost } from './ghosts.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
 import { type Slabs } from '../slabs/slabs.js'
+import { type Shares } from './shares.js'
 import { type LruTuning } from './tuning.js'
 
 /** The least seconds between two moves of an item to the head of the flat list. */
 const FLAT_UPDATE_SECONDS = 60
+/** A class that has evicted keeps memcached's rules again once it has so few used chunks for each chunk that is left. */
+const USED_PER_FREE = 8
 
 export class Lru {
   private readonly words: Int32Array
 
   constructor(arena: Arena, private readonly items: Items, private readonly slabs: Slabs,
-    readonly settings: LruTuning, private readonly counters: Counters) {
+    readonly settings: LruTuning, private readonly shares: Shares, private readonly counters: Counters) {
     this.words = arena.words
   }
 
@@ -48,12 +62,18 @@ export class Lru {
     return sum
   }
 
-  link(slabClass: number, item: ItemId, segment: Segment): void {
+  private countOf(slabClass: number): number {
+    let sum = 0
+    for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.get(slabClass, segment, ListWord.Count)
+    return sum
+  }
+
+  link(slabClass: number, item: ItemId, segment: Segment, wasWarm = false): void {
     const { items, words } = this
     const head = this.word(slabClass, segment, ListWord.Head)
     const first = words[head]! as ItemId
     items.setSegment(item, segment)
-    items.setPrev(item, NO_ITEM)
+    items.setFirst(item, wasWarm)
     items.setNext(item, first)
     if (first !== NO_ITEM) items.setPrev(first, item)
     else words[head + ListWord.Tail] = item
@@ -81,8 +101,9 @@ export class Lru {
   }
 
   move(slabClass: number, item: ItemId, segment: Segment): void {
+    const wasWarm = segment === Segment.Cold && this.items.segment(item) === Segment.Warm
     this.unlink(slabClass, item)
-    this.link(slabClass, item, segment)
+    this.link(slabClass, item, segment, wasWarm)
   }
 
   /** Puts a copy of an item, which has the same state, in the item's place. */
@@ -91,6 +112,7 @@ export class Lru {
     const head = this.word(slabClass, items.segment(item), ListWord.Head)
     const next = items.next(item)
     const prev = items.prev(item)
+    items.setFirst(copy, items.wasWarm(item))
     items.setNext(copy, next)
     items.setPrev(copy, prev)
     if (next !== NO_ITEM) items.setPrev(next, copy)
@@ -99,10 +121,21 @@ export class Lru {
     else words[head] = copy
   }
 
-  /** The list in which a new item starts. */
-  segmentFor(item: ItemId, now: number): Segment {
+  /** The list in which an item of a key starts that was not there. */
+  segmentFor(slabClass: number, hash: number, item: ItemId, now: number): Segment {
+    const { settings } = this
     if (this.isShortLived(this.items.expiresAt(item), now)) return Segment.Temp
-    return this.settings.lruSegmented ? Segment.Hot : Segment.Cold
+    if (!settings.lruSegmented) return Segment.Cold
+    const isBack = this.shares.hasEvicted(slabClass) && this.shares.takeGhost(slabClass, hash, this.countOf(slabClass))
+    return isBack ? Segment.Warm : Segment.Hot
+  }
+
+  /** The list for an item that replaces one of `segment`. In a class that evicts, its key need not prove itself again. */
+  segmentAfter(slabClass: number, segment: Segment, item: ItemId, now: number): Segment {
+    const { settings } = this
+    if (this.isShortLived(this.items.expiresAt(item), now)) return Segment.Temp
+    if (!settings.lruSegmented) return Segment.Cold
+    return segment === Segment.Temp || !this.shares.hasEvicted(slabClass) ? Segment.Hot : segment
   }
 
   /** True if an item that expires at `expiresAt` belongs in TEMP. */
@@ -122,12 +155,20 @@ export class Lru {
       if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
       return this.refreshFlat(item, now)
     }
-    if ((state & State.Fetched) === 0) items.mark(item, State.Fetched)
+    if ((state & State.Fetched) === 0 && this.needsTwoHits(item, state)) items.mark(item, State.Fetched)
     else if ((state & State.Active) === 0) {
-      items.mark(item, State.Active)
+      items.mark(item, State.Active | State.Fetched)
       items.setUsedAt(item, now)
     }
     return false
+  }
+
+  /** True if the first hit of an item does not make it active yet. */
+  private needsTwoHits(item: ItemId, state: number): boolean {
+    const segment = (state >>> State.SegmentShift) & State.SegmentMask
+    if (segment !== Segment.Cold) return segment !== Segment.Warm
+    const { slabs } = this
+    return !this.shares.hasEvicted((state & State.Large) !== 0 ? slabs.classes.largest : slabs.classAt(item))
   }
 
   /**
@@ -147,19 +188,67 @@ export class Lru {
     return this.items.segment(item) !== Segment.Temp
   }
 
-  /** Brings HOT and WARM back to their shares, with at most `stepsMax` moves of one item. Returns the number of moves. */
-  balance(slabClass: number, now: number, stepsMax: number): number {
-    const { settings } = this
-    if (!settings.lruSegmented) return this.flatten(slabClass, stepsMax)
-    const bytes = this.bytesOf(slabClass)
+  // Evicting
+
+  /** True if a class has to evict for most new items, so that the rules of this file apply. */
+  isShort(slabClass: number): boolean {
+    const { slabs } = this
+    if (!this.shares.hasEvicted(slabClass)) return false
+    const left = slabs.get(slabClass, ClassWord.FreeCount) + slabs.get(slabClass, ClassWord.CarveLeft)
+    return left * USED_PER_FREE < slabs.get(slabClass, ClassWord.UsedCount)
+  }
+
+  /** The item that has to leave its list next, for another one or for good; NO_ITEM if there is none. */
+  nextToLeave(slabClass: number): ItemId {
+    const hot = this.tail(slabClass, Segment.Hot)
+    const warm = this.tail(slabClass, Segment.Warm)
     const cold = this.tail(slabClass, Segment.Cold)
-    const coldAge = cold === NO_ITEM ? 0 : this.items.age(cold, now)
-    let steps = 0
-    while (steps < stepsMax &&
-      this.pullTail(slabClass, Segment.Hot, (bytes * settings.hotLruPct) / 100, coldAge * settings.hotMaxFactor, now)) steps++
-    while (steps < stepsMax &&
-      this.pullTail(slabClass, Segment.Warm, (bytes * settings.warmLruPct) / 100, coldAge * settings.warmMaxFactor, now)) steps++
-    return steps
+    const bytes = this.bytesOf(slabClass)
+    const hotBytes = this.get(slabClass, Segment.Hot, ListWord.Bytes)
+    const isOnlyHot = warm === NO_ITEM && cold === NO_ITEM
+    if (hot !== NO_ITEM && (isOnlyHot || hotBytes > this.shares.hot(slabClass) * bytes)) return hot
+    const bothBytes = hotBytes + this.get(slabClass, Segment.Warm, ListWord.Bytes)
+    if (warm !== NO_ITEM && (cold === NO_ITEM || bothBytes > this.shares.upper(slabClass) * bytes)) return warm
+    return cold !== NO_ITEM ? cold : this.tail(slabClass, Segment.Temp)
+  }
+
+  /** Moves an item that has to leave its list to the one where it belongs; false if it belongs to none. */
+  tryKeep(slabClass: number, item: ItemId): boolean {
+    const { items } = this
+    const segment = items.segment(item)
+    const isActive = items.has(item, State.Active)
+    if (segment === Segment.Temp || (!isActive && segment !== Segment.Warm)) return false
+    if (isActive && segment !== Segment.Hot) this.moveToWarm(slabClass, item)
+    else {
+      items.unmark(item, State.Active)
+      this.moveToCold(slabClass, item)
+    }
+    return true
+  }
+
+  /** Leaves a ghost of an item that is about to be evicted. */
+  noteEviction(slabClass: number, hash: number, item: ItemId, now: number): void {
+    if (!this.settings.lruSegmented) return
+    const oldestAge = this.items.age(this.oldest(slabClass), now)
+    this.shares.noteEviction(slabClass, hash, this.ghostOf(item), this.countOf(slabClass), oldestAge, now)
+  }
+
+  private ghostOf(item: ItemId): Ghost {
+    const { items } = this
+    const segment = items.segment(item)
+    if (segment === Segment.Warm || (segment === Segment.Cold && items.wasWarm(item))) return Ghost.WasWarm
+    return segment === Segment.Cold ? Ghost.Cold : Ghost.Hot
+  }
+
+  /**
+   * The age by which classes are compared that need pages: that of an item, the oldest one. But in a class that evicts, the tail
+   * of COLD may be kept for long while items leave HOT. So it is not more than the time in which the class evicts as many items
+   * as it has.
+   */
+  ageOf(slabClass: number, item: ItemId, now: number): number {
+    const age = this.items.age(item, now)
+    const isEvicting = this.settings.lruSegmented && this.shares.hasEvicted(slabClass)
+    return isEvicting ? Math.min(age, this.shares.turnover(slabClass, now)) : age
   }
 
   /** Moves the items of HOT and WARM to COLD, at most `stepsMax` of them. Returns their number. */
@@ -173,19 +262,6 @@ export class Lru {
       this.moveToCold(slabClass, item)
     }
     return steps
-  }
-
-  /** Moves the tail of HOT or WARM to the list where it belongs; false if it may stay. */
-  private pullTail(slabClass: number, from: Segment, bytesMax: number, ageMax: number, now: number): boolean {
-    const { items } = this
-    const item = this.tail(slabClass, from)
-    if (item === NO_ITEM) return false
-    const isOver = this.get(slabClass, from, ListWord.Bytes) > bytesMax
-    const isOld = ageMax > 0 && items.age(item, now) > ageMax
-    if (!isOver && !isOld) return false
-    if (items.has(item, State.Active)) this.moveToWarm(slabClass, item)
-    else this.moveToCold(slabClass, item)
-    return true
   }
 
   /** Moves an active item to the head of WARM, and clears its bit, so that it has to be hit again for the next such move. */
@@ -202,8 +278,10 @@ export class Lru {
     this.move(slabClass, item, Segment.Cold)
   }
 
-  /** The item of a class to evict if COLD is empty: the tail of HOT, then of WARM, then of TEMP. */
-  lastResort(slabClass: number): ItemId {
+  /** The tail of COLD, or if that is empty, of HOT, of WARM or of TEMP; NO_ITEM if the class has no items. */
+  oldest(slabClass: number): ItemId {
+    const cold = this.tail(slabClass, Segment.Cold)
+    if (cold !== NO_ITEM) return cold
     const hot = this.tail(slabClass, Segment.Hot)
     if (hot !== NO_ITEM) return hot
     const warm = this.tail(slabClass, Segment.Warm)

@@ -1,15 +1,14 @@
 // The maintainer: passes over the lists of an arena again and again in the background, even while no client sends anything. It
-// checks only the tails of the lists. A dead item there is reclaimed. Otherwise
+// checks only the tails of the lists. A dead item there is reclaimed. Otherwise, in a class with memory to spare,
 //
 //   an item of HOT or COLD that was hit twice goes to WARM;
 //   an item of HOT or WARM goes to COLD if its list is over its share or the item is too old for it; but one of WARM that was hit
 //   since it came there goes to the head of WARM instead.
 //
 // The rules are memcached's, except that memcached moves an item of WARM that was hit to the head of WARM at once, even if it
-// need not leave its place. Then the speed of the passes decides which items count as hit all the time, and with little memory
-// fewer gets hit (by 0.4 % in a cache that holds a tenth of the data). An allocation that needs memory makes the moves that it
-// needs itself, see Lru.balance. With only one list, items of HOT and WARM go to COLD, and dead items at COLD's tail are left to
-// the next allocation.
+// need not leave its place. In a class that evicts, no item that is alive is moved: an allocation that needs memory makes the
+// moves that it needs itself, by other rules (lru.ts). With only one list, items of HOT and WARM go to COLD, and dead items at
+// COLD's tail are left to the next allocation.
 import { ListWord, State } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
 import { NO_ITEM, Segment, type Items } from './items.js'
@@ -34,6 +33,7 @@ export class Maintainer {
 
   private passSegmentsClassLocked(slabClass: number, stepsMax: number): number {
     const { lru } = this
+    if (lru.isShort(slabClass)) return this.reclaimClassLocked(slabClass, stepsMax)
     const { hotLruPct, warmLruPct, hotMaxFactor, warmMaxFactor } = lru.settings
     const bytes = lru.bytesOf(slabClass)
     const cold = lru.tail(slabClass, Segment.Cold)
@@ -43,6 +43,15 @@ export class Maintainer {
       this.pullClassLocked(slabClass, Segment.Hot, bytes * hotLruPct / 100, coldAge * hotMaxFactor) ||
       this.pullClassLocked(slabClass, Segment.Warm, bytes * warmLruPct / 100, coldAge * warmMaxFactor) ||
       this.pullClassLocked(slabClass, Segment.Cold, Infinity, Infinity))) steps++
+    return steps
+  }
+
+  /** Reclaims dead items at the tails of the lists. */
+  private reclaimClassLocked(slabClass: number, stepsMax: number): number {
+    let steps = 0
+    for (let segment = Segment.Hot; segment <= Segment.Cold; segment++) {
+      steps += this.allocator.reclaimTailClassLocked(slabClass, segment, stepsMax - steps)
+    }
     return steps
   }
 

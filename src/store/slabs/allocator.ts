@@ -14,9 +14,9 @@ import { type Slabs } from './slabs.js'
 import { type Table } from '../index/table.js'
 
 /** The most items that an allocation tries to evict. */
-const EVICT_TRIES = 50
+const EVICT_TRIES = 100
 /** The most active items that it moves to WARM instead. If it meets more, it evicts one of them. */
-const RESCUES_MAX = 20
+const RESCUES_MAX = 60
 /** The evictions of an allocation that may free only chunks of a page that is leaving, before it takes such a chunk itself. */
 const RETIRED_MAX = 20
 /** The most pages that are checked to find one that can be taken from its class. */
@@ -88,7 +88,8 @@ export class Allocator {
 
   /** Links a reserved item under its key, in place of `old` if there is such an item. */
   linkStripeLocked(hash: number, old: ItemId, item: ItemId): void {
-    const { context, items } = this
+    const { context, items, lru } = this
+    const segment = old === NO_ITEM ? Segment.Hot : items.segment(old)
     const slabClass = this.classOf(item)
     items.link(item, this.generations.numberFor(item))
     this.generations.stamp(item)
@@ -104,7 +105,8 @@ export class Allocator {
       this.unlistStripeLocked(old)
     }
     this.slabs.lock(slabClass)
-    this.lru.link(slabClass, item, this.lru.segmentFor(item, context.now))
+    lru.link(slabClass, item, old === NO_ITEM ? lru.segmentFor(slabClass, hash, item, context.now)
+      : lru.segmentAfter(slabClass, segment, item, context.now))
     this.slabs.add(slabClass, ClassWord.RequestedBytes, items.bytesOf(item))
     this.slabs.unlock(slabClass)
     context.countSize(items, item, 1)
@@ -277,11 +279,11 @@ export class Allocator {
   /** Evicts the item of a class that is the least useful. Items that sessions hold are moved to the heads of their lists. */
   evictClassLocked(slabClass: number): Dropped {
     const { context, items, lru } = this
-    lru.balance(slabClass, context.now, BALANCE_STEPS)
+    if (!lru.settings.lruSegmented) lru.flatten(slabClass, BALANCE_STEPS)
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       const item = this.nextToEvict(slabClass)
       if (item === NO_ITEM) break
-      if (tries < RESCUES_MAX && this.tryRescue(item)) continue
+      if (tries < RESCUES_MAX && this.tryRescue(slabClass, item)) continue
       const dropped = this.tryEvictClassLocked(slabClass, item)
       if (dropped !== Dropped.Nothing) return dropped
       if (!context.settings.evictions && !this.isDead(item)) break
@@ -297,18 +299,15 @@ export class Allocator {
     const { context, items, lru } = this
     const temp = lru.tail(slabClass, Segment.Temp)
     if (temp !== NO_ITEM && this.isDead(temp)) return temp
-    const item = this.oldest(slabClass)
+    const item = lru.settings.lruSegmented ? lru.nextToLeave(slabClass) : lru.oldest(slabClass)
     // an item of TEMP is not protected if it lives longer by now, or if temporary_ttl has been lowered
     const isProtected = item !== NO_ITEM && item === temp && lru.isShortLived(items.expiresAt(item), context.now)
     return isProtected ? NO_ITEM : item
   }
 
-  /** Moves an item of COLD that was hit twice since it came there to WARM, instead of evicting it; false for another item. */
-  private tryRescue(item: ItemId): boolean {
-    if (!this.items.has(item, State.Active) || this.items.segment(item) !== Segment.Cold || this.isDead(item)) return false
-    if (!this.lru.settings.lruSegmented) return false
-    this.lru.moveToWarm(this.classOf(item), item)
-    return true
+  /** Moves an item that has to leave its list to another one, instead of evicting it; false if it has to go. */
+  private tryRescue(slabClass: number, item: ItemId): boolean {
+    return this.lru.settings.lruSegmented && !this.isDead(item) && this.lru.tryKeep(slabClass, item)
   }
 
   /** Drops an item of a class, unless a session holds it or another thread has its stripe. */
@@ -320,7 +319,10 @@ export class Allocator {
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
       if (isDead) this.countReclaimed(slabClass, item)
-      else this.countEvictedClassLocked(slabClass, item)
+      else {
+        this.countEvictedClassLocked(slabClass, item)
+        this.lru.noteEviction(slabClass, hash, item, context.now)
+      }
       this.dropListedBothLocked(slabClass, slabClass, hash, item)
       this.evicted = item
     }
@@ -457,7 +459,7 @@ export class Allocator {
       !slabs.isLeaving(page) && slabs.chunksOf(page, slabClass) > 0 && this.isEmptiable(page, victim)
     const begun = slabs.emptyingPage
     if (begun !== 0 && isSuitable(begun)) return begun
-    const oldest = this.oldest(victim)
+    const oldest = this.lru.oldest(victim)
     if (oldest === NO_ITEM) return 0
     for (let page = this.pageOf(oldest), tries = STEAL_TRIES; tries > 0; page = this.nextPageOf(victim, page), tries--) {
       if (isSuitable(page)) return page
@@ -470,12 +472,6 @@ export class Allocator {
     if (this.context.watched !== 0) this.context.log.slabMove(this.slabs.classOfPage(page), Math.max(owner, 0))
     this.slabs.movePageClassesLocked(page, owner)
     this.context.counters.add(Counter.SlabsMoved)
-  }
-
-  /** The item of a class that would be evicted first, except for dead ones of TEMP; NO_ITEM if the class has no items. */
-  oldest(slabClass: number): ItemId {
-    const cold = this.lru.tail(slabClass, Segment.Cold)
-    return cold !== NO_ITEM ? cold : this.lru.lastResort(slabClass)
   }
 
   /** The next page of a class behind a page, or the first page of the class behind the last one. */

@@ -1,7 +1,7 @@
 // Automove: decides which class of an arena should get a page of which other class. Once a second it samples all classes: the age
-// of the item that each would evict next, averaged over a window of seconds; whether the class evicts; and whether it has more
-// free chunks than it needs. At every step it also looks for a class that is so much worse off that no window is needed to see
-// it. It runs in the thread of the background work. Its settings are shared with all threads.
+// at which each evicts an item that is not used (Lru.ageOf), averaged over a window of seconds; whether the class evicts; and
+// whether it has more free chunks than it needs. At every step it also looks for a class that is so much worse off that no window
+// is needed to see it. It runs in the thread of the background work. Its settings are shared with all threads.
 //
 //   mode 0   moves no page
 //   mode 1   moves a page to the pool from a class that has had more free chunks than it needs for a whole window; and moves a
@@ -10,9 +10,9 @@
 //   mode 2   also moves a page at once to a class that evicts any item
 import { ClassWord, PageOwner } from '../../memory/layout.js'
 import { type StoreContext } from '../context.js'
-import { NO_ITEM, type Items } from '../items/items.js'
+import { NO_ITEM } from '../items/items.js'
+import { type Lru } from '../items/lru.js'
 import { type Slabs } from './slabs.js'
-import { type Allocator } from './allocator.js'
 
 /** The settings of automove, in shared memory, as commands of any thread change them. See the options of the same names. */
 export class AutomoveSettings {
@@ -75,7 +75,7 @@ export class Automove {
   /** 1 for each class with a page that may leave it; used by `pickSource`. */
   private readonly isLeavable: Uint8Array
 
-  constructor(private readonly slabs: Slabs, private readonly items: Items, private readonly allocator: Allocator,
+  constructor(private readonly slabs: Slabs, private readonly lru: Lru,
     private readonly context: StoreContext, private readonly settings: AutomoveSettings) {
     const count = slabs.classes.largest + 1
     this.trends = Array.from({ length: count }, () =>
@@ -133,8 +133,8 @@ export class Automove {
   }
 
   private ageOf(slabClass: number): number {
-    const item = this.allocator.oldest(slabClass)
-    return item === NO_ITEM ? 0 : this.items.age(item, this.context.now)
+    const item = this.lru.oldest(slabClass)
+    return item === NO_ITEM ? 0 : this.lru.ageOf(slabClass, item, this.context.now)
   }
 
   private sample(): void {
@@ -144,7 +144,7 @@ export class Automove {
     for (let slabClass = 1; slabClass <= slabs.classes.largest; slabClass++) {
       const trend = this.trends[slabClass]!
       const pages = slabs.get(slabClass, ClassWord.PageCount)
-      const hasItems = this.allocator.oldest(slabClass) !== NO_ITEM
+      const hasItems = this.lru.oldest(slabClass) !== NO_ITEM
       trend.samples = hasItems ? Math.min(trend.samples + 1, settings.window) : 0
       trend.age += (this.ageOf(slabClass) - trend.age) / Math.max(trend.samples, 1)
       if (this.hasEvicted[slabClass] === 1) trend.evictedAt = trend.changedAt = now

@@ -1,7 +1,7 @@
 // Slabs: pages, which each class cuts into chunks of one size, see classes.ts. This file knows which chunks are free, but not
 // what the others contain. A new page's chunks are not put on the free list, but carved one by one, so memory is touched only
-// when it is first used. A page keeps its first size in bytes whatever class owns it later, as the memory beyond it was never
-// touched.
+// when it is first used. A page has at most 1 MiB, and keeps its first size in bytes whatever class owns it later, as the memory
+// beyond it was never touched.
 import { ARENA_PAGES_MAX, type Arena } from '../../memory/arena.js'
 import { ClassWord, Free, ItemWord, PageOwner, PageUse, ShardWord, Size } from '../../memory/layout.js'
 import { type Locks } from '../../memory/lock.js'
@@ -199,8 +199,16 @@ export class Slabs {
     const room = isFirst ? Infinity : this.bytesMax - this.bytesUsed
     const withdrawn = this.withdrawnPages > 0 ? this.findOwned(PageOwner.Withdrawn, slabClass, room) : 0
     if (withdrawn !== 0) return withdrawn
+    const bytes = this.freshBytes(slabClass, room)
+    return bytes > 0 ? this.freshPage(bytes, isFirst) : 0
+  }
+
+  /** The bytes of a fresh page for a class if `room` is left: the last page may have only half of its bytes. 0 for no page. */
+  private freshBytes(slabClass: number, room: number): number {
     const bytes = this.classes.pageBytes(slabClass)
-    return bytes <= room ? this.freshPage(bytes, isFirst) : 0
+    if (bytes <= room) return bytes
+    const chunkBytes = this.classes.chunkBytes[slabClass]!
+    return room < Size.Page / 2 ? 0 : Math.floor(room / chunkBytes) * chunkBytes
   }
 
   /** A page of an owner that has at most `bytesMax` bytes, and room for a chunk of a class; 0 if there is none. */
