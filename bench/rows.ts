@@ -154,6 +154,8 @@ function bareRows(): SpeedWorkload[] {
     { ...bare, name: 'bare responder, mg, depth 1', command: 'get', protocol: 'meta', inQuick: false },
     { ...bare, name: 'bare responder, miss, depth 1', command: 'miss', limits: { cpu: 1.06 }, inQuick: false },
     { ...bare, name: 'bare responder, incr, depth 1', command: 'incr', limits: { cpu: 1.05 }, inQuick: false },
+    { ...bare, name: 'bare responder, get, 1,000 connections', command: 'get', connections: 1000, inQuick: false },
+    { ...bare, name: 'bare responder, get, one a connection', command: 'get', connections: 16, isBrief: true, inQuick: false },
   ]
 }
 

@@ -79,10 +79,16 @@ export function acceptHandles(listener: Listener, isWanted: () => boolean, accep
   const { _handle } = listener as unknown as Inside<ListeningHandle>
   const usual = _handle?.onconnection
   if (typeof usual !== 'function') return
+  /** The class of the handles that it accepts, once one of them had all methods. */
+  let Known: Function | undefined
+  const isKnown = (handle: unknown): handle is Handle => {
+    if (Known !== undefined && handle instanceof Known) return true
+    if (!isHandle(handle)) return false
+    Known = handle.constructor
+    return true
+  }
   _handle!.onconnection = function (status, handle, ...more) {
-    if (!isWanted() || (status !== 0 && status !== undefined) || !isHandle(handle)) {
-      return Reflect.apply(usual, this, [status, handle, ...more])
-    }
+    if (status !== 0 || !isWanted() || !isKnown(handle)) return Reflect.apply(usual, this, [status, handle, ...more])
     if (!areInherited) setOptions(handle)
     accept(handle)
   }
