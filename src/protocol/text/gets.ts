@@ -127,8 +127,13 @@ export class Gets implements RetrievalAnswers {
       if (!ahead.readKey(parser.skipSpaces(parser.stop))) return this.answerError(session, TEXT.badFormat)
     }
     if (this.pending?.hasMoreKeys === true) return this.wait(session)
-    text.answer(session, TEXT.end)
+    this.answerEnd(session)
     return parser.stop + 1
+  }
+
+  private answerEnd(session: Session): void {
+    if (this.text.host.verbosity > 1) this.text.answer(session, TEXT.end)
+    else this.reply.end()
   }
 
   /** Answers one key; returns the error if the whole line has one. */

@@ -60,12 +60,24 @@ const HEADER_MAX = 320
 /** `VALUE ` as two words, of which the second is overwritten in part by the key that follows. */
 const enum Value { Word0 = 0x56414c55, Word1 = 0x45200000, Bytes = 6 }
 
+/** `END\r` as a word, and the bytes of the line. */
+const enum End { Word = 0x454e440d, Bytes = 5 }
+
 export class TextReply {
   constructor(private readonly output: Output) {}
 
   line(bytes: Uint8Array): void {
     this.output.ensure(bytes.length)
     this.output.copy(bytes, 0, bytes.length)
+  }
+
+  /** `END`, which most gets end with, in two writes. */
+  end(): void {
+    const { output } = this
+    output.ensure(End.Bytes)
+    output.memory.writeUint32(output.at, End.Word)
+    output.bytes[output.at + 4] = Ascii.LineEnd
+    output.at += End.Bytes
   }
 
   outcome(outcome: Outcome): void { this.line(BY_OUTCOME[outcome]!) }

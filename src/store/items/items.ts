@@ -18,6 +18,7 @@ export const enum Segment { Hot, Warm, Cold, Temp }
 
 export class Items {
   private readonly words: Int32Array
+  private readonly lastWord: number
   readonly bytes: Uint8Array
   readonly memory: Memory
 
@@ -32,6 +33,7 @@ export class Items {
    */
   constructor(arena: Arena, readonly pieceBytes: number, private readonly overhead: number, private readonly counters: Counters) {
     this.words = arena.words
+    this.lastWord = arena.words.length - 1
     this.idsPerPiece = pieceBytes >> 2
     this.ownIds = (pieceBytes - BESIDE_IDS) >> 2
     this.memory = arena.memory
@@ -154,8 +156,14 @@ export class Items {
     return this.keyBytes(item) >= prefix.length && this.memory.equals(this.keyStart(item), prefix, 0, prefix.length)
   }
 
-  /** Prefetches the first two cache lines of a chunk, which even the smallest chunk has; see Store.prefetch. */
-  prefetch(item: ItemId): number { return this.words[item]! + this.words[item + 16]! }
+  /**
+   * Prefetches the first three cache lines of a chunk, in which an item of 100 bytes lies as a whole; see Store.prefetch. The
+   * smallest chunk has only two, and the third may be behind the end of memory.
+   */
+  prefetch(item: ItemId): number {
+    const { words } = this
+    return words[item]! + words[item + 16]! + words[Math.min(item + 32, this.lastWord)]!
+  }
 
   /** Makes a chunk a reserved item: writes everything but its value. */
   reserve(item: ItemId, key: Uint8Array, keyStart: number, keyBytes: number, flags: number,
