@@ -51,7 +51,10 @@ export class MetaSet implements StorageAnswers {
       return valueStart
     }
     const error = isKey ? this.readSet(request) : META.badFormat
-    if (error === undefined) return this.takeValue(session, length, valueStart, end)
+    if (error === undefined) {
+      this.meta.ahead.lookAhead(valueStart + length + 2, end)
+      return this.takeValue(session, length, valueStart, end)
+    }
     this.answerAfter(session, length + 2, error)
     return valueStart
   }

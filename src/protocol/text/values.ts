@@ -45,6 +45,7 @@ export class Values implements StorageAnswers {
     if (lineEnd >= end) return UNFINISHED
     request.expiresAt = text.store.expiryFor(exptime)
     request.valueBytes = parser.value
+    ahead.lookAhead(lineEnd + 1 + parser.value + 2, end)
     return this.take(session, lineEnd + 1, end)
   }
 
