@@ -22,19 +22,19 @@ export interface Origin {
 const NO_ORIGIN = 'stream'
 
 export class Connection implements Peer, LinkUser {
-  readonly isLasting = true
-  /** The file descriptor; 0 for a stream that has none. */
-  readonly id: number
+  // the fields that each request reads come first, so that they share lines of the processor's cache
   private readonly session: Session
-  /** The bytes of writes that are still under way. */
-  private readonly pending: Held[] = []
+  /** The bytes of writes that are still under way; undefined if there are none. */
+  private pending: Held[] | undefined
   private isReadingDirect = false
   private lastTarget: Uint8Array | undefined
-  private isYielding = false
   private isPaused = false
+  private isOver = false
+  /** The file descriptor; 0 for a stream that has none. */
+  readonly id: number
+  private isYielding = false
   /** True once the client has closed its sending side. */
   private hasEnded = false
-  private isOver = false
   /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
 
@@ -44,13 +44,15 @@ export class Connection implements Peer, LinkUser {
    * @param since the store time at which it got the slot
    * @param onClose called once, when the connection is closed
    */
-  constructor(private readonly host: Host, protocol: Protocol, private readonly link: Link,
-    readonly origin: Origin | undefined, readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void) {
+  constructor(private readonly host: Host, protocol: Protocol, private readonly link: Link, readonly origin: Origin | undefined,
+    readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void) {
     this.id = link.id
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = since
     link.begin(this)
   }
+
+  get isLasting(): boolean { return true }
 
   /** Runs an action of the session. If it throws, an invariant is broken, and the server has to end. */
   private guard(action: () => void): void {
@@ -130,11 +132,11 @@ export class Connection implements Peer, LinkUser {
 
   writeMany(parts: readonly Uint8Array[]): boolean { return this.link.writeMany(parts) }
 
-  hold(held: Held): void { this.pending.push(held) }
+  hold(held: Held): void { (this.pending ??= []).push(held) }
 
   drained(): void {
     // after a failure, `closed` settles the rest
-    if (this.pending.length === 0 || this.link.isBroken) return
+    if (this.pending === undefined || this.link.isBroken) return
     this.guard(() => {
       this.settle()
       if (!this.isOver && !this.isYielding) this.unpause()
@@ -142,7 +144,9 @@ export class Connection implements Peer, LinkUser {
   }
 
   private settle(): void {
-    for (const held of this.pending.splice(0)) held.settle()
+    const { pending } = this
+    this.pending = undefined
+    for (const held of pending ?? []) held.settle()
   }
 
   pause(): void {
@@ -154,7 +158,7 @@ export class Connection implements Peer, LinkUser {
     this.isYielding = true
     setImmediate(() => {
       this.isYielding = false
-      if (!this.isOver && !this.link.isBroken && this.pending.length === 0) this.guard(() => this.unpause())
+      if (!this.isOver && !this.link.isBroken && this.pending === undefined) this.guard(() => this.unpause())
     })
   }
 
@@ -170,7 +174,7 @@ export class Connection implements Peer, LinkUser {
   /** Ends the connection, unless there is something left to send. */
   ended(): void {
     this.hasEnded = true
-    if (!this.isPaused && this.pending.length === 0) this.end()
+    if (!this.isPaused && this.pending === undefined) this.end()
   }
 
   end(): void {
@@ -231,11 +235,11 @@ export class Connection implements Peer, LinkUser {
   get unknownSince(): number { return this.session.unknownSince }
 
   /** True while it waits for a request and has nothing to send. */
-  get isIdle(): boolean { return this.session.isIdle && this.pending.length === 0 }
+  get isIdle(): boolean { return this.session.isIdle && this.pending === undefined }
 
   private get state(): ConnectionState {
     if (this.isOver) return ConnectionState.Closing
-    return this.pending.length > 0 ? ConnectionState.Mwrite : this.session.state
+    return this.pending !== undefined ? ConnectionState.Mwrite : this.session.state
   }
 }
 

@@ -1,6 +1,6 @@
-// The quick way: reads and writes accepted sockets without Node's streams, which cost as much as a small request themselves, and
-// three times as much as all else for a client that asks once and leaves. A listener makes no `net.Socket` of what it accepts, but
-// passes on the handle, which this file reads into a buffer of the thread's and writes to.
+// The quick way: reads and writes accepted sockets without Node's streams, which cost a third of the time of a client that asks
+// once and leaves. A listener makes no `net.Socket` of what it accepts, but passes on the handle. This file reads it into a buffer
+// of the thread, and writes to it.
 //
 // This uses what Node does not document, see handle.ts and lesson.ts, and so only after proof.ts has seen that all of it works in
 // this process. Until then, and where it does not work, sockets are served as streams. If something goes wrong nevertheless, one
@@ -14,7 +14,7 @@ import { type Link, type LinkUser, type Remote } from './link.js'
 /** The lesson of this thread if the quick way is proved; otherwise undefined. */
 let proved: Lesson | undefined
 
-/** Sets the way in which this thread serves sockets: undefined for streams. Any thread may have proved it, as all have one Node. */
+/** Sets the way in which this thread serves sockets; undefined for streams. Any thread may have proved it. */
 export function useQuickWay(way: WriteWay | undefined): void {
   const lesson = way === undefined ? undefined : learn()
   proved = lesson?.way === way ? lesson : undefined
@@ -44,11 +44,11 @@ const NOT_TAKEN = -1
 let spare: WriteRequest | undefined
 
 export class DirectLink implements Link {
-  readonly id: number
   private user: LinkUser | undefined
+  private isClosed = false
+  readonly id: number
   /** The number of writes that are not complete. */
   private inFlight = 0
-  private isClosed = false
   private isReading = false
   private hasEnded = false
   private known: Remote | undefined

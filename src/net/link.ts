@@ -36,7 +36,7 @@ export interface LinkUser {
   target(): Uint8Array | undefined
   /** Called when `count` bytes have been read into the buffer. */
   read(count: number): void
-  /** Called by a stream instead of `read`. Returns the number of bytes taken; it gets the others again after `resume` or later. */
+  /** Called by a stream instead of `read`. Returns the number of bytes taken; the stream passes the others again, later. */
   readChunk(chunk: Uint8Array): number
   /** Called when the client has closed its sending side. */
   ended(): void

@@ -258,7 +258,7 @@ export class Listeners {
 
   private end(listener: Listener): void { this.ends.push(close(listener)) }
 
-  /** Accepts no more clients; resolves when all connections that the listeners accepted have closed. */
+  /** Accepts no more clients; resolves when the listeners are closed, and the streams that they accepted. */
   async close(): Promise<void> {
     this.drop()
     await Promise.all(this.ends.splice(0))

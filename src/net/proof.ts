@@ -1,6 +1,6 @@
 // The proof that sockets can be read and written without streams, see direct.ts. This relies on properties that Node does not
 // document. So each process tries it out once, on a pair of sockets of its own, before it serves clients that way: reads, a
-// small write, writes that the kernel does not take at once, and both ends in the middle of one. If anything is not as expected, or
+// small write, writes that the kernel does not take at once, and an end in the middle of one. If anything is not as expected, or
 // does not happen, there is no quick way; nothing is thrown. The pair needs no network and leaves no file. Both ends are in this
 // process, so waiting is counted in turns of the event loop: a slow machine needs no more of them.
 import { connect, createServer, type Socket } from 'node:net'
