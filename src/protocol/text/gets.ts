@@ -20,6 +20,9 @@ import { type Text } from './text.js'
 /** A get that is longer than any other line may be has at most so many spaces before its name. */
 const LEADING_SPACES_MAX = 100
 
+/** The bytes of `get `. */
+const NAME_BYTES = 4
+
 export class Gets implements RetrievalAnswers {
   readonly hasLineEnd = true
   private readonly bytes: Uint8Array
@@ -29,6 +32,8 @@ export class Gets implements RetrievalAnswers {
   private readonly request: Request
   private readonly retrieval: Retrieval
   private readonly answersMax: number
+  /** True if the session counts requests or answers, and so has to serve each line itself. */
+  private readonly hasLimits: boolean
   // the line at work
   private withCas = false
   private withTouch = false
@@ -49,6 +54,7 @@ export class Gets implements RetrievalAnswers {
     this.request = request
     this.retrieval = new Retrieval(host, this)
     this.answersMax = host.answersMax
+    this.hasLimits = host.answersMax > 0 || host.requestsPerTurn > 0
   }
 
   /** Carries out a line whose name ends at `at`, and which may not be whole. */
@@ -66,7 +72,30 @@ export class Gets implements RetrievalAnswers {
       text.answer(session, TEXT.badFormat)
       return text.skipLine(parser.stop)
     }
-    return this.answersMax > 0 ? this.serveBoundedKeys(session) : this.serveKeys(session)
+    if (this.answersMax > 0) return this.serveBoundedKeys(session)
+    const next = this.serveKeys(session)
+    return this.hasLimits || withCas ? next : this.serveFollowing(session, next, end)
+  }
+
+  /**
+   * Serves the lines from `next` on as long as they are gets of one key in their shortest form, and returns where the first of
+   * another form begins. They come in numbers, and cost a tenth less in this loop than if the session had each served.
+   */
+  private serveFollowing(session: Session, next: number, end: number): number {
+    const { bytes, output, parser, text: { ahead, host } } = this
+    if (host.verbosity > 1 || !session.peer.isLasting || this.pending !== undefined) return next
+    while (next < end && !output.isBlocked && this.isGet(next)) {
+      if (!ahead.readKey(next + NAME_BYTES) || parser.keyEnd === parser.keyStart) break
+      if (parser.stop >= end || bytes[parser.stop] !== Ascii.LineEnd) break
+      ahead.lookAhead(parser.stop + 1, end)
+      next = this.serveKeys(session)
+    }
+    return next
+  }
+
+  private isGet(at: number): boolean {
+    const { bytes } = this
+    return bytes[at] === Ascii.G && bytes[at + 1] === Ascii.E && bytes[at + 2] === Ascii.T && bytes[at + 3] === Ascii.Space
   }
 
   /** As `get`, for the line that begins at `start`: `gat <exptime> <key>*`. */
