@@ -119,3 +119,25 @@ t.test('ghosts are part of the memory limit, and take less than a hundredth of i
     cache.verify()
   }
 })
+
+t.test('an item in the chunk of one that was to be evicted next is evicted as itself', async t => {
+  const cache = new StoreUnderTest({ maxbytes: MIB, slabChunkMax: MIB / 2 })
+  let count = 0
+  const put = (): string => {
+    const key = `k${count++}`
+    cache.put(Mode.Set, key, bytesOf(1, 300_000))
+    return key
+  }
+  // three items fit, fewer than a thread looks ahead
+  for (let i = 0; i < 3; i++) put()
+  for (let round = 0; round < 20; round++) {
+    const [first, second, third] = [put(), put(), put()]
+    t.equal(cache.store.itemCount, 3)
+    cache.delete(first)
+    cache.delete(second)
+    const kept = [put(), put(), put()]
+    t.equal(cache.get(third), undefined)
+    for (const key of kept) t.ok(cache.get(key))
+    cache.verify()
+  }
+})

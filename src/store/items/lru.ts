@@ -57,15 +57,14 @@ export class Lru {
   }
 
   bytesOf(slabClass: number): number {
-    let sum = 0
-    for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.get(slabClass, segment, ListWord.Bytes)
-    return sum
+    return this.sum(slabClass, ListWord.Bytes)
   }
 
-  private countOf(slabClass: number): number {
-    let sum = 0
-    for (let segment = Segment.Hot; segment <= Segment.Temp; segment++) sum += this.get(slabClass, segment, ListWord.Count)
-    return sum
+  /** The sum of a word of all lists of a class. */
+  private sum(slabClass: number, word: ListWord): number {
+    const { words } = this
+    const hot = this.word(slabClass, Segment.Hot, word)
+    return words[hot]! + words[hot + ListWord.Stride]! + words[hot + 2 * ListWord.Stride]! + words[hot + 3 * ListWord.Stride]!
   }
 
   link(slabClass: number, item: ItemId, segment: Segment, wasWarm = false): void {
@@ -126,8 +125,8 @@ export class Lru {
     const { settings } = this
     if (this.isShortLived(this.items.expiresAt(item), now)) return Segment.Temp
     if (!settings.lruSegmented) return Segment.Cold
-    const isBack = this.shares.hasEvicted(slabClass) && this.shares.takeGhost(slabClass, hash, this.countOf(slabClass))
-    return isBack ? Segment.Warm : Segment.Hot
+    if (!this.shares.hasEvicted(slabClass)) return Segment.Hot
+    return this.shares.takeGhost(slabClass, hash, this.sum(slabClass, ListWord.Count)) ? Segment.Warm : Segment.Hot
   }
 
   /** The list for an item that replaces one of `segment`. In a class that evicts, its key need not prove itself again. */
@@ -212,25 +211,28 @@ export class Lru {
     return cold !== NO_ITEM ? cold : this.tail(slabClass, Segment.Temp)
   }
 
-  /** Moves an item that has to leave its list to the one where it belongs; false if it belongs to none. */
-  tryKeep(slabClass: number, item: ItemId): boolean {
+  /** True if an item that has to leave its list belongs to another one, or to the head of its list. */
+  isKept(item: ItemId): boolean {
     const { items } = this
     const segment = items.segment(item)
-    const isActive = items.has(item, State.Active)
-    if (segment === Segment.Temp || (!isActive && segment !== Segment.Warm)) return false
-    if (isActive && segment !== Segment.Hot) this.moveToWarm(slabClass, item)
-    else {
-      items.unmark(item, State.Active)
-      this.moveToCold(slabClass, item)
-    }
-    return true
+    return segment === Segment.Warm || (segment !== Segment.Temp && items.has(item, State.Active))
+  }
+
+  /** Moves such an item to where it belongs. */
+  keep(slabClass: number, item: ItemId): void {
+    const { items } = this
+    if (items.has(item, State.Active) && items.segment(item) !== Segment.Hot) return this.moveToWarm(slabClass, item)
+    items.unmark(item, State.Active)
+    this.moveToCold(slabClass, item)
   }
 
   /** Leaves a ghost of an item that is about to be evicted. */
   noteEviction(slabClass: number, hash: number, item: ItemId, now: number): void {
     if (!this.settings.lruSegmented) return
-    const oldestAge = this.items.age(this.oldest(slabClass), now)
-    this.shares.noteEviction(slabClass, hash, this.ghostOf(item), this.countOf(slabClass), oldestAge, now)
+    const { shares } = this
+    const count = this.sum(slabClass, ListWord.Count)
+    if (shares.isDue(slabClass)) shares.advance(slabClass, count, this.items.age(this.oldest(slabClass), now), now)
+    shares.noteEviction(slabClass, hash, this.ghostOf(item), count)
   }
 
   private ghostOf(item: ItemId): Ghost {

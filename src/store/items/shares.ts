@@ -51,13 +51,10 @@ export class Shares {
     return Math.min(Math.max(first + this.slabs.get(slabClass, ClassWord.UpperLearned) / Share.Unit, first), MAX)
   }
 
-  /**
-   * Leaves a ghost of an item that is about to be evicted.
-   * @param count the number of items of the class; @param oldestAge the age in seconds of the oldest of them
-   */
-  noteEviction(slabClass: number, hash: number, ghost: Ghost, count: number, oldestAge: number, now: number): void {
-    const { slabs, words } = this
-    if (--words[slabs.word(slabClass, ClassWord.EvictionsLeft)]! <= 0) this.advance(slabClass, count, oldestAge, now)
+  /** Leaves a ghost of an item that is about to be evicted. @param count the number of items of the class */
+  noteEviction(slabClass: number, hash: number, ghost: Ghost, count: number): void {
+    const { slabs } = this
+    slabs.add(slabClass, ClassWord.EvictionsLeft, -1)
     this.average(slabClass, ClassWord.ColdPart, ghost !== Ghost.Hot, count)
     if (ghost !== Ghost.Hot) this.average(slabClass, ClassWord.WarmPart, ghost === Ghost.WasWarm, count)
     this.ghosts.add(hash, ghost, slabs.get(slabClass, ClassWord.GhostTime))
@@ -69,8 +66,11 @@ export class Shares {
     this.words[word]! += ((isOfPart ? Share.Unit : 0) - this.words[word]!) / count
   }
 
-  /** Advances the time of the ghosts of a class. */
-  private advance(slabClass: number, count: number, oldestAge: number, now: number): void {
+  /** True if the time of the ghosts of a class has to advance before the next eviction. */
+  isDue(slabClass: number): boolean { return this.slabs.get(slabClass, ClassWord.EvictionsLeft) <= 0 }
+
+  /** Advances the time. @param count the number of items of the class; @param oldestAge the age in seconds of the oldest */
+  advance(slabClass: number, count: number, oldestAge: number, now: number): void {
     const { slabs, words } = this
     const time = slabs.get(slabClass, ClassWord.GhostTime)
     const turnover = slabs.word(slabClass, ClassWord.Turnover)

@@ -12,6 +12,7 @@ import { type Lru } from '../items/lru.js'
 import { type Marks } from '../walks/marks.js'
 import { type Slabs } from './slabs.js'
 import { type Table } from '../index/table.js'
+import { Victims } from './victims.js'
 
 /** The most items that an allocation tries to evict. */
 const EVICT_TRIES = 100
@@ -45,10 +46,13 @@ export class Allocator {
   private isHeldUp = false
   /** The last item that was evicted. */
   private evicted: ItemId = NO_ITEM
+  private readonly victims: Victims
 
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly hash: Hash,
     private readonly table: Table, private readonly slabs: Slabs, private readonly lru: Lru,
-    private readonly generations: Generations, private readonly marks: Marks, private readonly context: StoreContext) {}
+    private readonly generations: Generations, private readonly marks: Marks, private readonly context: StoreContext) {
+    this.victims = new Victims(items, table, item => this.hashOf(item))
+  }
 
   /** Frees a reserved item. */
   abandon(item: ItemId): void {
@@ -143,10 +147,14 @@ export class Allocator {
 
   /** Removes an item from its list. Needs the locks of its stripe and of the class of its lists. */
   private unlistBothLocked(item: ItemId): void {
-    const slabClass = this.classOf(item)
+    this.delistBothLocked(this.classOf(item), item)
+    this.items.unmark(item, State.Linked)
+  }
+
+  /** The same for an item that is freed at once, and need not be marked as unlinked. */
+  private delistBothLocked(slabClass: number, item: ItemId): void {
     this.lru.unlink(slabClass, item)
     this.slabs.add(slabClass, ClassWord.RequestedBytes, -this.items.bytesOf(item))
-    this.items.unmark(item, State.Linked)
     this.context.countSize(this.items, item, -1)
   }
 
@@ -307,14 +315,17 @@ export class Allocator {
 
   /** Moves an item that has to leave its list to another one, instead of evicting it; false if it has to go. */
   private tryRescue(slabClass: number, item: ItemId): boolean {
-    return this.lru.settings.lruSegmented && !this.isDead(item) && this.lru.tryKeep(slabClass, item)
+    const { lru } = this
+    if (!lru.settings.lruSegmented || !lru.isKept(item) || this.isDead(item)) return false
+    lru.keep(slabClass, item)
+    return true
   }
 
   /** Drops an item of a class, unless a session holds it or another thread has its stripe. */
   private tryEvictClassLocked(slabClass: number, item: ItemId): Dropped {
     const { context, items } = this
-    const hash = this.hashOf(item)
-    if (!context.stripes.tryTake(hash)) return Dropped.Nothing
+    const hash = this.tryTakeStripeOf(slabClass, item)
+    if (hash === undefined) return Dropped.Nothing
     const isDead = this.isDead(item)
     const isIdle = items.refs(item) === 0 && (isDead || context.settings.evictions)
     if (isIdle) {
@@ -323,12 +334,24 @@ export class Allocator {
         this.countEvictedClassLocked(slabClass, item)
         this.lru.noteEviction(slabClass, hash, item, context.now)
       }
-      this.dropListedBothLocked(slabClass, slabClass, hash, item)
+      this.dropListedBothLocked(slabClass, slabClass, hash, item, isDead ? this.reasonToDrop(item) : Departure.Evicted)
       this.evicted = item
     }
     context.stripes.releaseTried(hash)
     if (!isIdle) return Dropped.Nothing
     return isDead ? Dropped.Dead : Dropped.Live
+  }
+
+  /** Tries to take the stripe of the item at the tail of a list; returns the hash of its key. */
+  private tryTakeStripeOf(slabClass: number, item: ItemId): number | undefined {
+    const { stripes } = this.context
+    const known = this.victims.hashOf(slabClass, item)
+    if (stripes.tryTake(known)) {
+      if (this.table.holds(known, item)) return known
+      stripes.releaseTried(known)
+    }
+    const hash = this.hashOf(item)
+    return stripes.tryTake(hash) ? hash : undefined
   }
 
   /**
@@ -395,10 +418,11 @@ export class Allocator {
   }
 
   /** Unlinks and frees an item; needs the locks of its stripe, of its lists' class and of `alsoHeld`. */
-  private dropListedBothLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId): void {
+  private dropListedBothLocked(listClass: number, alsoHeld: number, hash: number, item: ItemId,
+    reason = this.reasonToDrop(item)): void {
     const { items } = this
-    this.removeStripeLocked(hash, item, this.reasonToDrop(item))
-    this.unlistBothLocked(item)
+    this.removeStripeLocked(hash, item, reason)
+    this.delistBothLocked(listClass, item)
     if (items.has(item, State.Large)) {
       const count = items.pieceCount(item)
       for (let i = 0; i < count; i++) this.giveBackBeside(listClass, alsoHeld, items.piece(item, i))

@@ -133,7 +133,8 @@ export class Slabs {
   }
 
   private carveClassLocked(slabClass: number): ItemId {
-    if (this.get(slabClass, ClassWord.CarveLeft) === 0 && !this.takePage(slabClass)) return NO_ITEM
+    const isUsedUp = this.get(slabClass, ClassWord.CarveLeft) === 0
+    if (isUsedUp && (!this.mayHavePage(slabClass) || !this.takePage(slabClass))) return NO_ITEM
     const next = this.word(slabClass, ClassWord.CarveNext)
     const chunk = this.words[next]! as ItemId
     this.words[next] = chunk + (this.classes.chunkBytes[slabClass]! >> 2)
@@ -186,6 +187,12 @@ export class Slabs {
     if (page !== 0) this.assignPage(page, slabClass)
     this.unlockPages()
     return page !== 0
+  }
+
+  /** False if there is no page to take, as far as can be seen without the lock of the pages. */
+  private mayHavePage(slabClass: number): boolean {
+    return this.bytesUsed + Size.Page / 2 <= this.bytesMax || this.poolPages > 0 || this.withdrawnPages > 0 ||
+      this.get(slabClass, ClassWord.PageCount) === 0
   }
 
   private lockPages(): void { this.locks.take(this.shardWords + ShardWord.PageLock) }
