@@ -5,7 +5,7 @@ import { Ascii } from '../memory/ascii.js'
 import { PREFETCH_MAX, type Store } from '../store/store.js'
 import { type Host } from './host.js'
 import { type Input } from './input.js'
-import { type LineParser } from './line.js'
+import { type Ahead, type LineParser } from './line.js'
 
 const SET_BYTES = 'set'.length
 /** An index beyond all batches. */
@@ -14,16 +14,14 @@ const UNKNOWN = 0x7fffffff
 /** The places of a key: see LineParser. */
 const enum Place { KeyStart, KeyEnd, Stop, Count }
 
-export class KeysAhead {
+export class KeysAhead implements Ahead {
   private readonly input: Input
   private readonly store: Store
   private readonly bytes: Uint8Array
-  // the results of LineParser.scanKey for each key
+  // the results of LineParser.scanKey for each key; of the `count` keys, the last `keysLeft` of the parser have not been read yet
   private readonly hashes = new Int32Array(PREFETCH_MAX)
   private readonly places = new Int32Array(PREFETCH_MAX * Place.Count)
   private count = 0
-  /** The index of the next key. */
-  private next = 0
   /** The batch in whose bytes they are. */
   private batch = 0
 
@@ -33,25 +31,18 @@ export class KeysAhead {
     this.bytes = input.bytes
   }
 
-  /** As LineParser.scanKey, for the key at `at`, which may have been scanned ahead. */
-  readKey(at: number): boolean { return this.isUsedUp ? this.parser.scanKey(at) : this.recallOrScan(at) }
-
-  /** True if no key that was scanned ahead is left. */
-  get isUsedUp(): boolean { return this.next >= this.count }
-
-  private recallOrScan(at: number): boolean {
-    if (this.places[this.next * Place.Count + Place.KeyStart] === at && this.batch === this.input.batch) {
-      this.recall(this.next)
+  recall(at: number): boolean {
+    const { parser } = this
+    const index = this.count - parser.keysLeft
+    if (this.places[index * Place.Count + Place.KeyStart] === at && this.batch === this.input.batch) {
+      this.take(index)
       return true
     }
-    this.forget()
-    return this.parser.scanKey(at)
+    parser.keysLeft = 0
+    return parser.scanKey(at)
   }
 
-  forget(): void { this.count = this.next = 0 }
-
-  /** Scans the other keys of a line of which a key has just been read: to the end of the line, or to a key that is too long. */
-  lookAlong(): void {
+  scanLine(): void {
     const { parser } = this
     let count = 0
     do this.keep(count++)
@@ -59,14 +50,7 @@ export class KeysAhead {
     this.prefetch(count)
   }
 
-  /**
-   * Scans the keys of the lines from `at` on, one a line, unless there are keys left or the batch ends at `at`. Stops at the `end`
-   * of the batch, or at a line without a key, or behind one that does not say where the next begins. A key has just been read,
-   * and stays the scanned one.
-   */
-  lookAhead(at: number, end: number): void { if (at < end && this.isUsedUp) this.scanLines(at, end) }
-
-  private scanLines(at: number, end: number): void {
+  scanLines(at: number, end: number): void {
     const { bytes, parser } = this
     let count = 0
     this.keep(count++)
@@ -104,7 +88,7 @@ export class KeysAhead {
   private prefetch(count: number): void {
     this.count = count
     this.batch = this.input.batch
-    this.recall(0)
+    this.take(0)
     if (count > 1) this.store.prefetch(this.hashes, count)
   }
 
@@ -117,12 +101,13 @@ export class KeysAhead {
     places[index * Place.Count + Place.Stop] = parser.stop
   }
 
-  private recall(index: number): void {
+  /** Makes a key the scanned one. */
+  private take(index: number): void {
     const { parser, places } = this
     parser.hash = this.hashes[index]!
     parser.keyStart = places[index * Place.Count + Place.KeyStart]!
     parser.keyEnd = places[index * Place.Count + Place.KeyEnd]!
     parser.stop = places[index * Place.Count + Place.Stop]!
-    this.next = index + 1
+    parser.keysLeft = this.count - index - 1
   }
 }

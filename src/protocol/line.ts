@@ -23,6 +23,19 @@ const NUMBER32_CHARACTERS_MAX = 11
 /** The most bytes of a value that a line may announce: with its line end, the length must fit 31 bits. */
 export const VALUE_BYTES_MAX = 0x7fffffff - 2
 
+/** The keys that were scanned ahead: see ahead.ts. */
+export interface Ahead {
+  /** Makes the key at `at` the scanned one, without a scan if it is the next of those that were scanned ahead. */
+  recall(at: number): boolean
+  /** Scans the other keys of a line of which a key has just been read: to the end of the line, or to a key that is too long. */
+  scanLine(): void
+  /**
+   * Scans the keys of the lines from `at` on, one a line. Stops at the `end` of the batch, or at a line without a key, or behind
+   * one that does not say where the next begins. A key has just been read, and stays the scanned one.
+   */
+  scanLines(at: number, end: number): void
+}
+
 export class LineParser {
   // the last key that was scanned
   keyStart = 0
@@ -33,6 +46,11 @@ export class LineParser {
 
   /** The last number that `readDigits` has read. */
   value = 0
+
+  /** The number of keys that were scanned ahead and are left. It is kept here, as a lone request then needs no other object. */
+  keysLeft = 0
+  /** Set once, before the first line is read. */
+  ahead!: Ahead
 
   // the tokens of the last line that was split
   private readonly starts = new Int32Array(TOKENS_MAX)
@@ -71,6 +89,15 @@ export class LineParser {
     this.hash = this.hashing.of(bytes, at, stop)
     return true
   }
+
+  /** As scanKey, for a key that may have been scanned ahead. */
+  readKey(at: number): boolean { return this.keysLeft === 0 ? this.scanKey(at) : this.ahead.recall(at) }
+
+  /** Scans the keys of the lines from `at` on, where a line has ended whose key has just been read, unless there are keys left. */
+  lookAhead(at: number, end: number): void { if (at < end && this.keysLeft === 0) this.ahead.scanLines(at, end) }
+
+  /** Scans the other keys of the line, unless there are keys left. */
+  lookAlong(): void { if (this.keysLeft === 0) this.ahead.scanLine() }
 
   /** Reads up to 9 digits at `at` into `value` and sets `stop` behind them; false if there are no digits or more than 9. */
   readDigits(at: number): boolean {

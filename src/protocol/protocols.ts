@@ -19,8 +19,8 @@ export class Protocols {
 
   constructor(host: Host) {
     const parser = new LineParser(host.input.bytes, host.store.context.hash)
-    const ahead = new KeysAhead(host, parser)
-    const text = new TextProtocol(host, parser, ahead, new MetaCommands(host, parser, ahead))
+    parser.ahead = new KeysAhead(host, parser)
+    const text = new TextProtocol(host, parser, new MetaCommands(host, parser))
     this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     const binary = new BinaryProtocol(host)
     this.binary = binary

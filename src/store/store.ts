@@ -103,7 +103,7 @@ export class Store {
   private sweepDueAt = 0
   private isCrawling = false
   private readonly heads = new Int32Array(PREFETCH_MAX)
-  /** The sum of all words that `prefetch` has read. It has no meaning, but keeps the compiler from removing the reads. */
+  /** All words that `prefetch` has read, by xor. It has no meaning, but keeps the compiler from removing the reads. */
   prefetched = 0
   /** The growth of each shard's table. */
   private readonly growths: readonly Growth[]
@@ -253,7 +253,7 @@ export class Store {
     const { heads } = this
     let sum = 0
     for (let i = 0; i < count; i++) heads[i] = this.shardOf(hashes[i]!).table.headOf(hashes[i]!)
-    for (let i = 0; i < count; i++) sum += this.shardOf(hashes[i]!).items.prefetch(heads[i]! as ItemId)
+    for (let i = 0; i < count; i++) sum ^= this.shardOf(hashes[i]!).items.prefetch(heads[i]! as ItemId)
     this.prefetched = sum
   }
 
@@ -262,7 +262,7 @@ export class Store {
     const { heads, first: { items, table } } = this
     let sum = 0
     for (let i = 0; i < count; i++) heads[i] = table.headOf(hashes[i]!)
-    for (let i = 0; i < count; i++) sum += items.prefetch(heads[i]! as ItemId)
+    for (let i = 0; i < count; i++) sum ^= items.prefetch(heads[i]! as ItemId)
     this.prefetched = sum
   }
 

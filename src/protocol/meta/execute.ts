@@ -1,6 +1,5 @@
 // The meta commands: those of two letters of which the first is an m. They come in the lines of a text session, which hands them
 // over here. One of these serves all the sessions of a thread.
-import { type KeysAhead } from '../ahead.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { UNFINISHED, type Session } from '../session.js'
@@ -16,8 +15,8 @@ export class MetaCommands {
   /** By letter. */
   private readonly commands = new Array<CommandRow | undefined>(256).fill(undefined)
 
-  constructor(host: Host, parser: LineParser, ahead: KeysAhead) {
-    this.meta = new Meta(host, parser, ahead)
+  constructor(host: Host, parser: LineParser) {
+    this.meta = new Meta(host, parser)
     for (const row of commandsOf(this.meta)) this.commands[row.letter.charCodeAt(0)] = row
   }
 
@@ -28,11 +27,11 @@ export class MetaCommands {
   serve(session: Session, letter: number, at: number, end: number): number {
     const command = this.commands[letter]!
     if (command.reads !== undefined) return command.reads(session, at, end)
-    const { ahead, flags } = this.meta
+    const { flags, parser } = this.meta
     if (!flags.readKey(at)) return this.answerBadKey(command, at, end)
     flags.readFlags(flags.keyStop, TOKENS)
     if (flags.lineEnd >= end) return UNFINISHED
-    ahead.lookAhead(flags.lineEnd + 1, end)
+    parser.lookAhead(flags.lineEnd + 1, end)
     command.run!(session)
     return flags.lineEnd + 1
   }

@@ -3,7 +3,6 @@
 import { type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
 import { type ItemView } from '../../store/view.js'
-import { type KeysAhead } from '../ahead.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { type Output } from '../output.js'
@@ -24,11 +23,11 @@ export class Meta {
   readonly flags: MetaParser
   readonly reply: MetaReply
 
-  constructor(readonly host: Host, readonly parser: LineParser, readonly ahead: KeysAhead) {
+  constructor(readonly host: Host, readonly parser: LineParser) {
     this.store = host.store
     this.request = host.input.request
     this.output = host.output
-    this.flags = new MetaParser(parser, ahead, host.input, host.store)
+    this.flags = new MetaParser(parser, host.input, host.store)
     this.reply = new MetaReply(host)
   }
 

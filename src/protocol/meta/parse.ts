@@ -5,7 +5,6 @@ import { Ascii } from '../../memory/ascii.js'
 import { parseUint64, type Uint64 } from '../../memory/numbers.js'
 import { Want, type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
-import { type KeysAhead } from '../ahead.js'
 import { type Input } from '../input.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { META } from './answers.js'
@@ -46,8 +45,7 @@ export class MetaParser implements Arguments {
   /** True once `error` is final; that of a wrong argument is not, as something worse may follow. */
   private isFinal = false
 
-  constructor(private readonly parser: LineParser, private readonly ahead: KeysAhead, private readonly input: Input,
-    private readonly store: Store) {
+  constructor(private readonly parser: LineParser, private readonly input: Input, private readonly store: Store) {
     this.request = input.request
   }
 
@@ -72,7 +70,7 @@ export class MetaParser implements Arguments {
   /** Reads the key at or after `at` into the request, and leaves `keyStop` behind it; false if there is none, or one too long. */
   readKey(at: number): boolean {
     const { parser, request } = this
-    const isShort = this.ahead.readKey(parser.skipSpaces(at))
+    const isShort = parser.readKey(parser.skipSpaces(at))
     request.keyStart = parser.keyStart
     // of a key that is too long nothing may be read
     request.keyEnd = isShort ? parser.keyEnd : parser.keyStart

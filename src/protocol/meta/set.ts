@@ -52,7 +52,7 @@ export class MetaSet implements StorageAnswers {
     }
     const error = isKey ? this.readSet(request) : META.badFormat
     if (error === undefined) {
-      this.meta.ahead.lookAhead(valueStart + length + 2, end)
+      parser.lookAhead(valueStart + length + 2, end)
       return this.takeValue(session, length, valueStart, end)
     }
     this.answerAfter(session, length + 2, error)

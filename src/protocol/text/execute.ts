@@ -3,7 +3,6 @@
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
 import { Mode } from '../../store/request.js'
-import { type KeysAhead } from '../ahead.js'
 import { type Host } from '../host.js'
 import { UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { logAnswer, printable } from '../log.js'
@@ -40,10 +39,9 @@ export class TextProtocol implements Protocol, Readers {
   private readonly text: Text
   private readonly commands = new Map<number, Command>()
 
-  constructor(private readonly host: Host, private readonly parser: LineParser, ahead: KeysAhead,
-    private readonly meta: MetaLines) {
+  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly meta: MetaLines) {
     this.bytes = host.input.bytes
-    this.text = new Text(host, parser, ahead)
+    this.text = new Text(host, parser)
     this.gets = new Gets(this.text, (session, at, end) => this.run(session, at, end))
     this.values = new Values(this.text)
     this.numbers = new Numbers(this.text)

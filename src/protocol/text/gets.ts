@@ -62,11 +62,11 @@ export class Gets implements RetrievalAnswers {
     const { bytes, parser, text } = this
     this.withCas = withCas
     this.withTouch = false
-    const isKey = text.ahead.readKey(parser.skipSpaces(at))
+    const isKey = parser.readKey(parser.skipSpaces(at))
     if (parser.stop >= end) return UNFINISHED
     if (bytes[parser.stop] !== Ascii.LineEnd) {
       if (!parser.isLineWhole(parser.stop, end)) return UNFINISHED
-    } else text.ahead.lookAhead(parser.stop + 1, end)
+    } else parser.lookAhead(parser.stop + 1, end)
     session.isQuiet = false
     if (!isKey || parser.keyEnd === parser.keyStart) {
       text.answer(session, TEXT.badFormat)
@@ -82,12 +82,12 @@ export class Gets implements RetrievalAnswers {
    * another form begins. They come in numbers, and cost a tenth less in this loop than if the session had each served.
    */
   private serveFollowing(session: Session, next: number, end: number): number {
-    const { bytes, output, parser, text: { ahead, host } } = this
+    const { bytes, output, parser, text: { host } } = this
     if (host.verbosity > 1 || !session.peer.isLasting || this.pending !== undefined) return next
     while (next < end && !output.isBlocked && this.isGet(next)) {
-      if (!ahead.readKey(next + NAME_BYTES) || parser.keyEnd === parser.keyStart) break
+      if (!parser.readKey(next + NAME_BYTES) || parser.keyEnd === parser.keyStart) break
       if (parser.stop >= end || bytes[parser.stop] !== Ascii.LineEnd) break
-      ahead.lookAhead(parser.stop + 1, end)
+      parser.lookAhead(parser.stop + 1, end)
       next = this.serveKeys(session)
     }
     return next
@@ -141,19 +141,18 @@ export class Gets implements RetrievalAnswers {
 
   /** Answers the keys of a line that is whole, from the one that the parser has read. */
   private serveKeys(session: Session): number {
-    const { bytes, parser, output, text } = this
-    const { ahead } = text
+    const { bytes, parser, output } = this
     output.begin()
     this.areKeysChecked = false
     this.isSending = false
     while (parser.keyEnd > parser.keyStart) {
-      if (bytes[parser.stop] !== Ascii.LineEnd && ahead.isUsedUp) ahead.lookAlong()
+      if (bytes[parser.stop] !== Ascii.LineEnd) parser.lookAlong()
       const error = this.serveKey(session)
       if (error !== undefined) return this.answerError(session, error)
       if (this.isSending) return this.wait(session)
       if (bytes[parser.stop] === Ascii.LineEnd) break
       if (output.isBlocked) return this.wait(session)
-      if (!ahead.readKey(parser.skipSpaces(parser.stop))) return this.answerError(session, TEXT.badFormat)
+      if (!parser.readKey(parser.skipSpaces(parser.stop))) return this.answerError(session, TEXT.badFormat)
     }
     if (this.pending?.hasMoreKeys === true) return this.wait(session)
     this.answerEnd(session)

@@ -16,10 +16,10 @@ export class Numbers {
    * number, perhaps noreply. Anything else goes the long way.
    */
   change(session: Session, start: number, at: number, end: number, isDecrement: boolean): number {
-    const { ahead, parser, request } = this.text
+    const { parser, request } = this.text
     const { bytes } = parser
     request.isDecrement = isDecrement
-    if (!ahead.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
+    if (!parser.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
       return this.changeTokens(session, start, end)
     }
     this.text.takeKey(Want.None)
@@ -30,7 +30,7 @@ export class Numbers {
     if (bytes[lineEnd] !== Ascii.LineEnd) return this.changeTokens(session, start, end)
     if (lineEnd >= end) return UNFINISHED
     request.number.set(0, parser.value)
-    ahead.lookAhead(lineEnd + 1, end)
+    parser.lookAhead(lineEnd + 1, end)
     this.answer(session)
     return lineEnd + 1
   }

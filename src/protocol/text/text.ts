@@ -3,7 +3,6 @@
 import { type Request } from '../../store/request.js'
 import { type Outcome } from '../../store/outcome.js'
 import { type Store } from '../../store/store.js'
-import { type KeysAhead } from '../ahead.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { logReply } from '../log.js'
@@ -18,7 +17,7 @@ export class Text {
   readonly request: Request
   readonly reply: TextReply
 
-  constructor(readonly host: Host, readonly parser: LineParser, readonly ahead: KeysAhead) {
+  constructor(readonly host: Host, readonly parser: LineParser) {
     this.store = host.store
     this.request = host.input.request
     this.reply = new TextReply(host.output)

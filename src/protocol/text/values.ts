@@ -27,9 +27,9 @@ export class Values implements StorageAnswers {
    */
   store(session: Session, mode: Mode, start: number, at: number, end: number): number {
     const { bytes, request, text } = this
-    const { ahead, parser } = text
+    const { parser } = text
     request.mode = mode
-    if (mode === Mode.Cas || !ahead.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
+    if (mode === Mode.Cas || !parser.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
       return this.storeTokens(session, start, end)
     }
     text.takeKey(Want.None)
@@ -45,7 +45,7 @@ export class Values implements StorageAnswers {
     if (lineEnd >= end) return UNFINISHED
     request.expiresAt = text.store.expiryFor(exptime)
     request.valueBytes = parser.value
-    ahead.lookAhead(lineEnd + 1 + parser.value + 2, end)
+    parser.lookAhead(lineEnd + 1 + parser.value + 2, end)
     return this.take(session, lineEnd + 1, end)
   }
 

@@ -162,7 +162,7 @@ export class Items {
    */
   prefetch(item: ItemId): number {
     const { words } = this
-    return words[item]! + words[item + 16]! + words[Math.min(item + 32, this.lastWord)]!
+    return words[item]! ^ words[item + 16]! ^ words[Math.min(item + 32, this.lastWord)]!
   }
 
   /** Makes a chunk a reserved item: writes everything but its value. */
