@@ -1,71 +1,73 @@
 #!/usr/bin/env node
-// The `memslab` command: argv -> options -> server, and its exit codes. It prints the answers to -h, -V and -i on stdout, and all
-// else on stderr. The server is loaded only when it is needed, so that -h answers at once.
-import { readFileSync } from 'node:fs'
+// The `memslab` command, as people start it. It loads the modules of the command from the bundle: one file with all of them, made
+// by .ci/bundle.js, as a process that finds, reads and compiles a hundred files starts later by a third. Most of the rest is V8
+// compiling. So what it has compiled is kept in files beside the bundle, the caches, and the next start reads those.
+//
+// The build makes the caches for the Node.js that it runs on. For another one the command makes them itself, when it has run for
+// a moment, if it may write to the folder of the bundle. They are as safe as the bundle there: only those who may write to the
+// folder can change either. V8 refuses a cache of another version or of other flags. It does not look whether the cache belongs
+// to the bundle, so the name says that. Without a cache, or without a bundle, everything only starts later.
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { MemslabError } from './errors.js'
-import { helpText, parseArguments, versionText } from './options/options.js'
-import { type Preparations } from './process/prepare.js'
-import { holdSignals } from './process/interrupts.js'
+import { Script } from 'node:vm'
 
-/** Exit codes as in sysexits.h, and as memcached uses them. */
-const EX_OK = 0
-const EX_USAGE = 64
-const EX_NOUSER = 67
-const EX_SOFTWARE = 70
-const EX_OSERR = 71
+const BUNDLE = join(__dirname, 'memslab.bundle')
+/** The length of the bundle's identity, which is at its start behind `// `. */
+const IDENTITY_LENGTH = 16
+/** The time after which the code that a start runs has been compiled. */
+const STARTED_MS = 500
+/** Everyone may read a cache. */
+const FILE_MODE = 0o644
 
-/** The exit codes of errors, by their code; EX_OSERR for all others. */
-const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
+/** The bundle, once it runs: gets Node's modules and its folder, and returns the function that loads a module by its name. */
+type Bundle = (require: NodeJS.Require, folder: string) => (name: string) => unknown
 
-process.stderr.on('error', () => { /* the other end is gone: a daemon's terminal, or a closed pipe */ })
-// an uncaught error in this thread is a bug too, and memory may be half written
-process.on('uncaughtException', error => {
-  complain(`memslab has died: ${error.stack ?? error.message}`)
-  process.exit(EX_SOFTWARE)
-})
-void main(process.argv.slice(2)).then(exitCode => { process.exitCode = exitCode })
+if (require.main === module) load('command.js')
 
-async function main(argv: readonly string[]): Promise<number> {
-  const line = parseArguments(argv, process.env)
-  if (line.action !== 'serve') {
-    process.stdout.write(answer(line.action))
-    return EX_OK
-  }
-  if (line.problems.length > 0) return refuse(line.problems)
-  const { isDaemon, startDaemon } = await import('./process/daemon.js')
-  if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
-  for (const warning of line.warnings) complain(`WARNING: ${warning}`)
-  holdSignals()
-  const { lasting, prepare } = await import('./process/prepare.js')
-  let preparations: Preparations | undefined
+/** Loads a module, from the bundle if there is one. @param name its path in the folder of this file */
+export function load(name: string): void {
+  const source = tryTo(() => readFileSync(BUNDLE, 'latin1'))
+  if (source === undefined) require(join(__dirname, name))
+  else run(name, source)
+}
+
+function run(name: string, source: string): void {
+  const path = cachePath(name, source)
+  const cachedData = tryTo(() => readFileSync(path))
+  const script = new Script(source, { filename: BUNDLE, ...cachedData && { cachedData } })
+  const writeCache = (): void => { tryTo(() => write(path, script.createCachedData())) }
+  if (script.cachedDataRejected !== false) setTimeout(writeCache, STARTED_MS).unref()
+  const bundle = script.runInThisContext() as Bundle
+  bundle(require, __dirname)(name)
+}
+
+/** The path of the cache. The command and its workers run different code, so each entry has its own. */
+function cachePath(name: string, source: string): string {
+  const { version, arch } = process
+  const identity = source.slice('// '.length, '// '.length + IDENTITY_LENGTH)
+  return `${BUNDLE}.${name.replace('/', '-').replace(/\.js$/, '')}.${identity}.${version}-${arch}.cache`
+}
+
+/** Writes a cache, which appears complete or not at all. */
+function write(path: string, data: Buffer): void {
+  const draft = `${path}.${process.pid}`
+  const descriptor = openSync(draft, 'wx', FILE_MODE)
   try {
-    const { withAllowedThreads } = await import('./process/limits.js')
-    preparations = await prepare(withAllowedThreads(line.options, complain), complain)
-    const { serve } = await import('./process/serve.js')
-    await serve(preparations, lasting(line.portFile), complain)
-    return EX_OK
+    writeSync(descriptor, data)
+    fsyncSync(descriptor)
+    renameSync(draft, path)
   } catch (error) {
-    void preparations?.listeners?.close()
-    if (!(error instanceof MemslabError)) throw error
-    if (error.problems.length > 0) return refuse(error.problems)
-    complain(error.message)
-    return EXIT_CODES[error.code] ?? EX_OSERR
+    rmSync(draft, { force: true })
+    throw error
+  } finally {
+    closeSync(descriptor)
   }
 }
 
-function answer(action: 'help' | 'version' | 'license'): string {
-  if (action === 'help') return helpText()
-  const license = () => readFileSync(join(__dirname, '../LICENSE'), 'utf8')
-  return action === 'version' ? `${versionText()}\n` : `${versionText()}\n\n${license()}`
-}
-
-function refuse(problems: readonly string[]): number {
-  for (const problem of problems) complain(`memslab: ${problem}`)
-  complain('memslab -h lists the options')
-  return EX_USAGE
-}
-
-function complain(line: string): void {
-  process.stderr.write(`${line}\n`)
+function tryTo<Result>(action: () => Result): Result | undefined {
+  try {
+    return action()
+  } catch {
+    return undefined
+  }
 }

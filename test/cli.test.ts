@@ -12,7 +12,7 @@ import { spawnServer } from './clients/server.js'
 import { Client } from './support/client.js'
 import { folder, run, start } from './support/command.js'
 import { until } from './support/patience.js'
-import { CLI, inProject } from './support/places.js'
+import { CLI, COMMAND, inProject } from './support/places.js'
 
 if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it first')
 
@@ -29,7 +29,7 @@ t.test('help comes at once: nothing is loaded for it of what serves', async t =>
   // not a bound on time, which depends on the machine: what takes the time is to load modules
   const script = `
     const atStart = new Set(process.moduleLoadList)
-    process.argv.splice(1, 0, ${JSON.stringify(CLI)})
+    process.argv.splice(1, 0, ${JSON.stringify(COMMAND)})
     process.once('exit', () => console.error(JSON.stringify({
       own: Object.keys(require.cache), ofNode: process.moduleLoadList.filter(name => !atStart.has(name)),
     })))
@@ -39,8 +39,8 @@ t.test('help comes at once: nothing is loaded for it of what serves', async t =>
   t.equal(stdout, helpText())
   const { own, ofNode } = JSON.parse(stderr) as { own: string[], ofNode: string[] }
   const names = own.map(path => relative(inProject('dist'), path).replaceAll('\\', '/'))
-  t.ok(names.includes('cli.js'))
-  t.same(names.filter(name => !/^(cli|errors|version|process\/interrupts|options\/\w+)\.js$/.test(name)), [])
+  t.ok(names.includes('command.js'))
+  t.same(names.filter(name => !/^(command|errors|stack|version|process\/interrupts|options\/\w+)\.js$/.test(name)), [])
   const slow = /^NativeModule (child_process|crypto|dgram|dns|http|https|tls|worker_threads|zlib)$/
   t.same(ofNode.filter(name => slow.test(name)), [])
 })

@@ -9,7 +9,9 @@ import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './sup
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['index', ['server']],   // with index.mts
-  ['cli', ['process']],
+  ['worker', ['cli']],   // which load command.ts and server/worker.ts by their names
+  ['cli', []],
+  ['command', ['process']],
   ['process', ['server', 'net']],
   ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['net', ['protocol', 'stats', 'log', 'memory']],
@@ -27,7 +29,7 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
 
 /** What any part may import; a leaf itself imports other leaves alone. */
 const LEAVES = [
-  'clock', 'errors', 'version', 'options',
+  'clock', 'errors', 'stack', 'version', 'options',
   'stats/counters',    // each part counts what it does
   'secrets',           // the users and certificates that net/ and server/ hand from thread to thread
   'server/signals',    // what any part raises for the others

@@ -34,6 +34,9 @@ export const enum Op {
   Bulk = 0xfc, Atomic = 0xfe,
 }
 
+/** Bytes of a module. Its parts stay arrays of their own until all are there, as copying each into the next makes garbage. */
+export type Code = readonly (number | Code)[]
+
 /** A function of a module. */
 export interface AssemblyFunction<Name extends string> {
   readonly name: Name
@@ -43,7 +46,7 @@ export interface AssemblyFunction<Name extends string> {
   readonly answers: boolean
   /** The types of its other local variables, which are 0 at first. */
   readonly locals?: readonly Type[]
-  readonly code: readonly number[]
+  readonly code: Code
 }
 
 export function allocateAssemblyMemory(pages: number, shared: boolean): AssemblyMemory {
@@ -59,31 +62,38 @@ Readonly<Record<Name, AssemblyCall>> {
 
 /** The bytes of a module. Its sections are types, imports, functions, exports and code. */
 function moduleOf<Name extends string>(functions: readonly AssemblyFunction<Name>[], shared: boolean): Uint8Array {
-  const numbers = (count: number): number[] => vector(Array.from({ length: count }, () => [Type.Int32]))
+  const numbers = (count: number): Code => vector(Array.from({ length: count }, () => Type.Int32))
   const limits = [shared ? 3 : 1, ...whole(0), ...whole(PAGES_MAX)]
-  return Uint8Array.from([
+  return Uint8Array.from(bytesOf([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, vector(functions.map(({ takes, answers }) => [0x60, ...numbers(takes), ...numbers(answers ? 1 : 0)]))),
-    ...section(2, vector([[...text('arena'), ...text('memory'), 2, ...limits]])),
-    ...section(3, vector(functions.map((_, index) => whole(index)))),
-    ...section(7, vector(functions.map(({ name }, index) => [...text(name), 0, ...whole(index)]))),
-    ...section(10, vector(functions.map(bodyOf))),
-  ])
+    section(1, vector(functions.map(({ takes, answers }) => [0x60, numbers(takes), numbers(answers ? 1 : 0)]))),
+    section(2, vector([[text('arena'), text('memory'), 2, limits]])),
+    section(3, vector(functions.map((_, index) => whole(index)))),
+    section(7, vector(functions.map(({ name }, index) => [text(name), 0, whole(index)]))),
+    section(10, vector(functions.map(bodyOf))),
+  ]))
 }
 
 /** The most pages of 64 KiB that a memory can have. */
 const PAGES_MAX = 65_536
 
-function bodyOf({ locals = [], code }: AssemblyFunction<string>): number[] {
-  const body = [...vector(locals.map(type => [...whole(1), type])), ...code, Op.End]
-  return [...whole(body.length), ...body]
+function bodyOf({ locals = [], code }: AssemblyFunction<string>): Code {
+  return measured([vector(locals.map(type => [whole(1), type])), code, Op.End])
 }
 
-function section(id: number, content: readonly number[]): number[] { return [id, ...whole(content.length), ...content] }
+function section(id: number, content: Code): Code { return [id, measured(content)] }
 
-function vector(parts: readonly (readonly number[])[]): number[] { return [...whole(parts.length), ...parts.flat()] }
+/** A number of bytes, and the bytes. */
+function measured(content: Code): Code {
+  const bytes = bytesOf(content)
+  return [whole(bytes.length), bytes]
+}
 
-function text(word: string): number[] { return [...whole(word.length), ...Buffer.from(word)] }
+function bytesOf(code: readonly unknown[]): number[] { return code.flat(Infinity) as number[] }
+
+function vector(parts: Code): Code { return [whole(parts.length), parts] }
+
+function text(word: string): Code { return [whole(word.length), [...Buffer.from(word)]] }
 
 /** A non-negative number in LEB128: seven bits a byte, the lowest first. A byte's highest bit says that another byte follows. */
 function whole(value: number): number[] {

@@ -30,17 +30,22 @@ const PAGE_BYTES = 64 * 1024
 
 /**
  * Allocates zeroed memory; throws V8's RangeError if there is not enough. Lengths are multiples of 64 KiB.
+ * @param shared true if several threads use it
  * @param reservedLength the length of the memory where addresses cost nothing
  */
 export function allocateWasm(byteLength: number, shared: boolean, reservedLength = byteLength): WasmMemory {
-  const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength, shared) : undefined
-  return reserved ?? tryWebAssembly(byteLength, shared)
+  const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength) : undefined
+  return reserved ?? tryWebAssembly(byteLength)
     ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
 }
 
-function tryWebAssembly(byteLength: number, shared: boolean): WasmMemory | undefined {
+/**
+ * Memory that is shared even if only one thread uses it. All other memory counts as part of V8's heap, with all its addresses, so
+ * that V8 would collect garbage at once.
+ */
+function tryWebAssembly(byteLength: number): WasmMemory | undefined {
   try {
-    return allocateAssemblyMemory(byteLength / PAGE_BYTES, shared)
+    return allocateAssemblyMemory(byteLength / PAGE_BYTES, true)
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 // Opens the addresses of `-l`, for TCP and UDP alike; a host name stands for all its addresses. As in memcached, each entry of
 // `-l` must open on at least one of its addresses. Of an entry with several, an address may be skipped if it is in use, or if
 // this machine lacks its address family.
-import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
 import { MemslabError } from '../errors.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { LOOPBACK } from '../options/values.js'
@@ -89,6 +89,8 @@ async function entriesOf(listen: readonly string[]): Promise<Entry[]> {
 
 /** All addresses of a host name. */
 async function resolve(name: string): Promise<string[]> {
+  if (isIP(name) !== 0) return [name]
+  const { lookup } = await import('node:dns/promises')
   try {
     return (await lookup(name, { all: true })).map(({ address }) => address)
   } catch (cause) {

@@ -34,8 +34,12 @@ export function sharesPorts({ threads, socketPath }: Options): boolean {
   return threads > 1 && socketPath === undefined && canSharePorts
 }
 
-/** The free numbers below that of a shared socket when it is opened. If there are fewer in all, it is half of them. */
-const SPARE_NUMBERS = 512
+/**
+ * The free numbers below that of a shared socket when it is opened. If there are fewer in all, it is half of them. With those in
+ * use at the start they are less than 256. From there on, and again from 512 on, Linux enlarges the table of a process's files,
+ * and a process of several threads waits about 10 ms for it.
+ */
+const SPARE_NUMBERS = 192
 
 /**
  * Calls `open`, and makes the sockets that it opens get high numbers.

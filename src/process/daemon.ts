@@ -1,6 +1,5 @@
 // `-d`: the command starts a copy of itself that outlives the terminal. It waits until the copy listens or has failed, and
 // reports that by its exit code. The copy writes to a pipe when it listens. Until then its warnings reach the terminal.
-import { spawn } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 import { type Readable } from 'node:stream'
 
@@ -17,15 +16,18 @@ export const isDaemon = process.env[MARK] === String(process.ppid)
  * @param keepsStderr true if the copy goes on writing to the terminal, as memcached does with `-d -v`
  * @returns 0 once the copy listens, otherwise its exit code
  */
-export function startDaemon(argv: readonly string[], keepsStderr: boolean): Promise<number> {
+export async function startDaemon(argv: readonly string[], keepsStderr: boolean): Promise<number> {
+  const { spawn } = await import('node:child_process')
   const script = process.argv[1] ?? ''
   const daemon = spawn(process.execPath, [...process.execArgv, script, ...argv], {
     detached: true,
     stdio: ['ignore', 'ignore', keepsStderr ? 'inherit' : 'pipe', 'pipe'],
     env: { ...process.env, [MARK]: String(process.pid) },
   })
+  // the terminal may be gone
+  process.stderr.on('error', () => {})
   daemon.stderr?.on('data', (bytes: Buffer) => process.stderr.write(bytes))
-  return new Promise(resolve => {
+  return await new Promise(resolve => {
     const ready = daemon.stdio[READY_FD] as Readable
     ready.once('data', () => {
       daemon.unref()

@@ -2,7 +2,6 @@
 // files again.
 import { isDaemon, leaveTerminal } from './daemon.js'
 import { MemslabError } from '../errors.js'
-import { writePidFile, writePortFile } from './files.js'
 import { connectionsAllowed } from './limits.js'
 import { printSize, versionText, type Options } from '../options/options.js'
 import { type Preparations } from './prepare.js'
@@ -24,10 +23,11 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   complain: (line: string) => void): Promise<void> {
   const options = withAllowedConnections(given, complain)
   const { pidFile } = options
+  const files = pidFile === undefined && portFile === undefined ? undefined : await import('./files.js')
   const opened = (): void => {
     // on 'exit', so that the file is also removed if a second signal ends the process
-    if (pidFile !== undefined) process.once('exit', writePidFile(pidFile, complain))
-    if (portFile !== undefined) writePortFile(portFile, server.addresses, complain)
+    if (pidFile !== undefined && files !== undefined) process.once('exit', files.writePidFile(pidFile, complain))
+    if (portFile !== undefined) files?.writePortFile(portFile, server.addresses, complain)
     for (const line of introduction(server).slice(0, options.verbosity > 0 ? Infinity : linesUnasked())) complain(line)
     if (isDaemon) leaveTerminal()
   }

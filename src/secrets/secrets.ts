@@ -1,6 +1,6 @@
 // The files that only a server's owner should be able to read: its users, and its certificates with their key.
-import { Credentials, type Users } from './credentials.js'
-import { readCertificates, type Certificates } from './certificates.js'
+import { type Credentials, type Users } from './credentials.js'
+import { type Certificates } from './certificates.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
 
@@ -19,7 +19,20 @@ export interface SecretFiles {
 export function readSecrets(options: Options): SecretFiles {
   const usersFile = usersFileOf(options)
   return {
-    users: usersFile === undefined ? undefined : new Credentials(usersFile).users,
+    users: usersFile === undefined ? undefined : makeCredentials(usersFile).users,
     certificates: options.sslEnabled ? readCertificates(options) : undefined,
   }
+}
+
+// Most servers have no such files, so what reads them is loaded by those that do.
+
+/** Makes the Credentials of a file, whose constructor has the same parameters. */
+export function makeCredentials(path: string, users?: Users): Credentials {
+  const { Credentials } = require('./credentials.js') as typeof import('./credentials.js')
+  return new Credentials(path, users)
+}
+
+function readCertificates(options: Options): Certificates {
+  const { readCertificates } = require('./certificates.js') as typeof import('./certificates.js')
+  return readCertificates(options)
 }

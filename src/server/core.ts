@@ -16,15 +16,16 @@ import { proveQuickWay } from '../net/proof.js'
 import { type ServerAddress } from '../options/address.js'
 import { checkOptions, completeOptions, embeddingProblems, type Options } from '../options/options.js'
 import { type Host } from '../protocol/host.js'
+import { stackOf } from '../stack.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { readSecrets, type SecretFiles } from '../secrets/secrets.js'
 import { IO_BYTES, Engine } from './engine.js'
 import { type SharedParts } from './messages.js'
 import { type ServerParts } from './parts.js'
-import { Pool, type ServingThread } from './pool.js'
+import { type Pool, type ServingThread } from './pool.js'
 import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
-import { startFirstThreads, type FirstThreads } from './start.js'
+import { type FirstThreads } from './start.js'
 
 /** Parts that the command line has prepared before it loads the server, and settings that only it may use. */
 export interface Prepared {
@@ -210,6 +211,9 @@ export class ServerCore {
   private async openWorkers(shared: LastingParts, quickWay: Promise<WriteWay | undefined>): Promise<void> {
     if (shared.time instanceof SharedArrayBuffer) this.timers.push(mirror(this.machineClock, shared.time))
     const { credentials, certificates } = this.thread
+    // a server of one thread needs neither
+    const { Pool } = require('./pool.js') as typeof import('./pool.js')
+    const { startFirstThreads } = require('./start.js') as typeof import('./start.js')
     const { workers, balance } = this.first ?? startFirstThreads(this.options, false)
     this.first = undefined
     // users and certificates may have been read again since the server was made
@@ -283,9 +287,9 @@ export class ServerCore {
     queueMicrotask(() => this.parts.failed?.(cause))
   }
 
-  private logDeath(who: string, { message, stack = '' }: Error): void {
-    const frames = Array.from(stack.matchAll(/^ +at .*/gm), ([line]) => line)
-    for (const line of [`${who} has died: ${message}`, ...frames]) {
+  private logDeath(who: string, cause: Error): void {
+    const frames = Array.from(stackOf(cause).matchAll(/^ +at .*/gm), ([line]) => line)
+    for (const line of [`${who} has died: ${cause.message}`, ...frames]) {
       this.log(line)
       if (this.prepared.logsToStderr !== true) writeToStderr(line)
     }

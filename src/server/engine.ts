@@ -3,15 +3,16 @@
 // in. Engines share memory, and send each other signals.
 import { type Duplex } from 'node:stream'
 import { type Clock, type MovableClock } from '../clock.js'
-import { Credentials, type Users } from '../secrets/credentials.js'
+import { type Credentials, type Users } from '../secrets/credentials.js'
 import { Kind } from '../log/events.js'
 import { Watchers, type Watcher } from '../log/watchers.js'
 import { type Certificates } from '../secrets/certificates.js'
+import { makeCredentials } from '../secrets/secrets.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
-import { Tls } from '../net/tls.js'
+import { type Tls } from '../net/tls.js'
 import { Udp, type UdpBound } from '../net/udp.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
@@ -111,7 +112,7 @@ export class Engine implements Host {
     this.unfinished = new Unfinished(store.counters, requestMemLimit, requestMemLimit / (threads === 1 ? 1 : threads + 1),
       signals.memoryShort)
     const usersFile = usersFileOf(options)
-    this.credentials = usersFile === undefined ? undefined : new Credentials(usersFile, users)
+    this.credentials = usersFile === undefined ? undefined : makeCredentials(usersFile, users)
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
     this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
@@ -130,7 +131,9 @@ export class Engine implements Host {
 
   private makeTls(): Tls | undefined {
     const { certificates, options, clock, settings, store, signals } = this.parts
-    return certificates && new Tls(options, certificates, clock, settings, store.counters, signals)
+    if (certificates === undefined) return undefined
+    const { Tls } = require('../net/tls.js') as typeof import('../net/tls.js')
+    return new Tls(options, certificates, clock, settings, store.counters, signals)
   }
 
   // Its life
@@ -151,8 +154,8 @@ export class Engine implements Host {
   }
 
   private async openUdp(): Promise<void> {
-    const { threads } = this.options
-    if (threads > 1 && !sharesPorts(this.options)) await withHighNumbers(threads, () => this.udp.open())
+    const { threads, udpport } = this.options
+    if (threads > 1 && udpport !== 0 && !sharesPorts(this.options)) await withHighNumbers(threads, () => this.udp.open())
     else await this.udp.open()
   }
 

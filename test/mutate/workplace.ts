@@ -46,6 +46,8 @@ export class Workplace {
   constructor(number: number) {
     this.mark = `${ownMark}/mutate-${number}`
     cpSync(join(ROOT, 'dist'), this.path('dist'), { recursive: true })
+    // the command is to run the files that are changed
+    rmSync(this.path('dist/memslab.bundle'), { force: true })
     cpSync(join(ROOT, 'dist-test/test'), this.path('dist-test/test'), { recursive: true })
     cpSync(join(ROOT, 'test'), this.path('test'), { recursive: true })
     cpSync(join(ROOT, 'package.json'), this.path('package.json'))

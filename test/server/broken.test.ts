@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import { Client } from '../support/client.js'
 import { start } from '../support/command.js'
+import { COMMAND } from '../support/places.js'
 import { until } from '../support/patience.js'
 import { BREAKING } from './breaking.js'
 
@@ -15,7 +16,8 @@ const NEW = BREAKING.padStart(VALUE_BYTES, 'n')
 /** The command with a worker that breaks when it stores NEW, and two clients of each thread. */
 async function startBreaking(t: Test) {
   const preloaded = `${process.env['NODE_OPTIONS'] ?? ''} --import ${new URL('breaking.js', import.meta.url).href}`
-  const { child, output, ended, port } = await start(t, ['-t', String(THREADS), '-l', HOST], { NODE_OPTIONS: preloaded })
+  const { child, output, ended, port } = await start(t, ['-t', String(THREADS), '-l', HOST], { NODE_OPTIONS: preloaded },
+    COMMAND)
   const byThread = new Map<number, Client[]>()
   const hasAll = () => byThread.size === THREADS && [...byThread.values()].every(({ length }) => length >= 2)
   while (!hasAll()) {

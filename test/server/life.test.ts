@@ -239,7 +239,7 @@ async function startBreakable(t: Test, threads: number, onSignal: string) {
       return await listen.call(server)
     }
     process.argv.splice(1, Infinity, 'memslab', '-p', '-1', '-t', '${threads}')
-    await import('${new URL('cli.js', DIST).href}')`
+    await import('${new URL('command.js', DIST).href}')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script],
     { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))

@@ -22,10 +22,10 @@ export function folder(t: Test): string {
   return path
 }
 
-/** A server in the foreground on a free port; ended with the test. */
-export async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+/** A server in the foreground on a free port; ended with the test. @param command CLI, or COMMAND if its files are changed */
+export async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}, command = CLI) {
   const portFile = join(folder(t), 'ports')
-  const child = spawn(process.execPath, [CLI, '-p', '-1', ...args],
+  const child = spawn(process.execPath, [command, '-p', '-1', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }

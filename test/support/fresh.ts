@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import { MARK } from './mark.js'
 import { inProject } from './places.js'
@@ -33,7 +34,10 @@ const BUILDS: readonly Build[] = [
 const COMPILED = /\.([cm]?)js$/
 const SOURCE = /(?<!\.d)\.[cm]?ts$/
 
-if (isMainThread && process.env[MARK] === undefined) for (const build of BUILDS) refuseStaleBuild(build)
+if (isMainThread && process.env[MARK] === undefined) {
+  for (const build of BUILDS) refuseStaleBuild(build)
+  await refuseStaleBundle(inProject('dist'))
+}
 
 /**
  * @throws Error if something is not built, was built from other sources than those that lie there, or from sources that do not
@@ -46,6 +50,13 @@ export function refuseStaleBuild({ sources, compiled, notes }: Build): void {
   if (stale.length > 0) throw new Error(`${name} is older than ${stale.join(', ')}; npm test builds it first`)
   const orphans = namesIn(compiled, COMPILED).filter(path => !existsSync(join(sources, path.replace(COMPILED, '.$1ts'))))
   if (orphans.length > 0) throw new Error(`${name} has ${orphans.join(', ')} without a source; npm test removes it first`)
+}
+
+/** @throws Error if the bundle was made of other compiled files than those that lie there */
+export async function refuseStaleBundle(compiled: string): Promise<void> {
+  const { bundle } = await import(pathToFileURL(inProject('.ci/bundle.js')).href) as { bundle: (folder: string) => string }
+  if (readFileSync(join(compiled, 'memslab.bundle'), 'utf8') === bundle(compiled)) return
+  throw new Error('dist/memslab.bundle is older than what lies beside it; npm test builds it first')
 }
 
 function staleFiles(sources: string, notes: string): string[] {

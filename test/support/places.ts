@@ -10,6 +10,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/di
 /** The built command. */
 export const CLI = inProject('dist/cli.js')
 
+/** The same, loaded from the files that tests import too, and not from the bundle. */
+export const COMMAND = inProject('dist/command.js')
+
 /** @param path from the project's folder on, such as `test/clients/checks.py` */
 export function inProject(path: string): string {
   return join(ROOT, path)

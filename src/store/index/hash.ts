@@ -9,7 +9,7 @@
 // 49 / 65 / 88 / 143 / 448. HalfSipHash-1-3, which is made for 32-bit words, takes 21 / 23 / 38 / 65 / 189 in JavaScript; but its
 // 64-bit key can be found by brute force, and few cryptographers have studied it. Tabulation takes 13 / 18 / 34 / 68 / 264, and
 // half of that if the parser computes it on its way; but its tables take 1 KiB of the processor's cache for each byte of a key.
-import { randomFillSync } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type Arena } from '../../memory/arena.js'
 import { assemble, type AssemblyCall } from '../../memory/assembly.js'
 import { isBuffer } from '../../memory/wasm.js'
@@ -32,7 +32,11 @@ export class Hash {
   static readonly KEY_WORDS = KEY_WORDS
 
   /** Makes a random key. */
-  static fillKey(key: Int32Array): void { randomFillSync(key) }
+  static fillKey(key: Int32Array): void {
+    if (readRandom(key)) return
+    const { randomFillSync } = require('node:crypto') as typeof import('node:crypto')
+    randomFillSync(key)
+  }
 
   /**
    * The hash of the key in `[start, end)`, which must not begin in the first eight bytes of the arena. If another thread reuses
@@ -41,5 +45,19 @@ export class Hash {
   of(bytes: Uint8Array, start: number, end: number): number {
     const isHere = bytes === this.bytes && end <= bytes.length
     return isHere && this.hash !== undefined ? this.hash(start, end) : sipHash(this.key, bytes, start, end)
+  }
+}
+
+/** Fills words from the system's file of random bytes, as node:crypto takes a millisecond to load. Returns false without it. */
+function readRandom(words: Int32Array): boolean {
+  try {
+    const file = openSync('/dev/urandom', 'r')
+    try {
+      return readSync(file, words) === words.byteLength
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return false
   }
 }

@@ -4,7 +4,7 @@
 //
 // There are two implementations, as 64-bit numbers are slow in JavaScript: one in WebAssembly for WebAssembly memory, and one in
 // JavaScript, by 32-bit halves, for all other memory.
-import { Op, signed, Type, type AssemblyFunction } from '../../memory/assembly.js'
+import { Op, signed, Type, type AssemblyFunction, type Code } from '../../memory/assembly.js'
 
 /** The number of 32-bit words in a key. */
 export const KEY_WORDS = 4
@@ -87,18 +87,18 @@ export function sipHashFunction(key: Int32Array): AssemblyFunction<'hash'> {
     name: 'hash', takes: 2, answers: true,
     locals: [Type.Int64, Type.Int64, Type.Int64, Type.Int64, Type.Int64, Type.Int64, Type.Int32],
     code: [
-      ...[Local.A, Local.B, Local.C, Local.D].flatMap((local, index) => set(local, int64(initialWord(key, index)))),
-      ...set(Local.Last, lastBlock()),
-      ...set(Local.LastAt, two(Op.Add32, get(Local.Start), two(Op.And32, length(), int32(-BLOCK_BYTES)))),
-      ...whileBefore(Local.Start, Local.LastAt, [
-        ...set(Local.Block, load64(get(Local.Start))),
-        ...mix(Local.Block),
-        ...set(Local.Start, two(Op.Add32, get(Local.Start), int32(BLOCK_BYTES))),
+      [Local.A, Local.B, Local.C, Local.D].map((local, index) => set(local, int64(initialWord(key, index)))),
+      set(Local.Last, lastBlock()),
+      set(Local.LastAt, two(Op.Add32, get(Local.Start), two(Op.And32, length(), int32(-BLOCK_BYTES)))),
+      whileBefore(Local.Start, Local.LastAt, [
+        set(Local.Block, load64(get(Local.Start))),
+        mix(Local.Block),
+        set(Local.Start, two(Op.Add32, get(Local.Start), int32(BLOCK_BYTES))),
       ]),
-      ...mix(Local.Last),
-      ...set(Local.C, two(Op.Xor64, get(Local.C), int64(BigInt(END_MARK)))),
-      ...Array.from({ length: FINAL_ROUNDS }, round).flat(),
-      ...[Local.B, Local.C, Local.D].reduce((sum, local) => two(Op.Xor64, sum, get(local)), get(Local.A)),
+      mix(Local.Last),
+      set(Local.C, two(Op.Xor64, get(Local.C), int64(BigInt(END_MARK)))),
+      Array.from({ length: FINAL_ROUNDS }, round),
+      [Local.B, Local.C, Local.D].reduce((sum, local) => two(Op.Xor64, sum, get(local)), get(Local.A)),
       Op.Wrap32,
     ],
   }
@@ -110,55 +110,55 @@ function initialWord(key: Int32Array, index: number): bigint {
 }
 
 /** The last block: the remaining bytes, which are the highest of the eight before `end`, and the length above them. */
-function lastBlock(): number[] {
-  const left = [...two(Op.And32, length(), int32(BLOCK_BYTES - 1)), Op.Extend64]
+function lastBlock(): Code {
+  const left = [two(Op.And32, length(), int32(BLOCK_BYTES - 1)), Op.Extend64]
   const eight = load64(two(Op.Subtract32, get(Local.End), int32(BLOCK_BYTES)))
   // shifted in two steps, as a shift by 64 would be a shift by 0
   const others = two(Op.Subtract64, int64(56n), two(Op.ShiftLeft64, left, int64(3n)))
   const bytes = two(Op.ShiftRight64, two(Op.ShiftRight64, eight, int64(8n)), others)
-  return two(Op.Or64, two(Op.ShiftLeft64, [...length(), Op.Extend64], int64(56n)), bytes)
+  return two(Op.Or64, two(Op.ShiftLeft64, [length(), Op.Extend64], int64(56n)), bytes)
 }
 
-function length(): number[] { return two(Op.Subtract32, get(Local.End), get(Local.Start)) }
+function length(): Code { return two(Op.Subtract32, get(Local.End), get(Local.Start)) }
 
-function mix(block: Local): number[] {
+function mix(block: Local): Code {
   return [
-    ...set(Local.D, two(Op.Xor64, get(Local.D), get(block))),
-    ...round(),
-    ...set(Local.A, two(Op.Xor64, get(Local.A), get(block))),
+    set(Local.D, two(Op.Xor64, get(Local.D), get(block))),
+    round(),
+    set(Local.A, two(Op.Xor64, get(Local.A), get(block))),
   ]
 }
 
-function round(): number[] {
+function round(): Code {
   return [
-    ...add(Local.A, Local.B), ...rotate(Local.B, 13), ...xor(Local.B, Local.A), ...rotate(Local.A, 32),
-    ...add(Local.C, Local.D), ...rotate(Local.D, 16), ...xor(Local.D, Local.C),
-    ...add(Local.A, Local.D), ...rotate(Local.D, 21), ...xor(Local.D, Local.A),
-    ...add(Local.C, Local.B), ...rotate(Local.B, 17), ...xor(Local.B, Local.C), ...rotate(Local.C, 32),
+    add(Local.A, Local.B), rotate(Local.B, 13), xor(Local.B, Local.A), rotate(Local.A, 32),
+    add(Local.C, Local.D), rotate(Local.D, 16), xor(Local.D, Local.C),
+    add(Local.A, Local.D), rotate(Local.D, 21), xor(Local.D, Local.A),
+    add(Local.C, Local.B), rotate(Local.B, 17), xor(Local.B, Local.C), rotate(Local.C, 32),
   ]
 }
 
-function add(local: Local, other: Local): number[] { return set(local, two(Op.Add64, get(local), get(other))) }
-function xor(local: Local, other: Local): number[] { return set(local, two(Op.Xor64, get(local), get(other))) }
-function rotate(local: Local, bits: number): number[] {
+function add(local: Local, other: Local): Code { return set(local, two(Op.Add64, get(local), get(other))) }
+function xor(local: Local, other: Local): Code { return set(local, two(Op.Xor64, get(local), get(other))) }
+function rotate(local: Local, bits: number): Code {
   return set(local, two(Op.RotateLeft64, get(local), int64(BigInt(bits))))
 }
 
 /** Code that repeats `body` while `local` and `end` differ. */
-function whileBefore(local: Local, end: Local, body: readonly number[]): number[] {
+function whileBefore(local: Local, end: Local, body: Code): Code {
   const isBefore = two(Op.NotEqual32, get(local), get(end))
-  const isAtEnd = [...isBefore, Op.IsZero32]
+  const isAtEnd = [isBefore, Op.IsZero32]
   return [
-    Op.Block, Type.Nothing, ...isAtEnd, Op.BranchIf, 0,
-    Op.Loop, Type.Nothing, ...body, ...isBefore, Op.BranchIf, 0, Op.End,
+    Op.Block, Type.Nothing, isAtEnd, Op.BranchIf, 0,
+    Op.Loop, Type.Nothing, body, isBefore, Op.BranchIf, 0, Op.End,
     Op.End,
   ]
 }
 
-function get(local: Local): number[] { return [Op.GetLocal, local] }
-function set(local: Local, value: readonly number[]): number[] { return [...value, Op.SetLocal, local] }
-function two(op: Op, one: readonly number[], other: readonly number[]): number[] { return [...one, ...other, op] }
-function int32(value: number): number[] { return [Op.Const32, ...signed(BigInt(value))] }
-function int64(value: bigint): number[] { return [Op.Const64, ...signed(value)] }
+function get(local: Local): Code { return [Op.GetLocal, local] }
+function set(local: Local, value: Code): Code { return [value, Op.SetLocal, local] }
+function two(op: Op, one: Code, other: Code): Code { return [one, other, op] }
+function int32(value: number): Code { return [Op.Const32, signed(BigInt(value))] }
+function int64(value: bigint): Code { return [Op.Const64, signed(value)] }
 /** Code that loads eight bytes from an index of any alignment. */
-function load64(at: readonly number[]): number[] { return [...at, Op.Load64, 0, 0] }
+function load64(at: Code): Code { return [at, Op.Load64, 0, 0] }

@@ -42,10 +42,11 @@ export class SlabClasses {
     this.push(slabChunkMax)
     this.largest = this.chunkBytes.length - 1
     this.byEighth = new Uint8Array(Math.floor(slabChunkMax / 8) + 1)
-    let slabClass = 1
-    for (let eighth = 0; eighth < this.byEighth.length; eighth++) {
-      while (eighth * 8 > this.nominalBytes[slabClass]!) slabClass++
-      this.byEighth[eighth] = slabClass
+    let eighth = 0
+    for (let slabClass = 1; slabClass <= this.largest; slabClass++) {
+      const end = Math.floor(this.nominalBytes[slabClass]! / 8) + 1
+      this.byEighth.fill(slabClass, eighth, end)
+      eighth = end
     }
   }
 

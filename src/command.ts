@@ -1,0 +1,72 @@
+// The `memslab` command: argv -> options -> server, and its exit codes. It prints the answers to -h, -V and -i on stdout, and all
+// else on stderr. The server is loaded only when it is needed, so that -h answers at once.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MemslabError } from './errors.js'
+import { helpText, parseArguments, versionText } from './options/options.js'
+import { type Preparations } from './process/prepare.js'
+import { holdSignals } from './process/interrupts.js'
+import { stackOf } from './stack.js'
+
+/** Exit codes as in sysexits.h, and as memcached uses them. */
+const EX_OK = 0
+const EX_USAGE = 64
+const EX_NOUSER = 67
+const EX_SOFTWARE = 70
+const EX_OSERR = 71
+
+/** The exit codes of errors, by their code; EX_OSERR for all others. */
+const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
+
+// an uncaught error in this thread is a bug too, and memory may be half written
+process.on('uncaughtException', error => {
+  complain(`memslab has died: ${stackOf(error)}`)
+  process.exit(EX_SOFTWARE)
+})
+void main(process.argv.slice(2)).then(exitCode => { process.exitCode = exitCode })
+
+async function main(argv: readonly string[]): Promise<number> {
+  const line = parseArguments(argv, process.env)
+  if (line.action !== 'serve') {
+    process.stdout.write(answer(line.action))
+    return EX_OK
+  }
+  if (line.problems.length > 0) return refuse(line.problems)
+  const { isDaemon, startDaemon } = await import('./process/daemon.js')
+  if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
+  for (const warning of line.warnings) complain(`WARNING: ${warning}`)
+  holdSignals()
+  const { lasting, prepare } = await import('./process/prepare.js')
+  let preparations: Preparations | undefined
+  try {
+    const { withAllowedThreads } = await import('./process/limits.js')
+    preparations = await prepare(withAllowedThreads(line.options, complain), complain)
+    const { serve } = await import('./process/serve.js')
+    await serve(preparations, lasting(line.portFile), complain)
+    return EX_OK
+  } catch (error) {
+    void preparations?.listeners?.close()
+    if (!(error instanceof MemslabError)) throw error
+    if (error.problems.length > 0) return refuse(error.problems)
+    complain(error.message)
+    return EXIT_CODES[error.code] ?? EX_OSERR
+  }
+}
+
+function answer(action: 'help' | 'version' | 'license'): string {
+  if (action === 'help') return helpText()
+  const license = () => readFileSync(join(__dirname, '../LICENSE'), 'utf8')
+  return action === 'version' ? `${versionText()}\n` : `${versionText()}\n\n${license()}`
+}
+
+function refuse(problems: readonly string[]): number {
+  for (const problem of problems) complain(`memslab: ${problem}`)
+  complain('memslab -h lists the options')
+  return EX_USAGE
+}
+
+function complain(line: string): void {
+  // the other end may be gone: a daemon's terminal, or a closed pipe
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {})
+  process.stderr.write(`${line}\n`)
+}

@@ -1,0 +1,72 @@
+// The bundle that the command is loaded from, and the caches of what V8 has compiled of it.
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { stackOf } from '../src/stack.js'
+import { Client } from './support/client.js'
+import { folder, start } from './support/command.js'
+import { until } from './support/patience.js'
+import { inProject } from './support/places.js'
+
+const NAME = new RegExp(`^memslab\\.bundle\\.(command|server-worker)\\.[0-9a-f]{16}\\.${process.version}-${process.arch}\\.cache$`)
+
+/** An installed command without caches. */
+function install(t: Test): string {
+  const place = folder(t)
+  cpSync(inProject('dist'), join(place, 'dist'), { recursive: true, filter: path => !path.endsWith('.cache') })
+  cpSync(inProject('package.json'), join(place, 'package.json'))
+  return join(place, 'dist')
+}
+
+/** Starts an installed command with two threads, and compares an answer. */
+async function serve(t: Test, dist: string) {
+  const server = await start(t, ['-t', '2'], {}, join(dist, 'cli.js'))
+  const client = await Client.connect({ host: '127.0.0.1', port: server.port })
+  await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+  return server
+}
+
+function cachesIn(dist: string): string[] { return readdirSync(dist).filter(name => name.includes('.cache')).sort() }
+
+t.test('the command makes the caches for its Node, and again those that are of no use', async t => {
+  const dist = install(t)
+  const { child, ended } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  for (const name of cachesIn(dist)) writeFileSync(join(dist, name), 'of no use')
+  await serve(t, dist)
+  const isMade = (name: string) => NAME.test(name) && readFileSync(join(dist, name)).length > 10_000
+  await until('both have been made again', () => cachesIn(dist).every(isMade))
+})
+
+t.test('the command serves where it cannot write a cache, and leaves nothing behind', async t => {
+  const dist = install(t)
+  const { child } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGKILL')
+  const names = cachesIn(dist)
+  for (const name of names) rmSync(join(dist, name))
+  mkdirSync(join(dist, names[0]!))
+  const { child: other, ended, output } = await serve(t, dist)
+  // the worker has started later than the command, whose cache cannot be written
+  await until('the cache of the worker is there', () => cachesIn(dist).includes(names[1]!))
+  t.same(cachesIn(dist), names)
+  other.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.equal(output.stderr, '')
+})
+
+t.test('the command serves without the bundle', async t => {
+  const dist = install(t)
+  rmSync(join(dist, 'memslab.bundle'))
+  await serve(t, dist)
+})
+
+t.test('a stack names the files that the bundle is made of', async t => {
+  const lineOf = (file: string) => readFileSync(inProject(`dist/${file}`), 'utf8').split('\n').indexOf('class StoreContext {') + 1
+  t.not(lineOf('memslab.bundle'), lineOf('store/context.js'))
+  const frame = (place: string) => `Error: a defect\n    at new StoreContext (${inProject('dist')}/${place}:5)`
+  const error = Object.assign(new Error('a defect'), { stack: frame(`memslab.bundle:${lineOf('memslab.bundle')}`) })
+  t.equal(stackOf(error), frame(`store/context.js:${lineOf('store/context.js')}`))
+})
