@@ -93,7 +93,7 @@ export class LineParser {
   /** As scanKey, for a key that may have been scanned ahead. */
   readKey(at: number): boolean { return this.keysLeft === 0 ? this.scanKey(at) : this.ahead.recall(at) }
 
-  /** Scans the keys of the lines from `at` on, where a line has ended whose key has just been read, unless there are keys left. */
+  /** Scans the keys of the lines from `at` on, where a line has ended whose key was just read, unless there are keys left. */
   lookAhead(at: number, end: number): void { if (at < end && this.keysLeft === 0) this.ahead.scanLines(at, end) }
 
   /** Scans the other keys of the line, unless there are keys left. */

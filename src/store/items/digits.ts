@@ -26,7 +26,7 @@ export function readNumber(items: Items, item: ItemId, into: Uint64): boolean {
   return parseUint64(bytes, start, stop, into)
 }
 
-/** Writes digits into the value of an item that has room for them, and fills its rest with spaces, as protocol.txt says of decr. */
+/** Writes digits into the value of an item that has room, and fills its rest with spaces, as protocol.txt says of decr. */
 export function writeDigits(items: Items, item: ItemId, digits: Digits): void {
   const { bytes } = items
   const start = items.valueStart(item)
