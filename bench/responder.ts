@@ -31,18 +31,13 @@ class Client implements LinkUser {
   private bytes = input
   private kept: Buffer | undefined   // of a request that is not whole yet
   private at = 0
-  private isTold = false
   private readonly replies: Buffer[] = []
 
   constructor(private readonly link: Link) { link.begin(this) }
 
-  target(): Buffer | undefined {
-    if (this.isTold) return undefined
-    this.isTold = true
-    return input
-  }
+  get firstTarget(): Buffer { return input }
 
-  read(count: number): void {
+  read(count: number): undefined {
     const { kept, replies } = this
     this.bytes = kept === undefined ? input : Buffer.concat([kept, input.subarray(0, count)])
     const end = kept === undefined ? count : this.bytes.length

@@ -28,6 +28,8 @@ export class Connection implements Peer, LinkUser {
   private pending: Held[] | undefined
   private isReadingDirect = false
   private lastTarget: Uint8Array | undefined
+  private notedState: ConnectionState | undefined
+  private notedUsedAt = 0
   private isPaused = false
   private isOver = false
   /** The file descriptor; 0 for a stream that has none. */
@@ -70,15 +72,27 @@ export class Connection implements Peer, LinkUser {
     this.slots.describe(slot, id, remoteAddress(remote, name), name)
   }
 
-  /** Stores its state in shared memory, for `stats conns` in any thread. */
-  note(): void { this.slots.note(this.slot, this.state, this.session.usedAt) }
+  /** Stores its state in shared memory, for `stats conns` in any thread, if it is another than before. */
+  note(): void {
+    const { state, session: { usedAt } } = this
+    if (state === this.notedState && usedAt === this.notedUsedAt) return
+    this.notedState = state
+    this.notedUsedAt = usedAt
+    this.slots.note(this.slot, state, usedAt)
+  }
 
   get lentBytesMax(): number { return this.link.lentBytesMax }
 
   // Reading
 
-  target(): Uint8Array | undefined {
+  get firstTarget(): Uint8Array { return this.lastTarget = this.host.input.readBuffer }
+
+  read(count: number): Uint8Array | undefined {
+    if (this.isOver) return undefined
     try {
+      if (this.isReadingDirect) this.session.receivedDirect(count)
+      else this.session.receive(count)
+      this.note()
       return this.nextTarget()
     } catch (error) {
       this.host.signals.failed(error)
@@ -87,23 +101,11 @@ export class Connection implements Peer, LinkUser {
   }
 
   private nextTarget(): Uint8Array | undefined {
-    const { session, host } = this
+    const { session, host: { input } } = this
     const direct = this.isPaused ? undefined : session.directTarget
-    const shared = session.sendsLargeValues ? host.input.shortReadBuffer : host.input.readBuffer
     this.isReadingDirect = direct !== undefined
-    const wanted = direct ?? shared
-    if (wanted === this.lastTarget) return undefined
-    this.lastTarget = wanted
-    return wanted
-  }
-
-  read(count: number): void {
-    if (this.isOver) return
-    try {
-      if (this.isReadingDirect) this.session.receivedDirect(count)
-      else this.session.receive(count)
-      this.note()
-    } catch (error) { this.host.signals.failed(error) }
+    const wanted = direct ?? (session.sendsLargeValues ? input.shortReadBuffer : input.readBuffer)
+    return wanted === this.lastTarget ? undefined : this.lastTarget = wanted
   }
 
   readChunk(chunk: Uint8Array): number {

@@ -32,11 +32,6 @@ export function linkInPlaceOf(socket: Socket, lesson = proved): DirectLink | und
   return handle && new DirectLink(lesson, handle)
 }
 
-/** The property of a handle that has its link. */
-const LINK = Symbol('link')
-
-interface LinkedHandle extends Handle { [LINK]: DirectLink }
-
 /** The async id of a request that libuv has not taken. */
 const NOT_TAKEN = -1
 
@@ -45,6 +40,8 @@ let spare: WriteRequest | undefined
 
 export class DirectLink implements Link {
   private user: LinkUser | undefined
+  /** The number of bytes that it has read. */
+  private bytesRead = 0
   private isClosed = false
   readonly id: number
   /** The number of writes that are not complete. */
@@ -54,8 +51,7 @@ export class DirectLink implements Link {
   private known: Remote | undefined
 
   constructor(private readonly lesson: Lesson, private readonly handle: Handle) {
-    this.id = descriptorOf({ _handle: handle });
-    (handle as LinkedHandle)[LINK] = this
+    this.id = descriptorOf({ _handle: handle })
   }
 
   get lentBytesMax(): number { return 512 * 1024 }
@@ -72,25 +68,28 @@ export class DirectLink implements Link {
   begin(user: LinkUser): void {
     const { handle } = this
     this.user = user
-    const buffer = user.target()
     try {
-      if (buffer === undefined) throw new Error('there is no buffer to read to')
-      handle.useUserBuffer(buffer)
-      handle.onread = hasRead
+      this.bytesRead = handle.bytesRead
+      handle.useUserBuffer(user.firstTarget)
+      handle.onread = () => this.hasRead()
       this.resume()
     } catch (error) { this.throws(error) }
   }
 
-  /** Takes the result of a read, and returns the buffer for the next one; undefined for the same as before. */
-  hasRead(): Uint8Array | undefined {
+  /**
+   * Takes the result of a read, and returns the buffer for the next one; undefined for the same as before. The handle's own count
+   * is the quickest way to a number of bytes; what else a read met, Node's function knows.
+   */
+  private hasRead(): Uint8Array | undefined {
     const { user } = this
     if (user === undefined || this.isClosed) return undefined
-    const count = this.lastResult()
+    const count = this.handle.bytesRead - this.bytesRead
     if (count > 0) {
-      user.read(count)
-      return user.target()
+      this.bytesRead += count
+      return user.read(count)
     }
-    if (count !== ReadResult.Nothing) this.readsNoMore(user, count)
+    const result = this.lastResult()
+    if (result !== ReadResult.Nothing) this.readsNoMore(user, result)
     return undefined
   }
 
@@ -204,16 +203,9 @@ export class DirectLink implements Link {
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
-    this.handle.close(hasClosed)
+    this.handle.close(() => this.user?.closed())
   }
-
-  hasClosed(): void { this.user?.closed() }
 }
-
-/** The `onread` of all handles. */
-function hasRead(this: Handle): Uint8Array | undefined { return (this as LinkedHandle)[LINK].hasRead() }
-
-function hasClosed(this: Handle): void { (this as LinkedHandle)[LINK].hasClosed() }
 
 function remoteOf(handle: Handle): Remote | undefined {
   const facts: Partial<PeerName> = {}

@@ -8,8 +8,10 @@ export interface Handle {
   readonly fd?: number
   /** The number of bytes under way. */
   readonly writeQueueSize?: number
-  /** Called after each read, with the handle as `this`. If it returns a buffer, this is the buffer from now on. */
-  onread: (this: Handle) => Uint8Array | undefined
+  /** The number of bytes that were read so far. */
+  readonly bytesRead: number
+  /** Called after each read. If it returns a buffer, this is the buffer from now on. */
+  onread: () => Uint8Array | undefined
   /** Sets the buffer that reads go to. */
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
@@ -18,8 +20,8 @@ export interface Handle {
   writev(request: WriteRequest | null, parts: readonly Uint8Array[], areBuffers: true): unknown
   /** Closes the sending side when all writes are complete. */
   shutdown(request: ShutdownRequest): unknown
-  /** Calls `closed` in a later phase of the event loop, with the handle as `this`. */
-  close(closed: (this: Handle) => void): void
+  /** Calls `closed` in a later phase of the event loop. */
+  close(closed: () => void): void
   // only TCP has these
   getpeername?(facts: Partial<PeerName>): number
   setNoDelay?(isOn: boolean): number
@@ -52,7 +54,8 @@ interface ListeningHandle extends Pick<Handle, 'setNoDelay' | 'setKeepAlive'> {
 interface Inside<H> { _handle?: H | null }
 
 function isHandle(value: unknown): value is Handle {
-  return typeof value === 'object' && value !== null && METHODS.every(method => typeof Reflect.get(value, method) === 'function')
+  if (typeof value !== 'object' || value === null || typeof Reflect.get(value, 'bytesRead') !== 'number') return false
+  return METHODS.every(method => typeof Reflect.get(value, method) === 'function')
 }
 
 /** The handle of a socket; undefined if it has none, or one without the methods that this program uses. */

@@ -32,10 +32,10 @@ export interface Link {
 
 /** The user of a link: a connection. */
 export interface LinkUser {
-  /** The buffer for the next read; undefined for the same as before. Called before each read; a stream does not call it. */
-  target(): Uint8Array | undefined
-  /** Called when `count` bytes have been read into the buffer. */
-  read(count: number): void
+  /** The buffer for the first read. A stream does not ask for it. */
+  readonly firstTarget: Uint8Array
+  /** Called when `count` bytes have been read into the buffer. Returns the buffer for the next read; undefined for the same. */
+  read(count: number): Uint8Array | undefined
   /** Called by a stream instead of `read`. Returns the number of bytes taken; the stream passes the others again, later. */
   readChunk(chunk: Uint8Array): number
   /** Called when the client has closed its sending side. */

@@ -196,11 +196,12 @@ class TwoBuffers implements LinkUser {
   private index = 0
   private text = ''
 
-  target(): Uint8Array { return this.buffers[this.index]! }
+  get firstTarget(): Uint8Array { return this.buffers[0] }
 
-  read(count: number): void {
+  read(count: number): Uint8Array {
     this.text += this.buffers[this.index]!.toString('latin1', 0, count)
     this.index = 1 - this.index
+    return this.buffers[this.index]!
   }
 
   /** True if exactly this text has been read since the last call that returned true. */

@@ -79,6 +79,10 @@ export class Engine implements Host {
   readonly prefixes: Prefixes
   readonly debugClock: MovableClock | undefined
   readonly credentials: Credentials | undefined
+  readonly asksText: boolean
+  // fields, as each batch reads them
+  readonly requestsPerTurn: number
+  readonly answersMax: number
   readonly options: Options
   private readonly clock: Clock
   private readonly settings: Settings
@@ -107,6 +111,9 @@ export class Engine implements Host {
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
+    this.asksText = options.authFile !== undefined
+    this.requestsPerTurn = requestsPerTurnOf(options)
+    this.answersMax = answersMaxOf(options)
     const { threads, requestMemLimit } = options
     // with several threads the main thread serves too: the streams that the program hands in
     this.unfinished = new Unfinished(store.counters, requestMemLimit, requestMemLimit / (threads === 1 ? 1 : threads + 1),
@@ -250,20 +257,6 @@ export class Engine implements Host {
 
   get verbosity(): number { return this.settings.verbosity }
   set verbosity(level: number) { this.settings.verbosity = level }
-  get asksText(): boolean { return this.options.authFile !== undefined }
-  /** The value of -R, 0 for no limit. With a limit on answers, 0 means memcached's default, so that answers do not pile up. */
-  get requestsPerTurn(): number {
-    const { reqsPerEvent, readBufMemLimit } = this.options
-    return reqsPerEvent === 0 && readBufMemLimit > 0 ? REQUESTS_PER_TURN : reqsPerEvent
-  }
-
-  /** The most answers of a connection, 0 for no limit: it reads into one block of its thread, and has the others for answers. */
-  get answersMax(): number {
-    const { readBufMemLimit, threads } = this.options
-    if (readBufMemLimit === 0) return 0
-    return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
-  }
-
   setExternal(setting: External, value: number): void { this.settings.setExternal(setting, value) }
 
   watch(kinds: number, peer: Peer): Watcher | undefined {
@@ -276,4 +269,15 @@ export class Engine implements Host {
   report(name: Parameters<Host['report']>[0]): Rows { return this.reports.report(name) }
   reportSizes(): Iterable<Rows> { return this.reports.sizes() }
   reportConnections(): Iterable<Rows> { return this.reports.connections() }
+}
+
+/** The value of -R, 0 for no limit. With a limit on answers, 0 means memcached's default, so that answers do not pile up. */
+function requestsPerTurnOf({ reqsPerEvent, readBufMemLimit }: Options): number {
+  return reqsPerEvent === 0 && readBufMemLimit > 0 ? REQUESTS_PER_TURN : reqsPerEvent
+}
+
+/** The most answers of a connection, 0 for no limit: it reads into one block of its thread, and has the others for answers. */
+function answersMaxOf({ readBufMemLimit, threads }: Options): number {
+  if (readBufMemLimit === 0) return 0
+  return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
 }

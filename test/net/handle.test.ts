@@ -183,7 +183,7 @@ t.test('a broken invariant of its user is not taken for a socket that has no qui
     const [socket] = await once(listener, 'connection') as [Socket]
     const link = linkInPlaceOf(socket, learn())!
     t.teardown(() => link.destroy())
-    link.begin(userWith({ target: () => { throw error } }))
+    link.begin(Object.defineProperty(userWith({}), 'firstTarget', { get: () => { throw error } }))
   }
   await t.rejects(begin(new InvariantError('broken for a test')), { name: 'InvariantError' })
 })
@@ -222,7 +222,7 @@ function writeAndForget(writer: Link, count: number): WeakRef<ArrayBufferLike> {
 
 function userWith(methods: Partial<LinkUser>): LinkUser {
   const nothing = (): void => {}
-  return { target: () => Buffer.alloc(1), read: nothing, readChunk: () => 0, ended: nothing, drained: nothing, failed: nothing,
+  return { firstTarget: Buffer.alloc(1), read: () => undefined, readChunk: () => 0, ended: nothing, drained: nothing, failed: nothing,
     broke: nothing, closed: nothing, ...methods }
 }
 
