@@ -48,7 +48,8 @@ t.test('a key that comes back soon after its item was evicted is kept, even if i
   cache.scan(4000)
   for (const key of back) cache.ask(key)
   cache.scan(1000)
-  t.equal(cache.held(back), 0)
+  // now and then the ghost of another key is taken for that of a key that was never there
+  t.ok(cache.held(back) < 10)
   for (const key of back) cache.ask(key)
   cache.scan(5000)
   // a ghost may be overwritten by another, but seldom
