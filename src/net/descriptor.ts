@@ -11,7 +11,6 @@
 // The process aborts if an event loop begins to wait for a number that has been closed meanwhile. So threads end only when no
 // thread is beginning to listen, and one that dies waits for those that are, see Beginners.
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { devNull } from 'node:os'
 import { monotonicMilliseconds } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { filesAllowed, filesToStart } from '../process/limits.js'
@@ -56,6 +55,7 @@ export async function withHighNumbers<Result>(threads: number, open: () => Promi
 }
 
 function takeNumbers(taken: number[], count: number): void {
+  const { devNull } = require('node:os') as typeof import('node:os')
   try {
     while (taken.length < count) taken.push(openSync(devNull, 'r'))
   } catch {

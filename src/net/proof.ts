@@ -4,7 +4,6 @@
 // does not happen, there is no quick way; nothing is thrown. The pair needs no network and leaves no file. Both ends are in this
 // process, so waiting is counted in turns of the event loop: a slow machine needs no more of them.
 import { connect, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linkInPlaceOf, useQuickWay, type DirectLink } from './direct.js'
 import { handleOf, type Handle } from './handle.js'
@@ -86,6 +85,7 @@ async function openPair(): Promise<Pair> {
 function privatePath(): string {
   const name = `memslab-${process.pid}-${Math.random().toString(36).slice(2)}`
   if (process.platform === 'linux') return `\0${name}`
+  const { tmpdir } = require('node:os') as typeof import('node:os')
   return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name)
 }
 

@@ -16,12 +16,12 @@ const FILES_PER_START = 56
  * @throws MemslabError whose message is one line if not even one thread can start
  */
 export function withAllowedThreads(options: Options, complain: (line: string) => void): Options {
-  const allowed = filesAllowed()
+  const filesMax = filesAllowed()
   let { threads } = options
-  while (threads > 1 && filesToStart(threads) > allowed) threads--
-  if (filesToStart(threads) > allowed) {
+  while (threads > 1 && filesToStart(threads) > filesMax) threads--
+  if (filesToStart(threads) > filesMax) {
     throw new MemslabError('EMFILE',
-      `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${allowed}`)
+      `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${filesMax}`)
   }
   if (threads === options.threads) return options
   complain(`WARNING: -t ${options.threads} is lowered to ${threads}, as this process may not open more files (ulimit -n)`)
@@ -42,8 +42,12 @@ export function connectionsAllowed(threads: number): number {
   return Math.max(1, files - FILES_OF_PROCESS - threads * FILES_PER_THREAD)
 }
 
+let allowed: number | undefined
+
 /** The most files that the process may open: the hard limit, as Node.js raises the soft one. Infinity if there is none. */
-export function filesAllowed(): number {
+export function filesAllowed(): number { return allowed ??= readFilesAllowed() }
+
+function readFilesAllowed(): number {
   try {
     const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
     return hard === undefined ? Infinity : Number(hard)
