@@ -250,7 +250,7 @@ export class Lru {
   ageOf(slabClass: number, item: ItemId, now: number): number {
     const age = this.items.age(item, now)
     const isEvicting = this.settings.lruSegmented && this.shares.hasEvicted(slabClass)
-    return isEvicting ? Math.min(age, this.shares.turnover(slabClass, now)) : age
+    return isEvicting ? Math.min(age, this.shares.turnover(slabClass, this.sum(slabClass, ListWord.Count), now)) : age
   }
 
   /** Moves the items of HOT and WARM to COLD, at most `stepsMax` of them. Returns their number. */

@@ -87,10 +87,16 @@ export class Shares {
     words[slabs.word(slabClass, ClassWord.EvictionsLeft)] = Math.ceil(count / EVICTIONS_SHARE)
   }
 
-  /** The seconds in which a class that has evicted evicts as many items as it has. */
-  turnover(slabClass: number, now: number): number {
+  /**
+   * The seconds in which a class that has evicted evicts as many items as it has: as many as the last time, or more, if it takes
+   * longer now. @param count as above
+   */
+  turnover(slabClass: number, count: number, now: number): number {
     const { slabs } = this
-    return Math.max(slabs.get(slabClass, ClassWord.Turnover), now - slabs.get(slabClass, ClassWord.TurnoverAt))
+    const quarters = (slabs.get(slabClass, ClassWord.GhostTime) - 1) % EVICTIONS_SHARE + 1
+    const done = quarters / EVICTIONS_SHARE - slabs.get(slabClass, ClassWord.EvictionsLeft) / count
+    const seconds = now - slabs.get(slabClass, ClassWord.TurnoverAt)
+    return Math.max(slabs.get(slabClass, ClassWord.Turnover), seconds / Math.max(done, 1 / EVICTIONS_SHARE))
   }
 
   /** Takes the ghost of a key that is stored again, and learns from it; false if the key has none. @param count as above */

@@ -16,7 +16,7 @@ import { Victims } from './victims.js'
 
 /** The most items that an allocation tries to evict. */
 const EVICT_TRIES = 100
-/** The most active items that it moves to WARM instead. If it meets more, it evicts one of them. */
+/** The most items that it moves to other lists instead. If it meets more, it evicts one of them. */
 const RESCUES_MAX = 60
 /** The evictions of an allocation that may free only chunks of a page that is leaving, before it takes such a chunk itself. */
 const RETIRED_MAX = 20
