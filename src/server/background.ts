@@ -28,7 +28,11 @@ export class Background {
 
   constructor(private readonly store: Store, private readonly clock: Clock) {}
 
-  start(): void { this.setPace(BUSY_MS) }
+  start(): void {
+    this.sinceStepMs = BUSY_MS
+    this.otherSteps()
+    this.setPace(BUSY_MS)
+  }
 
   stop(): void {
     this.stopTimer()
