@@ -54,6 +54,17 @@ t.test('requests that come together are answered as one by one', async t => {
   t.pass(`${BATCHES} batches`)
 })
 
+t.test('a line that is only the name of a command takes nothing from the line behind it', async t => {
+  const says = await start(t)
+  for (const name of ['set', 'add', 'replace', 'append', 'prepend', 'cas', 'incr', 'decr']) {
+    for (const end of ['\r\n', '\n']) {
+      const answer = await says('set a 0 0 1\r\n5\r\n', `${name}${end}`, 'a 0 0 1\r\n', `${name}${end}`, 'a 1\r\n', 'get a\r\n')
+      const error = 'CLIENT_ERROR bad command line format\r\nERROR\r\n'
+      t.equal(answer, `STORED\r\n${error.repeat(2)}VALUE a 0 1\r\n5\r\nEND\r\n`, JSON.stringify(name + end))
+    }
+  }
+})
+
 t.test('what was scanned ahead of a client that has to wait is nothing to the next client', async t => {
   const { connect } = await startSessions(t)
   const [slow, quick] = [await connect(), await connect()]
@@ -88,6 +99,7 @@ t.test('the items of keys that come together are fetched together', async t => {
     [`incr a 1\r\ndecr b 1\r\ndelete c\r\ntouch d 0\r\n${gets('e')}`, 'abcde'],
     [`get a\r\nadd b 0 0 1\r\n1\r\n${gets('cd')}`, 'ab', 'bcd'],
     [`get a\r\nset b x 0 1\r\n1\r\n${gets('cd')}`, 'ab', 'cd'],
+    [`get a\r\nset b\n1 2 3\nxyz\r\n${gets('cd')}`, 'ab', 'cd'],
     [`get a\r\nversion\r\n${gets('bc')}`, 'bc'],
     [`get a\r\nget ${TOO_LONG}\r\n${gets('bc')}`, 'bc'],
   ] as const) {

@@ -19,9 +19,10 @@ export class Numbers {
     const { parser, request } = this.text
     const { bytes } = parser
     request.isDecrement = isDecrement
-    if (!parser.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
+    if (bytes[at] !== Ascii.Space || !parser.readKey(at + 1) || parser.keyEnd === parser.keyStart) {
       return this.changeTokens(session, start, end)
     }
+    if (bytes[parser.stop] !== Ascii.Space) return this.changeTokens(session, start, end)
     this.text.takeKey(Want.None)
     if (!parser.readDigits(parser.stop + 1)) return this.changeTokens(session, start, end)
     let lineEnd = skipNoreply(bytes, parser.stop)

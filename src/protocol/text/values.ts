@@ -29,9 +29,10 @@ export class Values implements StorageAnswers {
     const { bytes, request, text } = this
     const { parser } = text
     request.mode = mode
-    if (mode === Mode.Cas || !parser.readKey(at + 1) || parser.keyEnd === parser.keyStart || bytes[parser.stop] !== Ascii.Space) {
+    if (mode === Mode.Cas || bytes[at] !== Ascii.Space || !parser.readKey(at + 1) || parser.keyEnd === parser.keyStart) {
       return this.storeTokens(session, start, end)
     }
+    if (bytes[parser.stop] !== Ascii.Space) return this.storeTokens(session, start, end)
     text.takeKey(Want.None)
     if (!parser.readDigits(parser.stop + 1) || bytes[parser.stop] !== Ascii.Space) return this.storeTokens(session, start, end)
     request.flags = parser.value
