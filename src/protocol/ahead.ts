@@ -80,8 +80,10 @@ export class KeysAhead implements Ahead {
 
   /** The line behind a value whose length is the last of so many numbers behind the key. */
   private lineBehindValue(numbers: number): number {
-    const { parser } = this
-    for (let number = 0; number < numbers; number++) if (!parser.readDigits(parser.stop + 1)) return UNKNOWN
+    const { bytes, parser } = this
+    for (let number = 0; number < numbers; number++) {
+      if (bytes[parser.stop] !== Ascii.Space || !parser.readDigits(parser.stop + 1)) return UNKNOWN
+    }
     return parser.lineEndAt(parser.stop) + 1 + parser.value + 2
   }
 
