@@ -311,6 +311,19 @@ t.test('a short life that an item is given later does not keep it from being evi
   subject.verify()
 })
 
+t.test('what is dead makes room before anything that lives has to go, however fast it is needed', async t => {
+  for (const evictions of [true, false]) {
+    const subject = new StoreUnderTest({ maxbytes: 2 * MIB, evictions })
+    fill(subject, 1700, 100)
+    while (subject.store.balanceStep());
+    subject.clock.advance(200)
+    t.equal(fill(subject, 1700, 0, 'new'), Outcome.Stored)
+    for (let n = 0; n < 1700; n++) if (subject.get(`new${n}`) === undefined) t.fail(`new${n} is not there`)
+    t.equal(counted(subject, ClassCounter.Evicted) + counted(subject, ClassCounter.OutOfMemory), 0)
+    subject.verify()
+  }
+})
+
 t.test('with one list a hit says when it was, but not more than once a minute', async t => {
   const subject = new StoreUnderTest({ lruSegmented: false })
   subject.put(Mode.Set, 'k', bytesOf(1, VALUE_BYTES))

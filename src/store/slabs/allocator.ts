@@ -302,11 +302,14 @@ export class Allocator {
     return Dropped.Nothing
   }
 
-  /** The item of a class to evict next: a dead one of TEMP, or the oldest of the other lists; NO_ITEM if there is none. */
+  /** The item of a class to evict next: a dead one at the tail of TEMP or COLD, or the one that the lists give up; or NO_ITEM. */
   private nextToEvict(slabClass: number): ItemId {
     const { context, items, lru } = this
     const temp = lru.tail(slabClass, Segment.Temp)
     if (temp !== NO_ITEM && this.isDead(temp)) return temp
+    // otherwise HOT would give up live items while COLD is full of dead ones, which the maintainer takes some time to reclaim
+    const cold = lru.tail(slabClass, Segment.Cold)
+    if (cold !== NO_ITEM && this.isDead(cold)) return cold
     const item = lru.settings.lruSegmented ? lru.nextToLeave(slabClass) : lru.oldest(slabClass)
     // an item of TEMP is not protected if it lives longer by now, or if temporary_ttl has been lowered
     const isProtected = item !== NO_ITEM && item === temp && lru.isShortLived(items.expiresAt(item), context.now)
