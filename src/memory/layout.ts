@@ -104,8 +104,8 @@ export const enum ClassWord {
   Stride = Lists + 4 * 4,
 }
 
-/** The unit of shares in a class: 1 is all. */
-export const enum Share { Unit = 1 << 24 }
+/** The number that stands for a share of 1. One item of a class is still several units, even if it is one of 20 million. */
+export const enum Share { Unit = 1 << 28 }
 
 /** The words of one list: HOT, WARM, COLD and TEMP of a class. */
 export const enum ListWord { Head, Tail, Count, Bytes, Stride }

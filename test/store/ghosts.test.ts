@@ -1,6 +1,8 @@
 // Which items are kept when memory is short: patterns of which a list in order of use alone would keep too little.
 import t from 'tap'
-import { Ghosts } from '../../src/store/items/ghosts.js'
+import { ClassWord, Share } from '../../src/memory/layout.js'
+import { Ghost, Ghosts } from '../../src/store/items/ghosts.js'
+import { Shares } from '../../src/store/items/shares.js'
 import { Mode } from '../../src/store/request.js'
 import { type StoreOptions } from '../../src/store/store.js'
 import { bytesOf, StoreUnderTest } from '../support/store.js'
@@ -103,6 +105,21 @@ t.test('an item that is stored again keeps the place that its key has earned, al
   scanBoth()
   t.equal(cache.held(often), 50)
   cache.verify()
+})
+
+t.test('the evictions of a class are averaged without a drift, even if it has as many items as an arena can hold', async t => {
+  const { store } = new LookAside()
+  const { arena, slabs } = store.shards[0]!
+  const ghosts = new Ghosts(arena, arena.buffer.byteLength - Ghosts.bytesFor(2 * MIB), 2 * MIB)
+  const shares = new Shares(arena, slabs, store.tuning, ghosts)
+  const ITEMS = 14e6
+  shares.advance(1, ITEMS, 0, 0)
+  for (let i = 0; i < 1e6; i++) {
+    shares.noteEviction(1, i, Ghost.Hot, ITEMS)
+    shares.noteEviction(1, i, Ghost.Cold, ITEMS)
+  }
+  const part = slabs.get(1, ClassWord.ColdPart) / Share.Unit
+  t.ok(Math.abs(part - 0.5) < 0.01, `half of them are of COLD, not ${part}`)
 })
 
 t.test('ghosts are part of the memory limit, and take less than a hundredth of it', async t => {

@@ -9,7 +9,7 @@
 // same keys are asked for all the time and others only once, and large where each key has its time. The learning is that of ARC
 // with other weights.
 //
-// All methods need the lock of the class, or of the class of the large items for these, unless they say otherwise.
+// All methods need the lock of the class unless they say otherwise. Large items are in the lists of the largest class.
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, Share } from '../../memory/layout.js'
 import { type Slabs } from '../slabs/slabs.js'
@@ -89,12 +89,13 @@ export class Shares {
 
   /**
    * The seconds in which a class that has evicted evicts as many items as it has: as many as the last time, or more, if it takes
-   * longer now. @param count as above
+   * longer now. Needs no lock, as an outdated value does no harm. @param count as above
    */
   turnover(slabClass: number, count: number, now: number): number {
     const { slabs } = this
     const quarters = (slabs.get(slabClass, ClassWord.GhostTime) - 1) % EVICTIONS_SHARE + 1
-    const done = quarters / EVICTIONS_SHARE - slabs.get(slabClass, ClassWord.EvictionsLeft) / count
+    // the last item may leave at this moment, and a class must not have an age that is not a number
+    const done = quarters / EVICTIONS_SHARE - slabs.get(slabClass, ClassWord.EvictionsLeft) / Math.max(count, 1)
     const seconds = now - slabs.get(slabClass, ClassWord.TurnoverAt)
     return Math.max(slabs.get(slabClass, ClassWord.Turnover), seconds / Math.max(done, 1 / EVICTIONS_SHARE))
   }
