@@ -12,6 +12,7 @@
 //   If HOT and WARM together are over their share, the tail of WARM goes to its head again if it was hit since it came to WARM,
 //   and else to COLD.
 //   An item of TEMP stays there until it expires.
+//   A dead item at the tail of TEMP or COLD goes before all others.
 //
 // If all items are hit all the time, one of them is evicted nevertheless.
 //
@@ -144,8 +145,9 @@ export class Lru {
   }
 
   /**
-   * Records a hit: the first marks the item as fetched, the second as active. Needs the item's stripe, not the class. Returns
-   * true if the item should be moved to the head of the flat list.
+   * Records a hit: the first marks the item as fetched, and the second as active, unless the first did that already (see
+   * `needsTwoHits`). Needs the item's stripe, not the class. Returns true if the item should be moved to the head of the flat
+   * list.
    */
   touchBits(item: ItemId, now: number): boolean {
     const items = this.items
@@ -162,7 +164,7 @@ export class Lru {
     return false
   }
 
-  /** True if the first hit of an item does not make it active yet. */
+  /** True if the first hit of an item does not make it active yet: in HOT, and in COLD unless the class has evicted. */
   private needsTwoHits(item: ItemId, state: number): boolean {
     const segment = (state >>> State.SegmentShift) & State.SegmentMask
     if (segment !== Segment.Cold) return segment !== Segment.Warm

@@ -1,7 +1,7 @@
 // The maintainer: passes over the lists of an arena again and again in the background, even while no client sends anything. It
 // checks only the tails of the lists. A dead item there is reclaimed. Otherwise, in a class with memory to spare,
 //
-//   an item of HOT or COLD that was hit twice goes to WARM;
+//   an item of HOT or COLD that is active (see Lru.touchBits) goes to WARM;
 //   an item of HOT or WARM goes to COLD if its list is over its share or the item is too old for it; but one of WARM that was hit
 //   since it came there goes to the head of WARM instead.
 //
