@@ -33,12 +33,13 @@ function removeOrphans(compiled, sources) {
 function makeBundle() {
   const script = bundle('dist')
   if (existsSync(BUNDLE) && readFileSync(BUNDLE, 'utf8') === script) return
-  for (const name of readdirSync('dist')) if (name.endsWith('.cache')) rmSync(join('dist', name))
+  for (const name of readdirSync('dist')) if (name.includes('.cache')) rmSync(join('dist', name))
   writeFileSync(BUNDLE, script)
 }
 
 function hasCache(entry) {
-  const ending = `.${process.version}-${process.arch}.cache`
+  const { version, platform, arch } = process
+  const ending = `.${version}-${platform}-${arch}.cache`
   return readdirSync('dist').some(name => name.includes(`.${entry}.`) && name.endsWith(ending))
 }
 

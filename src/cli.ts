@@ -5,9 +5,10 @@
 //
 // The build makes the caches for the Node.js that it runs on. For another one the command makes them itself, when it has run for
 // a moment, if it may write to the folder of the bundle. They are as safe as the bundle there: only those who may write to the
-// folder can change either. V8 refuses a cache of another version or of other flags. It does not look whether the cache belongs
-// to the bundle, so the name says that. Without a cache, or without a bundle, everything only starts later.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+// folder can change either. V8 refuses a cache of another version or of other flags. It checks neither whether the cache belongs
+// to the bundle nor, in Node 20, whether the same platform made it, so the name says both. Without a cache, or without a bundle,
+// everything only starts later.
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
 
@@ -43,9 +44,9 @@ function run(name: string, source: string): void {
 
 /** The path of the cache. The command and its workers run different code, so each entry has its own. */
 function cachePath(name: string, source: string): string {
-  const { version, arch } = process
+  const { version, platform, arch } = process
   const identity = source.slice('// '.length, '// '.length + IDENTITY_LENGTH)
-  return `${BUNDLE}.${name.replace('/', '-').replace(/\.js$/, '')}.${identity}.${version}-${arch}.cache`
+  return `${BUNDLE}.${name.replace('/', '-').replace(/\.js$/, '')}.${identity}.${version}-${platform}-${arch}.cache`
 }
 
 /** Writes a cache, which appears complete or not at all. */
@@ -53,7 +54,7 @@ function write(path: string, data: Buffer): void {
   const draft = `${path}.${process.pid}`
   const descriptor = openSync(draft, 'wx', FILE_MODE)
   try {
-    writeSync(descriptor, data)
+    writeFileSync(descriptor, data)
     fsyncSync(descriptor)
     renameSync(draft, path)
   } catch (error) {

@@ -8,7 +8,8 @@ import { folder, start } from './support/command.js'
 import { until } from './support/patience.js'
 import { inProject } from './support/places.js'
 
-const NAME = new RegExp(`^memslab\\.bundle\\.(command|server-worker)\\.[0-9a-f]{16}\\.${process.version}-${process.arch}\\.cache$`)
+const { version, platform, arch } = process
+const NAME = new RegExp(`^memslab\\.bundle\\.(command|server-worker)\\.[0-9a-f]{16}\\.${version}-${platform}-${arch}\\.cache$`)
 
 /** An installed command without caches. */
 function install(t: Test): string {
