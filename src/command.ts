@@ -18,6 +18,8 @@ const EX_OSERR = 71
 /** The exit codes of errors, by their code; EX_OSERR for all others. */
 const EXIT_CODES: Readonly<Record<string, number>> = { ENOUSER: EX_NOUSER, EDIED: EX_SOFTWARE }
 
+let isStderrOpen = false
+
 // an uncaught error in this thread is a bug too, and memory may be half written
 process.on('uncaughtException', error => {
   complain(`memslab has died: ${stackOf(error)}`)
@@ -35,6 +37,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const { isDaemon, startDaemon } = await import('./process/daemon.js')
   if (line.options.daemonize && !isDaemon) return startDaemon(argv, line.options.verbosity > 0)
   for (const warning of line.warnings) complain(`WARNING: ${warning}`)
+  // Node writes there what its workers write
+  if (line.options.threads > 1) openStderr()
   holdSignals()
   const { lasting, prepare } = await import('./process/prepare.js')
   let preparations: Preparations | undefined
@@ -65,8 +69,16 @@ function refuse(problems: readonly string[]): number {
   return EX_USAGE
 }
 
+/**
+ * Opens stderr, which takes so long that it waits for the first use. Its errors are ignored: the other end, a terminal or a
+ * pipe, may be gone, or a disk full.
+ */
+function openStderr(): void {
+  if (!isStderrOpen) process.stderr.on('error', () => {})
+  isStderrOpen = true
+}
+
 function complain(line: string): void {
-  // the other end may be gone: a daemon's terminal, or a closed pipe
-  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {})
+  openStderr()
   process.stderr.write(`${line}\n`)
 }

@@ -1,4 +1,4 @@
 // The entry point of the workers of the `memslab` command.
-import { load } from './cli.js'
+import { loadWorker } from './cli.js'
 
-load('server/worker.js')
+loadWorker()

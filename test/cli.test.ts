@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
 import t from 'tap'
@@ -44,6 +44,26 @@ t.test('help comes at once: nothing is loaded for it of what serves', async t =>
   const slow = /^NativeModule (child_process|crypto|dgram|dns|http|https|tls|worker_threads|zlib)$/
   t.same(ofNode.filter(name => slow.test(name)), [])
 })
+
+for (const threads of ['1', '2']) {
+  t.test(`the server lives though what it says does not fit on the disk, -t ${threads}`,
+    { skip: !existsSync('/dev/full') && 'no /dev/full' }, async t => {
+    const portFile = join(folder(t), 'ports')
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [CLI, '-p', '-1', '-vv', '-t', threads],
+      { stdio: ['ignore', 'ignore', full], env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } })
+    t.teardown(() => {
+      child.kill('SIGKILL')
+      closeSync(full)
+    })
+    await until('the server listens', () => existsSync(portFile) || child.exitCode !== null)
+    t.equal(child.exitCode, null)
+    const port = Number(/^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8'))?.[1])
+    const client = await Client.connect({ host: '127.0.0.1', port })
+    await client.says('mn\r\n', 'MN\r\n')
+    await client.hangUp()
+  })
+}
 
 t.test('everything wrong is said in words on stderr, with exit code 64 and nothing opened', async t => {
   const path = join(folder(t), 'socket')
