@@ -1,5 +1,5 @@
 // Makes the bundle: one script with all modules that the command needs, each in a method that has the module's path as its name.
-// src/cli.ts runs it.
+// src/cli.ts runs it. In all modules `__dirname` is the folder of the bundle, whatever folder a module's own file is in.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'

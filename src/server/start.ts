@@ -56,6 +56,7 @@ const YOUNG_MIB = 3
  * @param order given to the worker that is to listen at once
  */
 export function startWorker(thread: number, order: ListenOrder | null = null): StartedWorker {
+  // in the bundle, `__dirname` is the folder of the bundle: its worker.js is src/worker.ts and not server/worker.ts
   // options of the process, such as a loader, do not apply to a worker
   const worker = new Worker(join(__dirname, 'worker.js'), {
     execArgv: [], name: `memslab ${thread}`, workerData: order, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
