@@ -12,7 +12,7 @@
 // Then V8 gets leave to put more functions into one when it optimizes. A small request runs through some thirty functions, which
 // the kernel has driven out of the processor's caches since the last one, and in fewer pieces they are back sooner: it takes 3 %
 // less. V8 refuses all caches, also those of Node's own modules, of processes with other flags, so this waits until the server
-// and its workers have started and nothing is left to be written.
+// and all its workers have started and nothing is left to be written.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
@@ -25,7 +25,7 @@ const COMMAND = 'command.js'
 const WORKER = 'server/worker.js'
 /** The time after which the code that a start runs has been compiled, and is written if there is no cache. */
 const STARTED_MS = 500
-/** The times after which V8 may inline more: if all caches are there, and otherwise. */
+/** The times after the start of all threads at which V8 may inline more: if all caches are there, and otherwise. */
 const SERVING_MS = 100
 const WRITTEN_MS = 1000
 /** V8's limit for what it inlines into one function, in bytes of bytecode. The default is 920. */
@@ -35,6 +35,9 @@ const FILE_MODE = 0o644
 
 /** The bundle, once it runs: gets Node's modules and its folder, and returns the function that loads a module by its name. */
 type Bundle = (require: NodeJS.Require, folder: string) => (name: string) => unknown
+
+/** What the module of the command exports: a promise that resolves when all threads of its server serve. */
+interface Command { readonly started: Promise<void> }
 
 if (require.main === module) load(COMMAND)
 
@@ -54,12 +57,12 @@ function run(name: string, source: string): void {
   const script = new Script(source, { filename: BUNDLE, ...cachedData && { cachedData } })
   if (cachedData === undefined) later(STARTED_MS, () => write(path, script.createCachedData()))
   else if (script.cachedDataRejected === true) tryTo(() => rmSync(path))
-  if (name === COMMAND) {
-    const hasAll = script.cachedDataRejected === false && existsSync(cachePath(WORKER, source))
-    later(hasAll ? SERVING_MS : WRITTEN_MS, inlineMore)
-  }
   const bundle = script.runInThisContext() as Bundle
-  bundle(require, __dirname)(name)
+  const loaded = bundle(require, __dirname)(name)
+  if (name !== COMMAND) return
+  const hasAll = script.cachedDataRejected === false && existsSync(cachePath(WORKER, source))
+  const { started } = loaded as Command
+  void started.then(() => later(hasAll ? SERVING_MS : WRITTEN_MS, inlineMore))
 }
 
 async function inlineMore(): Promise<void> {

@@ -25,6 +25,11 @@ process.on('uncaughtException', error => {
   complain(`memslab has died: ${stackOf(error)}`)
   process.exit(EX_SOFTWARE)
 })
+
+let noteStart = (): void => {}
+/** Resolves when all threads of the server serve; stays pending if there is none. */
+export const started = new Promise<void>(resolve => { noteStart = resolve })
+
 void main(process.argv.slice(2)).then(exitCode => { process.exitCode = exitCode })
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -46,7 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { withAllowedThreads } = await import('./process/limits.js')
     preparations = await prepare(withAllowedThreads(line.options, complain), complain)
     const { serve } = await import('./process/serve.js')
-    await serve(preparations, lasting(line.portFile), complain)
+    await serve(preparations, lasting(line.portFile), complain, noteStart)
     return EX_OK
   } catch (error) {
     void preparations?.listeners?.close()

@@ -44,6 +44,20 @@ t.test('the command makes the caches for its Node, and removes those that are of
   t.ok(cachesIn(dist).every(name => readFileSync(join(dist, name)).length > 10_000))
 })
 
+t.test('a worker that starts late still finds its cache of use', async t => {
+  const dist = install(t)
+  const { child } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGKILL')
+  const names = cachesIn(dist)
+  const late = join(folder(t), 'late.cjs')
+  writeFileSync(late, `if (!require('node:worker_threads').isMainThread) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
+  }`)
+  await start(t, ['-t', '2'], { NODE_OPTIONS: `--require ${late}` }, join(dist, 'cli.js'))
+  t.same(cachesIn(dist), names)
+})
+
 t.test('the command serves where it cannot write a cache, and leaves nothing behind', async t => {
   const dist = install(t)
   const { child } = await serve(t, dist)

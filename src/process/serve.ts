@@ -18,9 +18,10 @@ type End = 'normal' | 'graceful' | 'failed'
  * Serves until a signal or the `shutdown` command ends the server. Rejects with a MemslabError if the server cannot start, or
  * with code 'EDIED' if it ended because of a bug, whose cause has then been printed.
  * @param complain prints a line on stderr
+ * @param started called when all threads serve
  */
 export async function serve({ options: given, ...made }: Preparations, portFile: string | undefined,
-  complain: (line: string) => void): Promise<void> {
+  complain: (line: string) => void, started: () => void): Promise<void> {
   const options = withAllowedConnections(given, complain)
   const { pidFile } = options
   const files = pidFile === undefined && portFile === undefined ? undefined : await import('./files.js')
@@ -37,6 +38,7 @@ export async function serve({ options: given, ...made }: Preparations, portFile:
   const stopped = untilStopped(server, complain, failing => { fail = failing })
   // a client of a thread that listens already may end the server before all threads listen
   await Promise.race([server.listen(), stopped])
+  started()
   const end = await keepAliveUntil(stopped)
   if (end === 'graceful') complain('Gracefully stopping')
   if (end === 'normal' && options.verbosity > 0) complain('Exiting normally')
