@@ -20,8 +20,8 @@ function install(t: Test): string {
 }
 
 /** Starts an installed command with two threads, and compares an answer. */
-async function serve(t: Test, dist: string) {
-  const server = await start(t, ['-t', '2'], {}, join(dist, 'cli.js'))
+async function serve(t: Test, dist: string, env: Readonly<Record<string, string>> = {}) {
+  const server = await start(t, ['-t', '2'], env, join(dist, 'cli.js'))
   const client = await Client.connect({ host: '127.0.0.1', port: server.port })
   await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
   return server
@@ -42,6 +42,32 @@ t.test('the command makes the caches for its Node, and removes those that are of
   await serve(t, dist)
   await until('both have been made again', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
   t.ok(cachesIn(dist).every(name => readFileSync(join(dist, name)).length > 10_000))
+})
+
+t.test('a process with other flags serves, and leaves the caches as they are', async t => {
+  const dist = install(t)
+  const { child } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGKILL')
+  const bytes = () => cachesIn(dist).map(name => readFileSync(join(dist, name)))
+  const before = bytes()
+  const { child: other, ended } = await serve(t, dist, { NODE_OPTIONS: '--stack-trace-limit=20' })
+  other.kill('SIGTERM')
+  await ended
+  t.same(bytes(), before)
+})
+
+t.test('a cache that has been damaged is removed, and does no harm', async t => {
+  const dist = install(t)
+  const { child } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGKILL')
+  for (const name of cachesIn(dist)) {
+    const bytes = readFileSync(join(dist, name))
+    writeFileSync(join(dist, name), bytes.fill(0, bytes.length / 4, bytes.length / 4 + 4096))
+  }
+  await serve(t, dist)
+  await until('both are removed', () => cachesIn(dist).length === 0)
 })
 
 t.test('a worker that starts late still finds its cache of use', async t => {

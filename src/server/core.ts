@@ -193,8 +193,8 @@ export class ServerCore {
   /** Called when a thread answers clients. */
   private hasOpened(): void {
     if (this.isClosed) return
-    this.startBackground()
     this.prepared.opened?.()
+    this.startBackground()
   }
 
   /** Starts the background work. Called when the server has opened, and for each stream that the program hands in. */
