@@ -32,8 +32,10 @@ const SERVING_MS = 10
 const WRITTEN_MS = 1000
 /** V8's limit for what it inlines into one function, in bytes of bytecode. The default is 920. */
 const INLINE_MORE = '--max-inlined-bytecode-size-cumulative=4000'
+/** The flags of the process. A worker gets them as its arguments, see server/start.ts, as it has no `execArgv` of its own. */
+const flags = require.main === module ? process.execArgv : process.argv.slice(2)
 /** False in a process whose cache would be of no use to others, nor that of others to it. */
-const hasUsualFlags = process.execArgv.length === 0 && (process.env['NODE_OPTIONS'] ?? '') === ''
+const hasUsualFlags = flags.length === 0 && (process.env['NODE_OPTIONS'] ?? '') === ''
 /** Everyone may read a cache. */
 const FILE_MODE = 0o644
 

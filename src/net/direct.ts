@@ -1,6 +1,6 @@
 // The quick way: reads and writes accepted sockets without Node's streams, which cost a third of the time of a client that asks
-// once and leaves. A listener makes no `net.Socket` of what it accepts, but passes on the handle. It is read here into a buffer
-// of the thread, and writes to it.
+// once and leaves. A listener makes no `net.Socket` of what it accepts, but passes on the handle. This file reads it into a
+// buffer of the thread, and writes to it.
 //
 // This uses what Node does not document, see handle.ts and lesson.ts, and so only after proof.ts has seen that all of it works in
 // this process. Until then, and where it does not work, sockets are served as streams. If something goes wrong nevertheless, one

@@ -257,6 +257,7 @@ export class Engine implements Host {
 
   get verbosity(): number { return this.settings.verbosity }
   set verbosity(level: number) { this.settings.verbosity = level }
+
   setExternal(setting: External, value: number): void { this.settings.setExternal(setting, value) }
 
   watch(kinds: number, peer: Peer): Watcher | undefined {

@@ -57,9 +57,10 @@ const YOUNG_MIB = 3
  */
 export function startWorker(thread: number, order: ListenOrder | null = null): StartedWorker {
   // in the bundle, `__dirname` is the folder of the bundle: its worker.js is src/worker.ts and not server/worker.ts
-  // options of the process, such as a loader, do not apply to a worker
+  // options of the process, such as a loader, do not apply to a worker; its arguments say which there are
   const worker = new Worker(join(__dirname, 'worker.js'), {
-    execArgv: [], name: `memslab ${thread}`, workerData: order, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    execArgv: [], argv: process.execArgv, name: `memslab ${thread}`, workerData: order,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   })
   worker.unref()
   return new StartedWorker(worker)

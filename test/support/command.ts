@@ -22,10 +22,15 @@ export function folder(t: Test): string {
   return path
 }
 
-/** A server in the foreground on a free port; ended with the test. @param command CLI, or COMMAND if its files are changed */
-export async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}, command = CLI) {
+/**
+ * A server in the foreground on a free port; ended with the test.
+ * @param command CLI, or COMMAND if its files are changed
+ * @param flags for Node.js
+ */
+export async function start(t: Test, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}, command = CLI,
+  flags: readonly string[] = []) {
   const portFile = join(folder(t), 'ports')
-  const child = spawn(process.execPath, [command, '-p', '-1', ...args],
+  const child = spawn(process.execPath, [...flags, command, '-p', '-1', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: portFile } })
   t.teardown(() => child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
