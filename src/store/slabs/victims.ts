@@ -20,7 +20,7 @@ export class Victims {
   private readonly known = new Int32Array(Size.Classes * LISTS * AHEAD)
   private readonly hashes = new Int32Array(Size.Classes * LISTS * AHEAD)
   private readonly heads = new Int32Array(AHEAD)
-  /** The sum of all words that were prefetched. It has no meaning, but keeps the compiler from removing the reads. */
+  /** All words that `prefetch` has read, by xor. It has no meaning, but keeps the compiler from removing the reads. */
   prefetched = 0
 
   /** @param hash the hash of an item's key */
@@ -56,7 +56,7 @@ export class Victims {
     // one kind of read after the other, as a core overlaps only those that are a few instructions apart
     for (let i = 0; i < AHEAD; i++) hashes[first + i] = this.hash(known[first + i]! as ItemId)
     for (let i = 0; i < AHEAD; i++) heads[i] = table.headOf(hashes[first + i]!)
-    for (let i = 0; i < AHEAD; i++) sum += items.chain(heads[i]! as ItemId)
+    for (let i = 0; i < AHEAD; i++) sum ^= items.chain(heads[i]! as ItemId)
     this.prefetched = sum
   }
 }
