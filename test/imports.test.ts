@@ -14,6 +14,7 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['command', ['process']],
   ['process', ['server', 'net']],
   ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
+  ['embed', ['stats', 'store', 'log', 'memory']],
   ['net', ['protocol', 'stats', 'log', 'memory']],
   // it chooses among the three protocols, which share through the rest of protocol/ and never with each other
   ['protocol/protocols', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],

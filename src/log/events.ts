@@ -34,7 +34,14 @@ export const KIND_NAMES: readonly (readonly [name: string, kind: Kind])[] = [
   ['deletions', Kind.Deletions],
 ]
 
-export const enum Event { ItemGet, ItemStore, Eviction, Deleted, ConnNew, ConnClose, SlabMove }
+export const enum Event {
+  ItemGet, ItemStore, Eviction, Deleted, ConnNew, ConnClose, SlabMove,
+  /** An item has left the store. Only the log of the listeners has it, so that it has no line. */
+  Departed,
+}
+
+/** The kinds of events in the log of the listeners, one bit each. */
+export const enum Leaving { Evicted = 1 << 0, Expired = 1 << 1, Deleted = 1 << 2 }
 
 /** The result of a look-up. */
 export const enum GetStatus { NotFound, Found, Flushed, Expired }

@@ -2,9 +2,14 @@
 // it alone writes. A thread that serves watchers is a reader: it reads all rings, and keeps a mark in each, see reader.ts. No
 // thread waits: if its ring has no room because a reader is behind, it drops the event and counts it.
 //
-//   | control | thread 0 | thread 1 ... | marks: a row for each | ring 0 | ring 1 ...      thread   head  isReading
-//    32 words   16 words each             reader with a word                                       the end of its ring,
-//                                         for each ring                                            1 if it is a reader
+// A store has a second log of the same form, for programs that listen to what leaves a Cache. So a slow listener costs no watcher
+// an event, and watchers see nothing of listeners. There each thread has a word with the kinds that it listens to, so that they
+// can be forgotten when the thread is terminated.
+//
+//   | control | thread 0 | thread 1 ... | marks: a row for each | ring 0 | ring 1 ...      thread   head  isReading  kinds  lost
+//    32 words   16 words each             reader with a word                                       the end of its ring; 1 if it
+//                                         for each ring                                            is a reader; the kinds that it
+//                                                                                                  listens to; its lost events
 //
 //   event    word 0      1      2     3     4       5       6       7 - 11   12         13
 //            word count  event  gid   gid   second  micros  client  numbers  textBytes  text ...
@@ -30,7 +35,7 @@ const WATCHERS_MAX = 20
 const enum Word { Lock, Kinds, Watchers, Gid, KindCounts = 8, Threads = 32 }
 
 /** The words of a thread. */
-const enum Row { Head, IsReading, Stride = 16 }
+const enum Row { Head, IsReading, Kinds, Dropped, Stride = 16 }
 
 /** The words of an event. */
 export const enum Field {
@@ -39,13 +44,14 @@ export const enum Field {
 
 /** The parts of a log. */
 export interface LogParts {
-  /** -o worker_logbuf_size, in bytes. */
+  /** The size of each thread's ring: -o worker_logbuf_size, in bytes. */
   readonly ringBytes: number
   readonly threads: number
   /** The number of this thread, from 0. */
   readonly thread: number
   readonly clock: Clock
-  readonly counters: Counters
+  /** Counts the events for `stats`. Without it, the log alone counts those that it drops. */
+  readonly counters?: Counters
   /** The record of threads that have died; needed if there are several threads. */
   readonly lives?: Lives
 }
@@ -113,14 +119,47 @@ export class Log {
   }
 
   private countLocked(kinds: number, change: 1 | -1): void {
+    this.words[Word.Watchers]! += change
+    this.countKindsLocked(kinds, change)
+  }
+
+  private countKindsLocked(kinds: number, change: 1 | -1): void {
     const { words } = this
-    words[Word.Watchers]! += change
     let watched = 0
     for (let index = 0; index < Kind.Count; index++) {
       if ((kinds & (1 << index)) !== 0) words[Word.KindCounts + index]! += change
       if (words[Word.KindCounts + index]! > 0) watched |= 1 << index
     }
     Atomics.store(words, Word.Kinds, watched)
+  }
+
+  // Listeners
+
+  /** Sets the kinds of events that this thread listens to, in place of those before; 0 for none. */
+  listen(kinds: number): void { this.listenFor(this.thread, kinds) }
+
+  /** Ends what a thread that was terminated has begun: its reading, and its listening. */
+  forget(thread: number): void {
+    this.setReading(thread, false)
+    this.listenFor(thread, 0)
+  }
+
+  private listenFor(thread: number, kinds: number): void {
+    const { words } = this
+    const at = rowOf(thread) + Row.Kinds
+    this.locks.take(Word.Lock)
+    // in this order, so that no event is missed of a kind that stays
+    this.countKindsLocked(kinds, 1)
+    this.countKindsLocked(words[at]!, -1)
+    words[at] = kinds
+    this.locks.release(Word.Lock)
+  }
+
+  /** The number of events that all threads together have dropped. */
+  get dropped(): number {
+    let sum = 0
+    for (let thread = 0; thread < this.threads; thread++) sum += this.words[rowOf(thread) + Row.Dropped]! >>> 0
+    return sum
   }
 
   // Events. Each method does nothing if no watcher wants its kind.
@@ -166,6 +205,16 @@ export class Log {
     if ((this.kinds & Kind.SysEvents) !== 0) this.write(Event.SlabMove, 0, this.bytes, 0, 0, from, to)
   }
 
+  /**
+   * Logs for listeners that an item has left the store.
+   * @param reason a Departure of the store; @param ttl in seconds, -1 for an item that never expires
+   * @param age in seconds since its last use
+   */
+  departed(kind: number, key: Uint8Array, start: number, end: number, reason: number, flags: number, ttl: number, age: number,
+    valueBytes: number): void {
+    if ((this.kinds & kind) !== 0) this.write(Event.Departed, 0, key, start, end, reason, flags, ttl, age, valueBytes)
+  }
+
   // The ring of this thread
 
   private write(event: Event, client: number, text: Uint8Array, start: number, end: number,
@@ -173,7 +222,7 @@ export class Log {
     const { clock, counters } = this.parts
     const { words, gid } = this
     const count = Field.Text + ((end - start + 3) >> 2)
-    if (!this.makeRoom(count)) return counters.add(Counter.LogWorkerDropped)
+    if (!this.makeRoom(count)) return this.drop()
     const at = this.ringStart(this.thread) + this.head
     const milliseconds = timeOfDay(clock)
     gid.advance()
@@ -194,7 +243,12 @@ export class Log {
     this.head = (this.head + count) % this.ringWords
     this.free -= count
     Atomics.store(words, rowOf(this.thread) + Row.Head, this.head)
-    counters.add(Counter.LogWorkerWritten)
+    counters?.add(Counter.LogWorkerWritten)
+  }
+
+  private drop(): void {
+    this.words[rowOf(this.thread) + Row.Dropped]!++
+    this.parts.counters?.add(Counter.LogWorkerDropped)
   }
 
   /** Makes room at `head` for `count` words. Returns false if a reader still needs the events there. */
@@ -262,15 +316,25 @@ export class Log {
     let watched = 0
     for (let index = 0; index < Kind.Count; index++) {
       const count = words[Word.KindCounts + index]!
-      assert(count >= 0 && count <= this.watchers, `${count} of ${this.watchers} watchers want kind ${index}`)
+      const most = this.watchers + this.listenersTo(1 << index)
+      assert(count >= 0 && count <= most, `${count} of ${most} watchers and listeners want kind ${index}`)
       if (count > 0) watched |= 1 << index
     }
     assert(watched === this.kinds, 'the kinds that are logged are not those that watchers want')
     for (let reader = 0; reader < this.threads; reader++) {
       if (!this.isReading(reader)) continue
-      assert(this.watchers > 0, `thread ${reader} is a reader, though there is no watcher`)
+      assert(this.watchers > 0 || this.kinds !== 0, `thread ${reader} is a reader, though there is no watcher`)
       for (let thread = 0; thread < this.threads; thread++) this.verifyRing(thread, this.markOf(reader, thread))
     }
+  }
+
+  /** The number of threads that listen to a kind. */
+  private listenersTo(kind: number): number {
+    let count = 0
+    for (let thread = 0; thread < this.threads; thread++) {
+      if ((this.words[rowOf(thread) + Row.Kinds]! & kind) !== 0) count++
+    }
+    return count
   }
 
   /** Checks that the words between a mark and the head of a ring are whole events. */

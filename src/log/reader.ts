@@ -25,6 +25,12 @@ export class Reader {
   /** The thread whose event was read last: the next event is often from the same thread. */
   private last = 0
 
+  /** The low half of the gid of the event that was read last, or of the last one that is not read. */
+  get lastRead(): number { return (this.expected - 1) | 0 }
+
+  /** The number of the thread whose event was read last. */
+  get thread(): number { return this.last }
+
   constructor(private readonly log: Log) {
     this.places = new Int32Array(log.threads)
     this.numbers = log.words.subarray(0, NUMBERS_MAX)

@@ -66,9 +66,12 @@ export interface SharedStore {
   readonly options: StoreOptions
   readonly memories: readonly WasmMemory[]
   readonly log: ArrayBuffer | SharedArrayBuffer
+  readonly departed: ArrayBuffer | SharedArrayBuffer
   readonly epoch: number
 }
 
+/** The bytes of each thread's ring in the log of the listeners. Only pages of it that are written take memory. */
+const DEPARTED_RING_BYTES = 256 * 1024
 /** The number of stripes: many more than threads, so that two threads seldom need the same one. */
 const STRIPES = 1024
 /** The buckets that an arena of the largest size has addresses for. */
@@ -81,6 +84,7 @@ export interface StoreParts {
   readonly memories: readonly WasmMemory[]
   readonly counters: Counters
   readonly log: Log
+  readonly departed: Log
   readonly lives: Lives
   readonly locks: Locks
   readonly lock: number
@@ -110,7 +114,8 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const first = arenas[0]!
   const counters = new Counters(first.buffer, first.take('counters'), options.threads, thread)
   const lives = new Lives(first.takeWords('lives'), thread)
-  const log = makeLog(options, clock, counters, lives, attached?.log)
+  const log = makeLog(options, options.workerLogbufSize, { clock, counters, lives }, attached?.log)
+  const departed = makeLog(options, DEPARTED_RING_BYTES, { clock, lives }, attached?.departed)
   const hashKey = first.takeWords('hashKey')
   if (attached === undefined) Hash.fillKey(hashKey)
   const hash = new Hash(hashKey, first)
@@ -125,7 +130,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const ghosts = new Ghosts(first, first.take('ghosts'), options.maxbytes)
   const flushedPrefixes = new FlushedPrefixes(first, first.take('flushedPrefixes') >> 2, options.prefixDelimiter)
   const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, departures,
-    flushedPrefixes, log, first.instructions)
+    flushedPrefixes, log, departed, first.instructions)
   const tuning = new LruTuning(first.buffer, first.take('tuning'))
   const automove = new AutomoveSettings(first.buffer, first.take('automove'))
   const ioStart = first.take('io') + options.ioBytes * thread
@@ -138,8 +143,8 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const rebalance = new Rebalance(shards.map(shard => movingParts(shard, context, automove)), classes, context)
   const maintainers = shards.map(({ items, slabs, lru, allocator }) => new Maintainer(items, slabs, lru, allocator, context))
   const parts = {
-    epoch, classes, memories, counters, log, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards, growths,
-    maintainers, rebalance,
+    epoch, classes, memories, counters, log, departed, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards,
+    growths, maintainers, rebalance,
   }
   if (attached === undefined) begin(parts, options, plan.bucketCount)
   return parts
@@ -157,9 +162,10 @@ function begin({ shards, context, tuning, crawler, automove }: StoreParts, optio
   automove.freeRatio = options.slabAutomoveFreeratio
 }
 
-function makeLog({ threads, workerLogbufSize, shared }: StoreOptions, clock: Clock, counters: Counters, lives: Lives,
-  memory = Log.allocate(threads, workerLogbufSize, shared)): Log {
-  return new Log(memory, { ringBytes: workerLogbufSize, threads, thread: lives.thread, clock, counters, lives })
+function makeLog({ threads, shared }: StoreOptions, ringBytes: number,
+  parts: { readonly clock: Clock, readonly counters?: Counters, readonly lives: Lives },
+  memory = Log.allocate(threads, ringBytes, shared)): Log {
+  return new Log(memory, { ringBytes, threads, thread: parts.lives.thread, ...parts })
 }
 
 /** The arenas that a store needs. */

@@ -25,11 +25,28 @@ export interface StoreSettings {
   itemSizeMax: number
 }
 
+/** A receiver of the items that leave the store while this thread carries out an operation. */
+export interface DepartureSink {
+  /**
+   * Takes the facts about an item, whose key is `[start, end)` of `bytes`. Locks are held, so it begins no operation of the
+   * store.
+   * @param reason a Departure, with DepartedBit.Fetched if a client has fetched the item
+   * @param ttl in seconds, -1 for an item that never expires; @param age in seconds since its last use
+   */
+  departed(reason: number, bytes: Uint8Array, start: number, end: number, flags: number, ttl: number, age: number,
+    valueBytes: number): void
+}
+
+/** A bit beside the Departure of an item that a client has fetched. */
+export const enum DepartedBit { Fetched = 1 << 8 }
+
 export class StoreContext {
   /** The store time: seconds since the store began, plus 2. It is updated once for each batch of requests. */
   now = 2
   /** The kinds of events that clients watch, see Log.kinds. Updated together with the time. */
   watched = 0
+  /** Set while an operation is to report the items that leave. Beside it, `departed` has all of them for listeners. */
+  departureSink: DepartureSink | undefined
   /** The bytes that memcached counts for an item beside its key, flags and value. */
   readonly overhead: number
   private readonly cas: Counter64
@@ -38,11 +55,14 @@ export class StoreContext {
    * @param words the memory with the StoreWords, which begin at `at`
    * @param sizes given with -o track_sizes
    * @param departures the rings of all threads; this thread writes its own
+   * @param log the log that clients watch
+   * @param departed the log of the listeners
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
     readonly sizes: Sizes | undefined, readonly departures: Departures,
-    readonly flushedPrefixes: FlushedPrefixes, readonly log: Log, instructions: Instructions | undefined) {
+    readonly flushedPrefixes: FlushedPrefixes, readonly log: Log, readonly departed: Log,
+    instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)
     this.cas = new Counter64(words, at + StoreWord.Cas, shared, instructions)
   }

@@ -21,6 +21,7 @@
 //
 // The records are not for the lists, which have a much smaller trace of each evicted item, and so of more items: see ghosts.ts.
 import { assert } from '../errors.js'
+import { Leaving } from '../log/events.js'
 import { Size } from '../memory/layout.js'
 
 /** The reason why a key left. */
@@ -40,6 +41,11 @@ export const enum Departure {
   PrefixFlushed,
   End,
 }
+
+/** The kind of event that a departure is for listeners, by Departure. */
+export const LEAVING: readonly number[] = [
+  0, Leaving.Evicted, Leaving.Expired, Leaving.Deleted, Leaving.Deleted, Leaving.Deleted,
+]
 
 /** The facts about a departure; see the head of the file. */
 export interface Departed {

@@ -79,6 +79,8 @@ export class Store {
   readonly tuning: LruTuning
   /** The log of events, for clients that watch. */
   readonly log: Log
+  /** The log of items that leave the store, for listeners of a program. */
+  readonly departed: Log
   /** The settings by which pages move between classes, which commands change. */
   readonly automove: AutomoveSettings
   readonly rebalance: Rebalance
@@ -131,6 +133,7 @@ export class Store {
     this.memories = parts.memories
     this.counters = parts.counters
     this.log = parts.log
+    this.departed = parts.departed
     this.lives = parts.lives
     this.locks = parts.locks
     this.lock = parts.lock
@@ -159,9 +162,9 @@ export class Store {
 
   /** The memory and the settings that other threads need for `attach`. */
   share(): SharedStore {
-    const { options, epoch, log, memories } = this
+    const { options, epoch, log, departed, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
-    return { options, epoch, log: log.memory, memories }
+    return { options, epoch, log: log.memory, departed: departed.memory, memories }
   }
 
   /** Records that a thread has died, perhaps with locks held. Threads that wait for a lock get an InvariantError from now on. */
@@ -609,6 +612,7 @@ export class Store {
     const refs = found.reduce((sum, shard) => sum + shard.refs, 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
     this.log.verify()
+    this.departed.verify()
     this.context.departures.verify(this.classes.largest)
     this.context.flushedPrefixes.verify(this.context.hash, this.context.generation)
     return Math.max(...found.map(({ longestChain }) => longestChain))

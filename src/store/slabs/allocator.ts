@@ -3,8 +3,8 @@
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, ListWord, Size, State } from '../../memory/layout.js'
 import { ClassCounter, Counter } from '../../stats/counters.js'
-import { type StoreContext } from '../context.js'
-import { Departure } from '../departures.js'
+import { DepartedBit, type StoreContext } from '../context.js'
+import { Departure, LEAVING } from '../departures.js'
 import { type Generations } from '../items/generations.js'
 import { type Hash } from '../index/hash.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from '../items/items.js'
@@ -133,8 +133,24 @@ export class Allocator {
     const { context, items } = this
     this.table.remove(hash, item)
     if (reason === Departure.Flushed) return
+    if (context.departed.kinds !== 0 || context.departureSink !== undefined) this.reportDeparted(item, reason)
     const since = reason === Departure.Expired ? items.expiresAt(item) : items.usedAt(item)
     context.departures.record(hash, reason, this.classOf(item), context.now, since)
+  }
+
+  /** Reports an item that leaves to the log of the listeners, and to the operation under way. */
+  private reportDeparted(item: ItemId, departure: Departure): void {
+    const { context: { departed, departureSink, now }, items } = this
+    const start = items.keyStart(item)
+    const end = start + items.keyBytes(item)
+    const reason = departure | (items.has(item, State.Fetched) ? DepartedBit.Fetched : 0)
+    const flags = items.flags(item)
+    const expiresAt = items.expiresAt(item)
+    const ttl = expiresAt === 0 ? -1 : Math.max(expiresAt - now, 0)
+    const age = items.age(item, now)
+    const valueBytes = items.valueBytes(item)
+    departed.departed(LEAVING[departure]!, items.bytes, start, end, reason, flags, ttl, age, valueBytes)
+    departureSink?.departed(reason, items.bytes, start, end, flags, ttl, age, valueBytes)
   }
 
   private unlistStripeLocked(item: ItemId): void {

@@ -1,0 +1,196 @@
+// The events of a cache, for `cache.on`: items that were evicted, have expired or were deleted, in any thread. Each thread logs
+// the items that it removes (store.departed), and a thread that listens reads the logs of all, so no thread forwards events to
+// another. Nothing is logged while there is no listener. Listeners are called by a timer, never in the middle of an operation, so
+// they may use the cache. The timer runs only while there are listeners, and does not keep the process alive.
+import { EventEmitter } from 'node:events'
+import { type Clock } from '../clock.js'
+import { Leaving } from '../log/events.js'
+import { type Log } from '../log/log.js'
+import { Reader } from '../log/reader.js'
+import { DepartedBit } from '../store/context.js'
+import { Departure } from '../store/departures.js'
+
+/** The names of the events of a cache. */
+export type CacheEventName = 'evict' | 'expire' | 'delete'
+
+/** The reason why an item has left a cache. */
+export type LeaveReason =
+  /** Memory was needed. */
+  | 'evicted'
+  /** Its time was over. It is reported when an operation or the background work meets it, which may be some time later. */
+  | 'expired'
+  /** A caller or a client has deleted it. */
+  | 'deleted'
+  /** A new value for its key was refused, as the item would have been too large, or as there was no memory for it. */
+  | 'too large'
+  | 'no memory'
+
+/** An item that has left the cache. */
+export interface CacheEvent {
+  /** The key. Bytes that are not UTF-8 are replaced by U+FFFD. */
+  readonly key: string
+  readonly reason: LeaveReason
+  /** The length of its value in bytes. */
+  readonly bytes: number
+  /** The flags that it was stored with. */
+  readonly flags: number
+  /** The milliseconds since its last use, in whole seconds. */
+  readonly age: number
+  /** The milliseconds that it still had to live, in whole seconds; undefined if it would not have expired. */
+  readonly ttl: number | undefined
+  /** True if its value had been read since it was stored. */
+  readonly fetched: boolean
+  /** The number of the thread that has removed it; 0 is the thread that made the cache. */
+  readonly thread: number
+  /** The time at which it was removed, in milliseconds as `Date.now()` gives them. */
+  readonly time: number
+}
+
+/** A listener for events of a cache. */
+export type CacheListener = (event: CacheEvent) => void
+
+/** Milliseconds between two steps while there are events, and while there are none. */
+const BUSY_MS = 1
+const IDLE_MS = 20
+/** The most events of one step, so that the thread can do other work in between. */
+const EVENTS_MAX = 1000
+
+const KINDS: Readonly<Record<CacheEventName, Leaving>> = {
+  evict: Leaving.Evicted, expire: Leaving.Expired, delete: Leaving.Deleted,
+}
+const NAMES = Object.keys(KINDS) as readonly CacheEventName[]
+
+/** The event and the reason of each Departure that has an event. */
+const DEPARTURES: Readonly<Partial<Record<number, readonly [event: CacheEventName, reason: LeaveReason]>>> = {
+  [Departure.Evicted]: ['evict', 'evicted'],
+  [Departure.Expired]: ['expire', 'expired'],
+  [Departure.Deleted]: ['delete', 'deleted'],
+  [Departure.TooLarge]: ['delete', 'too large'],
+  [Departure.NoMemory]: ['delete', 'no memory'],
+}
+
+/** The event and the reason of an item that has left. @param reason a Departure, with bits of DepartedBit */
+export function departureOf(reason: number): readonly [event: CacheEventName, reason: LeaveReason] {
+  return DEPARTURES[reason & ~DepartedBit.Fetched] ?? ['delete', 'deleted']
+}
+
+export class CacheEvents {
+  private readonly emitter = new EventEmitter()
+  private readonly reader: Reader
+  /** The kinds that this thread listens to, as bits of Leaving. */
+  private kinds = 0
+  private intervalMs = 0
+  private stopTimer: () => void = () => {}
+  /** The events dropped before this thread began to listen; and those dropped while it last listened. */
+  private droppedBefore = 0
+  private droppedLast = 0
+
+  constructor(private readonly log: Log, private readonly clock: Clock) {
+    this.reader = new Reader(log)
+  }
+
+  on(name: CacheEventName, listener: CacheListener): void {
+    this.emitter.on(name, listener)
+    this.update()
+  }
+
+  once(name: CacheEventName, listener: CacheListener): void {
+    this.emitter.once(name, listener)
+    this.update()
+  }
+
+  off(name: CacheEventName, listener: CacheListener): void {
+    this.emitter.off(name, listener)
+    this.update()
+  }
+
+  /** The events that were lost since this thread began to listen, as a listener of some thread was too slow. */
+  get dropped(): number { return this.droppedLast + (this.kinds === 0 ? 0 : this.log.dropped - this.droppedBefore) }
+
+  /** Delivers the events that are due, and removes all listeners. */
+  close(): void {
+    this.deliver(Infinity)
+    this.emitter.removeAllListeners()
+    this.update()
+  }
+
+  /** Has the log write what there are listeners for. */
+  private update(): void {
+    const { log, reader } = this
+    const kinds = NAMES.reduce((bits, name) => this.emitter.listenerCount(name) > 0 ? bits | KINDS[name] : bits, 0)
+    if (kinds === this.kinds) return
+    if (this.kinds === 0) {
+      this.droppedBefore = log.dropped - this.droppedLast
+      this.droppedLast = 0
+      reader.open()
+    }
+    log.listen(kinds)
+    if (kinds === 0) {
+      this.droppedLast = log.dropped - this.droppedBefore
+      reader.close()
+    }
+    this.kinds = kinds
+    this.setPace(kinds === 0 ? 0 : IDLE_MS)
+  }
+
+  private setPace(intervalMs: number): void {
+    if (intervalMs === this.intervalMs) return
+    this.stopTimer()
+    this.intervalMs = intervalMs
+    this.stopTimer = intervalMs === 0 ? () => {} : this.clock.every(intervalMs, () => this.step())
+  }
+
+  private step(): void {
+    const count = this.deliver(EVENTS_MAX)
+    if (this.kinds !== 0) this.setPace(count === 0 ? IDLE_MS : BUSY_MS)
+  }
+
+  /** Delivers the events that have been logged by now, at most `max`. Returns their number. */
+  private deliver(max: number): number {
+    const { log, reader } = this
+    const last = log.lastGid
+    let count = 0
+    // a listener may remove listeners, or close the cache
+    while (this.kinds !== 0 && count < max && ((last - reader.lastRead) | 0) > 0 && reader.next()) {
+      count++
+      this.emit()
+    }
+    if (this.kinds !== 0) reader.release()
+    return count
+  }
+
+  private emit(): void {
+    const { reader } = this
+    const [name, reason] = departureOf(reader.numbers[0]!)
+    const event = this.eventOf(reason)
+    try {
+      this.emitter.emit(name, event)
+    } catch (error) {
+      // uncaught, as with any EventEmitter, but the other events are delivered
+      throwLater(error)
+    }
+    // a listener that was added with `once` is gone by now
+    this.update()
+  }
+
+  /** The event that was read last. */
+  private eventOf(reason: LeaveReason): CacheEvent {
+    const { log: { bytes }, reader: { numbers, second, microsecond, textStart, textEnd, thread } } = this
+    const [departure = 0, flags = 0, ttl = 0, age = 0, valueBytes = 0] = numbers
+    return {
+      key: Buffer.from(bytes.subarray(textStart, textEnd)).toString(),
+      reason,
+      bytes: valueBytes,
+      flags: flags >>> 0,
+      age: age * 1000,
+      ttl: ttl < 0 ? undefined : ttl * 1000,
+      fetched: (departure & DepartedBit.Fetched) !== 0,
+      thread,
+      time: second * 1000 + Math.floor(microsecond / 1000),
+    }
+  }
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => { throw error })
+}
