@@ -2,6 +2,8 @@
 // move by hand. As in memcached, a server follows the machine's monotonic clock: it reads the time of day once, at the start, and
 // adds the time that has passed since, so that setting the machine's clock makes no difference. All threads of a server have one
 // origin.
+import { performance as machine } from 'node:perf_hooks'
+import { clearInterval, setInterval } from './timers.js'
 
 /**
  * A source of time, and a timer. A program or a test may pass its own. Expiry, idle times, `stats time` and `stats uptime` follow
@@ -24,8 +26,8 @@ export interface Clock {
 export interface Origin { readonly unix: number; readonly monotonic: number }
 
 // references taken when the module loads, so that fakes which a program's tests install later move no server
-const sinceThreadBegan = performance.now.bind(performance)
-const { setInterval: startTimer, clearInterval: stopTimer } = globalThis
+const sinceThreadBegan = machine.now.bind(machine)
+const unixMilliseconds = Date.now
 
 /** The moment at which this thread began. Read from `process.hrtime`, as `performance.timeOrigin` is a time of day. */
 const threadBegan = Number(process.hrtime.bigint()) / 1e6 - sinceThreadBegan()
@@ -41,28 +43,27 @@ export function monotonicMilliseconds(): number { return threadBegan + sinceThre
  * The machine's time: the time of day when the clock was made, plus the time that has passed since on the monotonic clock. So
  * items expire neither early nor late when the machine's clock is set. On Linux no time passes while the machine is suspended.
  *
- * Fake timers of a program's tests do not move this clock. It reads `Date.now()` once, fake or not, when it is made, and later
- * only for the stamps of `watch`. It uses `performance.now` and `setInterval` as they were when this module was loaded. A test
- * that needs to move time passes a clock of its own.
+ * Fake timers of a program's tests do not move this clock: it uses `Date.now`, `performance.now` and `setInterval` as they were
+ * when this module was loaded. A test that needs to move time passes a clock of its own, or has a `TestServer`.
  */
 export class SystemClock implements Clock {
   /** @param origin the origin of another thread's clock, so that both agree. Default: now. */
-  constructor(readonly origin: Origin = { unix: Date.now(), monotonic: monotonicMilliseconds() }) {}
+  constructor(readonly origin: Origin = { unix: unixMilliseconds(), monotonic: monotonicMilliseconds() }) {}
 
   milliseconds(): number {
     const { unix, monotonic } = this.origin
     return Math.floor(unix + monotonicMilliseconds() - monotonic)
   }
 
-  timeOfDay(): number { return Date.now() }
+  timeOfDay(): number { return unixMilliseconds() }
 
   every(intervalMs: number, task: () => void): () => void { return repeat(intervalMs, task) }
 }
 
 function repeat(intervalMs: number, task: () => void): () => void {
-  const timer = startTimer(task, intervalMs)
+  const timer = setInterval(task, intervalMs)
   timer.unref()
-  return () => stopTimer(timer)
+  return () => clearInterval(timer)
 }
 
 /** The time of day of a clock. */

@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   EINVAL: 'the file of users has a line that is not name:password, has no users, or cannot be read again as it is not a file',
   EFBIG: 'the file of users is too large to be one',
   EIO: 'something could not be opened, and the system has not said why',
+  ESTOPPED: 'the TestServer does not run: `start` was not called, or `stop` was',
   ENOUSER: 'the command line names a user that the system does not know (-u)',
   EMFILE: 'the process may not open as many files as the command needs to start one thread (ulimit -n)',
 } as const

@@ -1,17 +1,18 @@
 // What time a server goes by when somebody sets the machine's clock: none of that. Each of these clocks jumps.
 
+import { createRequire } from 'node:module'
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 
-import { ServerCore as BuiltServer } from '../dist/server/core.js'
 import { SystemClock, type Clock } from '../src/clock.js'
 import { ServerCore } from '../src/server/core.js'
 import { spawnServer } from './clients/server.js'
 import { Client } from './support/client.js'
 import { ManualClock } from './support/clock.js'
 import { until } from './support/patience.js'
+import { inProject } from './support/places.js'
 import { startServer } from './support/server.js'
 import { startThreads } from './support/workers.js'
 
@@ -90,8 +91,8 @@ class SetClock extends ManualClock {
 }
 
 /** A server that goes by this clock, or the machine's, and two clients of it. */
-async function startWith(t: Test, clock?: Clock): Promise<readonly [Client, Client]> {
-  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'] }, { log: () => {}, ...clock && { clock } })
+async function startWith(t: Test, clock?: Clock, Core = ServerCore): Promise<readonly [Client, Client]> {
+  const server = new Core({ port: -1, listen: ['127.0.0.1'] }, { log: () => {}, ...clock && { clock } })
   t.teardown(() => server.close())
   await server.listen()
   const to = { host: '127.0.0.1', port: server.port }
@@ -112,14 +113,25 @@ t.test('the time of day is but a stamp of what watch tells', async t => {
   await stampIs(t, watcher, client, start - TWO_HOURS, () => clock.advance(1))
 })
 
+/** The built server, loaded anew where this is the time of day. Its threads have the machine's. */
+function loadUnder(timeOfDay: () => number): typeof ServerCore {
+  const load = createRequire(import.meta.url)
+  const path = inProject('dist/server/core.js')
+  for (const file of Object.keys(load.cache)) if (file.startsWith(inProject('dist'))) delete load.cache[file]
+  const { now } = Date
+  Date.now = timeOfDay
+  try {
+    return (load(path) as { ServerCore: typeof ServerCore }).ServerCore
+  } finally { Date.now = now }
+}
+
 t.test('the clock of the machine may be set while a program serves', async t => {
   const { now } = Date
-  t.teardown(() => { Date.now = now })
-  const [client] = await startWith(t)
+  let ahead = 0
+  const [client] = await startWith(t, undefined, loadUnder(() => now() + ahead * 1000))
   const start = await stat(client, 'time')
   await client.says('set k 0 1200 1\r\nv\r\n', 'STORED\r\n')
-  for (const ahead of [HALF_AN_HOUR, -TWO_HOURS]) {
-    Date.now = () => now() + ahead * 1000
+  for (ahead of [HALF_AN_HOUR, -TWO_HOURS]) {
     await client.says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
     await client.says('set dead 0 -1 1\r\nv\r\nget dead\r\n', 'STORED\r\nEND\r\n')
     t.ok(await stat(client, 'uptime') < PATIENT_SECONDS)
@@ -131,12 +143,10 @@ t.test('the clock of the machine may be set while a program serves', async t => 
 
 t.test('all threads begin where the server does, whatever the time of day is when they start', async t => {
   const { now } = Date
-  t.teardown(() => { Date.now = now })
   // for this thread, as it makes the server; for the others the machine's clock is as ever
-  Date.now = () => now() - TWO_HOURS * 1000
+  const BuiltServer = loadUnder(() => now() - TWO_HOURS * 1000)
   const server = new BuiltServer({ threads: 3, port: -1, listen: ['127.0.0.1'] })
   t.teardown(() => server.close())
-  Date.now = now
   await server.listen()
   const start = Math.floor(now() / 1000) - TWO_HOURS
   for (let count = 0; count < 9; count++) {
@@ -149,14 +159,14 @@ t.test('all threads begin where the server does, whatever the time of day is whe
   }
 })
 
-t.test('fake timers of a program move no server, but it begins on a fake date', async t => {
+t.test('fake timers of a program move no server', async t => {
   mock.timers.enable({ apis: ['Date', 'setInterval'], now: Date.UTC(2001, 0, 1) })
   t.teardown(() => mock.timers.reset())
   const [client] = await startWith(t)
   await client.says('set k 0 1200 1\r\nv\r\n', 'STORED\r\n')
   mock.timers.tick(TWO_HOURS * 1000)
   const time = await stat(client, 'time')
-  t.ok(time >= Date.UTC(2001, 0, 1) / 1000 && time < Date.UTC(2001, 0, 1, 1) / 1000, `${time}`)
+  t.ok(time > Date.UTC(2026, 0, 1) / 1000, `${time}`)
   await client.says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
   // what goes on in the background goes on without a tick
   let stop = (): void => {}

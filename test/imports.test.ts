@@ -4,8 +4,8 @@ import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './sup
 
 /**
  * The parts from top to bottom, and those below it that each may import; itself and the leaves it always may. A part is a folder
- * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `http`, `testing`,
- * `embed` and `adapters` stand between `server` and `net`.
+ * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `embed` and `faults`
+ * stand between `server` and `net`, and `adapters` above `embed`.
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['index', ['server']],   // with index.mts
@@ -13,6 +13,7 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['cli', []],
   ['command', ['process']],
   ['process', ['server', 'net']],
+  ['testing', ['server', 'store']],   // a test's control over all parts of a server
   ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
   ['net', ['protocol', 'stats', 'log', 'memory']],
@@ -30,7 +31,7 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
 
 /** What any part may import; a leaf itself imports other leaves alone. */
 const LEAVES = [
-  'clock', 'errors', 'stack', 'version', 'options',
+  'clock', 'timers', 'errors', 'stack', 'version', 'options',
   'stats/counters',    // each part counts what it does
   'secrets',           // the users and certificates that net/ and server/ hand from thread to thread
   'server/signals',    // what any part raises for the others
@@ -81,6 +82,16 @@ t.test('what src/README.md says of a request names functions that are there', as
       const definition = new RegExp(`^(?:  (?:private |get )?|export function )${name}\\(`, 'm')
       t.match(code, definition, `${name} in ${file}`)
     }
+  }
+})
+
+t.test('timers are those that timers.ts has kept, out of the reach of fakes', async t => {
+  for (const file of FILES.filter(file => file !== 'timers.ts' && file !== 'cli.ts')) {
+    const code = codeOf(file)
+    const [, imported = ''] = /import \{([^}]*)\} from '[./]+\/timers\.js'/.exec(code) ?? []
+    const used = [...code.matchAll(/(?<![.\w])(?:(?:set|clear)(?:Timeout|Interval|Immediate)|queueMicrotask)\b/g)]
+    t.same(used.map(([name]) => name).filter(name => !imported.split(/[\s,]+/).includes(name)), [], file)
+    t.notMatch(code, /process\.nextTick|node:timers|globalThis\.(set|clear|queue)/, file)
   }
 })
 

@@ -9,6 +9,7 @@ import { type Log } from '../log/log.js'
 import { Reader } from '../log/reader.js'
 import { DepartedBit } from '../store/context.js'
 import { Departure } from '../store/departures.js'
+import { queueMicrotask } from '../timers.js'
 
 /** The names of the events of a cache. */
 export type CacheEventName = 'evict' | 'expire' | 'delete'

@@ -9,6 +9,7 @@ import { queueOf } from '../process/limits.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Host } from '../protocol/host.js'
 import { type Protocol } from '../protocol/session.js'
+import { setImmediate } from '../timers.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
 import { Connection, remoteAddress, type Origin } from './connection.js'
@@ -41,6 +42,8 @@ export class Connections {
   private waitingSince = 0
   private readonly endings: Ending[] = []
   private isClosed = false
+  /** False: the process may end while clients of listeners are connected. */
+  keepAlive = true
   private readonly waitingMax: number
 
   /**
@@ -125,6 +128,7 @@ export class Connections {
     if (verify === undefined) return this.open(linkTo(socket), listening, protocol, slot, now)
     assert(this.tls !== undefined, 'a listener asks for TLS, and the server has no certificates')
     assert(!isLink(socket), 'TLS needs a stream')
+    if (!this.keepAlive) socket.unref()
     this.slots.note(slot, ConnectionState.Read, now)
     this.slots.describe(slot, descriptorOf(socket), remoteAddress(remoteOf(socket), name), name)
     this.tls.begin(socket, verify,
@@ -135,6 +139,7 @@ export class Connections {
   private open(link: Link, origin: Origin | undefined, protocol: ProtocolName, slot: number, since: number): void {
     const connection = new Connection(this.host, this.protocolFor(protocol), link, origin, slot, since, this.slots, this.closed)
     this.all.add(connection)
+    if (!this.keepAlive && origin !== undefined) link.unref()
     // a single thread can do this when `stats conns` asks for it
     if (this.options.threads > 1) connection.describe()
     if (this.isWatched) connection.logNew()

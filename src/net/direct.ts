@@ -120,6 +120,8 @@ export class DirectLink implements Link {
     if (this.handle.readStart() !== 0) this.fail()
   }
 
+  unref(): void { this.handle.unref?.() }
+
   // Writing
 
   write(bytes: Uint8Array): boolean {

@@ -22,6 +22,7 @@ export interface Handle {
   shutdown(request: ShutdownRequest): unknown
   /** Calls `closed` in a later phase of the event loop. */
   close(closed: () => void): void
+  unref?(): void
   // only TCP has these
   getpeername?(facts: Partial<PeerName>): number
   setNoDelay?(isOn: boolean): number

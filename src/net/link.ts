@@ -24,6 +24,8 @@ export interface Link {
   /** Stops reading until `resume`. */
   pause(): void
   resume(): void
+  /** Lets the process end while the link is open. */
+  unref(): void
   /** Closes when all writes are complete. */
   end(): void
   /** Closes at once. */

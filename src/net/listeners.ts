@@ -228,6 +228,9 @@ export class Listeners {
   /** Gives a Unix socket its name, so that clients can find it. Called when the server can answer them. */
   async publish(): Promise<void> { await this.unixSocket?.publish() }
 
+  /** Lets the process end while they are open. */
+  unref(): void { for (const listener of [...this.all.map(({ listener }) => listener), ...this.own]) listener?.unref() }
+
   // Addresses
 
   get listening(): readonly Listening[] { return this.all.map(({ listening }) => listening) }

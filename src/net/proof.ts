@@ -9,6 +9,7 @@ import { linkInPlaceOf, useQuickWay, type DirectLink } from './direct.js'
 import { handleOf, type Handle } from './handle.js'
 import { learn, type WriteWay } from './lesson.js'
 import { type LinkUser } from './link.js'
+import { turn } from '../timers.js'
 
 /** An environment variable: if it is 1, all clients are served through streams. For tests, and in case the proof is wrong. */
 const SWITCH = 'MEMSLAB_STREAMS'
@@ -93,7 +94,7 @@ function privatePath(): string {
 async function until(holds: () => boolean, otherwise: string): Promise<void> {
   for (let turns = 0; !holds(); turns++) {
     if (turns === TURNS_MAX) throw new Error(otherwise)
-    await new Promise(setImmediate)
+    await turn()
   }
 }
 

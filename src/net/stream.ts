@@ -1,6 +1,7 @@
 // The link over a stream of any kind: TLS, a stream that the program hands in, or, if there is no quicker way, a socket.
 import { Socket } from 'node:net'
 import { type Duplex } from 'node:stream'
+import { setImmediate } from '../timers.js'
 import { descriptorOf } from './handle.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
 
@@ -62,6 +63,9 @@ export class StreamLink implements Link {
   private readonly written = (): void => {
     if (this.stream.writableLength === 0) this.user?.drained()
   }
+
+  /** A stream that is no socket keeps no process alive. */
+  unref(): void { if (this.stream instanceof Socket) this.stream.unref() }
 
   pause(): void {
     this.isPaused = true

@@ -24,6 +24,7 @@ import { type Address, type ServerAddress } from '../options/address.js'
 import { type Host } from '../protocol/host.js'
 import { Session, type Protocol } from '../protocol/session.js'
 import { ConnectionState, STATE_NAMES } from '../protocol/work/state.js'
+import { setImmediate } from '../timers.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress, openAddresses } from './addresses.js'
@@ -132,6 +133,9 @@ export class Udp {
   /** The facts for `stats conns`. */
   facts(now: number): readonly ConnectionFacts[] { return this.sockets.map(socket => socket.facts(now)) }
 
+  /** Lets the process end while they are open. */
+  unref(): void { for (const socket of this.sockets) socket.unref() }
+
   async close(): Promise<void> {
     this.all.length = 0
     const ends = this.sockets.splice(0).map(socket => socket.close())
@@ -213,6 +217,8 @@ class UdpSocket {
       idleSeconds: now - this.usedAt,
     }
   }
+
+  unref(): void { this.socket.unref() }
 
   /** Closes the socket. Returns undefined if its descriptor has to stay open: then the socket only stops serving. */
   close(): Promise<void> | undefined {

@@ -6,6 +6,7 @@ import { connectionsAllowed } from './limits.js'
 import { printSize, versionText, type Options } from '../options/options.js'
 import { type Preparations } from './prepare.js'
 import { ServerCore } from '../server/core.js'
+import { clearInterval, setInterval } from '../timers.js'
 import { takeSignals } from './interrupts.js'
 
 /** The longest interval of a Node.js timer. */

@@ -9,6 +9,7 @@
 // more than its share. Until these have done so, the threads may hold up to twice the limit.
 import { Blocks } from '../memory/blocks.js'
 import { Counter, type Counters } from '../stats/counters.js'
+import { setImmediate } from '../timers.js'
 import { UNFINISHED_LINE_MAX } from './line.js'
 
 /** The bytes of a chunk: a page of the operating system. */

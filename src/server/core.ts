@@ -26,6 +26,8 @@ import { type ServerParts } from './parts.js'
 import { type Pool, type ServingThread } from './pool.js'
 import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
 import { type FirstThreads } from './start.js'
+import { queueMicrotask } from '../timers.js'
+import { TestClock } from './testclock.js'
 
 /** Parts that the command line has prepared before it loads the server, and settings that only it may use. */
 export interface Prepared {
@@ -41,7 +43,22 @@ export interface Prepared {
   isChecked?: boolean
   /** Called as soon as a thread answers clients; `listen` resolves when all threads do. */
   opened?: () => void
+  /** Given if the server is under a test's control. */
+  test?: TestParts
 }
+
+/** The parts of a server that is under a test's control, see testing/. */
+export interface TestParts {
+  /** The clock that the test's own one follows while it is not frozen. */
+  readonly clock: SystemClock
+  /** The memory of a TestClock. */
+  readonly time: SharedArrayBuffer
+  /** The seconds before the start to which the clock may go back. */
+  readonly pastSeconds: number
+}
+
+/** The longest that a thread may take to run its repeated tasks when a test moves the clock. */
+const TASKS_PATIENCE_MS = 2000
 
 /** The parts of workers that stay the same if `listen` is called again after it failed. */
 type LastingParts = Omit<SharedParts, 'users' | 'certificates' | 'balance'>
@@ -54,6 +71,7 @@ export class ServerCore {
   /** The program's clock, guarded; and the clock that the threads use, which `debugtime` may have moved. */
   private readonly machineClock: Clock
   private readonly clock: Clock
+  private readonly testClock: TestClock | undefined
   private readonly settings: Settings
   private readonly thread: Engine
   private readonly background: Background
@@ -90,13 +108,18 @@ export class ServerCore {
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
-    const ownClock = new SystemClock()
+    const { test } = prepared
+    const ownClock = test?.clock ?? new SystemClock()
     this.machineClock = new GuardedClock(parts.clock ?? ownClock, error => this.failed(error))
     const clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
-    const debugClock = clockMemory && new MovableClock(this.machineClock, clockMemory)
-    this.clock = debugClock ?? this.machineClock
+    this.testClock = test && new TestClock(this.machineClock, test.time)
+    const debugClock = clockMemory && new MovableClock(this.testClock ?? this.machineClock, clockMemory)
+    this.clock = debugClock ?? this.testClock ?? this.machineClock
     const storeThreads = isShared ? threads + 1 : 1
-    this.store = new Store({ ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: storeThreads }, this.clock)
+    const storeOptions = {
+      ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: storeThreads, pastSeconds: test?.pastSeconds ?? 0,
+    }
+    this.store = new Store(storeOptions, this.clock)
     this.background = new Background(this.store, this.clock)
     const memory = {
       settings: allocate(Settings.BYTES), slots: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
@@ -114,7 +137,7 @@ export class ServerCore {
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
-      ...facts, prefixes, debugClock,
+      ...facts, prefixes, debugClock, testClock: this.testClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
       store: this.store, clock: this.clock, settings: this.settings,
       slots: new Slots(memory.slots, maxconns, this.store.lives),
@@ -130,6 +153,7 @@ export class ServerCore {
       epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
       debugClock: clockMemory && shared(clockMemory),
+      testClock: test?.time,
       time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
     }
   }
@@ -180,6 +204,13 @@ export class ServerCore {
       throw cause
     }
     this.thread.startTimers()
+    if (this.prepared.test !== undefined) this.unref()
+  }
+
+  /** Lets the process end while the server listens, and while clients are connected to its listeners. */
+  private unref(): void {
+    this.thread.unref()
+    this.pool?.unref()
   }
 
   private async proveQuickWay(): Promise<WriteWay | undefined> {
@@ -296,6 +327,16 @@ export class ServerCore {
   }
 
   // While it serves
+
+  /** Called when a test has moved its clock: runs the repeated tasks of all threads that have become due. */
+  clockMoved(): void {
+    const { testClock, pool, thread } = this
+    assert(testClock !== undefined, 'the server has no clock of a test')
+    const before = testClock.runCount
+    pool?.pass({ signal: 'clockMoved', value: undefined })
+    thread.reactions.clockMoved()
+    testClock.waitForRuns(before + 1 + (pool?.servingCount ?? 0), TASKS_PATIENCE_MS)
+  }
 
   /** Serves one client on any stream. */
   handle(stream: Duplex): void {

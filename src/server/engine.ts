@@ -27,6 +27,7 @@ import { type Store } from '../store/store.js'
 import { Reports } from './reports.js'
 import { type External, type Settings } from './settings.js'
 import { type Signals, type ThreadSignals } from './signals.js'
+import { type TestClock } from './testclock.js'
 
 /** The parts that an Engine is made from. */
 export interface EngineParts {
@@ -35,6 +36,8 @@ export interface EngineParts {
   readonly clock: Clock
   /** The same clock if the command `debugtime` may move it; otherwise undefined. */
   readonly debugClock: MovableClock | undefined
+  /** The clock of a test, which is the same or below it. */
+  readonly testClock: TestClock | undefined
   readonly settings: Settings
   readonly slots: Slots
   /** The listeners of the thread, which may be open already. */
@@ -133,6 +136,7 @@ export class Engine implements Host {
       memoryShort: () => this.unfinished.makeRoom(),
       certificatesRead: certificates => tls?.use(certificates),
       usersRead: users => this.credentials?.use(users),
+      clockMoved: () => this.runDue(),
     }
   }
 
@@ -197,8 +201,22 @@ export class Engine implements Host {
     if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))
   }
 
+  /** Runs the repeated tasks that have become due, as a test has moved the clock. */
+  private runDue(): void {
+    const { testClock } = this.parts
+    testClock?.runDue()
+    testClock?.hasRun()
+  }
+
   private logListening(id: number, protocol: string): void {
     if (this.verbosity > 1) this.log(`<${id} server listening (${protocol})`)
+  }
+
+  /** Lets the process end while this thread listens, and while clients are connected to its listeners. */
+  unref(): void {
+    this.connections.keepAlive = false
+    this.listeners.unref()
+    this.udp.unref()
   }
 
   /** The first TCP port, 0 if there is none. */

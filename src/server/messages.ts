@@ -22,6 +22,8 @@ export interface SharedParts {
   readonly beginners: SharedArrayBuffer
   /** The memory of a MovableClock, if there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
+  /** The memory of a TestClock, if there is one. */
+  readonly testClock: SharedArrayBuffer | undefined
   readonly time: SharedTime
   /** Unix time in milliseconds at which the server was made. */
   readonly startedAt: number

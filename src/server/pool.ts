@@ -9,6 +9,7 @@ import { type Opened } from './engine.js'
 import { type Done, type Life, type SharedParts, type Task, type WorkerParts } from './messages.js'
 import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 import { startWorker, type StartedWorker } from './start.js'
+import { clearTimeout, setImmediate, setTimeout } from '../timers.js'
 
 /** The longest that a worker may take to stop accepting clients, and again to close its connections; then it is terminated. */
 const PATIENCE_MS = 3000
@@ -145,6 +146,12 @@ export class Pool {
     for (const worker of this.workers) if (worker !== except) worker.post(message)
   }
 
+  /** The number of workers that serve, and so act on signals at once. */
+  get servingCount(): number { return this.workers.filter(({ isServing }) => isServing).length }
+
+  /** Lets the process end while they serve. */
+  unref(): void { for (const worker of this.workers) worker.unref() }
+
   // Their end
 
   /** Ends all workers once their connections are closed. May be called twice. */
@@ -154,6 +161,7 @@ export class Pool {
   abandon(): Promise<void> { return this.ended ??= this.end(SHORT_PATIENCE_MS, false) }
 
   private async end(patienceMs: number, isOrderly: boolean): Promise<void> {
+    for (const worker of this.workers) worker.ref()
     this.endCause ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
     this.begin()
     await inTime(Promise.allSettled([this.opening, ...this.followers]), patienceMs)
@@ -173,7 +181,7 @@ function partsFrom(message: ThreadSignalMessage): Partial<SharedParts> {
   switch (message.signal) {
     case 'certificatesRead': return { certificates: message.value }
     case 'usersRead': return { users: message.value }
-    case 'slotFreed': case 'memoryShort': return {}
+    case 'slotFreed': case 'memoryShort': case 'clockMoved': return {}
   }
 }
 
@@ -197,6 +205,7 @@ export class ServingThread {
   /** The tasks that the worker has not answered yet, by number. */
   private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
   private isDead = false
+  private isReady = false
 
   /** @param died called once, when the worker has ended; `hasThrown` is true if it ended by an uncaught error */
   constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number,
@@ -210,7 +219,10 @@ export class ServingThread {
       setImmediate(() => started.deliverTo({
         message: message => {
           if ('task' in message) return this.answered(message)
-          if ('life' in message && message.life === 'ready') resolve()
+          if ('life' in message && message.life === 'ready') {
+            this.isReady = true
+            resolve()
+          }
           hear(message)
         },
         error: error => this.hasDied(error, true),
@@ -250,8 +262,15 @@ export class ServingThread {
 
   post(message: ThreadSignalMessage): void { this.worker.postMessage(message) }
 
+  /** True while it acts on messages at once. */
+  get isServing(): boolean { return this.isReady && !this.isDead }
+
+  ref(): void { this.worker.ref() }
+
+  unref(): void { this.worker.unref() }
+
   /** Lets the process end while the worker, which does nothing any more, is still there. */
-  leaveAlone(): void { this.worker.unref() }
+  leaveAlone(): void { this.unref() }
 
   async end(): Promise<void> { await this.worker.terminate() }
 }

@@ -1,6 +1,5 @@
 // A worker, once it is loaded: a thread that serves clients, over memory that it shares with the other threads. It carries out
 // the tasks of the main thread until that terminates it. An uncaught error ends the worker, and then the server.
-import { setImmediate as turn } from 'node:timers/promises'
 import { type MessagePort } from 'node:worker_threads'
 import { clockOf, GuardedClock, MovableClock } from '../clock.js'
 import { Epitaph } from './epitaph.js'
@@ -16,6 +15,8 @@ import { Store } from '../store/store.js'
 import { Engine } from './engine.js'
 import { type Done, type FromWorker, type NumberedTask, type Task, type ToWorker, type WorkerParts } from './messages.js'
 import { postedSignals, raise, type Signals } from './signals.js'
+import { TestClock } from './testclock.js'
+import { turn } from '../timers.js'
 
 type Post = (message: FromWorker) => void
 
@@ -60,8 +61,9 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     },
   }
   const machineClock = new GuardedClock(clockOf(time), signals.failed)
-  const debugClock = parts.debugClock && new MovableClock(machineClock, parts.debugClock)
-  const clock = debugClock ?? machineClock
+  const testClock = parts.testClock && new TestClock(machineClock, parts.testClock)
+  const debugClock = parts.debugClock && new MovableClock(testClock ?? machineClock, parts.debugClock)
+  const clock = debugClock ?? testClock ?? machineClock
   const attached = Store.attach(store, parts.thread, clock)
   attached.enter()
   process.on('uncaughtExceptionMonitor', () => {
@@ -70,7 +72,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     beginners.die()
   })
   return new Engine({
-    ...parts, clock, debugClock, signals, settings,
+    ...parts, clock, debugClock, testClock, signals, settings,
     store: attached,
     slots: new Slots(parts.slots, options.maxconns, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),

@@ -33,6 +33,8 @@ interface ThreadValues {
   certificatesRead: Certificates
   /** The first thread has read the file of users again. */
   usersRead: Users
+  /** A test has moved its clock, so repeated tasks may have become due. */
+  clockMoved: void
 }
 
 type Values = ServerValues & ThreadValues
@@ -62,6 +64,7 @@ const ACTING: Readonly<Record<SignalName, 'first' | 'each'>> = {
   memoryShort: 'each',
   certificatesRead: 'each',
   usersRead: 'each',
+  clockMoved: 'each',
 }
 
 /** Makes Signals that post each signal when it is raised. */

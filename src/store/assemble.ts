@@ -57,6 +57,8 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   workerLogbufSize: number
   /** The character that ends the prefix of a key (-D). */
   prefixDelimiter: string
+  /** The seconds before the start to which the clock may go back. Default none. */
+  pastSeconds?: number
   /** The number of stripes, a power of two; set by tests. */
   stripes?: number
 }
@@ -106,7 +108,7 @@ export interface StoreParts {
  */
 export function assembleStore(options: StoreOptions, clock: Clock, thread: number, attached?: SharedStore): StoreParts {
   // time begins at 2, so that 0 can mean "never" and 1 "long ago"
-  const epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2
+  const epoch = attached?.epoch ?? Math.floor(clock.milliseconds() / 1000) - 2 - (options.pastSeconds ?? 0)
   const classes = new SlabClasses(options)
   const plan = planArenas(options, classes)
   const arenas = makeArenas(plan, options.shared, attached?.memories)

@@ -1,0 +1,47 @@
+// The options of a TestServer: those of `createServer`, with defaults for tests, and some of its own.
+import { MemslabError } from '../errors.js'
+import { guess } from '../options/guess.js'
+import { checkOptions, completeOptions, defaultOptions, embeddingProblems, type Options } from '../options/options.js'
+
+/** The options of a TestServer. All of `createServer` are allowed; only these have another meaning or another default. */
+export interface TestServerOptions extends Partial<Options> {
+  /** TCP port. Default 0: any free port, which the server keeps while it restarts. -1 means the same. */
+  port?: number
+  /** Addresses to listen on. Default `['127.0.0.1']`. */
+  listen?: readonly string[]
+  /** Threads that serve clients, 1 to 256. Default 1: the test's own thread serves. */
+  threads?: number
+  /** Called with each line that the command line would print on stderr, without its line end. Default: the lines are dropped. */
+  log?: (line: string) => void
+}
+
+/** The options of a TestServer, checked and split into those of a server and the others. */
+export interface ReadOptions {
+  readonly options: Options
+  readonly log: ((line: string) => void) | undefined
+}
+
+/** The options that a server does not have. */
+const OWN: readonly (keyof TestServerOptions)[] = ['log']
+
+const LISTEN: readonly string[] = ['127.0.0.1']
+
+/** @throws MemslabError with code 'EUSAGE' and all `problems` if an option is wrong */
+export function readOptions(given: TestServerOptions): ReadOptions {
+  const shape = embeddingProblems(given, {})
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw usage(shape)
+  const { log, ...others } = given
+  const known = Object.keys(defaultOptions())
+  const unknown = Object.keys(others).filter(name => !known.includes(name))
+  const forServer = Object.fromEntries(Object.entries(others).filter(([name]) => known.includes(name)))
+  const port = forServer['port'] === undefined || forServer['port'] === 0 ? -1 : forServer['port']
+  const options = completeOptions({ ...forServer, port, listen: others.listen ?? LISTEN } as Partial<Options>)
+  const problems = [
+    ...unknown.map(name => `unknown option "${name}"${guess(name, [...known, ...OWN])}`),
+    ...shape, ...embeddingProblems({}, { log }), ...checkOptions(options),
+  ]
+  if (problems.length > 0) throw usage(problems)
+  return { options, log }
+}
+
+function usage(problems: readonly string[]): MemslabError { return new MemslabError('EUSAGE', problems.join('\n'), problems) }

@@ -1,0 +1,109 @@
+// TestServer: how it starts, where it is, and how it ends.
+import { spawnSync } from 'node:child_process'
+import { connect } from 'node:net'
+import t, { type Test } from 'tap'
+import { MemslabError, TestServer, type TestServerOptions } from '../../dist/testing/index.js'
+import { Client } from '../support/client.js'
+import { inProject } from '../support/places.js'
+
+async function create(t: Test, options: TestServerOptions = {}): Promise<TestServer> {
+  const cache = await TestServer.create(options)
+  t.teardown(() => cache.stop())
+  return cache
+}
+
+function clientOf({ port, host }: TestServer): Promise<Client> { return Client.connect({ port, host }) }
+
+for (const threads of [1, 2]) {
+  t.test(`a server of ${threads} threads on a free port, which says where it is`, async t => {
+    const cache = await create(t, { threads })
+    const { host, port, url, address } = cache
+    t.equal(host, '127.0.0.1')
+    t.ok(port > 0 && port !== 11211)
+    t.equal(url, `memcache://127.0.0.1:${port}`)
+    t.equal(cache.getUri(), url)
+    t.equal(address, `127.0.0.1:${port}`)
+    t.equal(cache.socketPath, undefined)
+    const client = await clientOf(cache)
+    await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+    cache.flush()
+    await client.says('get k\r\n', 'END\r\n')
+    await Promise.all([cache.stop(), cache.stop()])
+    await client.expectClosed()
+    t.equal(cache.port, port, 'it keeps its port')
+    await t.rejects(clientOf(cache), { code: 'ECONNREFUSED' })
+    t.throws(() => cache.flush(), { code: 'ESTOPPED' })
+  })
+
+  t.test(`a server of ${threads} threads that restarts is an empty one on the same port`, async t => {
+    const cache = await create(t, { threads })
+    const { port } = cache
+    const before = await clientOf(cache)
+    await before.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+    cache.clock.tick('1h')
+    await cache.restart()
+    await before.expectClosed()
+    t.equal(cache.port, port)
+    const client = await clientOf(cache)
+    await client.says('get k\r\n', 'END\r\n')
+    await client.says('stats\r\n', /[^]*STAT uptime 0\r\n[^]*STAT curr_connections 1\r\nSTAT total_connections 1\r\n[^]*STAT cmd_get 1\r\n[^]*END\r\n/)
+  })
+}
+
+t.test('a server that is made does not run until it is started', async t => {
+  const cache = new TestServer()
+  t.teardown(() => cache.stop())
+  t.equal(cache.isRunning, false)
+  t.equal(cache.port, 0)
+  t.throws(() => cache.flush(), { code: 'ESTOPPED' })
+  await cache.stop()
+  await cache.start()
+  await cache.start()
+  t.equal(cache.isRunning, true)
+  await (await clientOf(cache)).says('version\r\n', /VERSION .*\r\n/)
+})
+
+t.test('the port of the options, any free one, and one that is in use', async t => {
+  const first = await create(t, { port: 0 })
+  const { port } = first
+  await t.rejects(TestServer.create({ port }), { name: 'MemslabError', code: 'EADDRINUSE' })
+  await first.stop()
+  t.equal((await create(t, { port })).port, port)
+  t.not((await create(t, { port: -1 })).port, port)
+})
+
+t.test('all wrong options are one error', async t => {
+  const wrong = { thread: 2, maxconns: 0, log: 'no', port: 'x' } as unknown as TestServerOptions
+  const error = t.throws(() => new TestServer(wrong), MemslabError) as unknown as MemslabError
+  t.equal(error.code, 'EUSAGE')
+  t.same(error.problems, [
+    'unknown option "thread"; is it threads?', 'log: must be a function, not a string', 'port: must be a number, not a string',
+    'maxconns: must be from 1 to 2147483647, not 0',
+  ])
+  t.equal(error.message, error.problems.join('\n'))
+  await t.rejects(TestServer.create('no' as unknown as TestServerOptions), { code: 'EUSAGE' })
+})
+
+t.test('a server keeps no process alive, nor do its clients that are idle', async t => {
+  for (const options of ['{}', '{ threads: 2 }', '{ udpport: -1 }']) {
+    const program = `
+      const { TestServer } = require(${JSON.stringify(inProject('dist/testing/index.js'))})
+      const { connect } = require('node:net')
+      TestServer.create(${options}).then(cache => {
+        const client = connect(cache.port, cache.host, () => client.write('version\\r\\n'))
+        client.on('data', answer => {
+          client.unref()
+          process.stdout.write(answer)
+        })
+      })`
+    const { stdout, status, signal } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 20_000 })
+    t.match({ stdout, status, signal }, { stdout: /^VERSION /, status: 0, signal: null }, options)
+  }
+})
+
+t.test('it may be disposed of', async t => {
+  const cache = await TestServer.create()
+  await cache[Symbol.asyncDispose]()
+  t.equal(cache.isRunning, false)
+  await new Promise(resolve => connect(cache.port, cache.host).on('error', resolve))
+})
