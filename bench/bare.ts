@@ -28,6 +28,7 @@ export class BareHost implements Host {
   readonly credentials = undefined
   readonly asksText = false
   readonly debugClock = undefined
+  readonly cluster = undefined
   readonly requestsPerTurn = 1000
   readonly answersMax = 0
   readonly signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }

@@ -107,6 +107,7 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-o no_maxconns_fast -o no_lru_crawler', { maxconnsFast: false, lruCrawler: false }],
   ['-o no_maxconns_fast,maxconns_fast', {}],
   ['-o no_lru_crawler,lru_crawler', {}],
+  ['-o discovery', { discovery: true }],
   ['-o ,idle_timeout=5,', { idleTimeout: 5 }],
   ['-o idle_timeout=-1', { idleTimeout: -1 }],
   ['-o auth_timeout=0', { authTimeout: 0 }],

@@ -170,6 +170,11 @@ const LISTENING: readonly OptionRow[] = [
   { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: INT_MIN, max: INT_MAX },
     setting: 'tcp_backlog',
     help: ['set the backlog queue limit (default: {default})'] },
+  { name: 'discovery', sets: { discovery: true },
+    setting: 'discovery',
+    help: ['answer \'config get cluster\', by which clients of ElastiCache and',
+      'Memorystore find the nodes of a cluster, with the list that',
+      '\'config set cluster\' has stored (default: {default})'] },
 ]
 
 const MEMORY: readonly OptionRow[] = [

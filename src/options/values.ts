@@ -166,6 +166,11 @@ export interface Options {
   sslMinVersion: number
   /** True: clients may move the server's time with the command `debugtime`. Only for tests. Default false. */
   debugCommands: boolean
+  /**
+   * True: clients discover a cluster, as with ElastiCache and Memorystore: `config get cluster` answers with the list of nodes
+   * that `config set cluster` has stored. Default false.
+   */
+  discovery: boolean
   /** Values that `stats settings` shows for options without effect, by their names there. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
   /** Command line only: the server leaves the terminal, `-d`. Default false. */
@@ -244,6 +249,7 @@ export function defaultOptions(): Options {
     sslSessionCache: false,
     sslMinVersion: 2,
     debugCommands: false,
+    discovery: false,
     shown: {},
     daemonize: false,
     user: undefined,

@@ -6,6 +6,7 @@ import { type External } from '../server/settings.js'
 import { type Signals } from '../server/signals.js'
 import { type Store } from '../store/store.js'
 import { type Prefixes } from '../stats/prefixes.js'
+import { type Cluster } from './cluster.js'
 import { type Input } from './input.js'
 import { type Output } from './output.js'
 import { type Peer, type Watching } from './peer.js'
@@ -34,6 +35,8 @@ export interface Host {
   readonly prefixes: Prefixes
   /** The clock that the command `debugtime` moves; undefined if there is no such command. */
   readonly debugClock: MovableClock | undefined
+  /** The list of a cluster's nodes; undefined on a server that does not answer discovery. */
+  readonly cluster: Cluster | undefined
   /** The number of -v options, 0 to 3. */
   verbosity: number
   /** The check of users; undefined if the server has no users. */

@@ -10,6 +10,7 @@ import { type ValueLoan } from '../store/view.js'
 import { type Host } from './host.js'
 import { type Peer, type Watching } from './peer.js'
 import { Kept, type Owner } from './unfinished.js'
+import { Gathering } from './work/gathering.js'
 import { LongLine, type Get, type LongGet, Keys } from './work/keys.js'
 import { ListingWork, type Listing } from './work/listing.js'
 import { Sending } from './work/sending.js'
@@ -306,6 +307,12 @@ export class Session implements Owner {
    */
   beginValue(filling: Filling, receiver: Receiver, endBytes: 0 | 2): void {
     this.setWork(new Value(this.host.input, filling, receiver, endBytes))
+  }
+
+  /** Gathers the next `count` bytes, and then passes them to `done`. */
+  gather(count: number, done: (bytes: Buffer) => void): void {
+    if (count === 0) done(Buffer.alloc(0))
+    else this.setWork(new Gathering(this.host.input, this.keep(), count, done))
   }
 
   /** Discards the next `count` bytes and then writes `reply`. */

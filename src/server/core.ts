@@ -15,6 +15,7 @@ import { Slots } from '../net/slots.js'
 import { proveQuickWay } from '../net/proof.js'
 import { type ServerAddress } from '../options/address.js'
 import { checkOptions, completeOptions, embeddingProblems, type Options } from '../options/options.js'
+import { Cluster } from '../protocol/cluster.js'
 import { type Host } from '../protocol/host.js'
 import { stackOf } from '../stack.js'
 import { Prefixes } from '../stats/prefixes.js'
@@ -105,7 +106,7 @@ export class ServerCore {
     this.first = prepared.first
     this.options = completeOptions(options)
     if (prepared.isChecked !== true) throwIfAny(checkOptions(this.options))
-    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands } = this.options
+    const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands, discovery } = this.options
     const isShared = threads > 1
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
     const { test } = prepared
@@ -115,6 +116,7 @@ export class ServerCore {
     this.testClock = test && new TestClock(this.machineClock, test.time)
     const debugClock = clockMemory && new MovableClock(this.testClock ?? this.machineClock, clockMemory)
     this.clock = debugClock ?? this.testClock ?? this.machineClock
+    const clusterMemory = discovery ? allocate(Cluster.BYTES) : undefined
     const storeThreads = isShared ? threads + 1 : 1
     const storeOptions = {
       ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: storeThreads, pastSeconds: test?.pastSeconds ?? 0,
@@ -141,6 +143,7 @@ export class ServerCore {
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
       store: this.store, clock: this.clock, settings: this.settings,
       slots: new Slots(memory.slots, maxconns, this.store.lives),
+      cluster: clusterMemory && new Cluster(clusterMemory, this.store.lives),
       signals: this.signals,
     })
     if (!isShared) return
@@ -152,6 +155,7 @@ export class ServerCore {
       prefixes: shared(memory.prefixes),
       epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
+      cluster: clusterMemory && shared(clusterMemory),
       debugClock: clockMemory && shared(clockMemory),
       testClock: test?.time,
       time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
@@ -376,6 +380,12 @@ export class ServerCore {
     }
     this.signals.usersRead(credentials.users)
     return undefined
+  }
+
+  /** Makes these bytes the list of nodes that clients discover. The server has the option `discovery`. */
+  showNodes(list: Uint8Array): void {
+    assert(this.thread.cluster !== undefined, 'a server without discovery is to show nodes')
+    this.thread.cluster.set(0, list)
   }
 
   /** The host of the sessions in this thread. */

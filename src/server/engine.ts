@@ -17,6 +17,7 @@ import { Udp, type UdpBound } from '../net/udp.js'
 import { type Options } from '../options/options.js'
 import { usersFileOf } from '../options/users.js'
 import { type Host, type Rows } from '../protocol/host.js'
+import { type Cluster } from '../protocol/cluster.js'
 import { Input, INPUT_BYTES } from '../protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { type Peer } from '../protocol/peer.js'
@@ -40,6 +41,8 @@ export interface EngineParts {
   readonly testClock: TestClock | undefined
   readonly settings: Settings
   readonly slots: Slots
+  /** The list of a cluster's nodes; undefined on a server that does not answer discovery. */
+  readonly cluster: Cluster | undefined
   /** The listeners of the thread, which may be open already. */
   readonly listeners: Listeners
   readonly prefixes: Prefixes
@@ -81,6 +84,7 @@ export class Engine implements Host {
   readonly unfinished: Unfinished
   readonly prefixes: Prefixes
   readonly debugClock: MovableClock | undefined
+  readonly cluster: Cluster | undefined
   readonly credentials: Credentials | undefined
   readonly asksText: boolean
   // fields, as each batch reads them
@@ -107,6 +111,7 @@ export class Engine implements Host {
     this.store = store
     this.clock = clock
     this.debugClock = parts.debugClock
+    this.cluster = parts.cluster
     this.settings = settings
     this.signals = signals
     this.log = signals.log

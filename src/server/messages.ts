@@ -20,6 +20,8 @@ export interface SharedParts {
   readonly prefixes: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
   readonly beginners: SharedArrayBuffer
+  /** The memory of a Cluster, if there is one. */
+  readonly cluster: SharedArrayBuffer | undefined
   /** The memory of a MovableClock, if there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
   /** The memory of a TestClock, if there is one. */

@@ -10,6 +10,7 @@ import { useQuickWay } from '../net/direct.js'
 import { Listeners } from '../net/listeners.js'
 import { Slots } from '../net/slots.js'
 import { Balance } from '../net/balance.js'
+import { Cluster } from '../protocol/cluster.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { Engine } from './engine.js'
@@ -75,6 +76,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     ...parts, clock, debugClock, testClock, signals, settings,
     store: attached,
     slots: new Slots(parts.slots, options.maxconns, attached.lives),
+    cluster: parts.cluster && new Cluster(parts.cluster, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
   })

@@ -65,7 +65,7 @@ function makeHost(store: Store): Host {
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
     unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
     prefixes,
-    debugClock: undefined, verbosity: 0, credentials: undefined, asksText: false,
+    debugClock: undefined, cluster: undefined, verbosity: 0, credentials: undefined, asksText: false,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
     reportSizes: () => [],

@@ -2,6 +2,7 @@
 import { Mode } from '../../store/request.js'
 import { type Session } from '../session.js'
 import { flush, noop, quit, stat, version } from './admin.js'
+import { ConfigCommands } from './config.js'
 import { ItemCommands } from './items.js'
 import { type Packets } from './packets.js'
 import { FORM, type Form } from './parse.js'
@@ -28,7 +29,10 @@ export interface CommandRow {
 export function commandsOf(packets: Packets): readonly CommandRow[] {
   const items = new ItemCommands(packets)
   const sasl = new Sasl(packets)
+  const { cluster } = packets.host
   return [
+    ...cluster === undefined ? [] : configCommands(new ConfigCommands(packets, cluster)),
+
     // about items; memcached's log calls GAT a TOUCH
     { name: 'Get', opcode: 0x00, quiet: 0x09, log: 'GET', form: FORM.key, run: session => items.get(session, false, false) },
     { name: 'GetK', opcode: 0x0c, quiet: 0x0d, log: 'GET', form: FORM.key, run: session => items.get(session, true, false) },
@@ -62,6 +66,15 @@ export function commandsOf(packets: Packets): readonly CommandRow[] {
       reads: (session, end) => sasl.auth(session, end) },
     { name: 'SaslStep', opcode: 0x22, log: 'SASL STEP', form: FORM.keyAndValue, isOpen: true,
       reads: (session, end) => sasl.step(session, end) },
+  ]
+}
+
+/** The opcodes of a server that answers discovery. memcached does not have them. */
+function configCommands(config: ConfigCommands): readonly CommandRow[] {
+  return [
+    { name: 'ConfigGet', opcode: 0x60, log: 'CONFIG GET', form: FORM.key, run: session => config.get(session) },
+    { name: 'ConfigSet', opcode: 0x64, log: 'CONFIG SET', form: FORM.mayHaveFlags, reads: session => config.set(session) },
+    { name: 'ConfigDelete', opcode: 0x66, log: 'CONFIG DELETE', form: FORM.key, run: session => config.delete(session) },
   ]
 }
 

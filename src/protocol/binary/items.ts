@@ -2,6 +2,7 @@
 import { Outcome, type Failure } from '../../store/outcome.js'
 import { Found, Mode, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
+import { isOldClusterKey } from '../cluster.js'
 import { Retrieval, Retrieved, ValueForm, type RetrievalAnswers } from '../retrieval.js'
 import { type Session } from '../session.js'
 import { Storage, type StorageAnswers } from '../storage.js'
@@ -33,7 +34,16 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     this.withKey = withKey
     this.withValue = true
     const came = this.retrieve(session, withTouch)
-    if (came === Retrieved.Miss) this.miss(session, withKey)
+    if (came === Retrieved.Miss && !this.hasAnsweredCluster(withKey)) this.miss(session, withKey)
+  }
+
+  /** Answers a key under which older clients look for the list of a cluster's nodes; false if it is another, or there is none. */
+  private hasAnsweredCluster(withKey: boolean): boolean {
+    const { request: { bytes, keyStart, keyEnd }, packets: { host: { cluster }, reply } } = this
+    const list = cluster !== undefined && isOldClusterKey(bytes, keyStart, keyEnd) ? cluster.get() : undefined
+    if (list === undefined) return false
+    reply.value(list.flags, list.bytes, withKey ? bytes.subarray(keyStart, keyEnd) : undefined)
+    return true
   }
 
   touch(session: Session): void {

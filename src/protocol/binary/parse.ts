@@ -36,6 +36,7 @@ export const FORM = {
   touch: form(Part.Required, Part.None, 4),
   store: form(Part.Required, Part.Optional, 8),
   arithmetic: form(Part.Required, Part.None, 20),
+  mayHaveFlags: form(Part.Required, Part.Optional, 4, Part.Optional),
 } as const satisfies Record<string, Form>
 
 function form(key: Part, value: Part, extrasBytes = 0, extras = extrasBytes === 0 ? Part.None : Part.Required): Form {

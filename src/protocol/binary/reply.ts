@@ -66,6 +66,7 @@ export function statusOf(outcome: Outcome, mode = Mode.Set): Status {
 }
 
 const FLAGS_BYTES = 4
+const NO_BYTES = new Uint8Array(0)
 const NUMBER_BYTES = 8
 /** Everything before a value: header, flags, key. */
 const BEFORE_VALUE_MAX = HEADER_BYTES + FLAGS_BYTES + 250
@@ -104,6 +105,17 @@ export class BinaryReply {
     this.output.ensure(HEADER_BYTES)
     this.header(status, 0, 0, bytes.length, 0, 0)
     this.output.text(bytes)
+  }
+
+  /** Flags, a key if there is to be one, and a value of any length that is no item's. */
+  value(flags: number, bytes: Uint8Array, key: Uint8Array = NO_BYTES): void {
+    const { output } = this
+    output.ensure(HEADER_BYTES + FLAGS_BYTES)
+    this.header(Status.Success, FLAGS_BYTES, key.length, FLAGS_BYTES + key.length + bytes.length, 0, 0)
+    output.memory.writeUint32(output.at, flags)
+    output.at += FLAGS_BYTES
+    output.text(key)
+    output.text(bytes)
   }
 
   /** A miss that tells which key it was. */

@@ -3,6 +3,7 @@ import { Mode } from '../../store/request.js'
 import { type Host } from '../host.js'
 import { type Session } from '../session.js'
 import { cacheMemlimit, debugtime, flushAll, quit, refreshCerts, shutdown, verbosity, version, watch } from './admin.js'
+import { type Config } from './config.js'
 import { lruCrawler } from './crawler.js'
 import { extstore } from './extstore.js'
 import { type Gets } from './gets.js'
@@ -15,7 +16,12 @@ import { type LineHandler } from './text.js'
 import { type Values } from './values.js'
 
 /** The commands of a thread that read their lines themselves. */
-export interface Readers { readonly gets: Gets, readonly values: Values, readonly numbers: Numbers }
+export interface Readers {
+  readonly gets: Gets
+  readonly values: Values
+  readonly numbers: Numbers
+  readonly config: Config
+}
 
 export interface CommandRow {
   readonly name: string
@@ -64,6 +70,8 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: 'quit', line: quit },
   { name: 'shutdown', line: shutdown },
   { name: 'debugtime', line: debugtime, isThere: ({ debugClock }) => debugClock !== undefined },
+  { name: 'config', reads: ({ config }, session, start, _at, end) => config.run(session, start, end),
+    isThere: ({ cluster }) => cluster !== undefined },
 ]
 
 function storage(name: string, mode: Mode): CommandRow {

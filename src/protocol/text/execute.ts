@@ -8,6 +8,7 @@ import { UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
 import { logAnswer, printable } from '../log.js'
 import { UNFINISHED, type Protocol, type Session } from '../session.js'
 import { COMMANDS, type CommandRow, type Readers } from './commands.js'
+import { Config } from './config.js'
 import { Gets } from './gets.js'
 import { endsWithHttp, endsWithNoreply } from './parse.js'
 import { Numbers } from './numbers.js'
@@ -35,6 +36,7 @@ export class TextProtocol implements Protocol, Readers {
   readonly gets: Gets
   readonly values: Values
   readonly numbers: Numbers
+  readonly config: Config
   private readonly bytes: Uint8Array
   private readonly text: Text
   private readonly commands = new Map<number, Command>()
@@ -45,6 +47,7 @@ export class TextProtocol implements Protocol, Readers {
     this.gets = new Gets(this.text, (session, at, end) => this.run(session, at, end))
     this.values = new Values(this.text)
     this.numbers = new Numbers(this.text)
+    this.config = new Config(this.text)
     for (const row of COMMANDS) if (row.isThere?.(host) !== false) this.add(row)
   }
 

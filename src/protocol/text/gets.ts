@@ -6,6 +6,7 @@ import { Ascii } from '../../memory/ascii.js'
 import { Counter } from '../../stats/counters.js'
 import { Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
+import { isOldClusterKey } from '../cluster.js'
 import { KEPT_BYTES_MAX } from '../input.js'
 import { NOT_A_NUMBER, type LineParser } from '../line.js'
 import { printable } from '../log.js'
@@ -174,13 +175,26 @@ export class Gets implements RetrievalAnswers {
     }
     const came = this.retrieval.get(session)
     if (host.prefixes.isOn) host.prefixes.recordGet(this.bytes, request.keyStart, request.keyEnd, came !== Retrieved.Miss)
-    if (came === Retrieved.Miss) return undefined
+    if (came === Retrieved.Miss) return host.cluster === undefined ? undefined : this.answerCluster(session)
     if (host.verbosity > 1) this.logSending(session)
     if (came === Retrieved.Answered) return undefined
     if (came === Retrieved.Declined) return TEXT.badFormat
     // what goes before a lent value can no longer be taken back
     this.output.begin()
     this.isSending = came === Retrieved.Sending
+    return undefined
+  }
+
+  /** Answers a key that is a miss, but may be the one under which older clients look for the list of a cluster's nodes. */
+  private answerCluster(session: Session): Uint8Array | undefined {
+    const { bytes, output, request, text: { host } } = this
+    const list = isOldClusterKey(bytes, request.keyStart, request.keyEnd) ? host.cluster?.get() : undefined
+    if (list === undefined) return undefined
+    // a part of the list may go out at once
+    if (!this.checkKeys()) return TEXT.badFormat
+    if (host.verbosity > 1) this.logSending(session)
+    output.text(this.withCas ? list.valueWithCas : list.value)
+    output.begin()
     return undefined
   }
 
