@@ -130,12 +130,11 @@ export class ServerCore {
     this.epitaph = new Epitaph(memory.epitaph)
     const facts = {
       options: this.options,
-      startedAt: this.clock.milliseconds(),
       ...prepared.files ?? readSecrets(this.options),
     }
     this.settings = new Settings(memory.settings)
     this.settings.verbosity = verbosity
-    this.settings.certificatesReadAt = facts.startedAt
+    this.settings.startedAt = this.settings.certificatesReadAt = this.clock.milliseconds()
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
@@ -148,7 +147,7 @@ export class ServerCore {
     })
     if (!isShared) return
     this.shared = {
-      options: this.options, startedAt: facts.startedAt,
+      options: this.options,
       store: this.store.share(),
       settings: shared(memory.settings),
       slots: shared(memory.slots),
@@ -293,6 +292,31 @@ export class ServerCore {
     this.state = 'closed'
     for (const stop of this.timers.splice(0)) stop()
     await Promise.all([this.pool?.close(), this.thread.close()])
+  }
+
+  /**
+   * Closes the listeners and the connections that they accepted, until `listen` opens them again on the same ports. The items
+   * stay. Workers end, and `listen` starts new ones.
+   */
+  async suspend(): Promise<void> {
+    if (this.state !== 'listening') return
+    const { options, port, udpPort } = this
+    if (port !== 0) options.port = port
+    if (udpPort !== 0) options.udpport = udpPort
+    this.thread.stopTimers()
+    await this.undoListen()
+    if (!this.isClosed) this.state = 'new'
+  }
+
+  /** Begins anew with the items that are there: counts and what commands have changed are as after a start. */
+  beginAnew(): void {
+    const { options, settings, store, clock } = this
+    store.beginAnew()
+    settings.verbosity = options.verbosity
+    settings.forgetExternals()
+    settings.startedAt = settings.certificatesReadAt = clock.milliseconds()
+    this.thread.prefixes.reset()
+    this.thread.prefixes.isOn = options.detailEnabled
   }
 
   /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */

@@ -50,8 +50,6 @@ export interface EngineParts {
   readonly users: Users | undefined
   /** The certificates of TLS; undefined without TLS. */
   readonly certificates: Certificates | undefined
-  /** Unix time in milliseconds at which the server was made. */
-  readonly startedAt: number
   readonly signals: Signals
 }
 
@@ -196,6 +194,7 @@ export class Engine implements Host {
   /** The addresses and sockets that this thread, or the threads given to `know`, listen on. */
   get opened(): Opened { return { listening: this.listeners.listening, udp: this.udp.bound } }
 
+  /** Starts what is repeated: the look for clients that are idle, or do not say who they are. */
   startTimers(): void {
     const { connections, credentials, tls } = this
     const { authTimeout, idleTimeout } = this.options
@@ -212,6 +211,8 @@ export class Engine implements Host {
     testClock?.runDue()
     testClock?.hasRun()
   }
+
+  stopTimers(): void { for (const stop of this.timers.splice(0)) stop() }
 
   private logListening(id: number, protocol: string): void {
     if (this.verbosity > 1) this.log(`<${id} server listening (${protocol})`)
@@ -249,7 +250,7 @@ export class Engine implements Host {
 
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
-    for (const stop of this.timers.splice(0)) stop()
+    this.stopTimers()
     await Promise.all([this.undoOpen(), this.connections.close()])
   }
 

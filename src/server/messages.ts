@@ -27,8 +27,6 @@ export interface SharedParts {
   /** The memory of a TestClock, if there is one. */
   readonly testClock: SharedArrayBuffer | undefined
   readonly time: SharedTime
-  /** Unix time in milliseconds at which the server was made. */
-  readonly startedAt: number
   readonly users: Users | undefined
   readonly certificates: Certificates | undefined
 }

@@ -34,8 +34,6 @@ export interface Reported {
   readonly connections: Connections
   readonly tls: Tls | undefined
   readonly hasUsers: boolean
-  /** Unix time in milliseconds at which the server was made. */
-  readonly startedAt: number
 }
 
 export class Reports {
@@ -104,12 +102,12 @@ export class Reports {
   }
 
   private get facts(): ServerFacts {
-    const { options, slots, clock, startedAt, store, listeners, udp, tls, hasUsers } = this.parts
+    const { options, settings, slots, clock, store, listeners, udp, tls, hasUsers } = this.parts
     const milliseconds = clock.milliseconds()
     return {
       pid: process.pid,
       time: Math.floor(milliseconds / 1000),
-      uptime: Math.floor((milliseconds - startedAt) / 1000),
+      uptime: Math.floor((milliseconds - settings.startedAt) / 1000),
       connectionsMax: options.maxconns,
       connections: slots.taken + udp.count,
       reservedFds: listeners.listening.length,

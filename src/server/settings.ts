@@ -1,9 +1,12 @@
 // State of a running server that all its threads use, in memory that they share: the verbosity, the number of log lines that wait
-// to be written, the time at which the certificates were last read, and the settings of `extstore`. A leaf: any file may import
-// it.
+// to be written, the times at which the server started and at which the certificates were last read, and the settings of
+// `extstore`. A leaf: any file may import it.
 
-/** The words, which are followed by doubles: one for the certificates, the others for `extstore`. */
+/** The words, which are followed by doubles: two times, and the settings of `extstore`. */
 const enum Word { Verbosity, LinesUnderWay, LinesLost, ExternalSet, Count = 4 }
+
+/** The times, in milliseconds. */
+const enum Time { CertificatesRead, Started, Count }
 
 /** The settings of the command `extstore`. They are stored only for `stats settings` to show, as there is no external storage. */
 export const enum External {
@@ -20,17 +23,17 @@ const LINES_MAX = 1000
 
 export class Settings {
   /** The bytes of memory that Settings need. */
-  static readonly BYTES = Word.Count * 4 + (1 + External.Count) * 8
+  static readonly BYTES = Word.Count * 4 + (Time.Count + External.Count) * 8
 
   private readonly words: Int32Array
-  private readonly readAt: Float64Array
+  private readonly times: Float64Array
   private readonly externals: Float64Array
 
   /** @param memory of BYTES bytes */
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.words = new Int32Array(memory, 0, Word.Count)
-    this.readAt = new Float64Array(memory, Word.Count * 4, 1)
-    this.externals = new Float64Array(memory, Word.Count * 4 + 8, External.Count)
+    this.times = new Float64Array(memory, Word.Count * 4, Time.Count)
+    this.externals = new Float64Array(memory, Word.Count * 4 + Time.Count * 8, External.Count)
   }
 
   /** The verbosity, 0 to 3: see -v. */
@@ -52,8 +55,15 @@ export class Settings {
   }
 
   /** The clock's time in milliseconds at which the TLS certificates were last read or found unchanged. */
-  get certificatesReadAt(): number { return this.readAt[0]! }
-  set certificatesReadAt(milliseconds: number) { this.readAt[0] = milliseconds }
+  get certificatesReadAt(): number { return this.times[Time.CertificatesRead]! }
+  set certificatesReadAt(milliseconds: number) { this.times[Time.CertificatesRead] = milliseconds }
+
+  /** The clock's time in milliseconds at which the server was made. */
+  get startedAt(): number { return this.times[Time.Started]! }
+  set startedAt(milliseconds: number) { this.times[Time.Started] = milliseconds }
+
+  /** Forgets the settings that `extstore` has changed. */
+  forgetExternals(): void { this.words[Word.ExternalSet] = 0 }
 
   setExternal(setting: External, value: number): void {
     this.externals[setting] = value

@@ -153,9 +153,16 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
 }
 
 /** Writes the first values into the memory of a new store, which is all 0. */
-function begin({ shards, context, tuning, crawler, automove }: StoreParts, options: StoreOptions, bucketCount: number): void {
+function begin(parts: StoreParts, options: StoreOptions, bucketCount: number): void {
+  const { shards, context } = parts
   for (const { table } of shards) table.begin(bucketCount)
   context.generation = context.sweptGeneration = context.sweepGeneration = 1
+  beginSettings(parts, options)
+}
+
+/** Sets what commands may change later to the values of the options. */
+export function beginSettings({ tuning, crawler, automove }: Pick<StoreParts, 'tuning' | 'crawler' | 'automove'>,
+  options: StoreOptions): void {
   tuning.begin(options)
   crawler.set(options)
   automove.mode = options.slabAutomove

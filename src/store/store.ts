@@ -9,7 +9,7 @@ import { type Lives } from '../memory/lives.js'
 import { type Locks } from '../memory/lock.js'
 import { type WasmMemory } from '../memory/wasm.js'
 import { Counter, type Counters } from '../stats/counters.js'
-import { assembleStore, type SharedStore, type StoreOptions } from './assemble.js'
+import { assembleStore, beginSettings, type SharedStore, type StoreOptions } from './assemble.js'
 import { type StoreContext } from './context.js'
 import { Departure } from './departures.js'
 import { Filling } from './filling.js'
@@ -598,6 +598,13 @@ export class Store {
   /** Carries out `stats reset`. */
   resetCounts(): void {
     this.counters.reset()
+  }
+
+  /** Sets all counts back to 0, and the settings that commands have changed to those of the options. The items stay. */
+  beginAnew(): void {
+    this.counters.reset()
+    beginSettings(this, this.options)
+    this.setMemoryLimit(this.options.maxbytes)
   }
 
   /** The number of references to items: of values that are being received or sent. */

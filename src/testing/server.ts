@@ -62,12 +62,7 @@ export class TestServer {
     const core = this.#core = new ServerCore(options, log === undefined ? {} : { log },
       { isChecked: true, test: TestClock.partsOf(this.clock) })
     this.#detach = TestClock.attach(this.clock, core)
-    try {
-      await core.listen()
-    } catch (cause) {
-      await this.stop()
-      throw cause
-    }
+    await this.#listen(core)
     this.#addresses = core.addresses
     options.port = core.port
     if (core.udpPort !== 0) options.udpport = core.udpPort
@@ -83,10 +78,28 @@ export class TestServer {
 
   [asyncDispose](): Promise<void> { return this.stop() }
 
-  /** Restarts the server on the same port: all connections end, and `stats` begin anew. */
-  async restart(_options: RestartOptions = {}): Promise<void> {
-    await this.stop()
-    await this.start()
+  /**
+   * Restarts the server on the same port: all connections end, and `stats` begin anew. Starts a server that does not run.
+   * Rejects as `start` does; then the server does not run.
+   */
+  async restart({ keepItems = false }: RestartOptions = {}): Promise<void> {
+    const core = this.#core
+    if (core === undefined || !keepItems) {
+      await this.stop()
+      return await this.start()
+    }
+    await core.suspend()
+    core.beginAnew()
+    await this.#listen(core)
+  }
+
+  async #listen(core: ServerCore): Promise<void> {
+    try {
+      await core.listen()
+    } catch (cause) {
+      await this.stop()
+      throw cause
+    }
   }
 
   /** Removes all items at once, as `flush_all` does. @throws MemslabError with code 'ESTOPPED' if the server does not run */

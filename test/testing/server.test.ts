@@ -50,6 +50,42 @@ for (const threads of [1, 2]) {
   })
 }
 
+for (const threads of [1, 3]) {
+  t.test(`a server of ${threads} threads that restarts with its items`, async t => {
+    const cache = await create(t, { threads, idleTimeout: 60 })
+    const { port } = cache
+    const before = await clientOf(cache)
+    const watcher = await clientOf(cache)
+    await watcher.says('watch mutations\r\n', 'OK\r\n')
+    await before.says('verbosity 2\r\nlru tune 25 35 0.5 1\r\nslabs automove 0\r\n', 'OK\r\nOK\r\nOK\r\n')
+    for (let n = 0; n < 50; n++) await before.says(`set k${n} 7 100 1\r\nv\r\nget x\r\n`, 'STORED\r\nEND\r\n')
+    void before.send('set half 0 0 100\r\nabc')
+    cache.clock.freeze()
+    cache.clock.tick(40_000)
+    await cache.restart({ keepItems: true })
+    await before.expectClosed()
+    t.equal(cache.port, port)
+    const clients = await Promise.all(Array.from({ length: 6 }, () => clientOf(cache)))
+    for (const each of clients) await each.says('mn\r\n', 'MN\r\n')
+    const [client] = clients
+    const stats = String(await client!.says('stats\r\n', /[^]*END\r\n/))
+    for (const line of ['uptime 0', 'curr_connections 6', 'total_connections 6', 'cmd_get 0', 'cmd_set 0', 'get_misses 0',
+      'curr_items 50', 'total_items 0', `time ${Math.floor(cache.clock.now() / 1000)}`]) {
+      t.ok(stats.includes(`STAT ${line}\r\n`), line)
+    }
+    await client!.says('stats settings\r\n',
+      /[^]*STAT verbosity 0\r\n[^]*STAT slab_automove 1\r\n[^]*STAT hot_lru_pct 20\r\n[^]*END\r\n/)
+    for (const each of clients) await each.says('get k0 k49 half\r\n', 'VALUE k0 7 1\r\nv\r\nVALUE k49 7 1\r\nv\r\nEND\r\n')
+    await clients[1]!.says('watch mutations\r\n', 'OK\r\n')
+    await client!.says('set k0 0 0 1\r\nw\r\n', 'STORED\r\n')
+    await clients[1]!.expect(/[^\n]*key=k0[^\n]*\n/)
+    cache.clock.tick('61s')
+    await client!.expectClosed()
+    const last = await clientOf(cache)
+    await last.says('get k1\r\n', 'END\r\n')
+  })
+}
+
 t.test('a server that is made does not run until it is started', async t => {
   const cache = new TestServer()
   t.teardown(() => cache.stop())
