@@ -2,7 +2,7 @@
 // descriptor, each thread has a handle with the same number, and closes that number when it stops. Once the first thread has
 // closed it, the kernel gives the number to the next file that any thread opens, unless a lower number is free. A socket that is
 // to be shared therefore gets a high number, far above those in use, so that no other file gets it until the last thread has
-// closed it.
+// closed it. It does so even if other threads close files, and thereby free low numbers, while it is opened.
 //
 // All lower numbers may be in use by then. So a thread that stops checks whether the number still belongs to the socket. If it
 // belongs to another file, it must stay open: the thread does not close its handle, and it must not end, as that would close the
@@ -13,6 +13,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { monotonicMilliseconds } from '../clock.js'
 import { MemslabError } from '../errors.js'
+import { NO_DESCRIPTOR } from './handle.js'
 import { filesAllowed, filesToStart } from '../process/limits.js'
 import { type Options } from '../options/options.js'
 
@@ -40,28 +41,80 @@ export function sharesPorts({ threads, socketPath }: Options): boolean {
  */
 const SPARE_NUMBERS = 192
 
+/** The most times that a socket is opened again because another thread closed a file with a lower number meanwhile. */
+const TRIES_MAX = 16
+
 /**
- * Calls `open`, and makes the sockets that it opens get high numbers.
+ * Calls `open`, which opens sockets that get high numbers by way of its argument.
  * @param threads the number of threads that may be starting, which open files too
  */
-export async function withHighNumbers<Result>(threads: number, open: () => Promise<Result>): Promise<Result> {
-  const lower: number[] = []
+export async function withHighNumbers<Result>(threads: number, open: (high: HighNumbers) => Promise<Result>): Promise<Result> {
+  const high = new HighNumbers(Math.min(SPARE_NUMBERS, Math.max(0, filesAllowed() - filesToStart(threads)) >> 1))
   try {
-    takeNumbers(lower, Math.min(SPARE_NUMBERS, Math.max(0, filesAllowed() - filesToStart(threads)) >> 1))
-    return await open()
+    return await open(high)
   } finally {
-    for (const number of lower) closeSync(number)
+    high.end()
   }
 }
 
-function takeNumbers(taken: number[], count: number): void {
-  const { devNull } = require('node:os') as typeof import('node:os')
-  try {
-    while (taken.length < count) taken.push(openSync(devNull, 'r'))
-  } catch {
-    // the process may open no more files
-    for (const number of taken.splice(taken.length >> 1)) closeSync(number)
+/** A socket that can be opened more than once. */
+interface Openable<Opened> {
+  open(): Promise<Opened>
+  numberOf(opened: Opened): number
+  close(opened: Opened): Promise<unknown>
+}
+
+/** Takes many of the numbers that are free, from the lowest on, so that the next files get higher ones. */
+export class HighNumbers {
+  private readonly taken: number[] = []
+
+  /** @param count how many numbers to take */
+  constructor(count: number) {
+    while (this.taken.length < count && this.take()) { /* the next one */ }
   }
+
+  private get highest(): number { return this.taken.at(-1) ?? 0 }
+
+  /**
+   * Takes the lowest free number.
+   * @returns false if the process may open no more files; then half of the numbers that were taken are free again
+   */
+  private take(): boolean {
+    const { taken } = this
+    const { devNull } = require('node:os') as typeof import('node:os')
+    try {
+      taken.push(openSync(devNull, 'r'))
+      return true
+    } catch {
+      for (const number of taken.splice(taken.length >> 1)) closeSync(number)
+      return false
+    }
+  }
+
+  /** Opens a socket that has a higher number than those that were taken, if that can be. */
+  async open<Opened>({ open, numberOf, close }: Openable<Opened>): Promise<Opened> {
+    for (let tries = 1; ; tries++) {
+      const opened = await open()
+      const number = numberOf(opened)
+      if (number === NO_DESCRIPTOR || number > this.highest || tries === TRIES_MAX) return opened
+      await close(opened)
+      this.takeFreed()
+    }
+  }
+
+  /** Takes the numbers below the highest one that are free again, as the process has closed their files meanwhile. */
+  private takeFreed(): void {
+    const { highest } = this
+    while (this.take() && this.highest <= highest) { /* the next one */ }
+  }
+
+  /** Gives back all numbers that were taken. */
+  end(): void { for (const number of this.taken.splice(0)) closeSync(number) }
+}
+
+/** Opens a socket, which gets a high number if `high` is given. */
+export async function openHigh<Opened>(socket: Openable<Opened>, high: HighNumbers | undefined): Promise<Opened> {
+  return await (high === undefined ? socket.open() : high.open(socket))
 }
 
 export class SharedDescriptor {

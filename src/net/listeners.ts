@@ -9,7 +9,7 @@ import { assert, rethrowInvariant } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address, type ServerAddress } from '../options/address.js'
 import { formatAddress, openAddresses } from './addresses.js'
-import { SharedDescriptor, sharesPorts, withHighNumbers } from './descriptor.js'
+import { openHigh, SharedDescriptor, sharesPorts, withHighNumbers, type HighNumbers } from './descriptor.js'
 import { hasQuickWay, linkInPlaceOf, linkOver, type DirectLink } from './direct.js'
 import { acceptHandles, descriptorOf, NO_DESCRIPTOR } from './handle.js'
 import { listenAlong, listenTcp } from './listen.js'
@@ -81,7 +81,7 @@ export class Listeners {
   /** Opens all listeners of the options. If one fails, closes the others, and rejects with a MemslabError of one line. */
   async open(): Promise<void> {
     try {
-      if (this.isShared) await withHighNumbers(this.options.threads, () => this.openAll())
+      if (this.isShared) await withHighNumbers(this.options.threads, high => this.openAll(high))
       else await this.openAll()
     } catch (cause) {
       this.drop()
@@ -91,25 +91,33 @@ export class Listeners {
     this.balance?.join()
   }
 
-  private async openAll(): Promise<void> {
+  /** @param high given if other threads will listen on the same descriptors */
+  private async openAll(high?: HighNumbers): Promise<void> {
     const { socketPath, port, listen, umask, backlog } = this.options
     if (socketPath !== undefined) {
-      this.unixSocket = await UnixSocket.open(socketPath, umask, backlog)
+      this.unixSocket = await openHigh({
+        open: () => UnixSocket.open(socketPath, umask, backlog),
+        numberOf: ({ listener }) => descriptorOf(listener),
+        close: socket => {
+          socket.discard()
+          return close(socket.listener)
+        },
+      }, high)
       const { listener, file } = this.unixSocket
       const address = { family: 'Unix', path: socketPath } as const
       const { protocol } = this.options
       this.add(listener, { address, host: '', name: `unix:${socketPath}`, protocol, verify: undefined, file })
     } else if (port !== 0) {
       await openAddresses(listen, port, {
-        open: (address, port) => this.openOn(address, port),
+        open: (address, port) => this.openOn(address, port, high),
         undo: () => this.drop(),
         warn: line => this.warnings.push(line),
       })
     }
   }
 
-  private async openOn({ host, protocol, tls }: Address, port: number): Promise<number> {
-    const listener = await this.openTcp(host, port)
+  private async openOn({ host, protocol, tls }: Address, port: number, high: HighNumbers | undefined): Promise<number> {
+    const listener = await this.openTcp(host, port, high)
     const bound = boundAddress(listener)
     this.add(listener, {
       address: { transport: 'TCP', family: bound.family === 'IPv6' ? 'IPv6' : 'IPv4', address: bound.address, port: bound.port },
@@ -123,15 +131,20 @@ export class Listeners {
   }
 
   /** Opens a port that no other server has, though the threads of this one may share it. */
-  private async openTcp(host: string, port: number): Promise<Listener> {
+  private async openTcp(host: string, port: number, high: HighNumbers | undefined): Promise<Listener> {
     const { backlog } = this.options
-    if (!this.sharesPorts) return await listenTcp({ host, port }, backlog)
-    if (port !== 0 && await this.isFree(host, port)) return await listenTcp({ host, port }, backlog, true)
+    const open = (port: number, isShared: boolean): Promise<Listener> => openHigh({
+      open: () => listenTcp({ host, port }, backlog, isShared),
+      numberOf: listener => descriptorOf(listener),
+      close,
+    }, high)
+    if (!this.sharesPorts) return await open(port, false)
+    if (port !== 0 && await this.isFree(host, port)) return await open(port, true)
     // opening it unshared first fails if another server has it
     const listener = await listenTcp({ host, port }, backlog)
     const bound = boundAddress(listener)
     await close(listener)
-    return await listenTcp({ host, port: bound.port }, backlog, true)
+    return await open(bound.port, true)
   }
 
   /** True if a port is known to be free. */

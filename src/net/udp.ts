@@ -28,7 +28,7 @@ import { setImmediate } from '../timers.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
 import { formatAddress, openAddresses } from './addresses.js'
-import { SharedDescriptor, sharesPorts } from './descriptor.js'
+import { openHigh, SharedDescriptor, sharesPorts, type HighNumbers } from './descriptor.js'
 import { descriptorOfUdp, NO_DESCRIPTOR } from './handle.js'
 import { failure } from './listen.js'
 import { Answer, HEADER_BYTES, isRequest } from './frame.js'
@@ -72,30 +72,35 @@ export class Udp {
     this.isByDescriptor = options.threads > 1 && !sharesPorts(options)
   }
 
-  /** Opens the sockets of -U. Rejects with a MemslabError of one line; then the caller has to call `close`. */
-  async open(): Promise<void> {
+  /**
+   * Opens the sockets of -U. Rejects with a MemslabError of one line; then the caller has to call `close`.
+   * @param high given if other threads will have the same descriptors
+   */
+  async open(high?: HighNumbers): Promise<void> {
     const { listen, udpport, socketPath } = this.options
     if (udpport === 0 || socketPath !== undefined) return
     await openAddresses(listen, udpport, {
-      open: (address, port) => this.openOn(address, port),
+      open: (address, port) => this.openOn(address, port, high),
       undo: () => void this.close(),
       warn: line => this.host.log(line),
     })
   }
 
-  private async openOn({ host, protocol }: Address, port: number): Promise<number> {
-    const { address, id } = this.add(await this.openSocket(host, port), host, protocol ?? this.options.protocol)
+  private async openOn({ host, protocol }: Address, port: number, high: HighNumbers | undefined): Promise<number> {
+    const { address, id } = this.add(await this.openSocket(host, port, high), host, protocol ?? this.options.protocol)
     this.host.store.counters.add(Counter.TotalConnections)
     this.opened(id)
     return address.port
   }
 
   /** Opens a socket. As with TCP, a port that is to be shared is opened unshared first, which fails if it is in use. */
-  private async openSocket(host: string, port: number): Promise<Socket> {
-    if (this.options.threads === 1 || this.isByDescriptor) return await bind(host, port)
+  private async openSocket(host: string, port: number, high: HighNumbers | undefined): Promise<Socket> {
+    if (this.options.threads === 1 || this.isByDescriptor) {
+      return await openHigh({ open: () => bind(host, port), numberOf: descriptorOfUdp, close }, high)
+    }
     const socket = await bind(host, port)
     const bound = socket.address()
-    await new Promise<void>(resolve => socket.close(() => resolve()))
+    await close(socket)
     return await bind(host, bound.port, true)
   }
 
@@ -226,7 +231,7 @@ class UdpSocket {
       this.socket.removeAllListeners('message').unref()
       return undefined
     }
-    return new Promise(resolve => { this.socket.close(() => resolve()) })
+    return close(this.socket)
   }
 }
 
@@ -235,6 +240,8 @@ const NOTHING = Buffer.alloc(0)
 function formatUdpAddress({ address, port }: { address: string, port: number }): string {
   return formatAddress(address, port).replace(/^tcp/, 'udp')
 }
+
+function close(socket: Socket): Promise<void> { return new Promise(resolve => { socket.close(() => resolve()) }) }
 
 /** Opens a UDP socket; with port 0, on any free port. `isShared`: other sockets that are shared too may have the same port. */
 function bind(host: string, port: number, isShared = false): Promise<Socket> {

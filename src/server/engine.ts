@@ -169,7 +169,7 @@ export class Engine implements Host {
 
   private async openUdp(): Promise<void> {
     const { threads, udpport } = this.options
-    if (threads > 1 && udpport !== 0 && !sharesPorts(this.options)) await withHighNumbers(threads, () => this.udp.open())
+    if (threads > 1 && udpport !== 0 && !sharesPorts(this.options)) await withHighNumbers(threads, high => this.udp.open(high))
     else await this.udp.open()
   }
 

@@ -48,3 +48,25 @@ t.test('a shared number that is closed is not given to the next files', async t 
   for (const number of next) closeSync(number)
   t.notOk(next.includes(shared), `${shared} is not among ${next.join()}`)
 })
+
+t.test('a shared number is high even if files with lower numbers are closed while it is opened', async t => {
+  const open = (): number => openSync(devNull, 'r')
+  const others = Array.from({ length: 5 }, open)
+  const opened: number[] = []
+  const shared = await withHighNumbers(2, high => high.open({
+    open: async () => {
+      // as another thread might, just before
+      const other = others.pop()
+      if (other !== undefined) closeSync(other)
+      opened.push(open())
+      return opened.at(-1)!
+    },
+    numberOf: number => number,
+    close: async number => closeSync(number),
+  }))
+  closeSync(shared)
+  t.equal(opened.length, 6, `${opened.join()}: it was opened again for each of them`)
+  const next = Array.from({ length: 20 }, open)
+  for (const number of next) closeSync(number)
+  t.notOk(next.includes(shared), `${shared} is not among ${next.join()}`)
+})
