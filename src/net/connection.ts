@@ -233,6 +233,12 @@ export class Connection implements Peer, LinkUser {
 
   get usedAt(): number { return this.session.usedAt }
 
+  /** Notes that nothing has happened later than at this store time. */
+  wasUsedBy(second: number): void {
+    this.session.usedAt = Math.min(this.session.usedAt, second)
+    this.session.unknownSince = Math.min(this.session.unknownSince, second)
+  }
+
   /** True while the client has not authenticated, though it must; and the store time since which that is so. */
   get isUnauthenticated(): boolean { return this.session.isUnauthenticated }
   get unknownSince(): number { return this.session.unknownSince }

@@ -197,6 +197,12 @@ export class Connections {
     }
   }
 
+  /** Called when the clock of a test may have gone back: no connection has been used later than now. */
+  clockMoved(): void {
+    const { now } = this
+    for (const connection of this.all) connection.wasUsedBy(now)
+  }
+
   /** Ends the connections that have had no request for more than `seconds`. */
   closeIdle(seconds: number): void {
     const { host: { store }, now } = this

@@ -358,8 +358,12 @@ export class ServerCore {
 
   /** Called when a test has moved its clock: runs the repeated tasks of all threads that have become due. */
   clockMoved(): void {
-    const { testClock, pool, thread } = this
+    const { testClock, pool, thread, settings } = this
     assert(testClock !== undefined, 'the server has no clock of a test')
+    // after going back, a server that began in the future begins now
+    const now = testClock.milliseconds()
+    settings.startedAt = Math.min(settings.startedAt, now)
+    settings.certificatesReadAt = Math.min(settings.certificatesReadAt, now)
     const before = testClock.runCount
     pool?.pass({ signal: 'clockMoved', value: undefined })
     thread.reactions.clockMoved()

@@ -208,6 +208,9 @@ export class Engine implements Host {
   /** Runs the repeated tasks that have become due, as a test has moved the clock. */
   private runDue(): void {
     const { testClock } = this.parts
+    this.store.refreshTime()
+    this.store.clockMoved()
+    this.connections.clockMoved()
     testClock?.runDue()
     testClock?.hasRun()
   }

@@ -56,16 +56,18 @@ export class Reports {
     const { connections, slots, store } = this.parts
     for (const _step of connections.describe()) yield []
     const now = () => store.context.now
-    yield connsReport(this.listenerFacts(now()))
+    yield connsReport(this.listenerFacts())
     for (const part of slots.facts(now)) yield connsReport(part)
   }
 
-  private *listenerFacts(now: number): Iterable<ConnectionFacts> {
-    const { listeners, udp } = this.parts
+  private *listenerFacts(): Iterable<ConnectionFacts> {
+    const { listeners, udp, clock, settings, store } = this.parts
+    // the second of the start counts as 2, as in memcached
+    const idleSeconds = Math.floor(clock.milliseconds() / 1000) - Math.floor(settings.startedAt / 1000) + 2
     for (const { id, name } of listeners.listening) {
-      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds: now }
+      yield { id, address: name, listenAddress: undefined, state: 'conn_listening', idleSeconds }
     }
-    yield* udp.facts(now)
+    yield* udp.facts(store.context.now)
   }
 
   private settings(): Rows {

@@ -283,6 +283,9 @@ export class Store {
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
   }
 
+  /** Called when the clock of a test may have gone back: the next walk of the crawler is not further away than usual. */
+  clockMoved(): void { this.sweepDueAt = Math.min(this.sweepDueAt, this.context.now + SWEEP_SECONDS) }
+
   private flushDue(): void {
     this.locks.take(this.lock)
     // checked again, as another thread may have carried out the flush meanwhile
