@@ -3,6 +3,8 @@
 // module's state once. Another entry point of the package would need such a pair of files too, and a pair of conditions in
 // package.json.
 export {
-  createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
-  type Clock, type MemslabErrorCode, type Options, type Origin, type ProtocolName, type ServerAddress, type ServerParts,
+  Cache, createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
+  type CacheConstructor, type CacheHandle, type CacheItem, type CacheKey, type CacheOptions, type CacheStats, type Clock,
+  type Codec, type CountOptions, type Duration, type MemslabErrorCode, type Options, type Origin, type ProtocolName,
+  type ServerAddress, type ServerParts, type WriteOptions,
 } from './index.js'

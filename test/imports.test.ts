@@ -4,17 +4,17 @@ import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './sup
 
 /**
  * The parts from top to bottom, and those below it that each may import; itself and the leaves it always may. A part is a folder
- * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `embed` and `faults`
- * stand between `server` and `net`, and `adapters` above `embed`.
+ * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `faults` stands
+ * between `server` and `net`, and `adapters` above `index`.
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
-  ['index', ['server']],   // with index.mts
+  ['index', ['server', 'embed']],   // with index.mts
   ['worker', ['cli']],   // which load command.ts and server/worker.ts by their names
   ['cli', []],
   ['command', ['process']],
   ['process', ['server', 'net']],
   ['testing', ['server', 'store']],   // a test's control over all parts of a server
-  ['server', ['net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
+  ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
   ['net', ['protocol', 'stats', 'log', 'memory']],
   // it chooses among the three protocols, which share through the rest of protocol/ and never with each other

@@ -11,21 +11,22 @@ const DIST = inProject('dist')
 
 t.test('what a program can import', async t => {
   t.same(Object.keys(api).sort(),
-    ['ERROR_CODES', 'MemslabError', 'PACKAGE_VERSION', 'PROTOCOL_VERSION', 'Server', 'SystemClock', 'createServer'])
+    ['Cache', 'ERROR_CODES', 'MemslabError', 'PACKAGE_VERSION', 'PROTOCOL_VERSION', 'Server', 'SystemClock', 'createServer'])
 })
 
 t.test('a server has what programs need, and nothing of its inside', async t => {
   const server = api.createServer({ port: 0 })
   t.teardown(() => server.close())
   t.same(Object.getOwnPropertyNames(api.Server.prototype).sort(),
-    ['addresses', 'close', 'constructor', 'handle', 'listen', 'onShutdown', 'options', 'port', 'reload', 'udpPort'])
+    ['addresses', 'cache', 'close', 'constructor', 'handle', 'listen', 'onShutdown', 'options', 'port', 'reload', 'udpPort'])
   t.same(Reflect.ownKeys(server), [])
   t.equal(api.Server.length, 0, 'it is made of options and parts, both of which may be left out')
 })
 
 t.test('the types that programs see lead to none of the inside', { skip: !existsSync(DIST) && 'dist is missing' }, async t => {
   t.same(reachableTypes('index.d.mts').sort(),
-    ['clock.d.ts', 'errors.d.ts', 'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/values.d.ts', 'server/parts.d.ts',
+    ['clock.d.ts', 'embed/cache.d.ts', 'embed/interface.d.ts', 'embed/options.d.ts', 'embed/values.d.ts',
+      'errors.d.ts', 'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/durations.d.ts', 'options/values.d.ts', 'server/parts.d.ts',
       'server/server.d.ts',
       'version.d.ts'])
   const server = readFileSync(join(DIST, 'server/server.d.ts'), 'utf8').replace(/\/\*\*.*?\*\//gs, '').replace(/^\/\/.*$/gm, '')

@@ -11,6 +11,9 @@ import { existsSync, readlinkSync } from 'node:fs'
 
 const enum Word { HasFailed, Threads }
 
+/** The number of a thread that has a place, on a system that does not say its number. */
+const UNKNOWN = -1
+
 /** The milliseconds between two looks of a thread that waits for a lock. Looks this rare cost next to nothing. */
 const LOOK_MS = 500
 
@@ -25,11 +28,27 @@ export class Lives {
    */
   constructor(private readonly words: Int32Array, readonly thread: number, readonly lookMs = LOOK_MS) {}
 
+  /**
+   * Takes a free place for this thread, as `enter` does for a thread whose number is its own from the start.
+   * @param words those of all threads; @param from, to the numbers of threads to choose from, half-open
+   * @returns the number of this thread; undefined if all are taken
+   */
+  static tryTake(words: Int32Array, from: number, to: number): number | undefined {
+    const number = systemThread() || UNKNOWN
+    for (let thread = from; thread < to; thread++) {
+      if (Atomics.compareExchange(words, Word.Threads + thread, 0, number) === 0) return thread
+    }
+    return undefined
+  }
+
   /** Records that this thread may hold locks from now on. */
   enter(): void { this.words[Word.Threads + this.thread] = systemThread() }
 
   /** Records that this thread holds no lock, so that it may end. */
-  leave(): void { this.words[Word.Threads + this.thread] = 0 }
+  leave(): void { Atomics.store(this.words, Word.Threads + this.thread, 0) }
+
+  /** The byte index of the record in its memory. */
+  get at(): number { return this.words.byteOffset }
 
   /** Records that a thread has died, perhaps while it held locks. */
   fail(): void { Atomics.store(this.words, Word.HasFailed, 1) }
@@ -42,7 +61,7 @@ export class Lives {
     for (let at = Word.Threads as number; at < this.words.length; at++) {
       const number = Atomics.load(this.words, at)
       // read again: the thread may have left in the meantime
-      if (number !== 0 && !existsSync(`/proc/self/task/${number}`) && Atomics.load(this.words, at) === number) this.fail()
+      if (number > 0 && !existsSync(`/proc/self/task/${number}`) && Atomics.load(this.words, at) === number) this.fail()
     }
   }
 }

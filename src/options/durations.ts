@@ -1,5 +1,8 @@
 // Durations as programs write them: milliseconds, or a text such as '31d', '90s' or '1h30m'.
 
+/** A duration: milliseconds, or a text such as '31d', '12h', '5m', '90s', '250ms' or '1h30m'. */
+export type Duration = number | string
+
 const MS = 1
 const SECOND = 1000 * MS
 const MINUTE = 60 * SECOND

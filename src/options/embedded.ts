@@ -9,6 +9,11 @@ const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
   pidFile: 'is only for the command line, a program writes its process id itself',
 }
 
+export const CLOCK_PROBLEM = 'must have milliseconds() and every(), and may have timeOfDay()'
+
+/** The most threads that may be attached to a cache at a time. */
+export const ATTACHABLE_MAX = 256
+
 /** Returns all problems, one sentence each. */
 export function embeddingProblems(options: unknown, parts: unknown): string[] {
   if (!isRecord(options)) return [`the options must be an object, not ${kindOf(options)}`]
@@ -16,19 +21,26 @@ export function embeddingProblems(options: unknown, parts: unknown): string[] {
   return [...problems, ...partProblems(parts)]
 }
 
+/** True if so many threads may be attached to a cache. */
+export function isCount(attachable: unknown): boolean {
+  return Number.isInteger(attachable) && attachable as number >= 0 && attachable as number <= ATTACHABLE_MAX
+}
+
 function isGiven(value: unknown): boolean { return value !== undefined && value !== false }
 
 function partProblems(parts: unknown): string[] {
   if (!isRecord(parts)) return [`the parts must be an object, not ${kindOf(parts)}`]
-  const { clock, log, failed } = parts
+  const { clock, attachable = 0, log, failed } = parts
   return [
-    ...clock === undefined || isClock(clock) ? [] : ['clock: must have milliseconds() and every(), and may have timeOfDay()'],
+    ...clock === undefined || isClock(clock) ? [] : [`clock: ${CLOCK_PROBLEM}`],
+    ...isCount(attachable) ? [] : [`attachable: must be a whole number from 0 to ${ATTACHABLE_MAX}`],
     ...Object.entries({ log, failed }).flatMap(([name, part]) =>
       part === undefined || typeof part === 'function' ? [] : [`${name}: must be a function, not ${kindOf(part)}`]),
   ]
 }
 
-function isClock(part: unknown): boolean {
+/** True if a part can be used as a Clock. */
+export function isClock(part: unknown): boolean {
   if (!isRecord(part)) return false
   const { milliseconds, timeOfDay, every } = part
   return typeof milliseconds === 'function' && typeof every === 'function' && ['undefined', 'function'].includes(typeof timeOfDay)

@@ -3,8 +3,10 @@
 // and the background work stay in the first thread.
 import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
-import { Background } from './background.js'
+import { Background } from '../store/background.js'
 import { GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Clock } from '../clock.js'
+import { makeServersThread } from '../embed/make.js'
+import { CACHE_IO_BYTES, type CacheThread } from '../embed/thread.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Settings } from './settings.js'
@@ -75,6 +77,12 @@ export class ServerCore {
   private readonly testClock: TestClock | undefined
   private readonly settings: Settings
   private readonly thread: Engine
+  /** The numbers of the threads that may attach to the cache, half-open. */
+  private readonly places: readonly [from: number, to: number]
+  /** The clock's own state, if the program has not passed a clock; and the memory of the debug clock, if there is one. */
+  private readonly ownClock: SystemClock
+  private readonly clockMemory: ArrayBuffer | SharedArrayBuffer | undefined
+  private cacheThread: CacheThread | undefined
   private readonly background: Background
   private readonly epitaph: Epitaph
   /** The parts of workers; undefined with -t 1. */
@@ -107,19 +115,23 @@ export class ServerCore {
     this.options = completeOptions(options)
     if (prepared.isChecked !== true) throwIfAny(checkOptions(this.options))
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands, discovery } = this.options
-    const isShared = threads > 1
+    const attachable = parts.attachable ?? 0
+    const hasWorkers = threads > 1
+    const isShared = hasWorkers || attachable > 0
     const allocate = isShared ? (bytes: number) => new SharedArrayBuffer(bytes) : (bytes: number) => new ArrayBuffer(bytes)
     const { test } = prepared
-    const ownClock = test?.clock ?? new SystemClock()
+    const ownClock = this.ownClock = test?.clock ?? new SystemClock()
     this.machineClock = new GuardedClock(parts.clock ?? ownClock, error => this.failed(error))
-    const clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
+    const clockMemory = this.clockMemory = debugCommands ? allocate(MovableClock.BYTES) : undefined
     this.testClock = test && new TestClock(this.machineClock, test.time)
     const debugClock = clockMemory && new MovableClock(this.testClock ?? this.machineClock, clockMemory)
     this.clock = debugClock ?? this.testClock ?? this.machineClock
     const clusterMemory = discovery ? allocate(Cluster.BYTES) : undefined
-    const storeThreads = isShared ? threads + 1 : 1
+    const ownThreads = hasWorkers ? threads + 1 : 1
+    this.places = [ownThreads, ownThreads + attachable]
     const storeOptions = {
-      ...this.options, ioBytes: IO_BYTES, shared: isShared, threads: storeThreads, pastSeconds: test?.pastSeconds ?? 0,
+      ...this.options, ioBytes: IO_BYTES + CACHE_IO_BYTES, shared: isShared, threads: ownThreads + attachable,
+      pastSeconds: test?.pastSeconds ?? 0,
     }
     this.store = new Store(storeOptions, this.clock)
     this.background = new Background(this.store, this.clock)
@@ -145,7 +157,7 @@ export class ServerCore {
       cluster: clusterMemory && new Cluster(clusterMemory, this.store.lives),
       signals: this.signals,
     })
-    if (!isShared) return
+    if (!hasWorkers) return
     this.shared = {
       options: this.options,
       store: this.store.share(),
@@ -273,6 +285,25 @@ export class ServerCore {
     }
   }
 
+  /** The cache over the items of this server, in the first thread. */
+  get cache(): CacheThread { return this.cacheThread ??= this.makeCache() }
+
+  private makeCache(): CacheThread {
+    const { store, clock, machineClock, places, clockMemory, ownClock } = this
+    this.startBackground()
+    return makeServersThread({
+      store, clock, places, ioOffset: IO_BYTES,
+      time: () => {
+        if (this.parts.clock === undefined) return ownClock.origin
+        const memory = new SharedArrayBuffer(MirroredClock.BYTES)
+        this.timers.push(mirror(machineClock, memory))
+        return memory
+      },
+      debugClock: clockMemory,
+      died: error => this.failed(error),
+    })
+  }
+
   private get isClosed(): boolean { return this.state === 'closed' }
 
   /** The addresses that the server listens on; none before `listen`. */
@@ -290,6 +321,7 @@ export class ServerCore {
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
     this.state = 'closed'
+    this.cacheThread?.close()
     for (const stop of this.timers.splice(0)) stop()
     await Promise.all([this.pool?.close(), this.thread.close()])
   }

@@ -9,6 +9,11 @@ export interface ServerParts {
    * server, which the fake timers of a program's tests do not move.
    */
   clock?: Clock
+  /**
+   * The number of other threads of the program that may attach to `Server.cache` at a time, 0 to 256. Default 0: then `cache` has
+   * no `handle`, and a server of one thread saves the cost of locks.
+   */
+  attachable?: number
   /** Called with each line that the command line would print on stderr, without its line end. Default: the lines are dropped. */
   log?: (line: string) => void
   /**

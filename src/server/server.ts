@@ -1,5 +1,7 @@
 // The server that programs use: the public part of ServerCore. The command line and the tests make a ServerCore themselves.
 import { type Duplex } from 'node:stream'
+import { type Cache } from '../embed/cache.js'
+import { cacheOver } from '../embed/over.js'
 import { type ServerAddress } from '../options/address.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from './core.js'
@@ -8,6 +10,7 @@ import { type ServerParts } from './parts.js'
 /** A memcached server in this process. `listen` opens it, `close` ends it for good. */
 export class Server {
   readonly #core: ServerCore
+  #cache: Cache | undefined
 
   /**
    * Allocates the server's memory, but opens nothing.
@@ -53,6 +56,13 @@ export class Server {
    * @returns one line for each problem; the users or certificates concerned stay as they were. Empty if there was none
    */
   reload(): string[] { return this.#core.reload() }
+
+  /**
+   * The items of this server, read and written in the thread that made it, without a socket: what clients store is there at once,
+   * and the other way round. It works from the start on, and throws a MemslabError with code 'ECLOSED' once the server is closed.
+   * Its values are bytes; `cache.as('string')` and `cache.as('json')` are the same items in other forms.
+   */
+  get cache(): Cache { return this.#cache ??= cacheOver(this.#core.cache) }
 
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   close(): Promise<void> { return this.#core.close() }

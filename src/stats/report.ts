@@ -6,6 +6,13 @@ import { activeClasses, classesWithItems, classValueOf, generalRows, hashRows, i
 
 export type Row = readonly [name: string, value: string | number]
 
+/** The facts about a server for rows that are not about one. */
+const NO_SERVER: ServerFacts = {
+  pid: 0, time: 0, uptime: 0, connectionsMax: 0, connections: 0, reservedFds: 0, isAccepting: false, threads: 0, inputBytes: 0,
+  outputBytes: 0, outputsPerThread: 0, slabReassign: true, lruMaintainer: true, tempLru: false, hasIdleTimeout: false,
+  hasAuthTimeout: false, tls: undefined,
+}
+
 /** A connection as `stats conns` shows it. */
 export interface ConnectionFacts {
   readonly id: number
@@ -17,6 +24,18 @@ export interface ConnectionFacts {
 
 /** `stats`. */
 export function generalReport(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(generalRows, store, server) }
+
+/** The numbers of `stats` that are about a store, whether it belongs to a server or not. */
+export function storeStats(store: Store): Record<string, number> {
+  const { slabReassign, lruMaintainer } = store.options
+  const numbers: Record<string, number> = {}
+  for (const row of generalRows) {
+    if (row.scope === 'server' || row.kind === 'text') continue
+    const isShown = row.shownIf?.({ ...NO_SERVER, slabReassign, lruMaintainer }, store) !== false
+    if (isShown) numbers[row.name] = Number(valueOf(row, NO_SERVER, store))
+  }
+  return numbers
+}
 
 /** `stats hash`, which memcached does not have: the rows of `stats` about the hash table, and its longest chain. */
 export function hashReport(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(hashRows, store, server) }

@@ -70,6 +70,8 @@ export interface SharedStore {
   readonly log: ArrayBuffer | SharedArrayBuffer
   readonly departed: ArrayBuffer | SharedArrayBuffer
   readonly epoch: number
+  /** The byte index of the record of threads in the first arena. */
+  readonly livesAt: number
 }
 
 /** The bytes of each thread's ring in the log of the listeners. Only pages of it that are written take memory. */

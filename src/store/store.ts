@@ -5,9 +5,9 @@ import { assert } from '../errors.js'
 import { type Log } from '../log/log.js'
 import { ARENA_PAGES_MAX } from '../memory/arena.js'
 import { ClassWord, Size } from '../memory/layout.js'
-import { type Lives } from '../memory/lives.js'
+import { Lives } from '../memory/lives.js'
 import { type Locks } from '../memory/lock.js'
-import { type WasmMemory } from '../memory/wasm.js'
+import { bufferOf, type WasmMemory } from '../memory/wasm.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { assembleStore, beginSettings, type SharedStore, type StoreOptions } from './assemble.js'
 import { type StoreContext } from './context.js'
@@ -160,11 +160,21 @@ export class Store {
     return new Store(shared.options, clock, shared, thread)
   }
 
+  /**
+   * Takes a number for a thread that is going to attach, of those that no other thread has. `leave` gives it back.
+   * @param from, to the numbers to choose from, half-open
+   * @returns undefined if there is none
+   */
+  static takePlace({ memories, livesAt, options }: SharedStore, from: number, to: number): number | undefined {
+    const words = new Int32Array(bufferOf(memories[0]!), livesAt, Lives.bytesFor(options.threads) >> 2)
+    return Lives.tryTake(words, from, to)
+  }
+
   /** The memory and the settings that other threads need for `attach`. */
   share(): SharedStore {
-    const { options, epoch, log, departed, memories } = this
+    const { options, epoch, log, departed, lives, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
-    return { options, epoch, log: log.memory, departed: departed.memory, memories }
+    return { options, epoch, log: log.memory, departed: departed.memory, livesAt: lives.at, memories }
   }
 
   /** Records that a thread has died, perhaps with locks held. Threads that wait for a lock get an InvariantError from now on. */

@@ -6,7 +6,7 @@
 // for has a step every 2 ms.
 import { type Clock } from '../clock.js'
 import { Counter } from '../stats/counters.js'
-import { type Store } from '../store/store.js'
+import { type Store } from './store.js'
 
 const QUICK_MS = 5
 const BUSY_MS = 100

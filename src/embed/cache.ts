@@ -1,0 +1,315 @@
+// The cache as programs use it: the operations of memcached on the items of a store, in the calling thread, without a socket.
+import { DURATION_FORM, readDuration, type Duration } from '../options/durations.js'
+import { MemslabError } from '../errors.js'
+import { Outcome } from '../store/outcome.js'
+import { Mode, Want, type Request } from '../store/request.js'
+import { storeStats } from '../stats/report.js'
+import { type CacheHandle, type CacheItem, type CacheKey, type CacheStats, type CountOptions,
+  type WriteOptions } from './interface.js'
+import { listKeys } from './keys.js'
+import { attachThread, makeThread } from './make.js'
+import { completeCacheOptions, usage, type CacheOptions } from './options.js'
+import { CacheThread } from './thread.js'
+import { formOf, type Codec, type Form, type ValuesName } from './values.js'
+
+const FLAGS_MAX = 0xffffffff
+const UINT64_MAX = 0xffffffffffffffffn
+
+class SharedCache<Value> {
+  readonly #thread: CacheThread
+  readonly #form: Form
+
+  constructor(options?: CacheOptions, values?: unknown)
+  /** @param from options, or the CacheThread that several caches of a thread share; @param values given with the latter */
+  constructor(from: unknown = {}, values: unknown = undefined) {
+    if (from instanceof CacheThread) {
+      this.#form = checkedForm(values)
+      this.#thread = from
+      return
+    }
+    const form = formOf((from as { values?: unknown } | null)?.values)
+    this.#thread = makeThread(completeCacheOptions(from, typeof form === 'string' ? [form] : []))
+    this.#form = form as Form
+  }
+
+  static attach(handle: CacheHandle, { values }: { values?: unknown } = {}): SharedCache<unknown> {
+    checkedForm(values)
+    return over(attachThread(handle), values)
+  }
+
+  /**
+   * The same cache with another form of values: the same items, in this thread.
+   * @throws MemslabError with code 'EUSAGE' for a form that does not exist
+   */
+  as(values: 'bytes'): Cache<Uint8Array>
+  as(values: 'string'): Cache<string>
+  as<Other = unknown>(values: 'json' | Codec<Other>): Cache<Other>
+  as(values: ValuesName | Codec<unknown>): SharedCache<unknown> { return over(this.#thread, values) }
+
+  /**
+   * What another thread needs to attach to this cache: pass it to the worker in `workerData` or `postMessage`, and to
+   * `Cache.attach` there.
+   * @throws MemslabError with code 'ENOPLACE' if the cache was made without places for other threads, and 'ECLOSED'
+   */
+  get handle(): CacheHandle { return this.#thread.handle }
+
+  // Reading
+
+  /** The value of a key; undefined if there is none. Bytes are a copy, and a `Buffer`. */
+  get(key: CacheKey): Value | undefined { return this.#thread.find(key, Want.None) ? this.#value() : undefined }
+
+  /** The value of a key with its flags and its cas number; undefined if there is none. */
+  gets(key: CacheKey): CacheItem<Value> | undefined {
+    const thread = this.#thread
+    if (!thread.find(key, Want.None)) return undefined
+    const { flags, casHigh, casLow } = thread
+    return { value: this.#value(), flags, cas: (BigInt(casHigh) << 32n) | BigInt(casLow) }
+  }
+
+  /**
+   * Calls `read` with the bytes of a key's value, which are not copied, whatever the form of values. They stay as they are until
+   * `read` returns or throws, even if the key is changed or deleted meanwhile, also by `read` itself. They must not be written to
+   * or kept: after that, they are the memory of other items. A value larger than `slabChunkMax` lies in pieces, so `read` gets a
+   * copy of it.
+   * @returns the result of `read`; undefined if there is no such key
+   */
+  getView<Result>(key: CacheKey, read: (view: Uint8Array) => Result): Result | undefined {
+    const thread = this.#thread
+    if (!thread.find(key, Want.None, true)) return undefined
+    return thread.withView(read)
+  }
+
+  /** True if there is an item of this key. It does not count as a get, and the item does not count as used. */
+  has(key: CacheKey): boolean { return this.#thread.find(key, Want.Peek) }
+
+  /** The values of several keys, in their order, with undefined for those that are missing. */
+  getMany(keys: Iterable<CacheKey>): (Value | undefined)[] { return Array.from(keys, key => this.get(key)) }
+
+  /**
+   * The keys of all items, or of those whose keys begin with `prefix`, in no order. A key is a string if its bytes are UTF-8,
+   * and else a Uint8Array. The iterator walks over the memory in short steps, and other operations go on in between. A key that
+   * is there all the time comes exactly once; one that comes or goes meanwhile, once or not at all.
+   * @throws MemslabError with code 'EBUSY', from the iterator, while another thread lists keys
+   */
+  keys(prefix: CacheKey = ''): IterableIterator<CacheKey> { return listKeys(this.#thread, prefix) }
+
+  // Writing
+
+  /**
+   * Stores a value under a key, whether the key was there or not.
+   * @throws MemslabError with code 'ETOOLARGE' if the item is larger than `itemSizeMax`, 'EFULL' if there is no memory for it,
+   * which only happens without `evictions` or while all items are in use. Then the former value is gone, too, as it is outdated
+   */
+  set(key: CacheKey, value: Value, options?: WriteOptions): void { this.#put(Mode.Set, key, value, options) }
+
+  /** Stores a value if the key is missing. Of several threads, one gets true. @throws as `set`; then nothing has changed */
+  add(key: CacheKey, value: Value, options?: WriteOptions): boolean { return this.#put(Mode.Add, key, value, options) }
+
+  /** Stores a value if the key is there. Returns true if it was. @throws as `set`; then nothing has changed */
+  replace(key: CacheKey, value: Value, options?: WriteOptions): boolean { return this.#put(Mode.Replace, key, value, options) }
+
+  /**
+   * Stores a value if the item is the one that `gets` returned: if it still has the cas number. Returns false if it was changed
+   * or is gone. @throws as `set`; then nothing has changed
+   */
+  cas(key: CacheKey, value: Value, cas: bigint, options?: WriteOptions): boolean {
+    if (typeof cas !== 'bigint' || cas < 0n || cas > UINT64_MAX) throw usage(['cas: must be a bigint that gets has returned'])
+    return this.#put(Mode.Cas, key, value, options, cas)
+  }
+
+  /** Puts a value behind that of a key, which keeps its time and flags. False if the key is missing. @throws as `set` */
+  append(key: CacheKey, value: Value): boolean { return this.#put(Mode.Append, key, value) }
+
+  /** Puts a value before that of a key, as `append` puts it behind. */
+  prepend(key: CacheKey, value: Value): boolean { return this.#put(Mode.Prepend, key, value) }
+
+  /** Stores several values, with the same options. @throws as `set`; the values before the refused one are stored */
+  setMany(entries: Iterable<readonly [key: CacheKey, value: Value]>, options?: WriteOptions): void {
+    for (const [key, value] of entries) this.set(key, value, options)
+  }
+
+  /** Deletes a key. Returns true if it was there. */
+  delete(key: CacheKey): boolean {
+    const thread = this.#thread
+    thread.begin(key)
+    return thread.remove() === Outcome.Deleted
+  }
+
+  /** Deletes several keys. Returns the number of those that were there. */
+  deleteMany(keys: Iterable<CacheKey>): number {
+    let count = 0
+    for (const key of keys) if (this.delete(key)) count++
+    return count
+  }
+
+  /** Sets how long an item lives from now on, see `WriteOptions.ttl`. Returns false if the key is missing. */
+  touch(key: CacheKey, ttl: Duration): boolean {
+    const thread = this.#thread
+    const milliseconds = readTtl(ttl)
+    thread.begin(key)
+    thread.request.expiresAt = thread.secondAfter(milliseconds)
+    return thread.touch() === Outcome.Touched
+  }
+
+  /**
+   * Adds to a number, which is stored as decimal digits, from 0 to 2^64 - 1, beyond which it starts again at 0. No addition of
+   * any thread or client is lost. The number becomes a `number`, which is exact up to 2^53; if `by` is a bigint, a bigint.
+   * @returns the new number; undefined if the key is missing
+   * @throws MemslabError with code 'ENOTNUMBER' if the value is no such number
+   */
+  incr(key: CacheKey, by?: number, options?: CountOptions): number | undefined
+  incr(key: CacheKey, by: bigint, options?: CountOptions): bigint | undefined
+  incr(key: CacheKey, by: number | bigint = 1, options?: CountOptions): number | bigint | undefined {
+    return this.#count(key, by, false, options)
+  }
+
+  /** Subtracts from a number, as `incr` adds to it, but not below 0. */
+  decr(key: CacheKey, by?: number, options?: CountOptions): number | undefined
+  decr(key: CacheKey, by: bigint, options?: CountOptions): bigint | undefined
+  decr(key: CacheKey, by: number | bigint = 1, options?: CountOptions): number | bigint | undefined {
+    return this.#count(key, by, true, options)
+  }
+
+  /** Removes all items, in all threads, at once. Their memory is reclaimed by and by. */
+  flush(): void { this.#thread.flush() }
+
+  /** The statistics by memcached's names, summed over all threads. */
+  stats(): CacheStats {
+    this.#thread.check()
+    return storeStats(this.#thread.store)
+  }
+
+  /**
+   * Closes the cache. In the thread that made it, closes it for all threads, and ends its background work; in another thread,
+   * only gives the place back. All operations throw a MemslabError with code 'ECLOSED' from then on. May be called twice.
+   */
+  close(): void { this.#thread.close() }
+
+  // Its inside
+
+  #value(): Value {
+    const { ofText, ofBytes } = this.#form
+    return ofText !== undefined ? ofText(this.#thread.takeText()) as Value : ofBytes!(this.#thread.takeBytes()) as Value
+  }
+
+  #put(mode: Mode, key: CacheKey, value: Value, options?: WriteOptions, cas = 0n): boolean {
+    const thread = this.#thread
+    const { request } = thread
+    // first, as the form and the options are a program's own code, which may use the cache
+    const encoded = this.#form.encode(value)
+    let flags = 0
+    let ttlMs = 0
+    if (options !== undefined) {
+      if (options.flags !== undefined) flags = checkFlags(options.flags)
+      if (options.ttl !== undefined) ttlMs = readTtl(options.ttl)
+    }
+    thread.begin(key)
+    request.flags = flags
+    request.expiresAt = ttlMs === 0 ? 0 : thread.secondAfter(ttlMs)
+    if (mode === Mode.Cas) request.cas.setBigInt(cas)
+    const outcome = thread.put(mode, encoded)
+    if (outcome === Outcome.TooLarge) throw tooLarge(thread)
+    if (outcome === Outcome.NoMemory) throw noMemory()
+    return outcome === Outcome.Stored
+  }
+
+  #count(key: CacheKey, by: number | bigint, isDecrement: boolean, options: CountOptions = {}): number | bigint | undefined {
+    const thread = this.#thread
+    const { request } = thread
+    const amount = checkAmount('by', by)
+    const { initial, ttl } = options
+    const first = initial === undefined ? undefined : checkAmount('initial', initial)
+    const ttlMs = ttl === undefined ? 0 : readTtl(ttl)
+    thread.begin(key)
+    request.number.setBigInt(amount)
+    request.isDecrement = isDecrement
+    if (first !== undefined) vivify(request, first, thread.secondAfter(ttlMs))
+    switch (thread.calculate()) {
+      case Outcome.Number: return typeof by === 'bigint' ? BigInt(String(request.digits)) : Number(String(request.digits))
+      case Outcome.NonNumeric: throw notNumber()
+      case Outcome.NoMemory: throw noMemory()
+      default: return undefined
+    }
+  }
+}
+
+/** A cache of a thread that has one already. */
+function over(thread: CacheThread, values: unknown): SharedCache<unknown> {
+  return new SharedCache(thread as unknown as CacheOptions, values)
+}
+
+function checkedForm(values: unknown): Form {
+  const form = formOf(values)
+  if (typeof form === 'string') throw usage([form])
+  return form
+}
+
+function vivify(request: Request, initial: bigint, expiresAt: number): void {
+  request.wants = Want.Vivify
+  request.initial.setBigInt(initial)
+  request.expiresAt = request.vivifiedUntil = expiresAt
+}
+
+function tooLarge({ request, store }: CacheThread): MemslabError {
+  return new MemslabError('ETOOLARGE',
+    `a value of ${request.valueBytes} bytes is too large: with its key, an item has at most ${store.options.itemSizeMax} bytes`)
+}
+
+function notNumber(): MemslabError {
+  return new MemslabError('ENOTNUMBER', 'the value is not a number from 0 to 2^64 - 1 in decimal digits')
+}
+
+function noMemory(): MemslabError {
+  return new MemslabError('EFULL', 'the cache has no memory left for this item, and nothing to evict')
+}
+
+function readTtl(ttl: Duration): number {
+  const milliseconds = ttl === Infinity ? ttl : readDuration(ttl)
+  if (milliseconds === undefined || milliseconds < 0) {
+    const shown = typeof ttl === 'string' ? `'${ttl}'` : String(ttl)
+    throw usage([`ttl: must be ${DURATION_FORM}, not negative, not ${shown}`])
+  }
+  return milliseconds
+}
+
+function checkFlags(flags: unknown): number {
+  if (Number.isInteger(flags) && (flags as number) >= 0 && (flags as number) <= FLAGS_MAX) return flags as number
+  throw usage([`flags: must be a whole number of 32 bits, not ${String(flags)}`])
+}
+
+function checkAmount(name: string, amount: unknown): bigint {
+  if (typeof amount === 'number' && Number.isSafeInteger(amount) && amount >= 0) return BigInt(amount)
+  if (typeof amount === 'bigint' && amount >= 0n && amount <= UINT64_MAX) return amount
+  throw usage([`${name}: must be a whole number from 0 to 2^53 - 1, or a bigint up to 2n ** 64n - 1n, not ${String(amount)}`])
+}
+
+/** The classes of caches, by the form of their values. */
+export interface CacheConstructor {
+  /**
+   * Makes a cache.
+   * @throws MemslabError with code 'EUSAGE' and all `problems` if an option is wrong, and 'ENOMEM' if the system gives too little
+   * memory
+   */
+  new (options?: CacheOptions & { values?: 'bytes' }): Cache<Uint8Array>
+  new (options: CacheOptions & { values: 'string' }): Cache<string>
+  new <Value = unknown>(options: CacheOptions & { values: 'json' | Codec<Value> }): Cache<Value>
+
+  /**
+   * Attaches this thread to the cache of another thread. It takes one of the cache's places until `close`, or until this thread
+   * ends.
+   * @throws MemslabError with code 'EHANDLE' for what is no handle, 'EVERSION' for one of another version of memslab, 'ENOPLACE'
+   * if all places are taken, and 'ECLOSED' if the cache is closed
+   */
+  attach(handle: CacheHandle, options?: { values?: 'bytes' }): Cache<Uint8Array>
+  attach(handle: CacheHandle, options: { values: 'string' }): Cache<string>
+  attach<Value = unknown>(handle: CacheHandle, options: { values: 'json' | Codec<Value> }): Cache<Value>
+}
+
+/**
+ * A cache in shared memory that all threads of a program use: the same items without copying or messages, and those of a server,
+ * see `Server.cache`. All operations are synchronous.
+ */
+export type Cache<Value = Uint8Array> = SharedCache<Value>
+
+/** The class of all caches: `new Cache({ memory: '256m' })` makes one, `Cache.attach(handle)` attaches to another thread's. */
+export const Cache = SharedCache as unknown as CacheConstructor

@@ -1,0 +1,34 @@
+// The handle of a cache, with which other threads attach to it: everything they need, in a form that can be posted.
+import { type SharedTime } from '../clock.js'
+import { MemslabError } from '../errors.js'
+import { type SharedStore } from '../store/store.js'
+import { PACKAGE_VERSION } from '../version.js'
+import { type CacheHandle } from './interface.js'
+
+/** The contents of a handle. */
+export interface HandleParts extends CacheHandle {
+  readonly store: SharedStore
+  readonly memory: SharedArrayBuffer
+  readonly time: SharedTime
+  /** The memory of a MovableClock, if there is one. */
+  readonly debugClock: SharedArrayBuffer | undefined
+  /** The numbers of the threads that may attach, half-open. */
+  readonly places: readonly [from: number, to: number]
+  /** The bytes of a thread's buffers that come before those of its cache. */
+  readonly ioOffset: number
+}
+
+/** @throws MemslabError with code 'EHANDLE' for what is no handle, 'EVERSION' for the handle of another version */
+export function readHandle(handle: unknown): HandleParts {
+  const parts = handle as Partial<HandleParts> | null | undefined
+  if (typeof parts !== 'object' || parts === null || typeof parts.memslab !== 'string') {
+    throw new MemslabError('EHANDLE', 'Cache.attach takes the handle of a cache')
+  }
+  if (parts.memslab !== PACKAGE_VERSION) {
+    throw new MemslabError('EVERSION', `the cache is of memslab ${parts.memslab}, and this thread has memslab ${PACKAGE_VERSION}`)
+  }
+  if (parts.store === undefined || !(parts.memory instanceof SharedArrayBuffer)) {
+    throw new MemslabError('EHANDLE', 'the handle is incomplete: a handle is posted as it is, not as JSON')
+  }
+  return parts as HandleParts
+}

@@ -1,0 +1,46 @@
+// The types of keys, items and settings of a Cache, as programs see them.
+import { type Duration } from '../options/durations.js'
+
+/**
+ * A key: a string, which is stored in UTF-8, or bytes; 1 to 250 bytes of any kind. A string and the same bytes are the same key.
+ * A key with blanks or control characters, for which the text protocol has no form, is a base64 key of the meta commands there.
+ */
+export type CacheKey = string | Uint8Array
+
+/** What other threads need to attach to a cache. It can be posted to a worker, or be its `workerData`; it has no other use. */
+export interface CacheHandle {
+  /** The version of memslab that made it. Only the same version attaches. */
+  readonly memslab: string
+}
+
+/** Settings of one write. */
+export interface WriteOptions {
+  /**
+   * How long the item lives: milliseconds, or a text such as '90s', '15m' or '31d', of any length. 0 and Infinity mean that it
+   * does not expire. The store counts in seconds, as memcached does, so an item expires up to one second late and never early.
+   * Default 0.
+   */
+  ttl?: Duration
+  /** memcached's client flags, 32 bits, which are stored with the item and mean nothing to the cache. Default 0. */
+  flags?: number
+}
+
+/** Settings of `incr` and `decr`. */
+export interface CountOptions {
+  /** The number that a missing key gets, to which nothing is added. Default: a missing key stays missing. */
+  initial?: number | bigint
+  /** How long an item lives that is made so. An item that is there keeps its time. Default 0, it does not expire. */
+  ttl?: Duration
+}
+
+/** An item as `gets` returns it. */
+export interface CacheItem<Value> {
+  readonly value: Value
+  /** memcached's client flags, 32 bits. */
+  readonly flags: number
+  /** The number that each change of the item replaces by a new one; for `cas`. It is 0n in a cache with `useCas: false`. */
+  readonly cas: bigint
+}
+
+/** The statistics of a cache by memcached's names, such as `get_hits`, `curr_items`, `evictions` and `bytes`. */
+export type CacheStats = Readonly<Record<string, number>>

@@ -1,0 +1,103 @@
+// Makes the CacheThread of a thread: for a cache of its own, for that of a server, and for the cache of another thread.
+import { clockOf, GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Clock, type SharedTime } from '../clock.js'
+import { MemslabError } from '../errors.js'
+import { Background } from '../store/background.js'
+import { Store } from '../store/store.js'
+import { PACKAGE_VERSION } from '../version.js'
+import { readHandle, type HandleParts } from './handle.js'
+import { type CacheHandle } from './interface.js'
+import { CacheMemory, State } from './memory.js'
+import { type CompleteCacheOptions } from './options.js'
+import { CACHE_IO_BYTES, CacheThread } from './thread.js'
+
+/** Makes a cache, whose first thread is this one. */
+export function makeThread({ options, places, clock: given }: CompleteCacheOptions): CacheThread {
+  const own = new SystemClock()
+  const clock: Clock = new GuardedClock(given ?? own, error => { thread.failure(error) })
+  const store = new Store({ ...options, ioBytes: CACHE_IO_BYTES, shared: places > 0, threads: 1 + places }, clock)
+  const memory = allocateMemory(places > 0)
+  const background = new Background(store, clock)
+  let stopMirror = (): void => {}
+  const time = (): SharedTime => {
+    if (given === undefined) return own.origin
+    const times = new SharedArrayBuffer(MirroredClock.BYTES)
+    stopMirror = mirror(clock, times)
+    return times
+  }
+  const thread = new CacheThread({
+    store, clock, memory, ioStart: store.ioStart,
+    makeHandle: () => handleOf({ store, places: [1, 1 + places], time, debugClock: undefined, ioOffset: 0 }, memory),
+    closed: () => {
+      memory.state = State.Closed
+      background.stop()
+      stopMirror()
+      store.leave()
+    },
+  })
+  store.enter()
+  background.start()
+  return thread
+}
+
+function allocateMemory(shared: boolean): CacheMemory {
+  return new CacheMemory(shared ? new SharedArrayBuffer(CacheMemory.BYTES) : new ArrayBuffer(CacheMemory.BYTES))
+}
+
+/** The parts of a cache that a handle is made from. */
+interface Attachable {
+  readonly store: Store
+  /** The numbers of the threads that may attach, half-open. */
+  readonly places: readonly [from: number, to: number]
+  /** Called once, for the first handle. */
+  readonly time: () => SharedTime
+  readonly debugClock: ArrayBuffer | SharedArrayBuffer | undefined
+  /** The bytes of a thread's buffers that come before those of its cache. */
+  readonly ioOffset: number
+}
+
+function handleOf({ store, places, time, debugClock, ioOffset }: Attachable, { memory }: CacheMemory): HandleParts {
+  if (!(memory instanceof SharedArrayBuffer) || places[0] === places[1]) {
+    throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads')
+  }
+  const sharedClock = debugClock instanceof SharedArrayBuffer ? debugClock : undefined
+  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time(), debugClock: sharedClock, places, ioOffset }
+}
+
+/** The parts of a server that its cache is made from. */
+export interface ServersParts extends Attachable {
+  readonly clock: Clock
+  /** Called if memory cannot be trusted any more. */
+  readonly died: (error: unknown) => void
+}
+
+/** Makes the cache of a server, in the thread that made the server. The server closes it when it closes itself. */
+export function makeServersThread(parts: ServersParts): CacheThread {
+  const { store, clock, places: [from, to], ioOffset, died } = parts
+  const memory = allocateMemory(from < to)
+  return new CacheThread({
+    store, clock, memory, ioStart: store.ioStart + ioOffset,
+    makeHandle: () => handleOf(parts, memory),
+    closed: cause => {
+      memory.state = State.Closed
+      if (cause !== undefined) died(cause)
+    },
+  })
+}
+
+/** Attaches this thread to a cache. */
+export function attachThread(handle: CacheHandle): CacheThread {
+  const { store: shared, memory: sharedMemory, time, debugClock, places: [from, to], ioOffset } = readHandle(handle)
+  const memory = new CacheMemory(sharedMemory)
+  if (memory.state !== State.Open) throw new MemslabError('ECLOSED', 'the cache is closed')
+  const place = Store.takePlace(shared, from, to)
+  if (place === undefined) throw new MemslabError('ENOPLACE', `all ${to - from} places of the cache are taken by other threads`)
+  const machineClock: Clock = new GuardedClock(clockOf(time), error => { thread.failure(error) })
+  const clock = debugClock === undefined ? machineClock : new MovableClock(machineClock, debugClock)
+  const store = Store.attach(shared, place, clock)
+  const thread = new CacheThread({
+    store, clock, memory, ioStart: store.ioStart + ioOffset,
+    makeHandle: () => handle as HandleParts,
+    closed: () => store.leave(),
+  })
+  return thread
+}

@@ -1,0 +1,353 @@
+// A cache in one thread: the Store of the thread, its Request, and memory for one key and one value beside the items, so that
+// both are hashed and copied by WebAssembly. All Caches of a thread over one store share one CacheThread.
+//
+// A program's own code never runs while a lock is held, or while this memory is in use: values are encoded before an operation
+// begins, and decoded when it has ended. So a codec, a factory or a callback may use the cache.
+import { type Clock } from '../clock.js'
+import { assert, InvariantError, MemslabError } from '../errors.js'
+import { type Memory } from '../memory/bytes.js'
+import { Outcome } from '../store/outcome.js'
+import { type Mode, Request, Want } from '../store/request.js'
+import { type Store } from '../store/store.js'
+import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
+import { type KeyWalk } from '../store/walks/keys.js'
+import { type Visitor } from '../store/walks/dump.js'
+import { type CacheHandle, type CacheKey } from './interface.js'
+import { type CacheMemory, State } from './memory.js'
+
+const KEY_MAX = 250
+/** The bytes for a key, and behind them those for a value that is not too large to be copied twice. */
+const KEY_BYTES = 256
+const VALUE_BYTES = 16 * 1024
+/** The bytes that a CacheThread needs of a store's memory, see StoreOptions.ioBytes. */
+export const CACHE_IO_BYTES = KEY_BYTES + VALUE_BYTES
+
+/** The most characters of a text that are written one by one. */
+const LOOP_MAX = 128
+/** The most bytes of a character in UTF-8, for each unit of a string. */
+const UTF8_MAX = 3
+/** The last second of store time, which has 31 bits. */
+const LAST_SECOND = 0x7fffffff
+
+/** The parts of a CacheThread. */
+export interface CacheThreadParts {
+  readonly store: Store
+  readonly clock: Clock
+  /** The byte index of CACHE_IO_BYTES in the store's first arena, for this thread alone. */
+  readonly ioStart: number
+  readonly memory: CacheMemory
+  /** Makes the handle for other threads. @throws MemslabError if there is no place for any */
+  readonly makeHandle: () => CacheHandle
+  /** Called once when the cache is closed in this thread. @param cause given if its memory cannot be trusted any more */
+  readonly closed: (cause?: unknown) => void
+}
+
+export class CacheThread implements Reader {
+  readonly store: Store
+  /** The bytes of the store's first arena. */
+  private readonly bytes: Uint8Array
+  private readonly arena: Memory
+  /** The part of them for values. */
+  private readonly valueBuffer: Buffer
+  readonly request: Request
+  private readonly keyAt: number
+  private readonly valueAt: number
+  private isBinaryKey = false
+
+  // The item that was read last
+
+  /** The length of its value. */
+  valueBytes = 0
+  flags = 0
+  casHigh = 0
+  casLow = 0
+  /** The value, if it was not copied. Its receiver ends the loan. */
+  private loan: ValueLoan | undefined
+  private mustLend = false
+  private isOpen = true
+  private madeHandle: CacheHandle | undefined
+
+  constructor(readonly parts: CacheThreadParts) {
+    const { store, ioStart } = parts
+    this.store = store
+    this.arena = store.shards[0]!.items.memory
+    this.bytes = this.arena.bytes
+    this.keyAt = ioStart
+    this.valueAt = ioStart + KEY_BYTES
+    this.valueBuffer = Buffer.from(this.bytes.buffer, this.valueAt, VALUE_BYTES)
+    this.request = new Request(this.bytes)
+  }
+
+  // Beginning an operation
+
+  /** Begins an operation on a key. @throws MemslabError if the cache is closed or the key is none */
+  begin(key: CacheKey): void {
+    this.check()
+    this.takeKey(key)
+  }
+
+  /** Reads the clock. @throws MemslabError if the cache is closed */
+  check(): void {
+    if (!this.isOpen || this.parts.memory.state !== State.Open) throw this.refusal()
+    if (this.store.lives.hasFailed) throw this.failure(new InvariantError('another thread has died'))
+    this.store.refreshTime()
+  }
+
+  private takeKey(key: CacheKey): void {
+    const { request, bytes, keyAt } = this
+    request.bytes = bytes
+    request.keyStart = keyAt
+    const end = typeof key === 'string' ? this.writeText(key) : this.writeBytes(key)
+    request.keyEnd = end
+    request.hash = this.store.context.hash.of(bytes, keyAt, end)
+    request.wants = Want.None
+  }
+
+  private writeText(key: string): number {
+    const { bytes, keyAt } = this
+    const { length } = key
+    if (length === 0 || length > KEY_MAX) throw keyRefusal(length === 0 ? 0 : Buffer.byteLength(key))
+    this.isBinaryKey = false
+    for (let at = 0; at < length; at++) {
+      const code = key.charCodeAt(at)
+      if (code <= 0x20 || code >= 0x7f) return this.writeBytes(utf8Of(key))
+      bytes[keyAt + at] = code
+    }
+    return keyAt + length
+  }
+
+  private writeBytes(key: Uint8Array): number {
+    if (!(key instanceof Uint8Array)) throw new MemslabError('EKEY', 'a key must be a string or a Uint8Array')
+    const { bytes, keyAt } = this
+    const { length } = key
+    if (length === 0 || length > KEY_MAX) throw keyRefusal(length)
+    let isBinary = false
+    for (let at = 0; at < length; at++) {
+      const byte = key[at]!
+      if (byte <= 0x20 || byte === 0x7f) isBinary = true
+      bytes[keyAt + at] = byte
+    }
+    this.isBinaryKey = isBinary
+    return keyAt + length
+  }
+
+  // Reading
+
+  /**
+   * Looks a key up. If there is an item, its fields are set, and the caller takes the value with `takeBytes` or `takeText`, or
+   * the loan with `takeLoan`, before it begins another operation.
+   * @param wants bits of Want
+   * @param mustLend lends a value of any length
+   */
+  find(key: CacheKey, wants: number, mustLend = false): boolean {
+    this.begin(key)
+    this.mustLend = mustLend
+    this.request.wants = wants
+    try {
+      return this.store.get(this.request, this)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** @internal Reads the item for the store, which holds its lock. */
+  read(view: ItemView): boolean {
+    this.valueBytes = view.valueBytes
+    this.flags = view.flags
+    this.casHigh = view.casHigh
+    this.casLow = view.casLow
+    if ((this.request.wants & Want.Peek) !== 0) return true
+    if (this.mustLend || this.valueBytes > VALUE_BYTES) this.loan = view.lend()
+    else view.copyValue(this.arena, this.valueAt)
+    return true
+  }
+
+  /** A copy of the value that was found. */
+  takeBytes(): Uint8Array {
+    const { valueBytes, valueAt } = this
+    if (this.loan !== undefined) return this.takeLent()
+    const copy = Buffer.allocUnsafe(valueBytes)
+    copy.set(this.bytes.subarray(valueAt, valueAt + valueBytes))
+    return copy
+  }
+
+  private takeLent(): Uint8Array {
+    const loan = this.takeLoan()
+    const copy = bytesOf(loan)
+    this.endLoan(loan)
+    return copy
+  }
+
+  /** The value that was found, as a text in UTF-8. */
+  takeText(): string {
+    if (this.loan === undefined) return this.valueBuffer.toString('utf8', 0, this.valueBytes)
+    return (this.takeBytes() as Buffer).toString('utf8')
+  }
+
+  /** The value that was found, in place, if it was lent. The caller ends the loan with `endLoan`. */
+  takeLoan(): ValueLoan {
+    const { loan } = this
+    assert(loan !== undefined, 'no value was lent')
+    this.loan = undefined
+    return loan
+  }
+
+  endLoan(loan: ValueLoan): void {
+    try {
+      loan.end()
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** Calls `read` with the value that was lent, and ends the loan. */
+  withView<Result>(read: (view: Uint8Array) => Result): Result {
+    const loan = this.takeLoan()
+    const { valueBytes } = loan
+    try {
+      const view = loan.bytesAt(0, valueBytes)
+      return read(view.length === valueBytes ? view : bytesOf(loan))
+    } finally { this.endLoan(loan) }
+  }
+
+  /** A step of a walk over the keys, see KeyWalk. */
+  walk(walk: KeyWalk, visitor: Visitor): boolean {
+    try {
+      return walk.step(visitor)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  // Changing
+
+  /** The second of store time for a life of so many milliseconds, rounded up to the next second. */
+  secondAfter(ttlMs: number): number {
+    if (ttlMs === 0 || ttlMs === Infinity) return 0
+    return Math.min(Math.ceil((this.parts.clock.milliseconds() + ttlMs) / 1000) - this.store.epoch, LAST_SECOND)
+  }
+
+  /**
+   * Stores a value. The key has been given to `begin`, and the request has its flags, its second of expiration and, for Mode.Cas,
+   * the cas number.
+   */
+  put(mode: Mode, value: Uint8Array | string): Outcome {
+    const { request } = this
+    request.mode = mode
+    request.wants = this.isBinaryKey ? Want.BinaryKey : Want.None
+    try {
+      return typeof value === 'string' ? this.putText(value) : this.putBytes(value)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  private putText(text: string): Outcome {
+    const { bytes, request, valueAt } = this
+    const { length } = text
+    if (length * UTF8_MAX > VALUE_BYTES) return this.putBytes(Buffer.from(text))
+    let at = 0
+    if (length <= LOOP_MAX) {
+      for (; at < length; at++) {
+        const code = text.charCodeAt(at)
+        if (code > 0x7f) break
+        bytes[valueAt + at] = code
+      }
+    }
+    request.valueBytes = at === length ? length : this.valueBuffer.write(text, 'utf8')
+    return this.store.set(request, valueAt)
+  }
+
+  private putBytes(value: Uint8Array): Outcome {
+    const { store, request, bytes, valueAt } = this
+    request.valueBytes = value.length
+    if (value.length <= VALUE_BYTES) {
+      bytes.set(value, valueAt)
+      return store.set(request, valueAt)
+    }
+    const filling = store.begin(request)
+    if (typeof filling === 'number') return filling
+    filling.write(0, value, 0, value.length)
+    return filling.commit(request)
+  }
+
+  /** Deletes the item of the key that was given to `begin`. */
+  remove(): Outcome {
+    try {
+      return this.store.delete(this.request)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** Sets the expiration of the item of the key that was given to `begin`. */
+  touch(): Outcome {
+    try {
+      return this.store.touch(this.request)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** incr and decr of the key that was given to `begin`. */
+  calculate(): Outcome {
+    const { request } = this
+    if (this.isBinaryKey) request.wants |= Want.BinaryKey
+    try {
+      return this.store.arithmetic(request)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** Makes all items dead. */
+  flush(): void {
+    this.check()
+    try {
+      this.store.flush(0)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** The handle for other threads. @throws MemslabError if there is no place for any, or the cache is closed */
+  get handle(): CacheHandle {
+    this.check()
+    return this.madeHandle ??= this.parts.makeHandle()
+  }
+
+  // The end
+
+  /** The error for a cache that is closed. */
+  private refusal(): MemslabError {
+    if (this.parts.memory.state === State.Died) return this.failure(new InvariantError('another thread has died'))
+    return new MemslabError('ECLOSED', 'the cache is closed')
+  }
+
+  /**
+   * The error to throw for one that an operation has thrown. Such an operation was broken off while it changed memory, so nothing
+   * in the cache can be trusted: it is closed in all threads.
+   */
+  failure(cause: unknown): MemslabError {
+    if (cause instanceof MemslabError) return cause
+    const { store, memory } = this.parts
+    store.fail()
+    memory.state = State.Died
+    this.close(cause)
+    const error = new MemslabError('EDIED', 'a thread has died while it changed the cache, which is closed now')
+    return Object.assign(error, { cause })
+  }
+
+  /** Closes the cache in this thread. May be called twice. @param cause given if its memory cannot be trusted any more */
+  close(cause?: unknown): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.parts.closed(cause)
+  }
+}
+
+/** A copy of a lent value. */
+function bytesOf(loan: ValueLoan): Uint8Array {
+  const { valueBytes } = loan
+  const copy = Buffer.allocUnsafe(valueBytes)
+  for (let at = 0; at < valueBytes;) {
+    const run = loan.bytesAt(at, valueBytes - at)
+    copy.set(run, at)
+    at += run.length
+  }
+  return copy
+}
+
+/** Refuses a key of so many bytes. */
+function keyRefusal(length: number): MemslabError {
+  return new MemslabError('EKEY', length === 0 ? 'a key must not be empty' : `a key has at most ${KEY_MAX} bytes, not ${length}`)
+}
+
+function utf8Of(key: string): Uint8Array {
+  if (/\p{Surrogate}/u.test(key)) throw new MemslabError('EKEY', 'a key has half of a surrogate pair, which has no form in UTF-8')
+  return Buffer.from(key)
+}
