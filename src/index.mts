@@ -6,5 +6,5 @@ export {
   Cache, createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
   type CacheConstructor, type CacheHandle, type CacheItem, type CacheKey, type CacheOptions, type CacheStats, type Clock,
   type Codec, type CountOptions, type Duration, type MemslabErrorCode, type Options, type Origin, type ProtocolName,
-  type ServerAddress, type ServerParts, type WriteOptions,
+  type ServerAddress, type ServerOptions, type ServerParts, type WriteOptions,
 } from './index.js'

@@ -23,12 +23,25 @@ t.test('a server has what programs need, and nothing of its inside', async t => 
   t.equal(api.Server.length, 0, 'it is made of options and parts, both of which may be left out')
 })
 
+t.test('memory may be written with a unit, and all that is wrong is one error', async t => {
+  const server = api.createServer({ port: 0, memory: '16m' })
+  t.teardown(() => server.close())
+  t.equal(server.options.maxbytes, 16 * 1024 * 1024)
+  t.equal(server.options.itemSizeMax, 1024 * 1024)
+  t.notOk('memory' in server.options)
+  const wrong: object = { memroy: 5, memory: '16q', maxconns: 0 }
+  t.throws(() => api.createServer(wrong), { code: 'EUSAGE', problems: [
+    "memory: must be a number of megabytes or a text such as '256m' or '2g', not '16q'",
+    'unknown option "memroy"; is it memory?',
+    'maxconns: must be from 1 to 2147483647, not 0',
+  ] })
+})
+
 t.test('the types that programs see lead to none of the inside', { skip: !existsSync(DIST) && 'dist is missing' }, async t => {
   t.same(reachableTypes('index.d.mts').sort(),
-    ['clock.d.ts', 'embed/cache.d.ts', 'embed/interface.d.ts', 'embed/options.d.ts', 'embed/values.d.ts',
-      'errors.d.ts', 'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/durations.d.ts', 'options/values.d.ts', 'server/parts.d.ts',
-      'server/server.d.ts',
-      'version.d.ts'])
+    ['clock.d.ts', 'embed/cache.d.ts', 'embed/interface.d.ts', 'embed/options.d.ts', 'embed/values.d.ts', 'errors.d.ts',
+      'index.d.mts', 'index.d.ts', 'options/address.d.ts', 'options/durations.d.ts', 'options/memory.d.ts', 'options/values.d.ts',
+      'server/parts.d.ts', 'server/server.d.ts', 'version.d.ts'])
   const server = readFileSync(join(DIST, 'server/server.d.ts'), 'utf8').replace(/\/\*\*.*?\*\//gs, '').replace(/^\/\/.*$/gm, '')
   t.notMatch(server, /\b(store|host|verify|core|prepared)\b/i)
   t.match(server, /constructor\(options\?: [^,)]*, parts\?: [^,)]*\)/)

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {
   checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionSections, optionTable, parseAddress, parseArguments,
-  settingsReport, type Options,
+  readMemory, settingsReport, type Options,
 } from '../src/options/options.js'
 import './support/fresh.js'
 import { inProject } from './support/places.js'
@@ -390,6 +390,26 @@ t.test('the file of users for SASL may come from the environment', async t => {
   t.match(options, { sasl: true, saslPwdb: '/etc/users', authFile: undefined, protocol: 'binary' })
   t.same(parse('', { MEMCACHED_SASL_PWDB: '/etc/users' }).options.protocol, 'auto', 'it alone changes nothing')
   t.match(parse('-S', { MEMCACHED_SASL_PWDB: '' }).warnings, [/no client can log in/])
+})
+
+t.test('a program may write its memory in megabytes or with a unit', async t => {
+  const bytes = (memory: number | string) => readMemory({ memory, port: 0 })
+  for (const [memory, mebibytes] of [[64, 64], ['64', 64], ['16m', 16], [' 16 MB', 16], ['2g', 2048], ['1.5GiB', 1536], [1.5, 1.5],
+    [1, 1], ['256g', 2 ** 18]] as const) {
+    t.same(bytes(memory), { options: { port: 0, maxbytes: mebibytes * MIB }, problems: [] }, `${memory}`)
+  }
+  t.same(readMemory({ maxbytes: 7 * MIB, memory: undefined }), { options: { maxbytes: 7 * MIB }, problems: [] })
+  const form = "memory: must be a number of megabytes or a text such as '256m' or '2g', not"
+  const bounds = 'memory: must be from 1 megabyte to 262144 (256g), not'
+  for (const [memory, problem] of [['64k', `${form} '64k'`], ['', `${form} ''`], ['lots', `${form} 'lots'`], [NaN, `${form} NaN`],
+    [-5, `${form} -5`], [0, `${bounds} 0`], ['0.5m', `${bounds} '0.5m'`], [0.99, `${bounds} 0.99`], ['257g', `${bounds} '257g'`],
+    ['9'.repeat(400), `${bounds} '${'9'.repeat(400)}'`], [Infinity, `${form} Infinity`]] as const) {
+    t.same(bytes(memory), { options: { port: 0 }, problems: [problem] }, `${memory}`)
+  }
+  const untyped: object = { memory: [64] }
+  t.same(readMemory(untyped).problems, ['memory: must be a number or a text, not an array'])
+  t.same(readMemory({ memory: '64m', maxbytes: 64 * MIB }),
+    { options: {}, problems: ['memory: means the same as maxbytes, so only one of them can be given'] })
 })
 
 t.test('embedders are told what is wrong in their own names', async t => {

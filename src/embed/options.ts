@@ -4,7 +4,7 @@ import { MemslabError } from '../errors.js'
 import { checkOptions } from '../options/check.js'
 import { ATTACHABLE_MAX, CLOCK_PROBLEM, isClock, isCount, kindOf } from '../options/embedded.js'
 import { guess } from '../options/guess.js'
-import { readMemory } from '../options/memory.js'
+import { readMemory, type ServerOptions } from '../options/memory.js'
 import { completeOptions, defaultOptions, type Options } from '../options/values.js'
 
 /** The options of a server that a Cache has too. */
@@ -23,10 +23,10 @@ const PLACES = 16
 /** Options of a Cache. Those from `Options` mean there what they mean here, and have the same bounds and defaults. */
 export interface CacheOptions extends Partial<Pick<Options, StoreField>> {
   /**
-   * Memory for items: a number of megabytes, or a text with a unit such as '512k', '256m' or '2g'. It is reserved at once, and
-   * taken from the system as items fill it. Default '64m'. `maxbytes` gives it in bytes instead.
+   * Memory for items: a number of megabytes, or a text with a unit such as '256m' or '2g'. It is reserved at once, and taken from
+   * the system as items fill it. From 1 megabyte to 256 GiB. Default '64m'. `maxbytes` gives it in bytes instead.
    */
-  memory?: number | string
+  memory?: ServerOptions['memory']
   /**
    * The number of other threads that may be attached at a time, 0 to 256. With 0 there is no `handle`, and every operation saves
    * the cost of a lock. Default 16.
@@ -52,20 +52,15 @@ const OWN = ['memory', 'places', 'clock', 'values'] as const
 export function completeCacheOptions(given: unknown, more: readonly string[] = []): CompleteCacheOptions {
   if (typeof given !== 'object' || given === null) throw usage([`the options must be an object, not ${kindOf(given)}`])
   const record = given as Readonly<Record<string, unknown>>
-  const { memory, places = PLACES, clock } = record
+  const { places = PLACES, clock } = record
   const problems = [...more]
   const known: readonly string[] = [...OWN, ...OF_THE_STORE]
   for (const name of Object.keys(record)) if (!known.includes(name)) problems.push(unknownOption(name, known))
-  const fields = Object.fromEntries(OF_THE_STORE.map(field => [field, record[field]])) as Partial<Options>
-  if (memory !== undefined) {
-    const bytes = readMemory(memory)
-    if (typeof bytes === 'string') problems.push(`memory: ${bytes}`)
-    else if (fields.maxbytes !== undefined) problems.push('memory: says the same as maxbytes; leave one of them out')
-    else fields.maxbytes = bytes
-  }
+  const fields = readMemory(Object.fromEntries(['memory', ...OF_THE_STORE].map(field => [field, record[field]])))
+  problems.push(...fields.problems)
   if (!isCount(places)) problems.push(`places: must be a whole number from 0 to ${ATTACHABLE_MAX}`)
   if (clock !== undefined && !isClock(clock)) problems.push(`clock: ${CLOCK_PROBLEM}`)
-  const options = completeOptions(fields)
+  const options = completeOptions(fields.options)
   problems.push(...checkOptions(options))
   if (problems.length > 0) throw usage(problems)
   return { options, places: places as number, clock: clock as Clock | undefined }

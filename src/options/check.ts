@@ -16,10 +16,12 @@ type Field = keyof Options
 /**
  * Returns all problems, one sentence each. If there are none, a server can be made with these options.
  * @param nameOf the name of an option in a message; by default its field
+ * @param otherNames the names of options that the caller has read itself, which may have been meant by one that is unknown
  */
-export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName): string[] {
+export function checkOptions(options: Options, nameOf: (row: OptionRow) => string = fieldOrName,
+  otherNames: readonly string[] = []): string[] {
   const unknown = Object.keys(options).filter(field => !Object.hasOwn(DEFAULTS, field))
-    .map(field => `unknown option "${field}"${guess(field, Object.keys(DEFAULTS))}`)
+    .map(field => `unknown option "${field}"${guess(field, [...Object.keys(DEFAULTS), 'memory', ...otherNames])}`)
   const isProgram = nameOf === fieldOrName
   const wrong = new Map<Field, string>()
   for (const field of Object.keys(DEFAULTS) as Field[]) {

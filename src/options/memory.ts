@@ -1,13 +1,38 @@
-// Reads the option `memory` of the programming interfaces: a number of megabytes, as -m takes it, or a text with a unit.
+// The memory of a server or a cache as programs may write it, beside `maxbytes`: in megabytes, or as a text with a unit.
+import { kindOf } from './embedded.js'
+import { MEMORY_MAX, MEMORY_MIN, type Options } from './values.js'
+
+/** The options that a program gives a server: all of `Options`, each of which may be left out, and `memory`. */
+export interface ServerOptions extends Partial<Options> {
+  /**
+   * Memory for items, in place of `maxbytes`: a number is MiB, as for `-m`, and a text may have a unit: `'256m'`, `'2g'`. From
+   * 1 MiB to 256 GiB. Default 64.
+   */
+  memory?: number | string | undefined
+}
 
 const MIB = 1024 * 1024
-const UNITS: Readonly<Record<string, number>> = { k: 1024, m: MIB, g: 1024 * MIB, t: 1024 * 1024 * MIB }
+const TEXT = /^\s*(\d+(?:\.\d+)?)\s*(?:([mg])(?:i?b)?)?\s*$/i
 
-/** The bytes, a whole number of MiB; or the problem in words. */
-export function readMemory(value: unknown): number | string {
-  const [, digits, unit = 'm'] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt])?(?:i?b)?\s*$/i.exec(String(value)) ?? []
-  const isRight = digits !== undefined && (typeof value === 'string' || typeof value === 'number')
-  if (isRight) return Math.floor(Number(digits) * UNITS[unit.toLowerCase()]!)
-  const shown = typeof value === 'string' ? `'${value}'` : String(value)
-  return `must be a number of megabytes, or a text such as '256m' or '2g', not ${shown}`
+/**
+ * Puts `maxbytes` in the place of `memory`.
+ * @returns also the problems, one sentence each; if there are any, the options have neither of both
+ */
+export function readMemory({ memory, ...options }: ServerOptions): { options: Partial<Options>, problems: string[] } {
+  if (memory === undefined) return { options, problems: [] }
+  const { maxbytes, ...others } = options
+  const read = maxbytes === undefined ? bytesOf(memory) : 'means the same as maxbytes, so only one of them can be given'
+  return typeof read === 'number' ? { options: { ...others, maxbytes: read }, problems: [] }
+    : { options: others, problems: [`memory: ${read}`] }
 }
+
+/** The bytes; or a problem. */
+function bytesOf(memory: unknown): number | string {
+  if (typeof memory !== 'number' && typeof memory !== 'string') return `must be a number or a text, not ${kindOf(memory)}`
+  const [, digits, unit] = TEXT.exec(String(memory)) ?? []
+  if (digits === undefined) return `must be a number of megabytes or a text such as '256m' or '2g', not ${shown(memory)}`
+  const bytes = Math.floor(Number(digits) * (unit?.toLowerCase() === 'g' ? 1024 : 1) * MIB)
+  return bytes >= MEMORY_MIN && bytes <= MEMORY_MAX ? bytes : `must be from 1 megabyte to 262144 (256g), not ${shown(memory)}`
+}
+
+function shown(memory: number | string): string { return typeof memory === 'string' ? `'${memory}'` : String(memory) }

@@ -1,6 +1,6 @@
 // One row for each option, in the sections of `--help`. All facts about an option are in its row: parse.ts reads command lines by
 // the rows, check.ts takes bounds from them, help.ts prints them, settings.ts shows them in `stats settings`.
-import { type Options } from './values.js'
+import { MEMORY_MAX, MEMORY_MIN, type Options } from './values.js'
 
 export interface OptionRow {
   /** One letter after `-`. */
@@ -179,7 +179,7 @@ const LISTENING: readonly OptionRow[] = [
 
 const MEMORY: readonly OptionRow[] = [
   { flag: 'm', long: 'memory-limit', argument: 'num',
-    value: { kind: 'whole', field: 'maxbytes', min: MIB, max: 2 ** 18 * MIB, unit: MIB, isOurBound: true,
+    value: { kind: 'whole', field: 'maxbytes', min: MEMORY_MIN, max: MEMORY_MAX, unit: MIB, isOurBound: true,
       letters: { m: 1, g: 1024 } },
     setting: 'maxbytes',
     help: ['item memory in megabytes (default: {default})'] },

@@ -1,6 +1,11 @@
 // The settings of a server, a field each, named after memcached's `stats settings`. The command line sets them by the rows in
 // rows.ts. The allowed values are in rows.ts and contradictions.ts.
 
+/** The least memory for items, in bytes. */
+export const MEMORY_MIN = 1024 * 1024
+/** The most memory for items, in bytes. */
+export const MEMORY_MAX = 256 * 1024 ** 3
+
 /** The least that `-I` may be, in bytes. */
 export const ITEM_SIZE_MIN = 1024
 
@@ -20,7 +25,7 @@ export type ProtocolName = 'auto' | 'ascii' | 'binary'
 
 /** The settings of a server. Sizes are in bytes. Only `threads` has another default on the command line. */
 export interface Options {
-  /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m` gives it in MiB. Default 64 MiB. */
+  /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m`, and `memory` of a program, give it in MiB. Default 64 MiB. */
   maxbytes: number
   /** The most connections at a time, from 1, `-c`. Default 1024. */
   maxconns: number

@@ -16,7 +16,9 @@ import { Listeners } from '../net/listeners.js'
 import { Slots } from '../net/slots.js'
 import { proveQuickWay } from '../net/proof.js'
 import { type ServerAddress } from '../options/address.js'
-import { checkOptions, completeOptions, embeddingProblems, type Options } from '../options/options.js'
+import {
+  checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
+} from '../options/options.js'
 import { Cluster } from '../protocol/cluster.js'
 import { type Host } from '../protocol/host.js'
 import { stackOf } from '../stack.js'
@@ -108,12 +110,13 @@ export class ServerCore {
    * @throws MemslabError with code 'EUSAGE' if an option, or a certificate that it names, is wrong, and with the system's code if
    * the file of users cannot be read
    */
-  constructor(options: Partial<Options> = {}, private readonly parts: ServerParts = {},
+  constructor(given: ServerOptions = {}, private readonly parts: ServerParts = {},
     private readonly prepared: Prepared = {}) {
-    throwIfAny(embeddingProblems(options, parts))
+    throwIfAny(embeddingProblems(given, parts))
     this.first = prepared.first
+    const { options, problems } = readMemory(given)
     this.options = completeOptions(options)
-    if (prepared.isChecked !== true) throwIfAny(checkOptions(this.options))
+    if (prepared.isChecked !== true) throwIfAny([...problems, ...checkOptions(this.options)])
     const { threads, maxconns, prefixDelimiter, verbosity, detailEnabled, debugCommands, discovery } = this.options
     const attachable = parts.attachable ?? 0
     const hasWorkers = threads > 1

@@ -3,6 +3,7 @@ import { type Duplex } from 'node:stream'
 import { type Cache } from '../embed/cache.js'
 import { cacheOver } from '../embed/over.js'
 import { type ServerAddress } from '../options/address.js'
+import { type ServerOptions } from '../options/memory.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from './core.js'
 import { type ServerParts } from './parts.js'
@@ -17,7 +18,7 @@ export class Server {
    * @throws MemslabError with code 'EUSAGE' and all `problems` if an option, or a certificate that it names, is wrong, and with
    * the system's code if the file of users cannot be read
    */
-  constructor(options: Partial<Options> = {}, parts: ServerParts = {}) { this.#core = new ServerCore(options, parts) }
+  constructor(options: ServerOptions = {}, parts: ServerParts = {}) { this.#core = new ServerCore(options, parts) }
 
   /** All options that are in force, with the defaults of those that were left out. */
   get options(): Readonly<Options> { return this.#core.options }

@@ -1,10 +1,11 @@
 // The options of a TestServer: those of `createServer`, with defaults for tests, and some of its own.
 import { MemslabError } from '../errors.js'
-import { guess } from '../options/guess.js'
-import { checkOptions, completeOptions, defaultOptions, embeddingProblems, type Options } from '../options/options.js'
+import {
+  checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
+} from '../options/options.js'
 
 /** The options of a TestServer. All of `createServer` are allowed; only these have another meaning or another default. */
-export interface TestServerOptions extends Partial<Options> {
+export interface TestServerOptions extends ServerOptions {
   /** TCP port. Default 0: any free port, which the server keeps while it restarts. -1 means the same. */
   port?: number
   /** Addresses to listen on. Default `['127.0.0.1']`. */
@@ -31,15 +32,10 @@ export function readOptions(given: TestServerOptions): ReadOptions {
   const shape = embeddingProblems(given, {})
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw usage(shape)
   const { log, ...others } = given
-  const known = Object.keys(defaultOptions())
-  const unknown = Object.keys(others).filter(name => !known.includes(name))
-  const forServer = Object.fromEntries(Object.entries(others).filter(([name]) => known.includes(name)))
-  const port = forServer['port'] === undefined || forServer['port'] === 0 ? -1 : forServer['port']
-  const options = completeOptions({ ...forServer, port, listen: others.listen ?? LISTEN } as Partial<Options>)
-  const problems = [
-    ...unknown.map(name => `unknown option "${name}"${guess(name, [...known, ...OWN])}`),
-    ...shape, ...embeddingProblems({}, { log }), ...checkOptions(options),
-  ]
+  const port = others.port === undefined || others.port === 0 ? -1 : others.port
+  const memory = readMemory({ ...others, port, listen: others.listen ?? LISTEN })
+  const options = completeOptions(memory.options)
+  const problems = [...shape, ...memory.problems, ...checkOptions(options, undefined, OWN), ...embeddingProblems({}, { log })]
   if (problems.length > 0) throw usage(problems)
   return { options, log }
 }

@@ -254,7 +254,7 @@ t.test('all wrong options are named at once', async t => {
     /^values: must be 'bytes', 'string', 'json' or a codec/,
     'port: is an option of a server, which a Cache does not have',
     'unknown option "memry"; is it memory?',
-    /^memory: must be a number of megabytes, or a text such as '256m'/,
+    /^memory: must be a number of megabytes or a text such as '256m'/,
     /^places: must be a whole number from 0 to 256/,
     /^clock: must have/,
     /^evictions: must be a boolean/,

@@ -109,12 +109,13 @@ t.test('the port of the options, any free one, and one that is in use', async t 
 })
 
 t.test('all wrong options are one error', async t => {
-  const wrong = { thread: 2, maxconns: 0, log: 'no', port: 'x' } as unknown as TestServerOptions
+  const wrong = { thread: 2, maxconns: 0, log: 'no', port: 'x', memory: '2q' } as unknown as TestServerOptions
   const error = t.throws(() => new TestServer(wrong), MemslabError) as unknown as MemslabError
   t.equal(error.code, 'EUSAGE')
   t.same(error.problems, [
-    'unknown option "thread"; is it threads?', 'log: must be a function, not a string', 'port: must be a number, not a string',
-    'maxconns: must be from 1 to 2147483647, not 0',
+    "memory: must be a number of megabytes or a text such as '256m' or '2g', not '2q'", 'unknown option "thread"; is it threads?',
+    'port: must be a number, not a string', 'maxconns: must be from 1 to 2147483647, not 0',
+    'log: must be a function, not a string',
   ])
   t.equal(error.message, error.problems.join('\n'))
   await t.rejects(TestServer.create('no' as unknown as TestServerOptions), { code: 'EUSAGE' })
