@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   EVERSION: 'the handle of a cache was made by another version of memslab',
   ENOPLACE: 'a cache has no place for one more thread',
   EBUSY: 'another thread or client lists the keys of the cache',
+  ETIMEDOUT: 'a call that `waitForCall` of a TestServer waits for has not come in time',
   EMFILE: 'the process may not open as many files as the command needs to start one thread (ulimit -n)',
 } as const
 

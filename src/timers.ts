@@ -4,7 +4,7 @@
 // which may be fake from the start.
 import * as timers from 'node:timers'
 
-export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = timers
 
 export const { queueMicrotask } = globalThis
 

@@ -4,8 +4,8 @@ import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './sup
 
 /**
  * The parts from top to bottom, and those below it that each may import; itself and the leaves it always may. A part is a folder
- * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `faults` stands
- * between `server` and `net`, and `adapters` above `index`.
+ * with what is in it, or one file of it that has other rights than the rest. Parts to come have their place: `adapters` stands
+ * above `index`.
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['index', ['server', 'embed']],   // with index.mts
@@ -13,9 +13,10 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['cli', []],
   ['command', ['process']],
   ['process', ['server', 'net']],
-  ['testing', ['server', 'store']],   // a test's control over all parts of a server
+  ['testing', ['server', 'faults', 'store']],   // a test's control over all parts of a server
   ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
+  ['faults', ['net', 'protocol', 'stats', 'store', 'log', 'memory']],   // a server loads it by its name, if a test has it
   ['net', ['protocol', 'stats', 'log', 'memory']],
   // it chooses among the three protocols, which share through the rest of protocol/ and never with each other
   ['protocol/protocols', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],

@@ -18,6 +18,7 @@ import { descriptorOf } from './handle.js'
 import { type Link } from './link.js'
 import { type Accepted, type Listening } from './listeners.js'
 import { NO_SLOT, type Slots } from './slots.js'
+import { type Ends, type Tap } from './tap.js'
 import { type Balance } from './balance.js'
 import { remoteOf, StreamLink } from './stream.js'
 import { type Tls } from './tls.js'
@@ -49,10 +50,11 @@ export class Connections {
   /**
    * @param balance given if several threads accept clients
    * @param protocolFor returns the protocol that a session begins with
+   * @param tap given if the server is under a test's control
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
-    private readonly protocolFor: (name: ProtocolName) => Protocol) {
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly tap?: Tap) {
     this.waitingMax = queueOf(options.backlog)
   }
 
@@ -137,7 +139,9 @@ export class Connections {
   }
 
   private open(link: Link, origin: Origin | undefined, protocol: ProtocolName, slot: number, since: number): void {
-    const connection = new Connection(this.host, this.protocolFor(protocol), link, origin, slot, since, this.slots, this.closed)
+    const own: Ends = { link, protocol: this.protocolFor(protocol) }
+    const ends = this.tap === undefined ? own : this.tap.join(own)
+    const connection = new Connection(this.host, ends.protocol, ends.link, origin, slot, since, this.slots, this.closed)
     this.all.add(connection)
     if (!this.keepAlive && origin !== undefined) link.unref()
     // a single thread can do this when `stats conns` asks for it

@@ -207,6 +207,13 @@ export class DirectLink implements Link {
     this.isClosed = true
     this.handle.close(() => this.user?.closed())
   }
+
+  reset(): void {
+    if (this.isClosed) return
+    // a Unix socket has no reset, nor has a socket that is being shut down
+    if (this.handle.reset?.(() => this.user?.closed()) !== 0) return this.destroy()
+    this.isClosed = true
+  }
 }
 
 function remoteOf(handle: Handle): Remote | undefined {

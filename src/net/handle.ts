@@ -24,6 +24,8 @@ export interface Handle {
   close(closed: () => void): void
   unref?(): void
   // only TCP has these
+  /** As `close`, with a reset for the peer. */
+  reset?(closed: () => void): number
   getpeername?(facts: Partial<PeerName>): number
   setNoDelay?(isOn: boolean): number
   setKeepAlive?(isOn: boolean, initialDelay: number): number

@@ -30,6 +30,8 @@ export interface Link {
   end(): void
   /** Closes at once. */
   destroy(): void
+  /** Closes at once. A client over TCP gets a reset in place of an end. */
+  reset(): void
 }
 
 /** The user of a link: a connection. */

@@ -85,6 +85,11 @@ export class StreamLink implements Link {
   }
 
   destroy(): void { this.stream.destroy() }
+
+  reset(): void {
+    if (this.stream instanceof Socket) this.stream.resetAndDestroy()
+    else this.stream.destroy()
+  }
 }
 
 /** The client's address, if a stream is a socket of TCP that is open. */

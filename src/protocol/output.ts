@@ -146,6 +146,9 @@ export class Output {
 
   private isOfArena(buffer: Buffer): boolean { return buffer.buffer === this.arena.bytes.buffer }
 
+  /** The number of bytes that have been gathered and not been written. */
+  get waitingBytes(): number { return this.at - this.start + this.lentBytes }
+
   get isEmpty(): boolean { return this.at === this.start && this.lent.length === 0 }
 
   /** Makes room for `count` bytes, at most OUTPUT_BYTES. Writes the bytes that are there if need be. */

@@ -374,6 +374,9 @@ export class Session implements Owner {
   /** True if it is in the middle of a listing. */
   get isListing(): boolean { return this.work instanceof ListingWork }
 
+  /** True if a request has been begun that is not answered completely yet. */
+  get hasWork(): boolean { return this.work !== undefined && !(this.work instanceof Watch) }
+
   /** True if the client still has to authenticate. */
   get isUnauthenticated(): boolean { return this.protocol.needsAuthentication && !this.isAuthenticated }
 

@@ -14,6 +14,7 @@ import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/lesson.js'
 import { Listeners } from '../net/listeners.js'
 import { Slots } from '../net/slots.js'
+import { type Tap } from '../net/tap.js'
 import { proveQuickWay } from '../net/proof.js'
 import { type ServerAddress } from '../options/address.js'
 import {
@@ -26,7 +27,7 @@ import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { readSecrets, type SecretFiles } from '../secrets/secrets.js'
 import { IO_BYTES, Engine } from './engine.js'
-import { type SharedParts } from './messages.js'
+import { type SharedParts, type TapSeat } from './messages.js'
 import { type ServerParts } from './parts.js'
 import { type Pool, type ServingThread } from './pool.js'
 import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
@@ -50,6 +51,16 @@ export interface Prepared {
   opened?: () => void
   /** Given if the server is under a test's control. */
   test?: TestParts
+  /** Taps all connections, for a server that is under a test's control. */
+  taps?: Taps | undefined
+}
+
+/** The taps of a server, see faults/. */
+export interface Taps {
+  /** Makes the tap of this thread. */
+  tap(host: Host): Tap
+  /** Returns what the tap of a worker starts from. */
+  seat(): TapSeat
 }
 
 /** The parts of a server that is under a test's control, see testing/. */
@@ -159,6 +170,7 @@ export class ServerCore {
       slots: new Slots(memory.slots, maxconns, this.store.lives),
       cluster: clusterMemory && new Cluster(clusterMemory, this.store.lives),
       signals: this.signals,
+      makeTap: prepared.taps && (host => prepared.taps!.tap(host)),
     })
     if (!hasWorkers) return
     this.shared = {
@@ -270,7 +282,7 @@ export class ServerCore {
     const pool = this.pool = new Pool(parts, workers, {
       hear: (message, from) => this.hear(message, from),
       died: (thread, error) => this.failed(error, thread),
-    })
+    }, this.prepared.taps && (() => this.prepared.taps!.seat()))
     // the workers load while the quick way is tried out
     const opened = await pool.open(await quickWay)
     this.thread.know(opened)

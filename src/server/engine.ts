@@ -12,6 +12,7 @@ import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
+import { type Tap } from '../net/tap.js'
 import { type Tls } from '../net/tls.js'
 import { Udp, type UdpBound } from '../net/udp.js'
 import { type Options } from '../options/options.js'
@@ -51,6 +52,8 @@ export interface EngineParts {
   /** The certificates of TLS; undefined without TLS. */
   readonly certificates: Certificates | undefined
   readonly signals: Signals
+  /** Makes the tap between links and connections, for a server that is under a test's control. */
+  readonly makeTap?: ((host: Host) => Tap) | undefined
 }
 
 /** The addresses and sockets that a thread listens on. It may be posted to another thread. */
@@ -129,7 +132,8 @@ export class Engine implements Host {
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
     this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
-    this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name))
+    this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name),
+      parts.makeTap?.(this))
     this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
     const { connections, udp, tls } = this

@@ -1,5 +1,6 @@
 // The messages between the main thread and its workers, and the parts that a worker starts from. Everything else that they have
 // in common is in shared memory.
+import { type MessagePort } from 'node:worker_threads'
 import { type SharedTime } from '../clock.js'
 import { type Users } from '../secrets/credentials.js'
 import { type Certificates } from '../secrets/certificates.js'
@@ -41,7 +42,13 @@ export interface ListenOrder {
 export interface Problem { readonly code: string; readonly message: string }
 
 /** The first message to a worker. Threads are numbered from 1. */
-export interface WorkerParts extends SharedParts { readonly thread: number }
+export interface WorkerParts extends SharedParts { readonly thread: number, readonly tap: TapData | undefined }
+
+/** What the tap of a worker starts from, for the file that has it: its `makeTap` gets this and the host. */
+export interface TapData { readonly module: string }
+
+/** The same with the ports in it, which are to be transferred. */
+export interface TapSeat { readonly data: TapData, readonly transfer: readonly MessagePort[] }
 
 /** Tasks that the main thread gives a worker. The worker answers each with its number. */
 export type Task =

@@ -6,7 +6,7 @@ import { MemslabError, systemError } from '../errors.js'
 import { type WriteWay } from '../net/lesson.js'
 import { type Listening } from '../net/listeners.js'
 import { type Opened } from './engine.js'
-import { type Done, type Life, type SharedParts, type Task, type WorkerParts } from './messages.js'
+import { type Done, type Life, type SharedParts, type TapSeat, type Task, type WorkerParts } from './messages.js'
 import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
 import { startWorker, type StartedWorker } from './start.js'
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js'
@@ -41,8 +41,12 @@ export class Pool {
   private ended: Promise<void> | undefined
   private quickWay: WriteWay | undefined
 
-  /** @param started workers that have been started, the first of which listens; the pool empties the array */
-  constructor(private parts: SharedParts, private readonly started: StartedWorker[], private readonly events: PoolEvents) {
+  /**
+   * @param started workers that have been started, the first of which listens; the pool empties the array
+   * @param seat returns what the tap of a worker starts from
+   */
+  constructor(private parts: SharedParts, private readonly started: StartedWorker[], private readonly events: PoolEvents,
+    private readonly seat?: () => TapSeat) {
     this.listening = new Promise((resolve, reject) => {
       this.resolveListening = resolve
       this.rejectListening = reject
@@ -59,7 +63,7 @@ export class Pool {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
       const serving: ServingThread = new ServingThread(worker, parts, thread, message => this.hear(message, serving),
-        (error, hasThrown) => this.hasDied(thread, error, hasThrown))
+        (error, hasThrown) => this.hasDied(thread, error, hasThrown), this.seat?.())
       workers.push(serving)
       if (thread === 1) continue
       const following = this.follow(serving)
@@ -209,11 +213,12 @@ export class ServingThread {
 
   /** @param died called once, when the worker has ended; `hasThrown` is true if it ended by an uncaught error */
   constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number,
-    hear: (message: Life | SignalMessage) => void, private readonly died: (error: unknown, hasThrown: boolean) => void) {
+    hear: (message: Life | SignalMessage) => void, private readonly died: (error: unknown, hasThrown: boolean) => void,
+    seat?: TapSeat) {
     const { worker } = started
     this.worker = worker
     worker.ref()
-    worker.postMessage({ ...parts, thread } satisfies WorkerParts)
+    worker.postMessage({ ...parts, thread, tap: seat?.data } satisfies WorkerParts, seat?.transfer ?? [])
     this.ready = new Promise(resolve => {
       // in a turn of its own: messages may be waiting, and the caller of this constructor does not have the object yet
       setImmediate(() => started.deliverTo({

@@ -9,12 +9,16 @@ import { Beginners, sharesPorts } from '../net/descriptor.js'
 import { useQuickWay } from '../net/direct.js'
 import { Listeners } from '../net/listeners.js'
 import { Slots } from '../net/slots.js'
+import { type Tap } from '../net/tap.js'
 import { Balance } from '../net/balance.js'
 import { Cluster } from '../protocol/cluster.js'
+import { type Host } from '../protocol/host.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { Engine } from './engine.js'
-import { type Done, type FromWorker, type NumberedTask, type Task, type ToWorker, type WorkerParts } from './messages.js'
+import {
+  type Done, type FromWorker, type NumberedTask, type TapData, type Task, type ToWorker, type WorkerParts,
+} from './messages.js'
 import { postedSignals, raise, type Signals } from './signals.js'
 import { TestClock } from './testclock.js'
 import { turn } from '../timers.js'
@@ -79,7 +83,14 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     cluster: parts.cluster && new Cluster(parts.cluster, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
+    makeTap: parts.tap && tapOf(parts.tap),
   })
+}
+
+/** Loads the tap of a server that is under a test's control. No other server loads that code, so it is not in the bundle. */
+function tapOf(data: TapData): (host: Host) => Tap {
+  const { makeTap } = require(data.module) as { makeTap: (data: TapData, host: Host) => Tap }
+  return host => makeTap(data, host)
 }
 
 async function perform(serving: Serving, message: NumberedTask, post: Post): Promise<void> {

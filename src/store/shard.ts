@@ -477,6 +477,16 @@ export class Shard implements Lender {
     return Outcome.Deleted
   }
 
+  /** Evicts the item of a key; false if there is none. */
+  evict(request: Request): boolean {
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    const item = this.findLiveStripeLocked(request)
+    if (item !== NO_ITEM) this.allocator.evictStripeLocked(request.hash, item)
+    stripes.release(request.hash)
+    return item !== NO_ITEM
+  }
+
   /** Replaces an item by one without a value. The new item gets the cas number of the request, or else that of the old item. */
   private removeValueStripeLocked(request: Request, item: ItemId): Outcome {
     const { items } = this

@@ -219,6 +219,9 @@ export class Store {
    */
   delete(request: Request): Outcome { return this.shardOf(request.hash).delete(request) }
 
+  /** Evicts the item of a key, as if its memory were needed. Returns false if there is no item. For tests. */
+  evict(request: Request): boolean { return this.shardOf(request.hash).evict(request) }
+
   /** Sets the expiration time of an item to `expiresAt`. Returns Touched or NotFound. */
   touch(request: Request): Outcome { return this.shardOf(request.hash).touch(request) }
 

@@ -4,5 +4,12 @@ export { ERROR_CODES, MemslabError, type MemslabErrorCode } from '../errors.js'
 export { type ServerAddress } from '../options/address.js'
 export { type Options, type ProtocolName } from '../options/values.js'
 export { type TestClock } from './clock.js'
+export { type Call, type ConnectionOfCall } from '../faults/calls.js'
+export { type UsedFault, type WaitOptions } from '../faults/control.js'
+export * as faults from '../faults/faults.js'
+export {
+  type Duration, type Fault, type FaultOptions, type Match, type ProtocolFault, type Toxic, type ToxicAttributes,
+  type ToxicOptions,
+} from '../faults/faults.js'
 export { type TestServerOptions } from './options.js'
 export { TestServer, type RestartOptions } from './server.js'

@@ -1,5 +1,8 @@
 // A real memcached in the process of a test, with its controls.
 import { MemslabError } from '../errors.js'
+import { type Call } from '../faults/calls.js'
+import { FaultControl, type UsedFault, type WaitOptions } from '../faults/control.js'
+import { type Fault, type FaultOptions, type Match } from '../faults/faults.js'
 import { type ServerAddress } from '../options/address.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from '../server/core.js'
@@ -30,6 +33,9 @@ export class TestServer {
   /** The clock of the server, which moves only its time. */
   readonly clock: TestClock
   readonly #read: ReadOptions
+  readonly #faults: FaultControl
+  /** The last time that a fault took the server down, or let it come up again. */
+  #turning: Promise<void> | undefined
   /** The server while it runs. */
   #core: ServerCore | undefined
   #detach: (() => void) | undefined
@@ -50,6 +56,11 @@ export class TestServer {
   constructor(options: TestServerOptions = {}) {
     this.#read = readOptions(options)
     this.clock = new TestClock()
+    this.#faults = new FaultControl({
+      ...this.#read.faults,
+      down: isDown => this.#turn(isDown),
+      print: line => process.stderr.write(`${line}\n`),
+    })
   }
 
   /**
@@ -58,9 +69,10 @@ export class TestServer {
    */
   async start(): Promise<void> {
     if (this.#core !== undefined) return
+    this.#faults.comesUp()
     const { options, log } = this.#read
     const core = this.#core = new ServerCore(options, log === undefined ? {} : { log },
-      { isChecked: true, test: TestClock.partsOf(this.clock) })
+      { isChecked: true, test: TestClock.partsOf(this.clock), taps: this.#faults })
     this.#detach = TestClock.attach(this.clock, core)
     await this.#listen(core)
     this.#addresses = core.addresses
@@ -89,6 +101,7 @@ export class TestServer {
       return await this.start()
     }
     await core.suspend()
+    this.#faults.comesUp()
     core.beginAnew()
     await this.#listen(core)
   }
@@ -108,6 +121,65 @@ export class TestServer {
   get #running(): ServerCore {
     if (this.#core === undefined) throw new MemslabError('ESTOPPED', 'the server does not run')
     return this.#core
+  }
+
+  // Faults, which stay in force while it is stopped and restarted
+
+  /**
+   * Has a fault happen: `cache.use(faults.reply('SERVER_ERROR out of memory'), { verb: 'set', times: 2 })`. It is in force when
+   * the method returns, in all threads; for `faults.down()`, when `ready` of the result has resolved. Of several faults of one
+   * kind, the one that came last goes first.
+   * @param fault one of `faults`, or a toxic in the form of toxiproxy's API: `{ type: 'latency', attributes: { latency: 100 } }`
+   * @param options the requests that have it, or for toxics the connections, and how many of them. Default: all
+   * @throws MemslabError with code 'EUSAGE' and all `problems` if the fault or an option is wrong
+   */
+  use(fault: Fault, options: FaultOptions = {}): UsedFault { return this.#faults.use(fault, options) }
+
+  /** Removes all faults. Resolves when the server is as before. */
+  resetFaults(): Promise<void> { return this.#faults.reset() }
+
+  /** The faults that were to happen a number of times (`times`, `once`, `nth`), and have not yet. */
+  pendingFaults(): UsedFault[] { return this.#faults.pending }
+
+  /** Takes the server down, or lets it come up again, one after the other. */
+  #turn(isDown: boolean): Promise<void> {
+    const turn = async (): Promise<void> => isDown ? await this.#core?.suspend() : await this.#core?.listen()
+    return this.#turning = this.#turning === undefined ? turn() : this.#turning.then(turn)
+  }
+
+  // Calls: the requests that it was asked, but for those over UDP
+
+  /**
+   * The requests that have been answered, in the order in which they came: the last `callsMax`.
+   * @param match those that are wanted. Default: all
+   * @throws MemslabError with code 'EUSAGE' and all `problems` if the match is wrong
+   */
+  calls(match: Match = {}): Call[] { return this.#faults.calls(match) }
+
+  /** Forgets all calls. */
+  clearCalls(): void { this.#faults.clearCalls() }
+
+  /** The number of calls that are forgotten, as there were more than `callsMax`. */
+  get droppedCalls(): number { return this.#faults.droppedCalls }
+
+  /**
+   * Waits for a call, and resolves with it. A call that was there before counts, too, unless `clearCalls` has forgotten it.
+   * Rejects with a MemslabError of code 'ETIMEDOUT' if none comes within `timeout`, by default 5 seconds.
+   */
+  waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> { return this.#faults.waitForCall(match, options) }
+
+  /** Calls `listener` with each call, soon after it was answered. */
+  on(event: 'call', listener: (call: Call) => void): this {
+    checkEvent(event)
+    this.#faults.on(listener)
+    return this
+  }
+
+  /** Calls `listener` no more. */
+  off(event: 'call', listener: (call: Call) => void): this {
+    checkEvent(event)
+    this.#faults.off(listener)
+    return this
   }
 
   // Where it is. It keeps its place when it is stopped, and has none before its first start.
@@ -150,4 +222,10 @@ export class TestServer {
   }
 
   get #hostInUrl(): string { return this.host.includes(':') ? `[${this.host}]` : this.host }
+}
+
+function checkEvent(event: string): void {
+  if (event === 'call') return
+  const problem = `there is no event '${event}', only 'call'`
+  throw new MemslabError('EUSAGE', problem, [problem])
 }

@@ -10,6 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 
+import type { FaultControl } from '../../src/faults/control.js'
 import type { Options } from '../../src/options/options.js'
 import { ServerCore } from '../../src/server/core.js'
 import { authority, writeCertificates } from './certificates.js'
@@ -37,6 +38,8 @@ export interface TestServer extends LonelyServer {
 export interface StartOptions extends Partial<Options> {
   /** What it listens on: a free port, with or without TLS, or a socket in a folder of its own. Default 'tcp'. */
   over?: 'tcp' | 'tls' | 'unix'
+  /** The control of its faults, for a server whose connections are tapped. */
+  faults?: FaultControl
 }
 
 export async function startServer(t: Ends, options: StartOptions = {}): Promise<TestServer> {
@@ -45,11 +48,11 @@ export async function startServer(t: Ends, options: StartOptions = {}): Promise<
 }
 
 /** The same without a client. */
-export async function startLonelyServer(t: Ends, { over = 'tcp', ...options }: StartOptions = {}): Promise<LonelyServer> {
+export async function startLonelyServer(t: Ends, { over = 'tcp', faults, ...options }: StartOptions = {}): Promise<LonelyServer> {
   const clock = new ManualClock()
   const listener = over === 'unix' ? { socketPath: socketPath(t) } : { port: -1, listen: ['127.0.0.1'] }
   const encryption = over === 'tls' ? writeCertificates(t).options : {}
-  const server = new ServerCore({ ...options, ...encryption, ...listener }, { clock, log: () => {} })
+  const server = new ServerCore({ ...options, ...encryption, ...listener }, { clock, log: () => {} }, { taps: faults })
   const stopped = new Promise<void>(resolve => {
     server.onShutdown = () => void server.close().then(resolve)
   })

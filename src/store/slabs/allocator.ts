@@ -415,6 +415,15 @@ export class Allocator {
     if (!this.items.has(item, State.Fetched)) counters.addClass(slabClass, ClassCounter.ExpiredUnfetched)
   }
 
+  /** Evicts a live item that need not be the least useful one. */
+  evictStripeLocked(hash: number, item: ItemId): void {
+    const slabClass = this.classOf(item)
+    this.slabs.lock(slabClass)
+    this.countEvictedClassLocked(slabClass, item)
+    this.slabs.unlock(slabClass)
+    this.unlinkStripeLocked(hash, item, Departure.Evicted)
+  }
+
   /** Counts and logs an eviction. */
   countEvictedClassLocked(slabClass: number, item: ItemId): void {
     const { counters, now } = this.context
