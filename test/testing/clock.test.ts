@@ -72,8 +72,8 @@ t.test('stats, a delayed flush, and the stamps of watch follow it', async t => {
   await other!.expect(new RegExp(`ts=${Date.UTC(2030, 0, 1) / 1000 + 90}\\.\\d+ [^\\n]*\\n`))
 })
 
-t.test('idle clients have been closed when tick returns, once each, and others have not', async t => {
-  const { cache, clients: [idle, busy, ...others] } = await begin(t, { idleTimeout: 60 })
+for (const threads of [1, 3]) t.test(`idle clients are closed by a tick, and others are not, in ${threads} threads`, async t => {
+  const { cache, clients: [idle, busy, ...others] } = await begin(t, { idleTimeout: 60, threads })
   for (const client of [idle, busy, ...others]) await client!.says('version\r\n', /.*\r\n/)
   cache.clock.tick('40s')
   await busy!.says('version\r\n', /.*\r\n/)
