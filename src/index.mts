@@ -1,10 +1,10 @@
 // The public interface of the package for `import`: exports what index.ts exports. All of src is CommonJS, which Node.js from
 // version 20 on can both import and require. So a program that does both has one memslab: one class of each error, and each
-// module's state once. Another entry point of the package would need such a pair of files too, and a pair of conditions in
-// package.json.
+// module's state once. Each entry point of the package is such a pair of files, with a pair of conditions in package.json;
+// test/exports.test.ts compares.
 export {
   Cache, createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
   type CacheConstructor, type CacheHandle, type CacheItem, type CacheKey, type CacheOptions, type CacheStats, type Clock,
-  type Codec, type CountOptions, type Duration, type MemslabErrorCode, type Options, type Origin, type ProtocolName,
-  type ServerAddress, type ServerOptions, type ServerParts, type WriteOptions,
+  type Codec, type CountOptions, type DuplexStream, type Duration, type MemslabErrorCode, type Options, type Origin,
+  type ProtocolName, type ServerAddress, type ServerOptions, type ServerParts, type WriteOptions,
 } from './index.js'

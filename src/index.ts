@@ -15,7 +15,7 @@ export { type ServerAddress } from './options/address.js'
 export { type Duration } from './options/durations.js'
 export { type ServerOptions } from './options/memory.js'
 export { type Options, type ProtocolName } from './options/values.js'
-export { type ServerParts } from './server/parts.js'
+export { type DuplexStream, type ServerParts } from './server/parts.js'
 export { Server } from './server/server.js'
 export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
 

@@ -1,9 +1,10 @@
 // The package as npm packs and installs it: a program gets the same from `import` and from `require`, with types for both, and
 // what it gets starts threads. .ci/nodes runs this on each Node.
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { compile } from './support/consumer.js'
 import './support/fresh.js'
 import { inProject, ROOT } from './support/places.js'
 
@@ -43,24 +44,25 @@ const REQUIRES = `
   import('memslab').then(imported => require('./check.cjs')(required, imported))`
 
 const TYPED = `
-  const clock: Clock = new SystemClock()
-  const options: Partial<Options> = { port: -1, threads: 2 }
-  const parts: ServerParts = { clock }
-  const server: Server = createServer(options, parts)
-  const addresses: readonly ServerAddress[] = server.addresses
-  const { code, problems }: MemslabError = new MemslabError('EUSAGE', PROTOCOL_VERSION + PACKAGE_VERSION)
-  export { addresses, code, problems }`
-
-const TYPES = `import {
+import {
   createServer, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
-  type Clock, type Options, type ServerAddress, type ServerParts,
-} from 'memslab'${TYPED}`
+  type Clock, type ServerAddress, type ServerOptions, type ServerParts,
+} from 'memslab'
+const clock: Clock = new SystemClock()
+const options: ServerOptions = { port: -1, threads: 2, memory: '16m' }
+const parts: ServerParts = { clock }
+export const server: Server = createServer(options, parts)
+export const addresses: readonly ServerAddress[] = server.addresses
+export const { code, problems }: MemslabError = new MemslabError('EUSAGE', PROTOCOL_VERSION + PACKAGE_VERSION)`
 
-/** A consumer's own files, which the compiler knows to be ES by .mts and CommonJS by .cts. */
-const FILES = {
-  'package.json': '{}', 'check.cjs': CHECK, 'imports.mjs': IMPORTS, 'requires.cjs': REQUIRES, 'typed.mts': TYPES,
-    'typed.cts': TYPES,
-}
+/** What a program with Node's types can do besides. */
+const TYPED_FOR_NODE = `
+import { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+for (const stream of [new PassThrough(), new Socket(), new TLSSocket(new Socket())]) server.handle(stream)`
+
+const FILES = { 'package.json': '{}', 'check.cjs': CHECK, 'imports.mjs': IMPORTS, 'requires.cjs': REQUIRES }
 
 /** A program's folder with the packed package in it. */
 function install(t: Test): string {
@@ -97,12 +99,19 @@ t.test('the installed package', async t => {
     t.match(succeed(program, process.execPath, 'node_modules/memslab/dist/cli.js', '-i'), /^memslab .*MIT License/s)
   })
 
-  for (const kind of ['node16', 'nodenext']) {
-    await t.test(`has types for ES modules and for CommonJS, as TypeScript looks them up with ${kind}`, async t => {
-      const compiler = inProject('node_modules/typescript/bin/tsc')
-      const settings = ['--noEmit', '--strict', '--module', kind, '--target', 'es2022', '--lib', 'es2023,es2024.ArrayBuffer',
-        '--types', 'node', '--typeRoots', inProject('node_modules/@types')]
-      t.equal(succeed(program, process.execPath, compiler, ...settings, 'typed.mts', 'typed.cts'), '')
+  for (const module of ['node16', 'nodenext', 'bundler'] as const) {
+    await t.test(`has types as TypeScript looks them up with ${module}, for programs with Node's types and without`, async t => {
+      for (const hasNode of [true, false]) {
+        const text = hasNode ? TYPED + TYPED_FOR_NODE : TYPED
+        // the compiler knows these to be ES and CommonJS
+        t.same(compile(program, { 'typed.mts': text, 'typed.cts': text }, { module, lib: ['es2023'], hasNode }), [])
+      }
     })
   }
+})
+
+t.test('nothing runs where the package is installed', async t => {
+  const { scripts } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { scripts: Record<string, string> }
+  // npm runs `prepare` in a checkout and for a package from git, which has to be built, but not for one from a registry
+  t.notMatch(Object.keys(scripts).join(), /\b(pre|post)?install\b/)
 })

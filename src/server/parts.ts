@@ -1,5 +1,5 @@
-// The parts that a program may hand to a server beside its options. They have a file of their own, as the public types need them
-// and nothing else from inside the server.
+// What a program may hand to a server beside its options. It has a file of its own, as the public types need it and nothing else
+// from inside the server. Public types name nothing of Node.js, so that they need no @types/node.
 import { type Clock } from '../clock.js'
 
 /** Parts that a program may hand to a server beside its options. */
@@ -22,4 +22,20 @@ export interface ServerParts {
    * else is done.
    */
   failed?: (error: Error) => void
+}
+
+/**
+ * A stream of bytes in both directions: any `Duplex` of Node.js, such as a `net.Socket` or a `tls.TLSSocket`. This type lists
+ * only some of its members, so that a program's types need none of Node's.
+ */
+export interface DuplexStream {
+  readonly readable: boolean
+  readonly writable: boolean
+  readonly destroyed: boolean
+  write(chunk: Uint8Array): boolean
+  end(): unknown
+  pause(): unknown
+  resume(): unknown
+  destroy(error?: Error): unknown
+  on(event: string, listener: (...args: never[]) => void): unknown
 }

@@ -6,7 +6,7 @@ import { type ServerAddress } from '../options/address.js'
 import { type ServerOptions } from '../options/memory.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from './core.js'
-import { type ServerParts } from './parts.js'
+import { type DuplexStream, type ServerParts } from './parts.js'
 
 /** A memcached server in this process. `listen` opens it, `close` ends it for good. */
 export class Server {
@@ -50,7 +50,7 @@ export class Server {
    * Serves one client on a stream of any kind, also before `listen`. The stream takes one of the `maxconns` connections. If
    * none is left, or the server is closed, the server ends the stream.
    */
-  handle(stream: Duplex): void { this.#core.handle(stream) }
+  handle(stream: DuplexStream): void { this.#core.handle(stream as Duplex) }
 
   /**
    * Reads the file of users and the TLS certificates again, for all threads; connections stay as they are.

@@ -1,4 +1,5 @@
 // A real memcached in the process of a test, with its controls.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { MemslabError } from '../errors.js'
 import { type Call } from '../faults/calls.js'
 import { FaultControl, type UsedFault, type WaitOptions } from '../faults/control.js'
