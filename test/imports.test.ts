@@ -9,6 +9,7 @@ import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './sup
  */
 const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['index', ['server', 'embed']],   // with index.mts
+  ['adapters', ['embed']],   // each an entry of its own, with its .mts
   ['worker', ['cli']],   // which load command.ts and server/worker.ts by their names
   ['cli', []],
   ['command', ['process']],

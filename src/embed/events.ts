@@ -11,6 +11,7 @@ import { DepartedBit } from '../store/context.js'
 import { Departure } from '../store/departures.js'
 import { queueMicrotask } from '../timers.js'
 
+
 /** The names of the events of a cache. */
 export type CacheEventName = 'evict' | 'expire' | 'delete'
 
