@@ -46,7 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (line.options.threads > 1) openStderr()
   holdSignals()
   const { lasting, prepare } = await import('./process/prepare.js')
-  let preparations: Preparations | undefined
+  let preparations: readonly Preparations[] = []
   try {
     const { withAllowedThreads } = await import('./process/limits.js')
     preparations = await prepare(withAllowedThreads(line.options, complain), complain)
@@ -54,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await serve(preparations, lasting(line.portFile), complain, noteStart)
     return EX_OK
   } catch (error) {
-    void preparations?.listeners?.close()
+    for (const { listeners } of preparations) void listeners?.close()
     if (!(error instanceof MemslabError)) throw error
     if (error.problems.length > 0) return refuse(error.problems)
     complain(error.message)

@@ -108,6 +108,9 @@ const GOOD: readonly [line: string, changed: Partial<Options>][] = [
   ['-o no_maxconns_fast,maxconns_fast', {}],
   ['-o no_lru_crawler,lru_crawler', {}],
   ['-o discovery', { discovery: true }],
+  ['--nodes 3', { nodes: 3, discovery: true, threads: 1 }],
+  ['--nodes=1 -t 2 -p -1', { nodes: 1, discovery: true, threads: 2, port: -1 }],
+  ['--nodes 3 -p 65533 -U 65533 -l ::1', { nodes: 3, discovery: true, threads: 1, port: 65533, udpport: 65533, listen: ['::1'] }],
   ['-o ,idle_timeout=5,', { idleTimeout: 5 }],
   ['-o idle_timeout=-1', { idleTimeout: -1 }],
   ['-o auth_timeout=0', { authTimeout: 0 }],
@@ -355,6 +358,15 @@ const BAD: readonly [line: string, ...problems: RegExp[]][] = [
   ['-o slab_sizes=100:200', /is not a list of sizes/],
   [`-o slab_sizes=${[...LIST_OF_62, 6300].join('-')}`, /slab_sizes: 63 sizes are more than 62/],
   ['-o slab_sizes=47,slab_chunk_max=3 -c 0', /-c.*not 0/, /slab_chunk_max: 3k does not divide/, /slab_sizes: 47 is not/],
+  ['--nodes', /^--nodes: needs an argument: <num>$/],
+  ['--nodes 0', /^--nodes: must be from 1 to 100, not 0$/],
+  ['--nodes 101', /^--nodes: must be from 1 to 100, not 101$/],
+  ['--nodes 2x', /^--nodes: "2x" is not a whole number$/],
+  ['--nodes 3 -s /run/m.sock', /^--nodes: a node listens on TCP, so not with -s\/--unix-socket$/],
+  ['--nodes 3 -p 0', /^--nodes: a node listens on TCP, so not with -p 0$/],
+  ['--nodes 3 -l ::1,127.0.0.1:11311', /^--nodes: each node has a port of its own, so not with an address of -l that has a port$/],
+  ['--nodes 3 -p 65534 -U 65535', /^--nodes: the last node would have the port 65536 with -p\/--port 65534$/,
+    /^--nodes: the last node would have the port 65537 with -U\/--udp-port 65535$/],
   ['-o hash_algorithm=md5', /must be one of murmur3, jenkins, xxh3, not "md5"/],
 ]
 
@@ -500,7 +512,7 @@ t.test('every row can be reached and says what it needs to', async t => {
     t.equal(new Set(values).size, values.length, `no ${key} twice`)
   }
   for (const row of optionRows) {
-    t.ok(row.flag ?? row.name, 'has a name')
+    t.ok(row.flag ?? row.name ?? row.long, 'has a name')
     t.ok(row.help.length > 0, 'has help')
     if (row.support === 'ignored') t.ok(row.why, 'has a reason')
     const fields = row.value !== undefined && 'field' in row.value ? [row.value.field] : []
@@ -511,7 +523,8 @@ t.test('every row can be reached and says what it needs to', async t => {
 t.test('help has every option that works, and no other', async t => {
   const help = helpText()
   for (const { flag, long, name, support } of optionRows) {
-    const line = flag === undefined ? `-o ${name}` : `-${flag}${long === undefined ? ' ' : `, --${long}`}`
+    const alone = name === undefined ? `--${long}` : `-o ${name}`
+    const line = flag === undefined ? alone : `-${flag}${long === undefined ? ' ' : `, --${long}`}`
     t.equal(help.includes(`\n  ${line}`), support === undefined, line)
   }
   for (const word of ['ext_', 'proxy', 'memory-file']) t.notMatch(help, word, 'scripts look for it')

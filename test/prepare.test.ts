@@ -28,7 +28,8 @@ async function freePort(): Promise<number> {
 }
 
 async function begin(given: Partial<Options>) {
-  return await prepare(completeOptions(given), () => {})
+  const [made] = await prepare(completeOptions(given), () => {})
+  return made!
 }
 
 async function connects(to: { port: number, host: string } | { path: string }): Promise<boolean> {

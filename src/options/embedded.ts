@@ -4,6 +4,7 @@ import { type Options } from './values.js'
 
 /** Settings that concern the whole process, and the reason why a server in a program cannot have them. */
 const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
+  nodes: 'is only for the command line, a program makes each server itself, or a TestCluster of memslab/testing',
   daemonize: 'is only for the command line, a program leaves its terminal itself',
   user: 'is only for the command line, a program changes its user itself',
   pidFile: 'is only for the command line, a program writes its process id itself',
@@ -26,7 +27,7 @@ export function isCount(attachable: unknown): boolean {
   return Number.isInteger(attachable) && attachable as number >= 0 && attachable as number <= ATTACHABLE_MAX
 }
 
-function isGiven(value: unknown): boolean { return value !== undefined && value !== false }
+function isGiven(value: unknown): boolean { return value !== undefined && value !== false && value !== 0 }
 
 function partProblems(parts: unknown): string[] {
   if (!isRecord(parts)) return [`the parts must be an object, not ${kindOf(parts)}`]

@@ -55,8 +55,9 @@ function describe(row: OptionRow): string[] {
   return row.support === 'ignored' ? [...lines, `(${row.why})`] : lines
 }
 
-/** `-p, --port=<num>`, `-D <char>`, `-o idle_timeout=<seconds>` */
+/** `-p, --port=<num>`, `-D <char>`, `--nodes=<num>`, `-o idle_timeout=<seconds>` */
 function heading({ flag, long, name, argument, optional }: OptionRow): string {
+  if (flag === undefined && long !== undefined) return `--${long}=<${argument}>`
   if (flag === undefined) {
     const value = argument === undefined ? '' : `=<${argument}>`
     return `-o ${name}${optional ? `[${value}]` : value}`

@@ -3,11 +3,15 @@
 // reads the whole line before the first message, so that all problems are reported at once. It opens and prints nothing.
 import { parseArgs } from 'node:util'
 import { checkOptions } from './check.js'
+import { listenersOf } from './contradictions.js'
 import { doubtsAbout } from './doubts.js'
 import { guess } from './guess.js'
 import { readArgument } from './read.js'
 import { optionName, optionRows, printSize, type OptionRow, type Value } from './rows.js'
-import { COMMAND_LINE_DEFAULTS, completeOptions, PAGE_BYTES, type Options } from './values.js'
+import { COMMAND_LINE_DEFAULTS, completeOptions, NODE_DEFAULTS, PAGE_BYTES, type Options } from './values.js'
+
+/** The largest port number. */
+const PORT_MAX = 65535
 
 export interface CommandLine {
   /** The action to take. All but 'serve' print something and end, whatever else the line says. */
@@ -30,13 +34,14 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   }
   const saslPwdb = env['MEMCACHED_SASL_PWDB'] || undefined
   const given = withChunks(withPorts(reader.given), reader.used)
-  const options = completeOptions({ ...COMMAND_LINE_DEFAULTS, ...given, saslPwdb })
+  const defaults = given.nodes === undefined ? COMMAND_LINE_DEFAULTS : NODE_DEFAULTS
+  const options = completeOptions({ ...defaults, ...given, saslPwdb })
   return {
     action: reader.action,
     options,
     warnings: [...reader.warnings, ...doubtsAbout(options, given, reader.used)],
     problems: [...reader.problems, ...checkOptions(options, optionName), ...impossibilities(options, given),
-      ...unevenChunks(options, given, reader.used)],
+      ...unevenChunks(options, given, reader.used), ...nodeProblems(options)],
     portFile: env['MEMCACHED_PORT_FILENAME'] || undefined,
   }
 }
@@ -77,6 +82,23 @@ function unevenChunks({ itemSizeMax }: Options, { slabChunkMax }: Partial<Option
   if (itemSizeMax % slabChunkMax === 0) return []
   const [chunk, item] = [printSize(slabChunkMax), printSize(itemSizeMax)]
   return [`${optionName(row)}: ${chunk} does not divide the largest item of -I, ${item}, evenly`]
+}
+
+/** The problems of nodes that cannot each have a TCP port of their own. */
+function nodeProblems(options: Options): string[] {
+  const { nodes, port, socketPath, udpport } = options
+  if (nodes === 0) return []
+  const problems: string[] = []
+  if (socketPath !== undefined) problems.push('a node listens on TCP, so not with -s/--unix-socket')
+  else if (port === 0) problems.push('a node listens on TCP, so not with -p 0')
+  if (listenersOf(options).some(address => address.port !== undefined)) {
+    problems.push('each node has a port of its own, so not with an address of -l that has a port')
+  }
+  for (const [name, first] of [['-p/--port', port], ['-U/--udp-port', udpport]] as const) {
+    const last = first + nodes - 1
+    if (first > 0 && last > PORT_MAX) problems.push(`the last node would have the port ${last} with ${name} ${first}`)
+  }
+  return problems.map(problem => `--nodes: ${problem}`)
 }
 
 function tokensOf(argv: readonly string[]) {

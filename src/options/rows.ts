@@ -170,6 +170,11 @@ const LISTENING: readonly OptionRow[] = [
   { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: INT_MIN, max: INT_MAX },
     setting: 'tcp_backlog',
     help: ['set the backlog queue limit (default: {default})'] },
+  { long: 'nodes', argument: 'num', value: { kind: 'whole', field: 'nodes', min: 0, max: 100, least: 1, isStrict: true },
+    sets: { discovery: true },
+    help: ['start so many servers in one process, each with memory, threads and',
+      'connections of its own, on ports from -p (and -U) on; clients discover',
+      'all of them through any (see -o discovery); -t is 1 unless given'] },
   { name: 'discovery', sets: { discovery: true },
     setting: 'discovery',
     help: ['answer \'config get cluster\', by which clients of ElastiCache and',
@@ -549,9 +554,9 @@ export const optionSections: readonly Section[] = [
 
 export const optionRows: readonly OptionRow[] = optionSections.flatMap(({ rows }) => rows)
 
-/** The name of an option in a message: `-m/--memory-limit`, `-D`, `-o idle_timeout`. */
+/** The name of an option in a message: `-m/--memory-limit`, `-D`, `--nodes`, `-o idle_timeout`. */
 export function optionName({ flag, long, name }: OptionRow): string {
-  if (flag === undefined) return `-o ${name}`
+  if (flag === undefined) return long === undefined ? `-o ${name}` : `--${long}`
   return long === undefined ? `-${flag}` : `-${flag}/--${long}`
 }
 

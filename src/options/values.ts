@@ -178,6 +178,8 @@ export interface Options {
   discovery: boolean
   /** Values that `stats settings` shows for options without effect, by their names there. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
+  /** Command line only: the servers to start, `--nodes`; 0 for one that is no node of a cluster. Default 0. */
+  nodes: number
   /** Command line only: the server leaves the terminal, `-d`. Default false. */
   daemonize: boolean
   /** Command line only: the user to become once secret files are read, `-u`. Default none. */
@@ -256,6 +258,7 @@ export function defaultOptions(): Options {
     debugCommands: false,
     discovery: false,
     shown: {},
+    nodes: 0,
     daemonize: false,
     user: undefined,
     pidFile: undefined,
@@ -264,6 +267,8 @@ export function defaultOptions(): Options {
 
 /** The defaults of the command line that differ: they are memcached's. */
 export const COMMAND_LINE_DEFAULTS: Partial<Options> = { threads: 4 }
+/** The same with `--nodes`: all nodes are served from the main thread. */
+export const NODE_DEFAULTS: Partial<Options> = { threads: 1 }
 
 /**
  * The given options with defaults for all others that fit them: `-m 1` alone lowers the largest item to half a MiB, no chunk is

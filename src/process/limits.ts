@@ -17,9 +17,10 @@ const FILES_PER_START = 56
  */
 export function withAllowedThreads(options: Options, complain: (line: string) => void): Options {
   const filesMax = filesAllowed()
+  const filesToStartAll = (threads: number): number => filesToStart(threadsOfAll({ ...options, threads }))
   let { threads } = options
-  while (threads > 1 && filesToStart(threads) > filesMax) threads--
-  if (filesToStart(threads) > filesMax) {
+  while (threads > 1 && filesToStartAll(threads) > filesMax) threads--
+  if (filesToStartAll(threads) > filesMax) {
     throw new MemslabError('EMFILE',
       `failed to start: 1 thread needs up to ${filesToStart(1)} open files, and ulimit -n allows ${filesMax}`)
   }
@@ -28,18 +29,25 @@ export function withAllowedThreads(options: Options, complain: (line: string) =>
   return { ...options, threads }
 }
 
+/** The threads of all nodes: with one thread each, the main thread serves them all. */
+function threadsOfAll({ threads, nodes }: Options): number { return threads === 1 ? 1 : threads * nodeCount(nodes) }
+
+/** The number of servers in the process. */
+function nodeCount(nodes: number): number { return Math.max(nodes, 1) }
+
 /** The most open files while so many threads start at once. With several threads, the main thread is one more. */
 export function filesToStart(threads: number): number { return (threads === 1 ? 1 : threads + 1) * FILES_PER_START }
 
 /** True if threads can start even while there are as many clients as possible: those of -c, and those in the kernel's queue. */
-export function canStartBesideClients({ threads, maxconns, backlog }: Options): boolean {
-  return filesAllowed() >= maxconns + queueOf(backlog) + filesToStart(threads)
+export function canStartBesideClients(options: Options): boolean {
+  const { maxconns, backlog, nodes } = options
+  return filesAllowed() >= (maxconns + queueOf(backlog)) * nodeCount(nodes) + filesToStart(threadsOfAll(options))
 }
 
-/** The most connections that `ulimit -n` allows with so many threads; Infinity if the system has no limit. */
-export function connectionsAllowed(threads: number): number {
-  const files = filesAllowed()
-  return Math.max(1, files - FILES_OF_PROCESS - threads * FILES_PER_THREAD)
+/** The most connections that `ulimit -n` allows each server of the process; Infinity if the system has no limit. */
+export function connectionsAllowed({ threads, nodes }: Options): number {
+  const count = nodeCount(nodes)
+  return Math.max(1, Math.floor((filesAllowed() - FILES_OF_PROCESS) / count) - threads * FILES_PER_THREAD)
 }
 
 let allowed: number | undefined

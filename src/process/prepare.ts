@@ -19,10 +19,10 @@ export interface Preparations {
 }
 
 /**
- * Rejects with a MemslabError if a file cannot be read or a listener cannot be opened. With several threads the first worker
- * listens, and `listen` of the server rejects if that fails.
+ * Prepares the server, or with `--nodes` each of them. Rejects with a MemslabError if a file cannot be read or a listener cannot
+ * be opened. With several threads the first worker listens, and `listen` of the server rejects if that fails.
  */
-export async function prepare(given: Options, complain: (line: string) => void): Promise<Preparations> {
+export async function prepare(given: Options, complain: (line: string) => void): Promise<Preparations[]> {
   const options = withLastingPaths(given)
   const files = await readFiles(options)
   // Root has read a key that only root may read. Now, as in memcached, the user changes before anything is opened, so that
@@ -31,14 +31,33 @@ export async function prepare(given: Options, complain: (line: string) => void):
     const { becomeUser } = await import('./user.js')
     becomeUser(options.user, complain)
   }
+  const prepared: Preparations[] = []
+  try {
+    for (const node of optionsOfNodes(options)) prepared.push({ options: node, files, ...await beginToListen(node) })
+  } catch (error) {
+    for (const { listeners } of prepared) void listeners?.close()
+    throw error
+  }
+  return prepared
+}
+
+/** The options of each server: those of nodes differ by their ports. */
+function optionsOfNodes(options: Options): Options[] {
+  const { nodes, port, udpport } = options
+  if (nodes === 0) return [options]
+  const nth = (first: number, index: number): number => first > 0 ? first + index : first
+  return Array.from({ length: nodes }, (_, index) => ({ ...options, port: nth(port, index), udpport: nth(udpport, index) }))
+}
+
+async function beginToListen(options: Options): Promise<Pick<Preparations, 'listeners' | 'first'>> {
   if (options.threads > 1) {
     const { startFirstThreads } = await import('../server/start.js')
-    return { options, files, listeners: undefined, first: startFirstThreads(options, canStartBesideClients(options)) }
+    return { listeners: undefined, first: startFirstThreads(options, canStartBesideClients(options)) }
   }
   const { Listeners } = await import('../net/listeners.js')
   const listeners = new Listeners(options, undefined)
   await listeners.open()
-  return { options, files, listeners, first: undefined }
+  return { listeners, first: undefined }
 }
 
 async function readFiles(options: Options): Promise<SecretFiles> {
