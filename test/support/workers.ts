@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
+import type { FaultControl } from '../../dist/faults/control.js'
 import { ServerCore } from '../../dist/server/core.js'
 import type { WriteWay } from '../../src/net/lesson.js'
 import type { Options } from '../../src/options/options.js'
@@ -35,13 +36,13 @@ export interface ThreadedServer extends Host {
   connect(): Promise<Client>
 }
 
-/** On 127.0.0.1, with two threads unless the options say otherwise. */
-export async function startThreads(t: Ends, options: Partial<Options> = {}): Promise<ThreadedServer> {
+/** On 127.0.0.1, with two threads unless the options say otherwise. @param taps given if its connections are tapped */
+export async function startThreads(t: Ends, options: Partial<Options> = {}, taps?: FaultControl): Promise<ThreadedServer> {
   const clock = new ManualClock()
   const lines: string[] = []
   const failures: Error[] = []
   const server = new ServerCore({ threads: 2, port: -1, listen: [HOST], ...options },
-    { clock, log: line => lines.push(line), failed: error => failures.push(error) })
+    { clock, log: line => lines.push(line), failed: error => failures.push(error) }, { taps })
   const stopped = new Promise<void>(resolve => {
     server.onShutdown = () => void server.close().then(resolve)
   })
