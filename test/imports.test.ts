@@ -14,7 +14,7 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['cli', []],
   ['command', ['process']],
   ['process', ['server', 'net']],
-  ['testing', ['server', 'faults', 'store']],   // a test's control over all parts of a server
+  ['testing', ['server', 'faults', 'embed', 'store']],   // a test's control over all parts of a server
   ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
   ['faults', ['net', 'protocol', 'stats', 'store', 'log', 'memory']],   // a server loads it by its name, if a test has it

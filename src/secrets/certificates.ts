@@ -43,14 +43,24 @@ const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_A
  */
 export function readCertificates(options: Options): Certificates {
   const stamp = stampOf(options)
-  const newKey = (): Uint8Array => randomBytes(TICKET_KEY_BYTES)
-  return { context: readContext(options), ticketKeys: { none: newKey(), request: newKey(), require: newKey() }, stamp }
-}
-
-function readContext(options: Options): SecureContextOptions {
-  const { sslChainCert: chain = '', sslKey: keyFile = chain, sslCaCert: caFile } = options
+  const { sslChainCert: chain = '', sslKey: keyFile = chain } = options
   const cert = attempt(`Error loading the certificate chain: ${chain}`, () => usable(readFileSync(chain)))
   const key = attempt(`Error loading the key: ${keyFile}`, () => readKey(keyFile, options.sslKeyFormat, cert))
+  return certificatesOf(options, stamp, cert, key)
+}
+
+/**
+ * Makes the Certificates of a certificate chain and its key, both in PEM. The CA certificates are read.
+ * @throws MemslabError with code 'EUSAGE' if those, or other options of TLS, cannot be used
+ */
+export function certificatesOf(options: Options, stamp: string, cert: Buffer, key: string): Certificates {
+  const newKey = (): Uint8Array => randomBytes(TICKET_KEY_BYTES)
+  const context = contextOf(options, cert, key)
+  return { context, ticketKeys: { none: newKey(), request: newKey(), require: newKey() }, stamp }
+}
+
+function contextOf(options: Options, cert: Buffer, key: string): SecureContextOptions {
+  const { sslCaCert: caFile } = options
   // an empty list trusts no CA; without a list Node.js would trust all public CAs
   const ca = caFile === undefined ? [] : attempt(`Error loading the CA certificate: ${caFile}`, () => readAuthorities(caFile))
   const ciphers = options.sslCiphers ?? (options.sslMinVersion < TLS12 ? OLD_CIPHERS : undefined)

@@ -98,6 +98,13 @@ export class Credentials {
   }
 }
 
+/** The users of these names with their passwords. */
+export function usersOf(passwords: Readonly<Record<string, string>>): Users {
+  const key = randomBytes(DIGEST_BYTES)
+  const digests = Object.entries(passwords).map(([name, password]) => digestOf(key, Buffer.from(name), Buffer.from(password)))
+  return { key, digests: Buffer.concat(digests) }
+}
+
 /** The digest of a user. It includes the length of the name, so that name `a:b`, password `c` differs from `a`, `b:c`. */
 function digestOf(key: Uint8Array, name: Uint8Array, password: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${name.length}:`).update(name).update(password).digest()

@@ -11,5 +11,7 @@ export {
   type Duration, type Fault, type FaultOptions, type Match, type ProtocolFault, type Toxic, type ToxicAttributes,
   type ToxicOptions,
 } from '../faults/faults.js'
+export { type CacheKey, type WriteOptions } from '../embed/interface.js'
+export { type TestItem } from './items.js'
 export { type TestServerOptions } from './options.js'
 export { TestServer, type RestartOptions } from './server.js'

@@ -1,17 +1,33 @@
 // The options of a TestServer: those of `createServer`, with defaults for tests, and some of its own.
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { MemslabError } from '../errors.js'
+import { kindOf } from '../options/embedded.js'
 import {
   checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
 } from '../options/options.js'
+import { type TestSecrets } from './secrets.js'
 
 /** The options of a TestServer. All of `createServer` are allowed; only these have another meaning or another default. */
-export interface TestServerOptions extends ServerOptions {
+export interface TestServerOptions extends Omit<ServerOptions, 'socketPath'> {
   /** TCP port. Default 0: any free port, which the server keeps while it restarts. -1 means the same. */
   port?: number
   /** Addresses to listen on. Default `['127.0.0.1']`. */
   listen?: readonly string[]
   /** Threads that serve clients, 1 to 256. Default 1: the test's own thread serves. */
   threads?: number
+  /** Path of a Unix socket to listen on instead of TCP; true: a free path in the folder for temporary files. Default none. */
+  socketPath?: string | true | undefined
+  /**
+   * True: TCP is encrypted, with a certificate that is made for this process. It is valid for localhost, 127.0.0.1 and ::1, and
+   * clients have to trust `TestServer.ca`. Default false.
+   */
+  tls?: boolean
+  /**
+   * The users that may log in, with their passwords: `{ anna: 'secret' }`. Clients of the text protocol have to authenticate;
+   * with `sasl: true`, those of the binary protocol. Default none: clients need no password.
+   */
+  users?: Readonly<Record<string, string>>
   /** Called with each line that the command line would print on stderr, without its line end. Default: the lines are dropped. */
   log?: (line: string) => void
   /** The most calls that `calls()` has: the last ones. Default 10,000. */
@@ -24,11 +40,17 @@ export interface TestServerOptions extends ServerOptions {
 export interface ReadOptions {
   readonly options: Options
   readonly log: ((line: string) => void) | undefined
+  /** Undefined if it has neither users nor certificates. */
+  readonly secrets: TestSecrets | undefined
   readonly faults: Pick<TestServerOptions, 'callsMax' | 'seed'>
 }
 
 /** The options that a server does not have. */
-const OWN: readonly (keyof TestServerOptions)[] = ['log', 'callsMax', 'seed']
+const OWN: readonly (keyof TestServerOptions)[] = ['log', 'tls', 'users', 'callsMax', 'seed']
+
+/** The names, in `stats settings`, of files in whose place there is something else. They look like no path. */
+const USERS_NAME = '(the users of the test)'
+const CERTIFICATE_NAME = '(a throw-away certificate)'
 
 const LISTEN: readonly string[] = ['127.0.0.1']
 
@@ -36,16 +58,45 @@ const LISTEN: readonly string[] = ['127.0.0.1']
 export function readOptions(given: TestServerOptions): ReadOptions {
   const shape = embeddingProblems(given, {})
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw usage(shape)
-  const { log, callsMax, seed, ...others } = given
+  const { log, tls, users, callsMax, seed, socketPath, ...others } = given
   const port = others.port === undefined || others.port === 0 ? -1 : others.port
-  const memory = readMemory({ ...others, port, listen: others.listen ?? LISTEN })
+  const memory = readMemory({
+    ...others, port, listen: others.listen ?? LISTEN,
+    ...socketPath !== undefined && { socketPath: socketPath === true ? freePath() : socketPath },
+    ...users !== undefined && { authFile: USERS_NAME },
+    ...tls === true && { sslEnabled: true, sslChainCert: CERTIFICATE_NAME },
+  })
   const options = completeOptions(memory.options)
   const problems = [
     ...shape, ...memory.problems, ...checkOptions(options, undefined, OWN), ...embeddingProblems({}, { log }),
-    ...numberProblems({ callsMax, seed }),
+    ...secretProblems(given), ...numberProblems({ callsMax, seed }),
   ]
   if (problems.length > 0) throw usage(problems)
-  return { options, log, faults: { callsMax, seed } }
+  return { options, log, faults: { callsMax, seed }, secrets: secretsOf(options, tls === true, users) }
+}
+
+/** Most servers have no secrets, so the code is loaded by those that do. */
+function secretsOf(options: Options, isThrowAway: boolean, users: TestServerOptions['users']): TestSecrets | undefined {
+  if (!options.sslEnabled && options.authFile === undefined && !options.sasl) return undefined
+  const { secretsOf } = require('./secrets.js') as typeof import('./secrets.js')
+  return secretsOf(options, isThrowAway, users)
+}
+
+function freePath(): string { return join(tmpdir(), `memslab-${process.pid}-${Math.random().toString(36).slice(2)}`) }
+
+function secretProblems({ tls, users, authFile, sslChainCert, sslKey }: TestServerOptions): string[] {
+  const problems: string[] = []
+  if (tls !== undefined && typeof tls !== 'boolean') problems.push(`tls: must be a boolean, not ${kindOf(tls)}`)
+  if (tls === true && (sslChainCert !== undefined || sslKey !== undefined)) {
+    problems.push('tls: makes a certificate; for one of your own, give sslEnabled instead')
+  }
+  if (users === undefined) return problems
+  const areTexts = typeof users === 'object' && users !== null && Object.values(users).every(value => typeof value === 'string')
+  if (!areTexts || Object.keys(users).length === 0) {
+    problems.push("users: must be an object of names and passwords: { anna: 'secret' }")
+  }
+  if (authFile !== undefined) problems.push('users: is in place of authFile, so only one of them can be given')
+  return problems
 }
 
 function numberProblems(numbers: Readonly<Record<string, unknown>>): string[] {

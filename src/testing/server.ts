@@ -1,5 +1,7 @@
 // A real memcached in the process of a test, with its controls.
 /// <reference lib="esnext.disposable" preserve="true" />
+import { type CacheKey, type WriteOptions } from '../embed/interface.js'
+import { cacheOver } from '../embed/over.js'
 import { MemslabError } from '../errors.js'
 import { type Call } from '../faults/calls.js'
 import { FaultControl, type UsedFault, type WaitOptions } from '../faults/control.js'
@@ -8,6 +10,7 @@ import { type ServerAddress } from '../options/address.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from '../server/core.js'
 import { TestClock } from './clock.js'
+import { lookAt, lookAtAll, type TestItem } from './items.js'
 import { readOptions, type ReadOptions, type TestServerOptions } from './options.js'
 
 /** The options of `TestServer.restart`. */
@@ -71,9 +74,9 @@ export class TestServer {
   async start(): Promise<void> {
     if (this.#core !== undefined) return
     this.#faults.comesUp()
-    const { options, log } = this.#read
+    const { options, log, secrets } = this.#read
     const core = this.#core = new ServerCore(options, log === undefined ? {} : { log },
-      { isChecked: true, test: TestClock.partsOf(this.clock), taps: this.#faults })
+      { isChecked: true, test: TestClock.partsOf(this.clock), taps: this.#faults, ...secrets && { files: secrets.files } })
     this.#detach = TestClock.attach(this.clock, core)
     await this.#listen(core)
     this.#addresses = core.addresses
@@ -116,8 +119,31 @@ export class TestServer {
     }
   }
 
-  /** Removes all items at once, as `flush_all` does. @throws MemslabError with code 'ESTOPPED' if the server does not run */
+  // Its items. All methods throw a MemslabError with code 'ESTOPPED' if the server does not run.
+
+  /** Removes all items at once, as `flush_all` does. */
   flush(): void { this.#running.store.flush(0) }
+
+  /**
+   * Stores an item, which counts in `stats` as if a client had set it.
+   * @param value a text, which is stored in UTF-8, or bytes
+   * @throws MemslabError with code 'EUSAGE' if an option is wrong, 'EKEY' for a wrong key, 'ETOOLARGE', and 'EFULL'
+   */
+  set(key: CacheKey, value: string | Uint8Array, options?: WriteOptions): void {
+    cacheOver(this.#running.cache).set(key, typeof value === 'string' ? Buffer.from(value) : value, options)
+  }
+
+  /** Deletes a key. Returns true if it was there. */
+  delete(key: CacheKey): boolean { return cacheOver(this.#running.cache).delete(key) }
+
+  /** The value of a key as a text; undefined if there is none. It does not count as a get, nor does the item count as used. */
+  get(key: CacheKey): string | undefined { return this.item(key)?.value }
+
+  /** The item of a key with its bytes, flags, cas number and time to live; undefined if there is none. */
+  item(key: CacheKey): TestItem | undefined { return lookAt(this.#running.cache, key) }
+
+  /** All items, or those whose keys begin with `prefix`, in the order of their keys. */
+  items(prefix: CacheKey = ''): TestItem[] { return lookAtAll(this.#running.cache, prefix) }
 
   get #running(): ServerCore {
     if (this.#core === undefined) throw new MemslabError('ESTOPPED', 'the server does not run')
@@ -208,6 +234,9 @@ export class TestServer {
 
   /** The path of the Unix socket; undefined if the server listens on TCP. */
   get socketPath(): string | undefined { return this.#read.options.socketPath }
+
+  /** With the option `tls`: the certificate that clients have to trust, in PEM; undefined otherwise. */
+  get ca(): string | undefined { return this.#read.secrets?.ca }
 
   /** All options that are in force. */
   get options(): Readonly<Options> { return this.#read.options }

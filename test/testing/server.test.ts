@@ -40,6 +40,7 @@ for (const threads of [1, 2]) {
     const { port } = cache
     const before = await clientOf(cache)
     await before.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+    cache.clock.freeze()
     cache.clock.tick('1h')
     await cache.restart()
     await before.expectClosed()

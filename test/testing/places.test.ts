@@ -1,0 +1,109 @@
+// Where a TestServer can listen, and who may use it: TLS, Unix sockets, UDP, and users with passwords.
+import { createSocket } from 'node:dgram'
+import { existsSync } from 'node:fs'
+import { connect } from 'node:tls'
+import t, { type Test } from 'tap'
+import { TestServer, type MemslabError, type TestServerOptions } from '../../dist/testing/index.js'
+import { Client } from '../support/client.js'
+import { connectSecurely } from '../support/server.js'
+
+async function create(t: Test, options: TestServerOptions = {}): Promise<TestServer> {
+  const cache = await TestServer.create(options)
+  t.teardown(() => cache.stop())
+  return cache
+}
+
+for (const threads of [1, 2]) {
+  t.test(`TLS with a throw-away certificate, in ${threads} threads`, async t => {
+    const cache = await create(t, { tls: true, threads })
+    const { port, host, ca } = cache
+    t.equal(cache.url, `memcaches://127.0.0.1:${port}`)
+    for (const servername of [undefined, 'localhost']) {
+      const client = await connectSecurely({ port, host, ca: ca!, ...servername && { servername } })
+      await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
+      await client.hangUp()
+    }
+    const error = await new Promise<Error>(resolve => connect({ port, host }).once('error', resolve))
+    t.match(error, { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    const client = await connectSecurely({ port, host, ca: ca! })
+    await client.says('refresh_certs\r\n', 'OK\r\n')
+    await cache.restart({ keepItems: true })
+    await client.expectClosed()
+    await (await connectSecurely({ port, host, ca: ca! })).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
+  })
+
+  t.test(`clients of the text protocol with a password, in ${threads} threads`, async t => {
+    const cache = await create(t, { users: { anna: 'secret', bert: 'x:y' }, authTimeout: 10, threads })
+    const to = { host: cache.host, port: cache.port }
+    const login = async (text: string, answer: string): Promise<Client> => {
+      const client = await Client.connect(to)
+      await client.says('get k\r\n', 'CLIENT_ERROR unauthenticated\r\n')
+      await client.says(`set auth 0 0 ${text.length}\r\n${text}\r\n`, answer)
+      return client
+    }
+    const anna = await login('anna secret', 'STORED\r\n')
+    await anna.says('get k\r\n', 'END\r\n')
+    await login('bert x:y', 'STORED\r\n')
+    const unknown = await login('anna wrong', 'CLIENT_ERROR authentication failure\r\n')
+    cache.clock.tick('11s')
+    await unknown.expectClosed()
+    await anna.says('get k\r\n', 'END\r\n')
+  })
+}
+
+t.test('clients of the binary protocol with a password', async t => {
+  const cache = await create(t, { users: { anna: 'secret' }, sasl: true })
+  const login = async (password: string): Promise<Buffer> => {
+    const client = await Client.connect({ host: cache.host, port: cache.port })
+    const body = Buffer.from(`PLAIN\0anna\0${password}`)
+    const header = Buffer.alloc(24)
+    header.writeUInt8(0x80, 0)
+    header.writeUInt8(0x21, 1)
+    header.writeUInt16BE(5, 2)
+    header.writeUInt32BE(body.length, 8)
+    return await client.says(Buffer.concat([header, body]), /[^]{24,}/)
+  }
+  t.equal((await login('secret')).readUInt16BE(6), 0)
+  t.equal((await login('wrong')).readUInt16BE(6), 0x20)
+})
+
+t.test('a Unix socket, at a free path that is free again afterwards', async t => {
+  const cache = await create(t, { socketPath: true })
+  const { socketPath: path } = cache
+  t.equal(cache.url, `unix:${path}`)
+  t.equal(cache.address, path)
+  t.equal(cache.port, 0)
+  const client = await Client.connect({ path: path! })
+  await client.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+  await cache.restart({ keepItems: true })
+  t.equal(cache.socketPath, path)
+  await (await Client.connect({ path: path! })).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
+  await cache.stop()
+  t.notOk(existsSync(path!))
+})
+
+t.test('UDP, on any free port', async t => {
+  const cache = await create(t, { udpport: -1 })
+  t.ok(cache.udpPort > 0)
+  const socket = createSocket('udp4')
+  t.teardown(() => socket.close())
+  const answer = new Promise<Buffer>(resolve => socket.once('message', resolve))
+  socket.send(Buffer.concat([Buffer.from([0, 7, 0, 0, 0, 1, 0, 0]), Buffer.from('mn\r\n')]), cache.udpPort, cache.host)
+  t.equal((await answer).toString('latin1', 8), 'MN\r\n')
+  const { udpPort } = cache
+  await cache.restart()
+  t.equal(cache.udpPort, udpPort)
+})
+
+t.test('wrong secrets are errors', async t => {
+  const problemsOf = (options: object): readonly string[] =>
+    (t.throws(() => new TestServer(options), { code: 'EUSAGE' }) as unknown as MemslabError).problems
+  t.same(problemsOf({ tls: 1, users: { anna: 5 } }),
+    ['tls: must be a boolean, not a number', "users: must be an object of names and passwords: { anna: 'secret' }"])
+  t.same(problemsOf({ tls: true, sslChainCert: 'x', users: {} }), [
+    'tls: makes a certificate; for one of your own, give sslEnabled instead',
+    "users: must be an object of names and passwords: { anna: 'secret' }",
+  ])
+  t.same(problemsOf({ users: { anna: 'secret' }, authFile: '/x' }),
+    ['users: is in place of authFile, so only one of them can be given'])
+})
