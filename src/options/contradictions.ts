@@ -1,6 +1,7 @@
 // Options that cannot go together, options that need another one, and combinations that memcached accepts although they are
 // hardly intended. A message names the first field. There is none if one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
+import { PROFILES } from './profiles.js'
 import { printSize } from './rows.js'
 import { PAGE_BYTES, type Options, type ProtocolName } from './values.js'
 
@@ -54,7 +55,25 @@ const TLS: readonly Contradiction[] = [
     `notls, btls and mtls are only for a server with ${nameOf('sslEnabled')}` },
 ]
 
-export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS]
+/** What a service does not have, and options that ask for it. */
+const PROFILE: readonly Contradiction[] = [
+  { fields: ['profile', 'sslEnabled', 'socketPath'], problem: ({ profile, sslEnabled, socketPath }, nameOf) => {
+    if (!PROFILES[profile].isTlsTextOnly) return false
+    if (socketPath !== undefined) return `${profile} has only TLS, so not with ${nameOf('socketPath')}`
+    return !sslEnabled && `${profile} has only TLS, so not without ${nameOf('sslEnabled')}`
+  } },
+  { fields: ['profile', 'protocol'], problem: ({ profile, protocol }, nameOf) =>
+    PROFILES[profile].isTlsTextOnly && protocol !== 'ascii' &&
+    `${profile} has only the text protocol, so ${nameOf('protocol')} cannot be ${protocol}` },
+  { fields: ['profile', 'udpport'], problem: ({ profile, udpport }, nameOf) =>
+    PROFILES[profile].isTlsTextOnly && udpport !== 0 && `${profile} has no UDP, so not with ${nameOf('udpport')}` },
+  { fields: ['profile', 'listen'], problem: (options, nameOf) =>
+    PROFILES[options.profile].isTlsTextOnly &&
+    (hasListenerBesides('ascii', options) || listenersOf(options).some(({ tls }) => tls === 'none')) &&
+    `${options.profile} has only TLS and the text protocol, which a prefix of ${nameOf('listen')} cannot change` },
+]
+
+export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS, ...PROFILE]
 
 /** Combinations that are hardly intended: errors in a program; warnings on the command line, as memcached starts with them. */
 export const DOUBTS: readonly Contradiction[] = [

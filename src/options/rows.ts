@@ -275,6 +275,16 @@ const PERMISSIONS: readonly OptionRow[] = [
     help: ['disable stats cachedump and lru_crawler metadump'] },
   { flag: 'W', long: 'disable-watch', sets: { watchEnabled: false },
     help: ['disable watch commands (live logging)'] },
+  { name: 'profile', argument: 'name',
+    value: { kind: 'choice', choices: {
+      memcached: { profile: 'memcached' }, 'elasticache-serverless': { profile: 'elasticache-serverless' },
+    } },
+    setting: 'profile',
+    help: ['refuse what a service refuses: elasticache-serverless needs -Z, and',
+      'has no binary protocol, no UDP, no commands that configure the server',
+      'or reveal its state (me, watch, lru, lru_crawler, verbosity, slabs,',
+      'stats but for \'stats\' and \'stats reset\', ...), no delayed flush_all',
+      'and no get line above 16 KiB (default: {default})'] },
 ]
 
 const TLS: readonly OptionRow[] = [

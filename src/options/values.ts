@@ -23,6 +23,9 @@ export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1']
 /** The protocol of a connection; 'auto' lets its first byte decide. */
 export type ProtocolName = 'auto' | 'ascii' | 'binary'
 
+/** The service whose commands a server has. */
+export type ProfileName = 'memcached' | 'elasticache-serverless'
+
 /** The settings of a server. Sizes are in bytes. Only `threads` has another default on the command line. */
 export interface Options {
   /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m`, and `memory` of a program, give it in MiB. Default 64 MiB. */
@@ -176,6 +179,12 @@ export interface Options {
    * that `config set cluster` has stored. Default false.
    */
   discovery: boolean
+  /**
+   * The service whose restrictions the server has. 'elasticache-serverless' refuses what that service refuses: it needs TLS, and
+   * has the text protocol alone, no commands that configure the server or reveal its state, no delayed `flush_all`, and no get
+   * line above 16 KiB. Default 'memcached', which refuses nothing.
+   */
+  profile: ProfileName
   /** Values that `stats settings` shows for options without effect, by their names there. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
   /** Command line only: the servers to start, `--nodes`; 0 for one that is no node of a cluster. Default 0. */
@@ -257,6 +266,7 @@ export function defaultOptions(): Options {
     sslMinVersion: 2,
     debugCommands: false,
     discovery: false,
+    profile: 'memcached',
     shown: {},
     nodes: 0,
     daemonize: false,
@@ -297,9 +307,9 @@ function fitSizes(options: Options, given: Partial<Options>): void {
 }
 
 /** The protocol that authentication works with: the binary one with SASL, the text protocol with only a file of users. */
-function protocolOf({ sasl, authFile }: Options): ProtocolName {
+function protocolOf({ sasl, authFile, profile }: Options): ProtocolName {
   if (sasl) return 'binary'
-  return authFile === undefined ? 'auto' : 'ascii'
+  return authFile === undefined && profile !== 'elasticache-serverless' ? 'auto' : 'ascii'
 }
 
 function withoutUndefined(given: Partial<Options>): Partial<Options> {

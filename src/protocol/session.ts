@@ -15,7 +15,7 @@ import { LongLine, type Get, type LongGet, Keys } from './work/keys.js'
 import { ListingWork, type Listing } from './work/listing.js'
 import { Sending } from './work/sending.js'
 import { ConnectionState, STATE_NAMES } from './work/state.js'
-import { Swallow } from './work/swallow.js'
+import { Swallow, SwallowLine } from './work/swallow.js'
 import { Value, type Receiver } from './work/value.js'
 import { Watch } from './work/watch.js'
 import { Wait, type Work } from './work/work.js'
@@ -321,6 +321,9 @@ export class Session implements Owner {
     if (count > 0) this.setWork(new Swallow(output, count, reply))
     else if (reply !== undefined) output.text(reply)
   }
+
+  /** Discards the bytes up to the line end and then writes `reply`. */
+  swallowLine(reply: Uint8Array): void { this.setWork(new SwallowLine(this.host, reply)) }
 
   /**
    * Lends a value to the output, and ends the loan when all of it is written. False if the rest has to wait until the client has

@@ -1,5 +1,6 @@
 // All meta commands, a row each. The names are those of memcached's protocol.txt.
 import { Ascii } from '../../memory/ascii.js'
+import { type Trait } from '../../options/profiles.js'
 import { UNFINISHED, type Session } from '../session.js'
 import { META } from './answers.js'
 import { MetaGet } from './get.js'
@@ -16,6 +17,8 @@ export interface CommandRow {
   readonly reads?: (session: Session, at: number, end: number) => number
   /** True of a command that says no more of a key that is too long than of a flag. */
   readonly hidesLongKey?: true
+  /** What it shows of the server, for which a profile refuses it. */
+  readonly trait?: Trait
 }
 
 export function commandsOf(meta: Meta): readonly CommandRow[] {
@@ -26,7 +29,7 @@ export function commandsOf(meta: Meta): readonly CommandRow[] {
     { letter: 's', reads: (session, at, end) => set.ms(session, at, end) },
     { letter: 'd', run: () => md(meta) },
     { letter: 'a', run: () => ma(meta), hidesLongKey: true },
-    { letter: 'e', run: () => me(meta) },
+    { letter: 'e', run: () => me(meta), trait: 'reveals' },
     { letter: 'n', reads: (session, at, end) => mn(meta, session, at, end) },
   ]
 }

@@ -1,5 +1,6 @@
 // The meta commands: those of two letters of which the first is an m. They come in the lines of a text session, which hands them
 // over here. One of these serves all the sessions of a thread.
+import { isRefused, PROFILES } from '../../options/profiles.js'
 import { type Host } from '../host.js'
 import { type LineParser } from '../line.js'
 import { UNFINISHED, type Session } from '../session.js'
@@ -17,7 +18,10 @@ export class MetaCommands {
 
   constructor(host: Host, parser: LineParser) {
     this.meta = new Meta(host, parser)
-    for (const row of commandsOf(this.meta)) this.commands[row.letter.charCodeAt(0)] = row
+    const profile = PROFILES[host.options.profile]
+    for (const row of commandsOf(this.meta)) {
+      if (!isRefused(profile, row.trait)) this.commands[row.letter.charCodeAt(0)] = row
+    }
   }
 
   /** True if `m` and this letter are a command. */

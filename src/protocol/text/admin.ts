@@ -45,6 +45,7 @@ export function flushAll(text: Text, session: Session): void {
   const hasDelay = parser.tokenCount > (session.isQuiet ? 2 : 1)
   const exptime = hasDelay ? int32Of(parser, 1) : 0
   if (exptime === NOT_A_NUMBER) return text.answer(session, TEXT.badExptime)
+  if (exptime !== 0 && !text.profile.delaysFlushes) return text.answer(session, TEXT.delayNotAllowed)
   host.store.flush(exptime)
   text.answer(session, TEXT.ok)
 }

@@ -1,4 +1,5 @@
 // All commands of the text protocol but the meta commands, a row each. The names are those of memcached's protocol.txt.
+import { type Trait } from '../../options/profiles.js'
 import { Mode } from '../../store/request.js'
 import { type Host } from '../host.js'
 import { type Session } from '../session.js'
@@ -34,6 +35,8 @@ export interface CommandRow {
   readonly reads?: (readers: Readers, session: Session, start: number, at: number, end: number) => number
   /** False on a server that has no such command. By default all have it. */
   readonly isThere?: (host: Host) => boolean
+  /** What it does to the server or shows of it, for which a profile refuses it. */
+  readonly trait?: Trait
 }
 
 export const COMMANDS: readonly CommandRow[] = [
@@ -56,19 +59,19 @@ export const COMMANDS: readonly CommandRow[] = [
   // about the cache
   { name: 'flush_all', line: flushAll },
   { name: 'stats', line: stats },
-  { name: 'cache_memlimit', line: cacheMemlimit },
-  { name: 'slabs', line: slabs },
-  { name: 'lru', line: lru },
-  { name: 'lru_crawler', line: lruCrawler },
-  { name: 'extstore', line: extstore },
+  { name: 'cache_memlimit', line: cacheMemlimit, trait: 'configures' },
+  { name: 'slabs', line: slabs, trait: 'configures' },
+  { name: 'lru', line: lru, trait: 'configures' },
+  { name: 'lru_crawler', line: lruCrawler, trait: 'configures' },
+  { name: 'extstore', line: extstore, trait: 'configures' },
 
   // about the server
   { name: 'version', line: version },
-  { name: 'verbosity', line: verbosity },
-  { name: 'watch', line: watch },
-  { name: 'refresh_certs', line: refreshCerts },
+  { name: 'verbosity', line: verbosity, trait: 'configures' },
+  { name: 'watch', line: watch, trait: 'reveals' },
+  { name: 'refresh_certs', line: refreshCerts, trait: 'configures' },
   { name: 'quit', line: quit },
-  { name: 'shutdown', line: shutdown },
+  { name: 'shutdown', line: shutdown, trait: 'configures' },
   { name: 'debugtime', line: debugtime, isThere: ({ debugClock }) => debugClock !== undefined },
   { name: 'config', reads: ({ config }, session, start, _at, end) => config.run(session, start, end),
     isThere: ({ cluster }) => cluster !== undefined },

@@ -2,6 +2,7 @@
 // what belongs to one conversation is in its Session.
 import { assert } from '../../errors.js'
 import { Ascii } from '../../memory/ascii.js'
+import { isRefused } from '../../options/profiles.js'
 import { Mode } from '../../store/request.js'
 import { type Host } from '../host.js'
 import { UNFINISHED_LINE_MAX, type LineParser } from '../line.js'
@@ -48,7 +49,8 @@ export class TextProtocol implements Protocol, Readers {
     this.values = new Values(this.text)
     this.numbers = new Numbers(this.text)
     this.config = new Config(this.text)
-    for (const row of COMMANDS) if (row.isThere?.(host) !== false) this.add(row)
+    const { profile } = this.text
+    for (const row of COMMANDS) if (row.isThere?.(host) !== false && !isRefused(profile, row.trait)) this.add(row)
   }
 
   private add(row: CommandRow): void {
@@ -120,7 +122,7 @@ export class TextProtocol implements Protocol, Readers {
   /** Ends the conversation if an unfinished line is longer than UNFINISHED_LINE_MAX; only a get may be. */
   private checkUnfinished(session: Session, at: number, end: number): void {
     if (end - at <= UNFINISHED_LINE_MAX) return
-    if (this.gets.mayBeLong(at, end)) this.gets.beginIfLong(session, at, end)
+    if (this.gets.mayBeLong(at, end)) this.gets.goOnIfLong(session, at, end)
     else this.end(session)
   }
 

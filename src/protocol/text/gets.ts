@@ -33,6 +33,8 @@ export class Gets implements RetrievalAnswers {
   private readonly request: Request
   private readonly retrieval: Retrieval
   private readonly answersMax: number
+  /** The most bytes of a get or gets line; 0 for any number. */
+  private readonly lineBytesMax: number
   /** True if the session counts requests or answers, and so has to serve each line itself. */
   private readonly hasLimits: boolean
   // the line at work
@@ -55,6 +57,7 @@ export class Gets implements RetrievalAnswers {
     this.request = request
     this.retrieval = new Retrieval(host, this)
     this.answersMax = host.answersMax
+    this.lineBytesMax = text.profile.getLineBytesMax
     this.hasLimits = host.answersMax > 0 || host.requestsPerTurn > 0
   }
 
@@ -67,6 +70,7 @@ export class Gets implements RetrievalAnswers {
     if (parser.stop >= end) return UNFINISHED
     if (bytes[parser.stop] !== Ascii.LineEnd) {
       if (!parser.isLineWhole(parser.stop, end)) return UNFINISHED
+      if (this.lineBytesMax > 0 && this.isTooLong(at)) return this.answerTooLong(session)
     } else parser.lookAhead(parser.stop + 1, end)
     session.isQuiet = false
     if (!isKey || parser.keyEnd === parser.keyStart) {
@@ -236,8 +240,25 @@ export class Gets implements RetrievalAnswers {
   }
 
   /** Has the session gather such a line, once it is longer than what is kept of an unfinished request in one piece. */
-  beginIfLong(session: Session, at: number, end: number): void {
-    if (end - at >= KEPT_BYTES_MAX) session.beginLongLine(new PendingGet(this, session))
+  goOnIfLong(session: Session, at: number, end: number): void {
+    if (this.lineBytesMax > 0) {
+      // the line may end with a \r that is not part of it
+      if (end - at > this.lineBytesMax + 1) session.swallowLine(TEXT.lineTooLong)
+    } else if (end - at >= KEPT_BYTES_MAX) session.beginLongLine(new PendingGet(this, session))
+  }
+
+  /** True if a line that is whole, and whose name ends at `at`, is longer than it may be. */
+  private isTooLong(at: number): boolean {
+    const { bytes, parser, withCas } = this
+    const start = at - (withCas ? NAME_BYTES : NAME_BYTES - 1)
+    const lineEnd = parser.findLineEnd(parser.stop)
+    return (bytes[lineEnd - 1] === Ascii.CarriageReturn ? lineEnd - 1 : lineEnd) - start > this.lineBytesMax
+  }
+
+  private answerTooLong(session: Session): number {
+    session.isQuiet = false
+    this.text.answer(session, TEXT.lineTooLong)
+    return this.text.skipLine(this.parser.stop)
   }
 
   /** @internal Goes on with a get that had to wait; `at` is behind its last key, or where a long line begins. */

@@ -32,6 +32,8 @@ export const TEXT = {
   badExptime: line('CLIENT_ERROR invalid exptime argument'),
   badShutdownMode: line('CLIENT_ERROR invalid shutdown mode'),
   flushNotAllowed: line('CLIENT_ERROR flush_all not allowed'),
+  delayNotAllowed: line('CLIENT_ERROR delayed flush_all not allowed'),
+  lineTooLong: line('CLIENT_ERROR line too long'),
   detailNotAllowed: line('CLIENT_ERROR stats detail not allowed'),
   dumpNotAllowed: line('CLIENT_ERROR stats cachedump not allowed'),
   watchNotAllowed: line('CLIENT_ERROR watch commands not allowed'),

@@ -1,32 +1,48 @@
 // `stats` and the words that may follow it.
-import { type Rows } from '../host.js'
+import { isRefused, type Trait } from '../../options/profiles.js'
+import { type Host, type Rows } from '../host.js'
 import { type Session } from '../session.js'
 import { cachedump } from './crawler.js'
 import { LinesListing, linesOf, statLines } from './listings.js'
 import { TEXT } from './reply.js'
 import { type LineHandler, type Text } from './text.js'
 
-/** The arguments of `stats` that may be cut short. The first that fits counts, as memcached compares them. */
-const STATS_ARGUMENTS: readonly (readonly [name: string, handler: LineHandler])[] = [
-  ['reset', statsReset],
-  ['detail', statsDetail],
-  ['settings', text => report(text, text.host.report('settings'))],
-  ['cachedump', cachedump],
-  ['conns', ({ host }, session) => session.list(new LinesListing(host.output, linesOf(host.reportConnections())))],
-  ['extstore', text => report(text, [])],
+interface ArgumentRow {
+  readonly name: string
+  readonly handler: LineHandler
+  /** True if it may be cut short, as memcached compares some of them. */
+  readonly canBeCut?: true
+  /** What it changes or shows, for which a profile refuses it. */
+  readonly trait?: Trait
+}
+
+/** The arguments of `stats`. The first that fits counts. */
+const ARGUMENTS: readonly ArgumentRow[] = [
+  { name: 'reset', canBeCut: true, handler: statsReset },
+  { name: 'detail', canBeCut: true, handler: statsDetail, trait: 'configures' },
+  { name: 'settings', canBeCut: true, handler: text => report(text, text.host.report('settings')), trait: 'reveals' },
+  { name: 'cachedump', canBeCut: true, handler: cachedump, trait: 'reveals' },
+  { name: 'conns', canBeCut: true, handler: ({ host }, session) => list(host, session, host.reportConnections()),
+    trait: 'reveals' },
+  { name: 'extstore', canBeCut: true, handler: text => report(text, []), trait: 'reveals' },
+  { name: 'sizes', handler: ({ host }, session) => list(host, session, host.reportSizes()), trait: 'reveals' },
+  { name: 'items', handler: text => report(text, text.host.report('items')), trait: 'reveals' },
+  { name: 'slabs', handler: text => report(text, text.host.report('slabs')), trait: 'reveals' },
+  { name: 'hash', handler: text => report(text, text.host.report('hash')), trait: 'reveals' },
 ]
 
 export function stats(text: Text, session: Session): void {
-  const { parser, host } = text
+  const { parser, host, profile } = text
   session.isQuiet = false
   const word = parser.token(1)
   if (word === '') return report(text, host.report(''))
-  for (const [name, handler] of STATS_ARGUMENTS) {
-    if (name.startsWith(word)) return handler(text, session)
-  }
-  if (word === 'sizes') return session.list(new LinesListing(host.output, linesOf(host.reportSizes())))
-  if (word === 'items' || word === 'slabs' || word === 'hash') return report(text, host.report(word))
-  text.answer(session, TEXT.error)
+  const row = ARGUMENTS.find(({ name, canBeCut }) => canBeCut ? name.startsWith(word) : name === word)
+  if (row === undefined || isRefused(profile, row.trait)) text.answer(session, TEXT.error)
+  else row.handler(text, session)
+}
+
+function list(host: Host, session: Session, parts: Iterable<Rows>): void {
+  session.list(new LinesListing(host.output, linesOf(parts)))
 }
 
 function report(text: Text, rows: Rows): void {

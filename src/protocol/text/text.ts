@@ -1,5 +1,6 @@
 // What the handlers of text commands work with: the line at work, and the ways to answer it. A thread has one Text, for all its
 // sessions.
+import { PROFILES, type Profile } from '../../options/profiles.js'
 import { type Request } from '../../store/request.js'
 import { type Outcome } from '../../store/outcome.js'
 import { type Store } from '../../store/store.js'
@@ -16,11 +17,14 @@ export class Text {
   readonly store: Store
   readonly request: Request
   readonly reply: TextReply
+  /** The profile of the server. */
+  readonly profile: Profile
 
   constructor(readonly host: Host, readonly parser: LineParser) {
     this.store = host.store
     this.request = host.input.request
     this.reply = new TextReply(host.output)
+    this.profile = PROFILES[host.options.profile]
   }
 
   /** Answers a line, unless the client wants no answer to it. */
