@@ -4,8 +4,8 @@ import { MemslabError } from '../errors.js'
 import { Outcome } from '../store/outcome.js'
 import { Mode, Want, type Request } from '../store/request.js'
 import { storeStats } from '../stats/report.js'
-import { type CacheHandle, type CacheItem, type CacheKey, type CacheStats, type CountOptions,
-  type WriteOptions } from './interface.js'
+import { type CacheEventName, type CacheHandle, type CacheItem, type CacheKey, type CacheListener, type CacheStats,
+  type CountOptions, type WriteOptions } from './interface.js'
 import { listKeys } from './keys.js'
 import { attachThread, makeThread } from './make.js'
 import { completeCacheOptions, usage, type CacheOptions } from './options.js'
@@ -178,6 +178,38 @@ class SharedCache<Value> {
     this.#thread.check()
     return storeStats(this.#thread.store)
   }
+
+  // Events
+
+  /**
+   * Calls a listener for each item that leaves the cache: `'evict'` as memory was needed, `'expire'` as its time was over, or
+   * `'delete'` as a caller, a client or a refused value has deleted it. The events are those of all threads, in their order.
+   * Neither a new value for a key nor `flush` is an event. A listener is called up to 20 ms later, between other tasks of the
+   * event loop, and may use the cache. It does not keep the process alive. An error that it throws is uncaught. While no thread
+   * has a listener, events cost nothing.
+   */
+  on(name: CacheEventName, listener: CacheListener): this {
+    this.#thread.events.on(name, listener)
+    return this
+  }
+
+  /** As `on`, for one event. */
+  once(name: CacheEventName, listener: CacheListener): this {
+    this.#thread.events.once(name, listener)
+    return this
+  }
+
+  /** Removes a listener. */
+  off(name: CacheEventName, listener: CacheListener): this {
+    this.#thread.events.off(name, listener)
+    return this
+  }
+
+  /**
+   * The number of events that were lost since this thread has listeners, as a listener of some thread was too slow to take them.
+   * Each thread keeps some thousand events for slow listeners.
+   */
+  get dropped(): number { return this.#thread.eventsDropped }
 
   /**
    * Closes the cache. In the thread that made it, closes it for all threads, and ends its background work; in another thread,

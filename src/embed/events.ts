@@ -10,46 +10,9 @@ import { Reader } from '../log/reader.js'
 import { DepartedBit } from '../store/context.js'
 import { Departure } from '../store/departures.js'
 import { queueMicrotask } from '../timers.js'
+import { keyOf } from './decode.js'
+import { type CacheEvent, type CacheEventName, type CacheListener, type LeaveReason } from './interface.js'
 
-
-/** The names of the events of a cache. */
-export type CacheEventName = 'evict' | 'expire' | 'delete'
-
-/** The reason why an item has left a cache. */
-export type LeaveReason =
-  /** Memory was needed. */
-  | 'evicted'
-  /** Its time was over. It is reported when an operation or the background work meets it, which may be some time later. */
-  | 'expired'
-  /** A caller or a client has deleted it. */
-  | 'deleted'
-  /** A new value for its key was refused, as the item would have been too large, or as there was no memory for it. */
-  | 'too large'
-  | 'no memory'
-
-/** An item that has left the cache. */
-export interface CacheEvent {
-  /** The key. Bytes that are not UTF-8 are replaced by U+FFFD. */
-  readonly key: string
-  readonly reason: LeaveReason
-  /** The length of its value in bytes. */
-  readonly bytes: number
-  /** The flags that it was stored with. */
-  readonly flags: number
-  /** The milliseconds since its last use, in whole seconds. */
-  readonly age: number
-  /** The milliseconds that it still had to live, in whole seconds; undefined if it would not have expired. */
-  readonly ttl: number | undefined
-  /** True if its value had been read since it was stored. */
-  readonly fetched: boolean
-  /** The number of the thread that has removed it; 0 is the thread that made the cache. */
-  readonly thread: number
-  /** The time at which it was removed, in milliseconds as `Date.now()` gives them. */
-  readonly time: number
-}
-
-/** A listener for events of a cache. */
-export type CacheListener = (event: CacheEvent) => void
 
 /** Milliseconds between two steps while there are events, and while there are none. */
 const BUSY_MS = 1
@@ -116,6 +79,13 @@ export class CacheEvents {
     this.update()
   }
 
+  /** Delivers nothing any more, and leaves the log alone, as it cannot be trusted. */
+  stop(): void {
+    this.emitter.removeAllListeners()
+    this.kinds = 0
+    this.setPace(0)
+  }
+
   /** Has the log write what there are listeners for. */
   private update(): void {
     const { log, reader } = this
@@ -180,7 +150,7 @@ export class CacheEvents {
     const { log: { bytes }, reader: { numbers, second, microsecond, textStart, textEnd, thread } } = this
     const [departure = 0, flags = 0, ttl = 0, age = 0, valueBytes = 0] = numbers
     return {
-      key: Buffer.from(bytes.subarray(textStart, textEnd)).toString(),
+      key: keyOf(Buffer.from(bytes.subarray(textStart, textEnd))),
       reason,
       bytes: valueBytes,
       flags: flags >>> 0,

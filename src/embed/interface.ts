@@ -44,3 +44,41 @@ export interface CacheItem<Value> {
 
 /** The statistics of a cache by memcached's names, such as `get_hits`, `curr_items`, `evictions` and `bytes`. */
 export type CacheStats = Readonly<Record<string, number>>
+
+/** The names of the events of a cache. */
+export type CacheEventName = 'evict' | 'expire' | 'delete'
+
+/** The reason why an item has left a cache. */
+export type LeaveReason =
+  /** Memory was needed. */
+  | 'evicted'
+  /** Its time was over. It is reported when an operation or the background work meets it, which may be some time later. */
+  | 'expired'
+  /** A caller or a client has deleted it. */
+  | 'deleted'
+  /** A new value for its key was refused, as the item would have been too large, or as there was no memory for it. */
+  | 'too large'
+  | 'no memory'
+
+/** An item that has left the cache. */
+export interface CacheEvent {
+  readonly key: CacheKey
+  readonly reason: LeaveReason
+  /** The length of its value in bytes. */
+  readonly bytes: number
+  /** The flags that it was stored with. */
+  readonly flags: number
+  /** The milliseconds since its last use, in whole seconds. */
+  readonly age: number
+  /** The milliseconds that it still had to live, in whole seconds; undefined if it would not have expired. */
+  readonly ttl: number | undefined
+  /** True if its value had been read since it was stored. */
+  readonly fetched: boolean
+  /** The number of the thread that has removed it; 0 is the thread that made the cache. */
+  readonly thread: number
+  /** The time at which it was removed, in milliseconds as `Date.now()` gives them. */
+  readonly time: number
+}
+
+/** A listener for events of a cache. */
+export type CacheListener = (event: CacheEvent) => void

@@ -1,6 +1,7 @@
 // Lists the keys of a cache in bounded steps. A store has one walk over its memory at a time.
 import { MemslabError } from '../errors.js'
 import { type ItemView } from '../store/view.js'
+import { keyOf } from './decode.js'
 import { type CacheKey } from './interface.js'
 import { type CacheThread } from './thread.js'
 
@@ -14,15 +15,9 @@ class KeyCollector {
   visit(view: ItemView): boolean {
     if (this.keys.length === KEYS_PER_STEP) return false
     const { bytes, keyStart, keyBytes } = view
-    this.keys.push(textOf(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes))))
+    this.keys.push(keyOf(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes))))
     return true
   }
-}
-
-/** A key as a string if its bytes are UTF-8, and else as bytes. */
-function textOf(bytes: Buffer): CacheKey {
-  const text = bytes.toString()
-  return Buffer.from(text).equals(bytes) ? text : bytes
 }
 
 export function* listKeys(thread: CacheThread, prefix: CacheKey): IterableIterator<CacheKey> {

@@ -12,6 +12,7 @@ import { type Store } from '../store/store.js'
 import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
 import { type KeyWalk } from '../store/walks/keys.js'
 import { type Visitor } from '../store/walks/dump.js'
+import { CacheEvents } from './events.js'
 import { type CacheHandle, type CacheKey } from './interface.js'
 import { type CacheMemory, State } from './memory.js'
 
@@ -66,6 +67,7 @@ export class CacheThread implements Reader {
   private mustLend = false
   private isOpen = true
   private madeHandle: CacheHandle | undefined
+  private madeEvents: CacheEvents | undefined
 
   constructor(readonly parts: CacheThreadParts) {
     const { store, ioStart } = parts
@@ -300,6 +302,15 @@ export class CacheThread implements Reader {
     return this.madeHandle ??= this.parts.makeHandle()
   }
 
+  /** The events of the cache, for listeners in this thread. @throws MemslabError if the cache is closed */
+  get events(): CacheEvents {
+    this.check()
+    return this.madeEvents ??= new CacheEvents(this.store.departed, this.parts.clock)
+  }
+
+  /** The number of events that listeners in this thread have lost. */
+  get eventsDropped(): number { return this.madeEvents?.dropped ?? 0 }
+
   // The end
 
   /** The error for a cache that is closed. */
@@ -326,6 +337,8 @@ export class CacheThread implements Reader {
   close(cause?: unknown): void {
     if (!this.isOpen) return
     this.isOpen = false
+    if (cause === undefined) this.madeEvents?.close()
+    else this.madeEvents?.stop()
     this.parts.closed(cause)
   }
 }

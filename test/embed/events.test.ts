@@ -1,10 +1,20 @@
-// The events of a cache, on bare stores: which items are reported, what of them, to whom and when.
+// The events of a cache: on bare stores, which items are reported, what of them, to whom and when; and on caches.
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { CacheEvents, type CacheEvent, type CacheEventName } from '../../src/embed/events.js'
+import { Cache } from '../../src/embed/cache.js'
+import { CacheEvents } from '../../src/embed/events.js'
+import { type CacheEvent, type CacheEventName } from '../../src/embed/interface.js'
+import { cacheOver } from '../../src/embed/over.js'
 import { Mode } from '../../src/store/request.js'
+import { startServer } from '../support/server.js'
 import { StoreUnderTest } from '../support/store.js'
+import { ManualClock } from '../support/clock.js'
 
 const MIB = 1024 * 1024
+const INDEX = fileURLToPath(new URL('../../../dist/index.js', import.meta.url))
 const ALL = ['evict', 'expire', 'delete'] as const
 
 /** A store, its events, and those that a listener for each name has got so far. */
@@ -207,4 +217,74 @@ t.test('a thread that was terminated is forgotten, so that it is in no way of ev
   t.equal(departed.kinds, 0)
   t.notOk(departed.isReading(1))
   one.store.verify()
+})
+
+t.test('a cache has listeners, and gives keys as it takes them', async t => {
+  const clock = new ManualClock()
+  const cache = new Cache({ memory: '4m', clock })
+  const got: unknown[] = []
+  const listener = ({ key, reason }: CacheEvent) => got.push([key, reason])
+  t.equal(cache.on('delete', listener).once('expire', listener), cache)
+  const bytes = Buffer.from([0xff, 0x00])
+  for (const key of ['a', 'é b', bytes]) cache.set(key, Buffer.from('v'))
+  for (const ttl of [1000, 2000]) cache.set(`of ${ttl}`, Buffer.from('v'), { ttl })
+  for (const key of ['a', 'é b', bytes]) cache.delete(key)
+  clock.advance(5)
+  t.same([cache.get('of 1000'), cache.get('of 2000')], [undefined, undefined])
+  clock.advance(0.1)
+  t.same(got, [['a', 'deleted'], ['é b', 'deleted'], [bytes, 'deleted'], ['of 1000', 'expired']], 'the second is not asked for')
+  t.equal(cache.dropped, 0)
+  cache.off('delete', listener)
+  cache.set('a', Buffer.from('v'))
+  cache.delete('a')
+  cache.on('delete', listener)
+  cache.set('last', Buffer.from('v'))
+  cache.delete('last')
+  cache.close()
+  t.same(got.at(-1), ['last', 'deleted'], 'close delivers what is due')
+  t.equal(got.length, 5)
+  t.throws(() => cache.on('delete', listener), { code: 'ECLOSED' })
+})
+
+t.test('a cache reports what other threads remove, and the clients of its server', async t => {
+  const { server, client, clock } = await startServer(t)
+  const got: unknown[] = []
+  cacheOver(server.cache).on('delete', ({ key, bytes }) => got.push([key, bytes]))
+  await client.says('set a 0 0 5\r\nvalue\r\ndelete a\r\n', 'STORED\r\nDELETED\r\n')
+  clock.advance(0.1)
+  t.same(got, [['a', 5]])
+
+  const cache = new Cache({ memory: '4m' })
+  t.teardown(() => cache.close())
+  const worker = new Worker(`
+    const { parentPort, workerData } = require('node:worker_threads')
+    const cache = require(workerData.index).Cache.attach(workerData.handle)
+    cache.set('of the worker', Buffer.from('v'))
+    cache.delete('of the worker')
+    parentPort.once('message', () => cache.close())
+  `, { eval: true, workerData: { index: INDEX, handle: cache.handle } })
+  const event = await new Promise<CacheEvent>(resolve => { cache.on('delete', resolve) })
+  t.match(event, { key: 'of the worker', bytes: 1, thread: 1 })
+  worker.postMessage('end')
+  await once(worker, 'exit')
+})
+
+t.test('an error of a listener is uncaught, and the other events are delivered', async t => {
+  const { stdout, status } = spawnSync(process.execPath, ['-e', `
+    const { Cache } = require(${JSON.stringify(INDEX)})
+    const cache = new Cache({ memory: '4m' })
+    process.on('uncaughtException', error => console.log('uncaught', error.message))
+    cache.on('delete', ({ key }) => {
+      if (key === 'a') throw new Error('of a')
+      console.log(key)
+    })
+    for (const key of ['a', 'b']) {
+      cache.set(key, Buffer.from('v'))
+      cache.delete(key)
+    }
+    setTimeout(() => console.log(String(cache.get('c')), cache.dropped), 100)
+    cache.set('c', Buffer.from('still there'))
+  `], { encoding: 'utf8' })
+  t.same(stdout.trim().split('\n').sort(), ['b', 'still there 0', 'uncaught of a'])
+  t.equal(status, 0, 'listeners do not keep the process alive')
 })
