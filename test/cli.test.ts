@@ -101,10 +101,33 @@ t.test('a file of users that cannot be read is one line and exit code 71', async
   }
 })
 
-t.test('npm start says where it listens, in a line', async t => {
-  const server = await start(t, [], { npm_lifecycle_event: 'start', npm_package_name: 'memslab' })
-  await until('a line', () => server.output.stderr.endsWith('\n'))
-  t.match(server.output, { stdout: '', stderr: new RegExp(`^memslab .* listens on TCP 127\\.0\\.0\\.1:${server.port}\\b.*\n$`) })
+t.test('npm start and npx say where it listens, in a line', async t => {
+  for (const env of [
+    { npm_lifecycle_event: 'start', npm_lifecycle_script: 'node dist/cli.js', npm_package_name: 'memslab' },
+    { npm_lifecycle_event: 'npx', npm_lifecycle_script: "'memslab' '-p' '-1'", npm_package_name: 'a program' },
+  ]) {
+    const server = await start(t, [], env)
+    await until('a line', () => server.output.stderr.endsWith('\n'))
+    const line = new RegExp(`^memslab .* listens on TCP 127\\.0\\.0\\.1:${server.port}\\b.*\n$`)
+    t.match(server.output, { stdout: '', stderr: line })
+  }
+  // npx has started a program, which has started it
+  const { child, output, ended } = await start(t, [], { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'tap' })
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.same(output, { stdout: '', stderr: '' })
+})
+
+t.test('it says which free port it has taken, if no file is to say so', async t => {
+  const child = spawn(process.execPath, [CLI, '--port', '-1', '-m', '16', '-t', '1'], {
+    stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, MEMCACHED_PORT_FILENAME: '' },
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', text => { said += text })
+  await until('a line', () => said.endsWith('\n'))
+  const port = Number(/^memslab .* listens on TCP 127\.0\.0\.1:(\d+)\b.*\n$/.exec(said)?.[1])
+  await (await Client.connect({ port, host: '127.0.0.1' })).says('version\r\n', `VERSION ${PROTOCOL_VERSION}\r\n`)
 })
 
 t.test('it listens on both loopback addresses, says which ports, and prints nothing', async t => {

@@ -1,13 +1,16 @@
 // The entry points of the package: each has the same for `import` and for `require`, and types that need no others.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
-import { compile, entryPoints, exportedNames } from './support/consumer.js'
+import { compile, entryPoints, exportedNames, typesBehind } from './support/consumer.js'
 import './support/fresh.js'
 import { inProject, ROOT } from './support/places.js'
 
 const require = createRequire(import.meta.url)
+const manifest = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as {
+  files: string[], scripts: Record<string, string>, typesVersions: Record<string, unknown>,
+}
 const ENTRIES = entryPoints()
 
 t.test('each entry point is a pair of files, and each has its types', async t => {
@@ -22,6 +25,28 @@ t.test('each entry point is a pair of files, and each has its types', async t =>
   const pairs = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.mjs'))
     .map(name => `./dist/${name.replaceAll('\\', '/')}`)
   t.same(pairs.sort(), ENTRIES.map(entry => entry.import.default).sort(), 'no other file is meant to be imported')
+})
+
+t.test('a compiler that knows no exports finds the types too', async t => {
+  const paths = ENTRIES.filter(({ name }) => name.includes('/')).map(({ name, require: { types } }) =>
+    [name.slice(name.indexOf('/') + 1), [types]])
+  t.same(manifest.typesVersions, { '*': Object.fromEntries(paths) })
+})
+
+t.test('the package says where it comes from and what it needs, and runs nothing where it is installed', async t => {
+  t.match(manifest, { license: 'MIT', engines: { node: '>=20' }, description: /memcached/, homepage: /^https:/,
+    repository: { type: 'git', url: /^git\+https:.*\/memslab\.git$/ } })
+  t.notOk(Object.keys(manifest).some(field => /^(optional|peer|bundled?)?dependencies$/i.test(field)), 'it needs no other package')
+  // npm runs `prepare` in a checkout and for a package from git, which has to be built, but not for one from a registry
+  t.notMatch(Object.keys(manifest.scripts).join(), /\b(pre|post)?install\b/)
+})
+
+t.test('the types that the entry points lead to are packed', async t => {
+  const left = manifest.files.flatMap(pattern => /^!(dist\/\w+\/)\*\*\/\*\.d\.ts$/.exec(pattern)?.[1] ?? [])
+  t.ok(left.length > 0)
+  for (const file of typesBehind(ENTRIES.flatMap(({ import: imported, require: required }) => [imported.types, required.types]))) {
+    t.notOk(left.some(folder => file.startsWith(folder)), file)
+  }
 })
 
 t.test('each entry point gives the same values by import and by require', async t => {

@@ -1,12 +1,12 @@
 // The package as npm packs and installs it: a program gets the same from `import` and from `require`, with types for both, and
 // what it gets starts threads. .ci/nodes runs this on each Node.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { compile } from './support/consumer.js'
 import './support/fresh.js'
-import { inProject, ROOT } from './support/places.js'
+import { ROOT } from './support/places.js'
 
 /** Takes what one way of loading gave and what the other did. */
 const CHECK = `
@@ -108,10 +108,4 @@ t.test('the installed package', async t => {
       }
     })
   }
-})
-
-t.test('nothing runs where the package is installed', async t => {
-  const { scripts } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { scripts: Record<string, string> }
-  // npm runs `prepare` in a checkout and for a package from git, which has to be built, but not for one from a registry
-  t.notMatch(Object.keys(scripts).join(), /\b(pre|post)?install\b/)
 })

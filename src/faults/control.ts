@@ -7,7 +7,7 @@ import { readDuration } from '../options/durations.js'
 import { type Host } from '../protocol/host.js'
 import { type Call, choiceOf } from './calls.js'
 import { checkFault, checkMatch, checkWait } from './check.js'
-import { type Duration, type Fault, type FaultOptions, type Match } from './faults.js'
+import { type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from './faults.js'
 import { CallRecord, type CallListener } from './record.js'
 import { RuleCount, SharedWord, type RuleData, type RuleMessage } from './rules.js'
 import { ThreadTap, type TapData } from './tap.js'
@@ -15,22 +15,6 @@ import { ThreadTap, type TapData } from './tap.js'
 /** The calls that a server keeps by default: the last ones. */
 const CALLS_MAX = 10_000
 const WAIT_MS = 5000
-
-/** A fault in force. */
-export interface UsedFault {
-  readonly fault: Fault
-  readonly options: FaultOptions
-  /** The seed of what it leaves to chance. */
-  readonly seed: number
-  /** The number of requests, or connections, that have had it. */
-  readonly used: number
-  /** True if it was to have a number of uses, and has not had all of them. */
-  readonly isPending: boolean
-  /** Resolves when the fault is in force. Only `down` takes a while; all others are at once. */
-  readonly ready: Promise<void>
-  /** Removes the fault. What a toxic holds goes on its way. Resolves when the server is as before. */
-  remove(): Promise<void>
-}
 
 /** What a control needs of its server, and settings. */
 export interface ControlParts {
@@ -42,14 +26,6 @@ export interface ControlParts {
   readonly down?: (isDown: boolean) => Promise<void>
   /** Prints a line for the person who runs the test. */
   readonly print?: (line: string) => void
-}
-
-/** Options of `waitForCall`. */
-export interface WaitOptions {
-  /** Milliseconds, or a text such as '2s'. Default 5 seconds. */
-  readonly timeout?: Duration
-  /** The number of calls that must have come; the last of them is the result. Default 1. */
-  readonly count?: number
 }
 
 /** The control's side of the tap of a worker. */

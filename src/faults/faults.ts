@@ -101,6 +101,30 @@ export interface FaultOptions extends Match {
   readonly seed?: number
 }
 
+/** A fault in force. */
+export interface UsedFault {
+  readonly fault: Fault
+  readonly options: FaultOptions
+  /** The seed of what it leaves to chance. */
+  readonly seed: number
+  /** The number of requests, or connections, that have had it. */
+  readonly used: number
+  /** True if it was to have a number of uses, and has not had all of them. */
+  readonly isPending: boolean
+  /** Resolves when the fault is in force. Only `down` takes a while; all others are at once. */
+  readonly ready: Promise<void>
+  /** Removes the fault. What a toxic holds goes on its way. Resolves when the server is as before. */
+  remove(): Promise<void>
+}
+
+/** Options of `waitForCall`. */
+export interface WaitOptions {
+  /** Milliseconds, or a text such as '2s'. Default 5 seconds. */
+  readonly timeout?: Duration
+  /** The number of calls that must have come; the last of them is the result. Default 1. */
+  readonly count?: number
+}
+
 // The functions that make faults
 
 /** Delays all bytes by `latency` ± `jitter` milliseconds. */

@@ -142,7 +142,8 @@ const GENERAL: readonly OptionRow[] = [
 
 const LISTENING: readonly OptionRow[] = [
   { flag: 'p', long: 'port', argument: 'num', value: { kind: 'whole', field: 'port', min: -1, max: 65535 },
-    help: ['TCP port to listen on (default: {default});', '0 is off, -1 takes any free one'] },
+    help: ['TCP port to listen on (default: {default});', '0 is off, -1 takes any free one and prints it,',
+      'unless MEMCACHED_PORT_FILENAME names a file for it'] },
   { flag: 'U', long: 'udp-port', argument: 'num', value: { kind: 'whole', field: 'udpport', min: -1, max: 65535 },
     setting: 'udpport',
     help: ['UDP port to listen on, at the addresses of -l, whose own',

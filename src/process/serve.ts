@@ -38,7 +38,7 @@ export async function serve(prepared: readonly Preparations[], portFile: string 
     // on 'exit', so that the file is also removed if a second signal ends the process
     if (pidFile !== undefined && files !== undefined) process.once('exit', files.writePidFile(pidFile, complain))
     if (portFile !== undefined) files?.writePortFile(portFile, servers.flatMap(({ addresses }) => addresses), complain)
-    const linesOfEach = verbosity > 0 ? Infinity : linesUnasked()
+    const linesOfEach = verbosity > 0 ? Infinity : linesUnasked(given, portFile)
     for (const [index, server] of servers.entries()) {
       for (const line of introduction(server, nameOf(index)).slice(0, linesOfEach)) complain(line)
     }
@@ -90,12 +90,15 @@ function withAllowedConnections(options: Options, complain: Complain): Options {
 }
 
 /**
- * The number of lines that each server prints without -v: one with `npm start`, so that a person sees the ports; else none, as in
- * memcached.
+ * The number of lines that each server prints without -v: one, which says where it listens, if a person has started it through
+ * npm, or if nothing else says which ports it has taken; otherwise none, as in memcached.
  */
-function linesUnasked(): number {
-  const { npm_lifecycle_event: script, npm_package_name: name } = process.env
-  return script === 'start' && name === 'memslab' ? 1 : 0
+function linesUnasked({ port, udpport, socketPath, daemonize }: Options, portFile: string | undefined): number {
+  const { npm_lifecycle_event: event, npm_lifecycle_script: script = '', npm_package_name: name } = process.env
+  // npm puts the command's name in quotes
+  const isByNpm = event === 'start' && name === 'memslab' || event === 'npx' && /^\W?memslab\b/.test(script)
+  const isAnyPort = socketPath === undefined && (port === -1 || udpport === -1)
+  return isByNpm || isAnyPort && portFile === undefined && !daemonize ? 1 : 0
 }
 
 /** The lines of -v at the start: where a server listens, and its limits. @param name of a node; otherwise empty */

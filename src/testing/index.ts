@@ -5,11 +5,10 @@ export { type ServerAddress } from '../options/address.js'
 export { type Options, type ProtocolName } from '../options/values.js'
 export { type TestClock } from './clock.js'
 export { type Call, type ConnectionOfCall } from '../faults/calls.js'
-export { type UsedFault, type WaitOptions } from '../faults/control.js'
 export * as faults from '../faults/faults.js'
 export {
   type Duration, type Fault, type FaultOptions, type Match, type ProtocolFault, type Toxic, type ToxicAttributes,
-  type ToxicOptions,
+  type ToxicOptions, type UsedFault, type WaitOptions,
 } from '../faults/faults.js'
 export { type CacheKey, type WriteOptions } from '../embed/interface.js'
 export { type TestItem } from './items.js'

@@ -1,8 +1,8 @@
 // A program that uses the package's entry points, as a user's compiler sees it.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import typescript from 'typescript'
-import { inProject } from './places.js'
+import { join, relative } from 'node:path'
+import typescript, { type Program } from 'typescript'
+import { inProject, ROOT } from './places.js'
 
 /** What package.json says of an entry point: the files for one way of loading it. */
 export interface Entry { readonly types: string, readonly default: string }
@@ -52,14 +52,25 @@ export function compile(folder: string, files: Readonly<Record<string, string>>,
     `${file?.fileName ?? ''}: ${typescript.flattenDiagnosticMessageText(messageText, '\n')}`)
 }
 
-/** The names that a file of types exports, types included. */
-export function exportedNames(...files: readonly string[]): string[][] {
+/** A program of some files of types. */
+function programOf(files: readonly string[]): Program {
   const { ModuleKind, ScriptTarget } = typescript
-  const program = typescript.createProgram(files, { module: ModuleKind.NodeNext, target: ScriptTarget.ES2022, noLib: true, types: [] })
+  return typescript.createProgram(files, { module: ModuleKind.NodeNext, target: ScriptTarget.ES2022, noLib: true, types: [] })
+}
+
+/** The names that each of some files of types exports, types included. */
+export function exportedNames(...files: readonly string[]): string[][] {
+  const program = programOf(files)
   const checker = program.getTypeChecker()
   return files.map(file => {
     const source = program.getSourceFile(file)
     const symbol = source && checker.getSymbolAtLocation(source)
     return symbol === undefined ? [] : checker.getExportsOfModule(symbol).map(({ name }) => name).sort()
   })
+}
+
+/** The files that some files of types lead to, and they themselves, from the project's folder on. */
+export function typesBehind(files: readonly string[]): string[] {
+  return programOf(files.map(file => inProject(file))).getSourceFiles()
+    .map(({ fileName }) => relative(ROOT, fileName).replaceAll('\\', '/'))
 }
