@@ -7,7 +7,7 @@ import { readDuration } from '../options/durations.js'
 import { type Host } from '../protocol/host.js'
 import { type Call, choiceOf } from './calls.js'
 import { checkFault, checkMatch, checkWait } from './check.js'
-import { type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from './faults.js'
+import { latency, type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from './faults.js'
 import { CallRecord, type CallListener } from './record.js'
 import { RuleCount, SharedWord, type RuleData, type RuleMessage } from './rules.js'
 import { ThreadTap, type TapData } from './tap.js'
@@ -15,6 +15,8 @@ import { ThreadTap, type TapData } from './tap.js'
 /** The calls that a server keeps by default: the last ones. */
 const CALLS_MAX = 10_000
 const WAIT_MS = 5000
+/** The longest interval of a Node.js timer. */
+const FOREVER_MS = 2 ** 31 - 1
 
 /** What a control needs of its server, and settings. */
 export interface ControlParts {
@@ -41,6 +43,8 @@ export class FaultControl {
   private readonly origin = new SystemClock().origin
   /** In the order in which they came. */
   private readonly inForce: InForce[] = []
+  /** The rule of `freeze`, which is no fault of the test's own. */
+  private frozen: InForce | undefined
   private lastId = 0
   private knownSeed: number | undefined
 
@@ -54,7 +58,7 @@ export class FaultControl {
   /** Makes the tap of this thread, which takes the place of an earlier one: a server has ended, and another one begins. */
   tap(host: Host): Tap {
     const tap = this.own = new ThreadTap(this.dataFor(undefined), host, call => this.record.add(call))
-    for (const { data } of this.inForce) if (data !== undefined) tap.rules.take({ add: data })
+    for (const data of this.rules) tap.rules.take({ add: data })
     return tap
   }
 
@@ -65,10 +69,13 @@ export class FaultControl {
     port1.on('message', (call: Call) => this.record.add(call))
     port1.on('close', () => this.seats.delete(seat))
     port1.unref()
-    for (const { data } of this.inForce) if (data !== undefined) port1.postMessage({ add: data } satisfies RuleMessage)
+    for (const data of this.rules) port1.postMessage({ add: data } satisfies RuleMessage)
     this.seats.add(seat)
     return { data: this.dataFor(port2), transfer: [port2] }
   }
+
+  /** The rules of all threads. */
+  private get rules(): RuleData[] { return [...this.inForce, this.frozen].flatMap(used => used?.data ?? []) }
 
   private dataFor(port: MessagePort | undefined): TapData {
     return { module: require.resolve('./tap.js'), shared: this.shared, port, origin: this.origin }
@@ -94,8 +101,23 @@ export class FaultControl {
 
   private get isDown(): boolean { return this.inForce.some(({ fault }) => fault.type === 'down') }
 
-  /** Forgets `down`, as the server is being started. */
-  comesUp(): void { for (const used of [...this.inForce]) if (used.fault.type === 'down') this.forget(used) }
+  /** Holds up all that clients send until `resume`. `reset` leaves it alone. */
+  freeze(): void { this.frozen ??= this.add(latency({ latency: FOREVER_MS }, { stream: 'upstream' }), {}) }
+
+  /** Lets what was held up go on its way. */
+  resume(): void {
+    const { frozen } = this
+    this.frozen = undefined
+    if (frozen?.data !== undefined) this.tell({ remove: frozen.data.id })
+  }
+
+  get isFrozen(): boolean { return this.frozen !== undefined }
+
+  /** Forgets `down` and `freeze`, as the server is being started. */
+  comesUp(): void {
+    this.resume()
+    for (const used of [...this.inForce]) if (used.fault.type === 'down') this.forget(used)
+  }
 
   private add(fault: Exclude<Fault, { type: 'down' }>, options: FaultOptions): InForce {
     const toxicity = options.toxicity ?? ('toxicity' in fault ? fault.toxicity : undefined) ?? 1

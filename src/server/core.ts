@@ -347,12 +347,17 @@ export class ServerCore {
    */
   async suspend(): Promise<void> {
     if (this.state !== 'listening') return
-    const { options, port, udpPort } = this
-    if (port !== 0) options.port = port
-    if (udpPort !== 0) options.udpport = udpPort
+    this.keepPorts()
     this.thread.stopTimers()
     await this.undoListen()
     if (!this.isClosed) this.state = 'new'
+  }
+
+  /** Makes the ports that it has found its own, so that it has them again when it listens again. */
+  keepPorts(): void {
+    const { options, port, udpPort } = this
+    if (port !== 0) options.port = port
+    if (udpPort !== 0) options.udpport = udpPort
   }
 
   /** Begins anew with the items that are there: counts and what commands have changed are as after a start. */

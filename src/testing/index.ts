@@ -11,6 +11,7 @@ export {
   type ToxicOptions, type UsedFault, type WaitOptions,
 } from '../faults/faults.js'
 export { type CacheKey, type WriteOptions } from '../embed/interface.js'
+export { TestCluster, type NodeOrIndex, type TestClusterOptions } from './cluster.js'
 export { type TestItem } from './items.js'
 export { type TestServerOptions } from './options.js'
 export { TestServer, type RestartOptions } from './server.js'

@@ -19,10 +19,23 @@ export interface RestartOptions {
   keepItems?: boolean
 }
 
+/** The key under which the options of a node have its part in a cluster. */
+export const PART = Symbol('part')
+
+/** What makes a server a node of a TestCluster. */
+export interface ClusterPart {
+  /** The clock of all nodes. */
+  readonly clock: TestClock
+  /** Called whenever the node has started. */
+  started(node: TestServer, core: ServerCore): void
+}
+
+export interface PartOptions extends TestServerOptions { readonly [PART]: ClusterPart }
+
 type InternetAddress = Exclude<ServerAddress, { family: 'Unix' }>
 
 // Node.js before 20.5 has no such symbol
-const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('Symbol.asyncDispose')
+export const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('Symbol.asyncDispose')
 
 /**
  * A memcached for tests, in this process: it listens on a real port, and real clients talk to it. Nothing of it keeps the process
@@ -37,6 +50,8 @@ export class TestServer {
   /** The clock of the server, which moves only its time. */
   readonly clock: TestClock
   readonly #read: ReadOptions
+  /** Given if the server is a node of a TestCluster. */
+  readonly #part: ClusterPart | undefined
   readonly #faults: FaultControl
   /** The last time that a fault took the server down, or let it come up again. */
   #turning: Promise<void> | undefined
@@ -59,7 +74,8 @@ export class TestServer {
    */
   constructor(options: TestServerOptions = {}) {
     this.#read = readOptions(options)
-    this.clock = new TestClock()
+    this.#part = (options as Partial<PartOptions>)[PART]
+    this.clock = this.#part?.clock ?? new TestClock()
     this.#faults = new FaultControl({
       ...this.#read.faults,
       down: isDown => this.#turn(isDown),
@@ -80,12 +96,15 @@ export class TestServer {
     this.#detach = TestClock.attach(this.clock, core)
     await this.#listen(core)
     this.#addresses = core.addresses
-    options.port = core.port
-    if (core.udpPort !== 0) options.udpport = core.udpPort
+    core.keepPorts()
+    options.port = core.options.port
+    options.udpport = core.options.udpport
+    this.#part?.started(this, core)
   }
 
   /** Ends the server, its connections and its threads. Its items are gone. May be called at any time, and twice. */
   async stop(): Promise<void> {
+    this.#faults.resume()
     const core = this.#core
     this.#core = undefined
     this.#detach?.()
@@ -93,6 +112,19 @@ export class TestServer {
   }
 
   [asyncDispose](): Promise<void> { return this.stop() }
+
+  /**
+   * Freezes the server, as SIGSTOP freezes a process: connections stay open and new ones are accepted, but no request is served
+   * until `resume`. `stop`, `start` and `restart` end it, too.
+   * @throws MemslabError with code 'ESTOPPED' if the server does not run
+   */
+  freeze(): void { if (this.#running) this.#faults.freeze() }
+
+  /** Lets a frozen server go on: it serves all that came in the meantime. */
+  resume(): void { this.#faults.resume() }
+
+  /** True from `freeze` to `resume`. */
+  get isFrozen(): boolean { return this.#faults.isFrozen }
 
   /**
    * Restarts the server on the same port: all connections end, and `stats` begin anew. Starts a server that does not run.
