@@ -13,6 +13,8 @@ declare module 'memjs' {
     readonly retries?: number
     /** Seconds. */
     readonly timeout?: number
+    /** Seconds between two tries. */
+    readonly retry_delay?: number
     readonly logger?: { log(message: string): void }
   }
 

@@ -61,7 +61,8 @@ export async function runClientProgram(t: Test, program: ClientProgram): Promise
   }
 }
 
-function pathOf(file: string): string {
+/** The path of a program in this folder. */
+export function pathOf(file: string): string {
   return inProject(`test/clients/${file}`)
 }
 
@@ -84,7 +85,8 @@ export function skipWithout(command: string): string | false {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0 ? false : `${command} is not installed`
 }
 
-function interpreterWith({ language, libraries }: ClientProgram): string | undefined {
+/** The interpreter that has all libraries of a program; undefined if none has. */
+export function interpreterWith({ language, libraries }: Pick<ClientProgram, 'language' | 'libraries'>): string | undefined {
   return language.interpreters.find(interpreter =>
     libraries.every(library => spawnSync(interpreter, language.probe(library)).status === 0))
 }
