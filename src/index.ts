@@ -7,7 +7,7 @@ import { Server } from './server/server.js'
 export { type Clock, type Origin, SystemClock } from './clock.js'
 export { Cache, type CacheConstructor } from './embed/cache.js'
 export { type CacheEvent, type CacheEventName, type CacheHandle, type CacheItem, type CacheKey, type CacheListener,
-  type CacheStats, type CountOptions, type LeaveReason, type WriteOptions } from './embed/interface.js'
+  type CacheStats, type CountOptions, type GetOrSetOptions, type LeaveReason, type WriteOptions } from './embed/interface.js'
 export { type CacheOptions } from './embed/options.js'
 export { type Codec } from './embed/values.js'
 export { ERROR_CODES, MemslabError, type MemslabErrorCode } from './errors.js'

@@ -5,9 +5,10 @@ import { Outcome } from '../store/outcome.js'
 import { Mode, Want, type Request } from '../store/request.js'
 import { storeStats } from '../stats/report.js'
 import { type CacheEventName, type CacheHandle, type CacheItem, type CacheKey, type CacheListener, type CacheStats,
-  type CountOptions, type WriteOptions } from './interface.js'
+  type CountOptions, type GetOrSetOptions, type WriteOptions } from './interface.js'
 import { listKeys } from './keys.js'
 import { attachThread, makeThread } from './make.js'
+import { setTimeout } from '../timers.js'
 import { completeCacheOptions, usage, type CacheOptions } from './options.js'
 import { CacheThread } from './thread.js'
 import { formOf, type Codec, type Form, type ValuesName } from './values.js'
@@ -15,9 +16,21 @@ import { formOf, type Codec, type Form, type ValuesName } from './values.js'
 const FLAGS_MAX = 0xffffffff
 const UINT64_MAX = 0xffffffffffffffffn
 
+/** How long others wait for a factory by default. */
+const LEASE_MS = 30_000
+/** The longest pause, and the first one, in milliseconds, of a caller that waits for the factory of another thread. */
+const PAUSE_MS_MAX = 16
+const PAUSE_MS_MIN = 1
+/** The pauses after which such a caller looks for threads that have ended. */
+const LOOK_WAITS = 32
+
+/** A value that is there, and may be outdated. */
+interface FoundValue<Value> { readonly value: Value; readonly isStale: boolean; readonly cas: bigint }
+
 class SharedCache<Value> {
   readonly #thread: CacheThread
   readonly #form: Form
+  readonly #making = new Map<string, Promise<Value>>()
 
   constructor(options?: CacheOptions, values?: unknown)
   /** @param from options, or the CacheThread that several caches of a thread share; @param values given with the latter */
@@ -128,6 +141,48 @@ class SharedCache<Value> {
     for (const [key, value] of entries) this.set(key, value, options)
   }
 
+  /**
+   * The value of a key; if it is missing, `factory` makes it, and it is stored. Only one factory of a key runs at a time, over
+   * all threads. Other callers wait for its value, or get the old one at once if its `ttl` ended less than `staleTtl` ago. If the
+   * factory throws, if it takes longer than `lease`, or if its thread ends, another thread that waits calls its own. A value that
+   * was stored for the key meanwhile stays there, and the caller gets that of its factory all the same.
+   * Rejects with the error of the factory, which callers of the same thread share, and as `set` throws. But a value that is too
+   * large, or for which there is no memory, is returned; `stats` counts it.
+   */
+  async getOrSet(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions = {}): Promise<Value> {
+    const thread = this.#thread
+    const { staleTtl = 0, lease = LEASE_MS } = options
+    const staleMs = readTtl(staleTtl, 'staleTtl')
+    const leaseMs = readTtl(lease, 'lease')
+    const name = nameOf(key)
+    for (let waits = 0; ; waits++) {
+      const found = this.#find(key, staleMs)
+      if (found?.isStale === false) return found.value
+      const making = this.#making.get(name)
+      if (making !== undefined) return found === undefined ? making : found.value
+      thread.begin(key)
+      const { hash } = thread.request
+      const token = thread.tryLease(leaseMs)
+      if (token !== 0) {
+        // another thread may have stored a value just before its lease was free
+        const again = this.#find(key, staleMs)
+        if (again?.isStale === false) {
+          thread.release(hash, token)
+          return again.value
+        }
+        const made = this.#make(key, factory, options, again?.cas).finally(() => {
+          this.#making.delete(name)
+          thread.release(hash, token)
+        })
+        this.#making.set(name, made)
+        return made
+      }
+      if (found !== undefined) return found.value
+      await pause(waits)
+      if (waits % LOOK_WAITS === 0) thread.takeBack()
+    }
+  }
+
   /** Deletes a key. Returns true if it was there. */
   delete(key: CacheKey): boolean {
     const thread = this.#thread
@@ -224,6 +279,30 @@ class SharedCache<Value> {
     return ofText !== undefined ? ofText(this.#thread.takeText()) as Value : ofBytes!(this.#thread.takeBytes()) as Value
   }
 
+  #find(key: CacheKey, staleMs: number): FoundValue<Value> | undefined {
+    const thread = this.#thread
+    if (!thread.find(key, Want.None)) return undefined
+    const { casHigh, casLow } = thread
+    const isStale = thread.isWithin(staleMs)
+    return { value: this.#value(), isStale, cas: (BigInt(casHigh) << 32n) | BigInt(casLow) }
+  }
+
+  /** Makes a value and stores it. @param cas the cas number of the old value, if there is one */
+  async #make(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions,
+    cas: bigint | undefined): Promise<Value> {
+    const value = await factory()
+    const { flags, ttl = 0, staleTtl = 0 } = options
+    const ttlMs = readTtl(ttl)
+    const write: WriteOptions = { flags: flags ?? 0, ttl: ttlMs === 0 ? 0 : ttlMs + readTtl(staleTtl) }
+    try {
+      if (cas === 0n) this.set(key, value, write)
+      else if (cas === undefined || !this.cas(key, value, cas, write)) this.add(key, value, write)
+    } catch (error) {
+      if (!(error instanceof MemslabError) || error.code !== 'ETOOLARGE' && error.code !== 'EFULL') throw error
+    }
+    return value
+  }
+
   #put(mode: Mode, key: CacheKey, value: Value, options?: WriteOptions, cas = 0n): boolean {
     const thread = this.#thread
     const { request } = thread
@@ -270,6 +349,15 @@ function over(thread: CacheThread, values: unknown): SharedCache<unknown> {
   return new SharedCache(thread as unknown as CacheOptions, values)
 }
 
+/** A text that is the same for the same key. */
+function nameOf(key: CacheKey): string {
+  return Buffer.from(typeof key === 'string' ? Buffer.from(key) : key).toString('latin1')
+}
+
+function pause(waits: number): Promise<void> {
+  return new Promise(resolve => { setTimeout(resolve, Math.min(PAUSE_MS_MIN * 2 ** waits, PAUSE_MS_MAX)) })
+}
+
 function checkedForm(values: unknown): Form {
   const form = formOf(values)
   if (typeof form === 'string') throw usage([form])
@@ -295,11 +383,11 @@ function noMemory(): MemslabError {
   return new MemslabError('EFULL', 'the cache has no memory left for this item, and nothing to evict')
 }
 
-function readTtl(ttl: Duration): number {
+function readTtl(ttl: Duration, name = 'ttl'): number {
   const milliseconds = ttl === Infinity ? ttl : readDuration(ttl)
   if (milliseconds === undefined || milliseconds < 0) {
     const shown = typeof ttl === 'string' ? `'${ttl}'` : String(ttl)
-    throw usage([`ttl: must be ${DURATION_FORM}, not negative, not ${shown}`])
+    throw usage([`${name}: must be ${DURATION_FORM}, not negative, not ${shown}`])
   }
   return milliseconds
 }

@@ -12,8 +12,6 @@ export interface HandleParts extends CacheHandle {
   readonly time: SharedTime
   /** The memory of a MovableClock, if there is one. */
   readonly debugClock: SharedArrayBuffer | undefined
-  /** The numbers of the threads that may attach, half-open. */
-  readonly places: readonly [from: number, to: number]
   /** The bytes of a thread's buffers that come before those of its cache. */
   readonly ioOffset: number
 }

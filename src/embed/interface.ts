@@ -33,6 +33,17 @@ export interface CountOptions {
   ttl?: Duration
 }
 
+/** Settings of `getOrSet`. */
+export interface GetOrSetOptions extends WriteOptions {
+  /**
+   * How long a value may be used after its `ttl`, while it is made again: milliseconds, or a text such as '5m'. It stays in the
+   * cache so much longer. Default 0.
+   */
+  staleTtl?: Duration
+  /** How long others wait for a factory before one of them calls its own. Default '30s'. */
+  lease?: Duration
+}
+
 /** An item as `gets` returns it. */
 export interface CacheItem<Value> {
   readonly value: Value

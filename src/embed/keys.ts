@@ -1,37 +1,71 @@
-// Lists the keys of a cache in bounded steps. A store has one walk over its memory at a time.
+// Lists the keys of a cache in bounded steps. A store has one walk over its memory at a time, which belongs to a thread. If a
+// second iterator begins in a thread, the first one collects its other keys at once, so any number of them may be open, or left
+// unfinished.
 import { MemslabError } from '../errors.js'
 import { type ItemView } from '../store/view.js'
+import { type KeyWalk } from '../store/walks/keys.js'
 import { keyOf } from './decode.js'
 import { type CacheKey } from './interface.js'
-import { type CacheThread } from './thread.js'
+import { type CacheThread, type Listing } from './thread.js'
 
-/** The most keys of a step, beside those that no more are taken of. */
+/** The most keys of a step. */
 const KEYS_PER_STEP = 256
 
-/** Takes the keys of a step. */
-class KeyCollector {
-  keys: CacheKey[] = []
+/** The keys of a walk. */
+class KeyListing implements Listing {
+  private keys: CacheKey[] = []
+  private room = KEYS_PER_STEP
+  private isDone = false
 
+  constructor(private readonly thread: CacheThread, private readonly walk: KeyWalk) {}
+
+  /** Takes a key for the walk, whose items are locked. */
   visit(view: ItemView): boolean {
-    if (this.keys.length === KEYS_PER_STEP) return false
+    if (this.room === 0) return false
+    this.room--
     const { bytes, keyStart, keyBytes } = view
     this.keys.push(keyOf(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes))))
     return true
   }
+
+  /** The next keys, of which there may be none; undefined at the end. */
+  next(): readonly CacheKey[] | undefined {
+    if (this.isDone && this.keys.length === 0) return undefined
+    if (!this.isDone) this.step()
+    const { keys } = this
+    this.keys = []
+    return keys
+  }
+
+  private step(): void {
+    this.room = KEYS_PER_STEP
+    this.isDone = this.thread.walk(this.walk, this)
+  }
+
+  finish(): void { while (!this.isDone) this.step() }
+
+  close(): void {
+    this.isDone = true
+    this.walk.close()
+  }
 }
 
+/** @throws MemslabError, at its first step, while another thread or a client lists keys */
 export function* listKeys(thread: CacheThread, prefix: CacheKey): IterableIterator<CacheKey> {
   thread.check()
+  thread.listing?.finish()
   const walk = thread.store.tryWalkKeys(typeof prefix === 'string' ? Buffer.from(prefix) : prefix)
-  if (walk === undefined) throw new MemslabError('EBUSY', 'keys are being listed already, of which there is one at a time')
-  const collector = new KeyCollector()
+  if (walk === undefined) throw new MemslabError('EBUSY', 'another thread or a client lists keys, which one at a time can do')
+  const listing = thread.listing = new KeyListing(thread, walk)
   try {
-    for (let isDone = false; !isDone;) {
+    for (;;) {
       thread.check()
-      isDone = thread.walk(walk, collector)
-      const { keys } = collector
-      collector.keys = []
+      const keys = listing.next()
+      if (keys === undefined) return
       yield* keys
     }
-  } finally { walk.close() }
+  } finally {
+    listing.close()
+    if (thread.listing === listing) thread.listing = undefined
+  }
 }

@@ -10,12 +10,15 @@ import { CacheMemory, State } from './memory.js'
 import { type CompleteCacheOptions } from './options.js'
 import { CACHE_IO_BYTES, CacheThread } from './thread.js'
 
+/** The time between two looks for threads that have ended. */
+const LOOK_MS = 1000
+
 /** Makes a cache, whose first thread is this one. */
 export function makeThread({ options, places, clock: given }: CompleteCacheOptions): CacheThread {
   const own = new SystemClock()
   const clock: Clock = new GuardedClock(given ?? own, error => { thread.failure(error) })
-  const store = new Store({ ...options, ioBytes: CACHE_IO_BYTES, shared: places > 0, threads: 1 + places }, clock)
-  const memory = allocateMemory(places > 0)
+  const store = new Store({ ...options, ioBytes: CACHE_IO_BYTES, shared: places > 0, threads: 1 + places, places }, clock)
+  const memory = allocateMemory(places > 0, store)
   const background = new Background(store, clock)
   let stopMirror = (): void => {}
   const time = (): SharedTime => {
@@ -26,28 +29,28 @@ export function makeThread({ options, places, clock: given }: CompleteCacheOptio
   }
   const thread = new CacheThread({
     store, clock, memory, ioStart: store.ioStart,
-    makeHandle: () => handleOf({ store, places: [1, 1 + places], time, debugClock: undefined, ioOffset: 0 }, memory),
+    makeHandle: () => handleOf({ store, time, debugClock: undefined, ioOffset: 0 }, memory),
+    mayLeave: true,
     closed: () => {
-      memory.state = State.Closed
+      memory.close()
       background.stop()
       stopMirror()
-      store.leave()
+      stopLooking()
     },
   })
   store.enter()
   background.start()
+  const stopLooking = places > 0 ? clock.every(LOOK_MS, () => thread.takeBack()) : () => {}
   return thread
 }
 
-function allocateMemory(shared: boolean): CacheMemory {
-  return new CacheMemory(shared ? new SharedArrayBuffer(CacheMemory.BYTES) : new ArrayBuffer(CacheMemory.BYTES))
+function allocateMemory(shared: boolean, { lives }: Store): CacheMemory {
+  return new CacheMemory(shared ? new SharedArrayBuffer(CacheMemory.BYTES) : new ArrayBuffer(CacheMemory.BYTES), lives)
 }
 
 /** The parts of a cache that a handle is made from. */
 interface Attachable {
   readonly store: Store
-  /** The numbers of the threads that may attach, half-open. */
-  readonly places: readonly [from: number, to: number]
   /** Called once, for the first handle. */
   readonly time: () => SharedTime
   readonly debugClock: ArrayBuffer | SharedArrayBuffer | undefined
@@ -55,12 +58,12 @@ interface Attachable {
   readonly ioOffset: number
 }
 
-function handleOf({ store, places, time, debugClock, ioOffset }: Attachable, { memory }: CacheMemory): HandleParts {
-  if (!(memory instanceof SharedArrayBuffer) || places[0] === places[1]) {
+function handleOf({ store, time, debugClock, ioOffset }: Attachable, { memory }: CacheMemory): HandleParts {
+  if (!(memory instanceof SharedArrayBuffer)) {
     throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads')
   }
   const sharedClock = debugClock instanceof SharedArrayBuffer ? debugClock : undefined
-  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time(), debugClock: sharedClock, places, ioOffset }
+  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time(), debugClock: sharedClock, ioOffset }
 }
 
 /** The parts of a server that its cache is made from. */
@@ -72,32 +75,39 @@ export interface ServersParts extends Attachable {
 
 /** Makes the cache of a server, in the thread that made the server. The server closes it when it closes itself. */
 export function makeServersThread(parts: ServersParts): CacheThread {
-  const { store, clock, places: [from, to], ioOffset, died } = parts
-  const memory = allocateMemory(from < to)
-  return new CacheThread({
+  const { store, clock, ioOffset, died } = parts
+  const hasPlaces = (store.options.places ?? 0) > 0
+  const memory = allocateMemory(hasPlaces, store)
+  const thread = new CacheThread({
     store, clock, memory, ioStart: store.ioStart + ioOffset,
     makeHandle: () => handleOf(parts, memory),
+    mayLeave: false,
     closed: cause => {
-      memory.state = State.Closed
+      memory.close()
+      stopLooking()
       if (cause !== undefined) died(cause)
     },
   })
+  const stopLooking = hasPlaces ? clock.every(LOOK_MS, () => thread.takeBack()) : () => {}
+  return thread
 }
 
 /** Attaches this thread to a cache. */
 export function attachThread(handle: CacheHandle): CacheThread {
-  const { store: shared, memory: sharedMemory, time, debugClock, places: [from, to], ioOffset } = readHandle(handle)
-  const memory = new CacheMemory(sharedMemory)
-  if (memory.state !== State.Open) throw new MemslabError('ECLOSED', 'the cache is closed')
-  const place = Store.takePlace(shared, from, to)
-  if (place === undefined) throw new MemslabError('ENOPLACE', `all ${to - from} places of the cache are taken by other threads`)
+  const { store: shared, memory: sharedMemory, time, debugClock, ioOffset } = readHandle(handle)
+  if (CacheMemory.stateOf(sharedMemory) !== State.Open) throw new MemslabError('ECLOSED', 'the cache is closed')
+  const place = Store.takePlace(shared)
+  if (place === undefined) {
+    throw new MemslabError('ENOPLACE', `all ${shared.options.places} places of the cache are taken by other threads`)
+  }
   const machineClock: Clock = new GuardedClock(clockOf(time), error => { thread.failure(error) })
   const clock = debugClock === undefined ? machineClock : new MovableClock(machineClock, debugClock)
   const store = Store.attach(shared, place, clock)
   const thread = new CacheThread({
-    store, clock, memory, ioStart: store.ioStart + ioOffset,
+    store, clock, ioStart: store.ioStart + ioOffset, mayLeave: true,
+    memory: new CacheMemory(sharedMemory, store.lives),
     makeHandle: () => handle as HandleParts,
-    closed: () => store.leave(),
+    closed: () => {},
   })
   return thread
 }

@@ -4,14 +4,15 @@
 // A program's own code never runs while a lock is held, or while this memory is in use: values are encoded before an operation
 // begins, and decoded when it has ended. So a codec, a factory or a callback may use the cache.
 import { type Clock } from '../clock.js'
-import { assert, InvariantError, MemslabError } from '../errors.js'
-import { type Memory } from '../memory/bytes.js'
+import { InvariantError, MemslabError } from '../errors.js'
+import { Memory } from '../memory/bytes.js'
 import { Outcome } from '../store/outcome.js'
 import { type Mode, Request, Want } from '../store/request.js'
 import { type Store } from '../store/store.js'
 import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
 import { type KeyWalk } from '../store/walks/keys.js'
 import { type Visitor } from '../store/walks/dump.js'
+import { Copies } from './copies.js'
 import { CacheEvents } from './events.js'
 import { type CacheHandle, type CacheKey } from './interface.js'
 import { type CacheMemory, State } from './memory.js'
@@ -30,6 +31,14 @@ const UTF8_MAX = 3
 /** The last second of store time, which has 31 bits. */
 const LAST_SECOND = 0x7fffffff
 
+/** A walk over keys that is under way, see keys.ts. */
+export interface Listing {
+  /** Collects all other keys, so that another walk can begin. */
+  finish(): void
+  /** Ends the walk. May be called twice. */
+  close(): void
+}
+
 /** The parts of a CacheThread. */
 export interface CacheThreadParts {
   readonly store: Store
@@ -39,6 +48,8 @@ export interface CacheThreadParts {
   readonly memory: CacheMemory
   /** Makes the handle for other threads. @throws MemslabError if there is no place for any */
   readonly makeHandle: () => CacheHandle
+  /** True if this thread has a place that it gives back. */
+  readonly mayLeave: boolean
   /** Called once when the cache is closed in this thread. @param cause given if its memory cannot be trusted any more */
   readonly closed: (cause?: unknown) => void
 }
@@ -50,6 +61,7 @@ export class CacheThread implements Reader {
   private readonly arena: Memory
   /** The part of them for values. */
   private readonly valueBuffer: Buffer
+  private readonly copies: Copies
   readonly request: Request
   private readonly keyAt: number
   private readonly valueAt: number
@@ -62,9 +74,16 @@ export class CacheThread implements Reader {
   flags = 0
   casHigh = 0
   casLow = 0
-  /** The value, if it was not copied. Its receiver ends the loan. */
+  /** The second of store time at which it expires; 0 for never. */
+  expiresAt = 0
+  /** The value in place, if it was lent; or a copy, if it could not be. Otherwise it is in the memory for values. */
   private loan: ValueLoan | undefined
-  private mustLend = false
+  private copied: Buffer | undefined
+  private inPlace = false
+  /** The number of views that callbacks are reading. */
+  private viewsOpen = 0
+  /** The walk over the keys that this thread has begun last, while it is under way. */
+  listing: Listing | undefined
   private isOpen = true
   private madeHandle: CacheHandle | undefined
   private madeEvents: CacheEvents | undefined
@@ -77,6 +96,7 @@ export class CacheThread implements Reader {
     this.keyAt = ioStart
     this.valueAt = ioStart + KEY_BYTES
     this.valueBuffer = Buffer.from(this.bytes.buffer, this.valueAt, VALUE_BYTES)
+    this.copies = new Copies(this.valueBuffer)
     this.request = new Request(this.bytes)
   }
 
@@ -136,43 +156,57 @@ export class CacheThread implements Reader {
   // Reading
 
   /**
-   * Looks a key up. If there is an item, its fields are set, and the caller takes the value with `takeBytes` or `takeText`, or
-   * the loan with `takeLoan`, before it begins another operation.
+   * Looks a key up. If there is an item, its fields are set, and the caller takes the value with `takeBytes`, `takeText` or
+   * `withView` before it begins another operation.
    * @param wants bits of Want
-   * @param mustLend lends a value of any length
+   * @param inPlace leaves the value in place, for `withView`
    */
-  find(key: CacheKey, wants: number, mustLend = false): boolean {
+  find(key: CacheKey, wants: number, inPlace = false): boolean {
     this.begin(key)
-    this.mustLend = mustLend
-    this.request.wants = wants
+    const { request, store } = this
+    this.inPlace = inPlace
+    request.wants = wants
     try {
-      return this.store.get(this.request, this)
+      return store.get(request, this)
     } catch (error) { throw this.failure(error) }
   }
 
   /** @internal Reads the item for the store, which holds its lock. */
   read(view: ItemView): boolean {
-    this.valueBytes = view.valueBytes
+    const valueBytes = this.valueBytes = view.valueBytes
     this.flags = view.flags
     this.casHigh = view.casHigh
     this.casLow = view.casLow
+    this.expiresAt = view.expiresAt
     if ((this.request.wants & Want.Peek) !== 0) return true
-    if (this.mustLend || this.valueBytes > VALUE_BYTES) this.loan = view.lend()
-    else view.copyValue(this.arena, this.valueAt)
+    if (valueBytes <= VALUE_BYTES && !this.inPlace) view.copyValue(this.arena, this.valueAt)
+    else this.keep(view)
     return true
+  }
+
+  /** Lends a value, unless this thread has lent too many, as it may end at any time. */
+  private keep(view: ItemView): void {
+    if (this.store.shardOf(this.request.hash).mayLend) {
+      this.loan = view.lend()
+      return
+    }
+    this.copied = Buffer.allocUnsafe(this.valueBytes)
+    view.copyValue(new Memory(this.copied), 0)
   }
 
   /** A copy of the value that was found. */
   takeBytes(): Uint8Array {
-    const { valueBytes, valueAt } = this
-    if (this.loan !== undefined) return this.takeLent()
-    const copy = Buffer.allocUnsafe(valueBytes)
-    copy.set(this.bytes.subarray(valueAt, valueAt + valueBytes))
-    return copy
+    const { valueBytes, loan, copied } = this
+    if (loan !== undefined) return this.takeLent(loan)
+    if (copied !== undefined) {
+      this.copied = undefined
+      return copied
+    }
+    return this.copies.copy(valueBytes)
   }
 
-  private takeLent(): Uint8Array {
-    const loan = this.takeLoan()
+  private takeLent(loan: ValueLoan): Uint8Array {
+    this.loan = undefined
     const copy = bytesOf(loan)
     this.endLoan(loan)
     return copy
@@ -180,32 +214,31 @@ export class CacheThread implements Reader {
 
   /** The value that was found, as a text in UTF-8. */
   takeText(): string {
-    if (this.loan === undefined) return this.valueBuffer.toString('utf8', 0, this.valueBytes)
+    if (this.loan === undefined && this.copied === undefined) return this.valueBuffer.toString('utf8', 0, this.valueBytes)
     return (this.takeBytes() as Buffer).toString('utf8')
   }
 
-  /** The value that was found, in place, if it was lent. The caller ends the loan with `endLoan`. */
-  takeLoan(): ValueLoan {
+  /** Calls `read` with the value that was found in place. */
+  withView<Result>(read: (view: Uint8Array) => Result): Result {
     const { loan } = this
-    assert(loan !== undefined, 'no value was lent')
+    if (loan === undefined) return read(this.takeBytes())
     this.loan = undefined
-    return loan
+    const { valueBytes } = loan
+    this.viewsOpen++
+    try {
+      const view = loan.bytesAt(0, valueBytes)
+      return read(view.length === valueBytes ? view : bytesOf(loan))
+    } finally {
+      this.endLoan(loan)
+      if (--this.viewsOpen === 0 && !this.isOpen) this.leave()
+    }
   }
 
+  /** Ends a loan of this thread. */
   endLoan(loan: ValueLoan): void {
     try {
       loan.end()
     } catch (error) { throw this.failure(error) }
-  }
-
-  /** Calls `read` with the value that was lent, and ends the loan. */
-  withView<Result>(read: (view: Uint8Array) => Result): Result {
-    const loan = this.takeLoan()
-    const { valueBytes } = loan
-    try {
-      const view = loan.bytesAt(0, valueBytes)
-      return read(view.length === valueBytes ? view : bytesOf(loan))
-    } finally { this.endLoan(loan) }
   }
 
   /** A step of a walk over the keys, see KeyWalk. */
@@ -296,6 +329,34 @@ export class CacheThread implements Reader {
     } catch (error) { throw this.failure(error) }
   }
 
+  // Leases, see CacheMemory
+
+  /** True if the item that was found last has less to live than so many milliseconds. */
+  isWithin(ms: number): boolean {
+    const { expiresAt, store: { epoch } } = this
+    return expiresAt !== 0 && (expiresAt + epoch) * 1000 - this.parts.clock.milliseconds() <= ms
+  }
+
+  /**
+   * Takes the lease of the key that was given to `begin`.
+   * @returns its token; 0 if another thread or caller has it
+   */
+  tryLease(leaseMs: number): number {
+    const { clock, memory } = this.parts
+    const now = clock.milliseconds()
+    try {
+      return memory.tryLease(this.request.hash, now, now + leaseMs)
+    } catch (error) { throw this.failure(error) }
+  }
+
+  /** Gives a lease back, if it is in force. */
+  release(hash: number, token: number): void {
+    if (!this.isOpen) return
+    try {
+      this.parts.memory.release(hash, token)
+    } catch (error) { throw this.failure(error) }
+  }
+
   /** The handle for other threads. @throws MemslabError if there is no place for any, or the cache is closed */
   get handle(): CacheHandle {
     this.check()
@@ -313,6 +374,14 @@ export class CacheThread implements Reader {
 
   // The end
 
+  /** Takes back what threads held that have ended. @throws MemslabError if one of them held a lock */
+  takeBack(): void {
+    const { store, memory } = this.parts
+    try {
+      store.takeBack(memory)
+    } catch (error) { throw this.failure(error) }
+  }
+
   /** The error for a cache that is closed. */
   private refusal(): MemslabError {
     if (this.parts.memory.state === State.Died) return this.failure(new InvariantError('another thread has died'))
@@ -327,7 +396,7 @@ export class CacheThread implements Reader {
     if (cause instanceof MemslabError) return cause
     const { store, memory } = this.parts
     store.fail()
-    memory.state = State.Died
+    memory.fail()
     this.close(cause)
     const error = new MemslabError('EDIED', 'a thread has died while it changed the cache, which is closed now')
     return Object.assign(error, { cause })
@@ -340,7 +409,15 @@ export class CacheThread implements Reader {
     if (cause === undefined) this.madeEvents?.close()
     else this.madeEvents?.stop()
     this.parts.closed(cause)
+    if (cause === undefined) {
+      this.listing?.close()
+      this.parts.memory.forget(this.store.thread)
+    }
+    // a callback may still be reading a value
+    if (this.viewsOpen === 0) this.leave()
   }
+
+  private leave(): void { if (this.parts.mayLeave) this.store.leave() }
 }
 
 /** A copy of a lent value. */

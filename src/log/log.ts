@@ -138,6 +138,9 @@ export class Log {
   /** Sets the kinds of events that this thread listens to, in place of those before; 0 for none. */
   listen(kinds: number): void { this.listenFor(this.thread, kinds) }
 
+  /** True if a thread holds the lock of the log. */
+  isLockedBy(thread: number): boolean { return this.locks.isHeldBy(Word.Lock, thread) }
+
   /** Ends what a thread that was terminated has begun: its reading, and its listening. */
   forget(thread: number): void {
     this.setReading(thread, false)

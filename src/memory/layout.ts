@@ -33,7 +33,7 @@
 //                   the lock of the class. The words that marks.ts keeps are atomic.
 //   store           the lock of the store. The cas number is a Counter64 and needs none.
 //   automove        none: a command sets one number at a time
-//   crawler         none: the thread that set IsRunning owns it, and the words of the classes
+//   crawler         none: the thread whose number is in Runner owns it, and the words of the classes
 //   linked item     chain, usedAt, expiresAt, cas, flags, key and value: the stripe of its key. next and prev: the class of its
 //                   lists. valueBytes: both, as the lists count bytes. The bits of state need the class (segment) or the stripe
 //                   (most), and active and fetched are cleared under either, so state is changed atomically.
@@ -164,5 +164,5 @@ export const enum StoreWord {
   End = 16,
 }
 
-/** The words of a store's crawler: what `lru_crawler` sets, and the run under way. */
-export const enum CrawlerWord { IsOn, SleepUs, Tocrawl, IsRunning, ClassesLow, ClassesHigh, End = 8 }
+/** The words of a store's crawler: what `lru_crawler` sets, and the run under way: its thread plus 1, 0 for none. */
+export const enum CrawlerWord { IsOn, SleepUs, Tocrawl, Runner, ClassesLow, ClassesHigh, End = 8 }

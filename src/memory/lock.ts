@@ -34,6 +34,8 @@ const SPINS_MAX = 200
 export class Locks {
   /** The value of the word of a lock that this thread holds and that no thread waits for asleep. */
   private readonly held: number
+  /** The looks at the lives of others since this thread last saw that the lock that it waits for was released. */
+  private looks = 0
 
   /**
    * @param words the memory with the locks, which are all 0 at the start
@@ -89,6 +91,7 @@ export class Locks {
     for (let spin = 0; spin < SPINS_MAX; spin++) {
       if (Atomics.load(words, word) === 0 && Atomics.compareExchange(words, word, 0, held) === 0) return
     }
+    this.looks = 0
     // other threads may still sleep when this one gets the lock, so it sets WAITED
     while (Atomics.compareExchange(words, word, 0, held | WAITED) !== 0) this.sleep(word)
   }
@@ -99,10 +102,16 @@ export class Locks {
     const seen = Atomics.load(words, word)
     if (seen === 0) return
     if ((seen & WAITED) === 0 && Atomics.compareExchange(words, word, seen, seen | WAITED) !== seen) return
-    if (Atomics.wait(words, word, seen | WAITED, lives?.lookMs) === 'timed-out') lives?.look()
+    if (Atomics.wait(words, word, seen | WAITED, lives?.lookMs) === 'timed-out') {
+      this.looks++
+      lives?.look((seen >>> 1) - 1, this.looks)
+    } else this.looks = 0
     if (lives?.hasFailed !== true) return
     throw new InvariantError(`a thread has died, and ${holderOf(seen)} holds a lock that another waits for`)
   }
+
+  /** True if a thread holds the lock. */
+  isHeldBy(word: number, thread: number): boolean { return Atomics.load(this.words, word) >>> 1 === thread + 1 }
 }
 
 /** A name for messages of the thread that holds a lock, from the word of the lock. */

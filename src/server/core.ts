@@ -90,8 +90,6 @@ export class ServerCore {
   private readonly testClock: TestClock | undefined
   private readonly settings: Settings
   private readonly thread: Engine
-  /** The numbers of the threads that may attach to the cache, half-open. */
-  private readonly places: readonly [from: number, to: number]
   /** The clock's own state, if the program has not passed a clock; and the memory of the debug clock, if there is one. */
   private readonly ownClock: SystemClock
   private readonly clockMemory: ArrayBuffer | SharedArrayBuffer | undefined
@@ -142,10 +140,9 @@ export class ServerCore {
     this.clock = debugClock ?? this.testClock ?? this.machineClock
     const clusterMemory = discovery ? allocate(Cluster.BYTES) : undefined
     const ownThreads = hasWorkers ? threads + 1 : 1
-    this.places = [ownThreads, ownThreads + attachable]
     const storeOptions = {
       ...this.options, ioBytes: IO_BYTES + CACHE_IO_BYTES, shared: isShared, threads: ownThreads + attachable,
-      pastSeconds: test?.pastSeconds ?? 0,
+      places: attachable, pastSeconds: test?.pastSeconds ?? 0,
     }
     this.store = new Store(storeOptions, this.clock)
     this.background = new Background(this.store, this.clock)
@@ -304,10 +301,10 @@ export class ServerCore {
   get cache(): CacheThread { return this.cacheThread ??= this.makeCache() }
 
   private makeCache(): CacheThread {
-    const { store, clock, machineClock, places, clockMemory, ownClock } = this
+    const { store, clock, machineClock, clockMemory, ownClock } = this
     this.startBackground()
     return makeServersThread({
-      store, clock, places, ioOffset: IO_BYTES,
+      store, clock, ioOffset: IO_BYTES,
       time: () => {
         if (this.parts.clock === undefined) return ownClock.origin
         const memory = new SharedArrayBuffer(MirroredClock.BYTES)

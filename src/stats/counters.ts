@@ -74,6 +74,9 @@ export class Counters {
     return sum
   }
 
+  /** Sets a number that goes up and down to 0 for a thread that has ended. */
+  clear(thread: number, counter: Counter): void { this.rows[thread * ROW + counter] = 0 }
+
   /** `stats reset`: sets all sums back to 0. */
   reset(): void {
     for (let index = 0; index < ROW; index++) this.before[index] = this.total(index)

@@ -28,6 +28,7 @@ import { Shard } from './shard.js'
 import { Allocator } from './slabs/allocator.js'
 import { Automove, AutomoveSettings } from './slabs/automove.js'
 import { SlabClasses, type ClassSettings } from './slabs/classes.js'
+import { Holdings } from './slabs/holdings.js'
 import { Mover } from './slabs/mover.js'
 import { Moves } from './slabs/moves.js'
 import { Rebalance, type ArenaParts } from './slabs/rebalance.js'
@@ -59,6 +60,8 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   prefixDelimiter: string
   /** The seconds before the start to which the clock may go back. Default none. */
   pastSeconds?: number
+  /** The number of those threads that come and go, see Lives: they have the last numbers. Default 0. */
+  places?: number
   /** The number of stripes, a power of two; set by tests. */
   stripes?: number
 }
@@ -127,7 +130,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const stripes = new Stripes(locks, first.take('stripes') >> 2, plan.facts.stripeCount)
   const storeWords = first.take('store') >> 2
   const lock = storeWords + StoreWord.Lock
-  const crawler = new Crawler(first.words, first.take('crawler') >> 2)
+  const crawler = new Crawler(first.words, first.take('crawler') >> 2, thread)
   const sizesAt = first.take('sizes')
   const sizes = options.trackSizes ? new Sizes(first.buffer, sizesAt, options.itemSizeMax) : undefined
   const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
@@ -150,7 +153,10 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
     epoch, classes, memories, counters, log, departed, lives, locks, lock, crawler, context, tuning, automove, ioStart, shards,
     growths, maintainers, rebalance,
   }
-  if (attached === undefined) begin(parts, options, plan.bucketCount)
+  if (attached === undefined) {
+    lives.firstPlace = options.threads - (options.places ?? 0)
+    begin(parts, options, plan.bucketCount)
+  }
   return parts
 }
 
@@ -224,8 +230,10 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
   const lru = new Lru(arena, items, slabs, tuning, new Shares(arena, slabs, tuning, ghosts), context.counters)
   const table = new Table(arena, items, arena.take('buckets'), bucketsMax, shardWords)
   const generations = new Generations(items, slabs, hash, context)
-  const allocator = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, context)
-  return new Shard(arena, items, table, slabs, lru, allocator, generations, marks, context, new Moves(arena.words, shardWords))
+  const holdings = new Holdings(arena.words, arena.take('holdings') >> 2, lives.thread)
+  const allocator = new Allocator(arena, items, hash, table, slabs, lru, generations, marks, holdings, context)
+  const moves = new Moves(arena.words, shardWords)
+  return new Shard(arena, items, table, slabs, lru, allocator, generations, marks, holdings, context, moves)
 }
 
 /** The parts that move the pages of a shard. */

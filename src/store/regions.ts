@@ -12,12 +12,14 @@ import { Ghosts } from './items/ghosts.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning } from './items/tuning.js'
 import { AutomoveSettings } from './slabs/automove.js'
+import { Holdings } from './slabs/holdings.js'
 import { Slabs } from './slabs/slabs.js'
 import { Marks } from './walks/marks.js'
 
 /** The names of the regions that a store uses. */
 export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' |
-  'ghosts' | 'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'buckets' | 'pageTables' | 'marks'
+  'ghosts' | 'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'holdings' | 'buckets' | 'pageTables' |
+  'marks'
 
 /** The facts from which the sizes of regions are computed. */
 export interface RegionFacts {
@@ -85,6 +87,8 @@ export const regionRows: readonly RegionRow[] = [
     holds: 'ClassWord: the words of each slab class, and its four lists' },
   { name: 'shard', owner: 'each', alignment: CACHE_LINE, bytes: () => ShardWord.End * WORD_BYTES,
     holds: 'ShardWord: the words of the shard' },
+  { name: 'holdings', owner: 'each', alignment: CACHE_LINE, bytes: ({ threads }) => Holdings.bytesFor(threads),
+    holds: 'the chunks and items that each thread holds without a lock' },
   { name: 'buckets', owner: 'each', alignment: CACHE_LINE, bytes: ({ bucketsMax }) => bucketsMax * WORD_BYTES,
     holds: 'the buckets of the hash table' },
   { name: 'pageTables', owner: 'each', alignment: CACHE_LINE, bytes: () => ARENA_PAGES_MAX * Slabs.PAGE_BYTES,

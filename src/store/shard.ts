@@ -16,6 +16,7 @@ import { type Moves } from './slabs/moves.js'
 import { Outcome, type Failure } from './outcome.js'
 import { Reporter } from './reporter.js'
 import { Found, Mode, Want, type Request } from './request.js'
+import { type Holdings } from './slabs/holdings.js'
 import { type Slabs } from './slabs/slabs.js'
 import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
@@ -39,7 +40,7 @@ export class Shard implements Lender {
 
   constructor(readonly arena: Arena, readonly items: Items, readonly table: Table, readonly slabs: Slabs, readonly lru: Lru,
     readonly allocator: Allocator, readonly generations: Generations, readonly marks: Marks,
-    private readonly context: StoreContext, readonly moves: Moves) {
+    private readonly holdings: Holdings, private readonly context: StoreContext, readonly moves: Moves) {
     this.reporter = new Reporter(items, allocator, context)
     this.view = new ItemView(this, allocator, context)
   }
@@ -152,6 +153,7 @@ export class Shard implements Lender {
       return lent
     }
     items.addRef(item)
+    this.holdings.pinStripeLocked(item)
     const loan = new ValueLoan(this, item)
     loans.set(item, loan)
     return loan
@@ -162,9 +164,13 @@ export class Shard implements Lender {
     const hash = this.allocator.hashOf(item)
     this.loans.delete(item)
     stripes.take(hash)
+    this.holdings.unpinStripeLocked(item)
     this.allocator.dropRefStripeLocked(item)
     stripes.release(hash)
   }
+
+  /** True if this thread may lend one more value and end at any time, see holdings.ts. */
+  get mayLend(): boolean { return this.holdings.hasRoom }
 
   // Storing
 

@@ -68,7 +68,19 @@ const BALANCE_MOVES = 50
 /** The most buckets and items in a step of growing tables. Each takes a third of a microsecond if it is fetched from memory. */
 const GROW_COST = 1200
 
+/** The tries to take a place whose thread has ended, and the wait between two of them, in milliseconds. */
+const PLACE_TRIES = 500
+const PLACE_WAIT_MS = 5
+
 const NO_BYTES = new Uint8Array(0)
+
+/** What threads hold outside a store that ends with them, too. */
+export interface OtherHoldings {
+  /** True if a thread, which has ended, holds a lock outside the store. */
+  isLockedBy(thread: number): boolean
+  /** Takes back what a thread held. Called under the lock of the store, before another thread can have its place. */
+  forget(thread: number): void
+}
 
 export class Store {
   readonly context: StoreContext
@@ -161,13 +173,18 @@ export class Store {
   }
 
   /**
-   * Takes a number for a thread that is going to attach, of those that no other thread has. `leave` gives it back.
-   * @param from, to the numbers to choose from, half-open
-   * @returns undefined if there is none
+   * Takes a place for a thread that is going to attach: the number of the thread, one of the last, that no other thread has.
+   * `leave` gives it back. If the thread of a place has ended, waits until another thread has taken the place back.
+   * @returns undefined if all places are taken
    */
-  static takePlace({ memories, livesAt, options }: SharedStore, from: number, to: number): number | undefined {
+  static takePlace({ memories, livesAt, options }: SharedStore): number | undefined {
     const words = new Int32Array(bufferOf(memories[0]!), livesAt, Lives.bytesFor(options.threads) >> 2)
-    return Lives.tryTake(words, from, to)
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    for (let tries = PLACE_TRIES; ; tries--) {
+      const place = Lives.tryTake(words)
+      if (place !== undefined || tries === 0 || !Lives.isPlaceComing(words)) return place
+      Atomics.wait(pause, 0, 0, PLACE_WAIT_MS)
+    }
   }
 
   /** The memory and the settings that other threads need for `attach`. */
@@ -175,6 +192,45 @@ export class Store {
     const { options, epoch, log, departed, lives, memories } = this
     assert(options.shared, 'a store of one thread is not shared')
     return { options, epoch, log: log.memory, departed: departed.memory, livesAt: lives.at, memories }
+  }
+
+  /**
+   * Takes back what threads in places held that have ended without a word: their places, and the items that they had reserved or
+   * lent. If one of them held a lock, records that it has died, as memory may be half written.
+   * @param other knows what else such a thread may hold
+   * @throws InvariantError if a thread has died
+   */
+  takeBack(other: OtherHoldings): void {
+    const { lives, locks, lock } = this
+    for (const thread of lives.endedPlaces()) {
+      locks.take(lock)
+      // another thread may have done it meanwhile
+      if (lives.hasEnded(thread)) this.takeBackStoreLocked(thread, other)
+      locks.release(lock)
+    }
+  }
+
+  private takeBackStoreLocked(thread: number, other: OtherHoldings): void {
+    const { context, counters, crawler, lives } = this
+    if (this.holdsLock(thread) || other.isLockedBy(thread)) lives.fail()
+    assert(!lives.hasFailed, `thread ${thread} has ended while it held a lock`)
+    for (const { allocator } of this.shards) allocator.takeBackStoreLocked(thread)
+    counters.clear(thread, Counter.RefsHeld)
+    if (crawler.isRunOf(thread)) {
+      for (const { marks } of this.shards) marks.isOn = false
+      crawler.end()
+    }
+    context.log.forget(thread)
+    context.departed.forget(thread)
+    other.forget(thread)
+    lives.free(thread)
+  }
+
+  /** True if a thread, which has ended, holds a lock. */
+  private holdsLock(thread: number): boolean {
+    const { context: { stripes, log, departed }, locks, lock } = this
+    return locks.isHeldBy(lock, thread) || stripes.isAnyHeldBy(thread) || log.isLockedBy(thread) || departed.isLockedBy(thread) ||
+      this.shards.some(({ slabs }) => slabs.isAnyLockHeldBy(thread))
   }
 
   /** Records that a thread has died, perhaps with locks held. Threads that wait for a lock get an InvariantError from now on. */

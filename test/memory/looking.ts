@@ -9,8 +9,8 @@ const LOOK_MS = 1
 export class LookingLives extends Lives {
   constructor(words: Int32Array, thread: number, private readonly counted: Int32Array) { super(words, thread, LOOK_MS) }
 
-  override look(): void {
-    super.look()
+  override look(holder: number, looks: number): void {
+    super.look(holder, looks)
     Atomics.add(this.counted, LOOKS_WORD, 1)
     Atomics.notify(this.counted, LOOKS_WORD)
   }

@@ -46,6 +46,12 @@ export class Stripes {
     }
   }
 
+  /** True if a thread holds a stripe. */
+  isAnyHeldBy(thread: number): boolean {
+    for (let stripe = 0; stripe < this.count; stripe++) if (this.locks.isHeldBy(this.first + stripe, thread)) return true
+    return false
+  }
+
   /** Takes all stripes, so that no thread is in the middle of an operation until `releaseAll`. */
   takeAll(): void { for (let hash = 0; hash < this.count; hash++) this.take(hash) }
 

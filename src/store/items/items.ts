@@ -97,6 +97,9 @@ export class Items {
     this.counters.add(Counter.RefsHeld, -1)
   }
 
+  /** Drops a reference of a thread that has ended, whose count is set right as a whole. Returns the references that are left. */
+  forgetRef(item: ItemId): number { return (Atomics.sub(this.words, item + ItemWord.State, 1) & State.Refs) - 1 }
+
   segment(item: ItemId): Segment {
     return (this.words[item + ItemWord.State]! >>> State.SegmentShift) & State.SegmentMask
   }

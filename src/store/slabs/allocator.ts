@@ -10,6 +10,7 @@ import { type Hash } from '../index/hash.js'
 import { NO_ITEM, Segment, spareBytes, type ItemId, type Items } from '../items/items.js'
 import { type Lru } from '../items/lru.js'
 import { type Marks } from '../walks/marks.js'
+import { type Holdings } from './holdings.js'
 import { type Slabs } from './slabs.js'
 import { type Table } from '../index/table.js'
 import { Victims } from './victims.js'
@@ -50,7 +51,8 @@ export class Allocator {
 
   constructor(private readonly arena: Arena, private readonly items: Items, private readonly hash: Hash,
     private readonly table: Table, private readonly slabs: Slabs, private readonly lru: Lru,
-    private readonly generations: Generations, private readonly marks: Marks, private readonly context: StoreContext) {
+    private readonly generations: Generations, private readonly marks: Marks, private readonly holdings: Holdings,
+    private readonly context: StoreContext) {
     this.victims = new Victims(items, table, item => this.hashOf(item))
   }
 
@@ -96,6 +98,7 @@ export class Allocator {
     const segment = old === NO_ITEM ? Segment.Hot : items.segment(old)
     const slabClass = this.classOf(item)
     items.link(item, this.generations.numberFor(item))
+    this.holdings.forgetLocked(item)
     this.generations.stamp(item)
     items.setUsedAt(item, context.now)
     context.stampCas(items, item)
@@ -193,6 +196,7 @@ export class Allocator {
     const slabClass = this.slabs.classAt(chunk)
     this.slabs.lock(slabClass)
     this.slabs.giveBackClassLocked(slabClass, chunk)
+    this.holdings.forgetLocked(chunk)
     this.slabs.unlock(slabClass)
   }
 
@@ -211,6 +215,7 @@ export class Allocator {
     const item = headClass === 0 ? NO_ITEM : this.takeChunk(headClass)
     if (item === NO_ITEM) return NO_ITEM
     items.reserve(item, key, keyStart, keyBytes, flags, expiresAt, valueBytes, true)
+    this.holdings.beginPieces(item)
     return this.takePieces(item) ? item : NO_ITEM
   }
 
@@ -228,18 +233,61 @@ export class Allocator {
   /** Allocates the pieces of a large item. If there are not enough, frees all of them and the item, and returns false. */
   private takePieces(item: ItemId): boolean {
     const { items } = this
-    const valuePieces = items.valuePieces(item)
-    const idPieces = items.pieceCount(item) - valuePieces
-    // a piece with ids is allocated before the pieces whose ids it has, and freed after them
-    const indexOf = (turn: number): number => turn < idPieces ? valuePieces + idPieces - 1 - turn : turn - idPieces
-    for (let turn = 0; turn < valuePieces + idPieces; turn++) {
-      if (this.takePiece(item, indexOf(turn))) continue
-      while (turn > 0) this.giveBack(items.piece(item, indexOf(--turn)))
+    const count = items.pieceCount(item)
+    for (let turn = 0; turn < count; turn++) {
+      if (this.takePiece(item, this.pieceAt(item, turn))) {
+        this.holdings.countPieces(turn + 1)
+        continue
+      }
+      while (turn > 0) this.giveBack(items.piece(item, this.pieceAt(item, --turn)))
       items.dropRef(item)
       this.giveBack(item)
       return false
     }
     return true
+  }
+
+  /**
+   * The number of the piece of a large item that is allocated in a turn. A piece with ids is allocated before the pieces whose
+   * ids it has, and freed after them.
+   */
+  private pieceAt(item: ItemId, turn: number): number {
+    const valuePieces = this.items.valuePieces(item)
+    const idPieces = this.items.pieceCount(item) - valuePieces
+    return turn < idPieces ? valuePieces + idPieces - 1 - turn : turn - idPieces
+  }
+
+  /**
+   * Frees what a thread that has ended held of this shard. It held no lock. Needs the lock of the store, so that one thread does
+   * this. The counts of references of that thread are set right by the caller.
+   */
+  takeBackStoreLocked(thread: number): void {
+    const { context, holdings, items } = this
+    for (const item of holdings.pinsOf(thread)) {
+      const hash = this.hashOf(item)
+      context.stripes.take(hash)
+      if (items.forgetRef(item) === 0 && !items.has(item, State.Linked)) this.free(item)
+      context.stripes.release(hash)
+    }
+    this.freeReserved(holdings.takenBy(thread), holdings.headOf(thread), holdings.piecesOf(thread))
+    holdings.clear(thread)
+  }
+
+  /** Frees what another thread was reserving or freeing. @param head the large item, with so many pieces; @param taken a chunk */
+  private freeReserved(taken: ItemId, head: ItemId, pieces: number): void {
+    const { items } = this
+    if (head === NO_ITEM) {
+      if (taken !== NO_ITEM) this.giveBack(taken)
+      return
+    }
+    // the thread may have given some of them back already
+    const isPiece = (chunk: ItemId): boolean => items.isPiece(chunk) && items.pieceOwner(chunk) === head
+    for (let turn = pieces - 1; turn >= 0; turn--) {
+      const piece = items.piece(head, this.pieceAt(head, turn))
+      if (isPiece(piece)) this.giveBack(piece)
+    }
+    if (taken !== NO_ITEM && taken !== head && (items.state(taken) === 1 || isPiece(taken))) this.giveBack(taken)
+    this.giveBack(head)
   }
 
   /** Allocates a piece of a large item; false if there is no chunk. The last piece of the value is no larger than needed. */
@@ -279,6 +327,7 @@ export class Allocator {
       if (chunk !== NO_ITEM || tries < RETIRED_MAX) continue
       if (slabs.tryTakeRetiredClassLocked(slabClass, this.evicted)) chunk = this.evicted
     }
+    this.holdings.takeClassLocked(chunk)
     slabs.unlock(slabClass)
     return chunk
   }

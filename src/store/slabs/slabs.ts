@@ -195,6 +195,14 @@ export class Slabs {
       this.get(slabClass, ClassWord.PageCount) === 0
   }
 
+  /** True if a thread holds the lock of a class or that of the pages. */
+  isAnyLockHeldBy(thread: number): boolean {
+    for (let slabClass = 0; slabClass <= this.classes.largest; slabClass++) {
+      if (this.locks.isHeldBy(this.word(slabClass, ClassWord.Lock), thread)) return true
+    }
+    return this.locks.isHeldBy(this.shardWords + ShardWord.PageLock, thread)
+  }
+
   private lockPages(): void { this.locks.take(this.shardWords + ShardWord.PageLock) }
   private unlockPages(): void { this.locks.release(this.shardWords + ShardWord.PageLock) }
 

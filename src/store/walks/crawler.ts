@@ -42,8 +42,8 @@ export class ClassSet {
 }
 
 export class Crawler {
-  /** @param at index of CrawlerWord.End words, zeroed at the start */
-  constructor(private readonly words: Int32Array, private readonly at: number) {}
+  /** @param at index of CrawlerWord.End words, zeroed at the start; @param thread the number of this thread */
+  constructor(private readonly words: Int32Array, private readonly at: number, private readonly thread = 0) {}
 
   set({ lruCrawler, lruCrawlerSleep, lruCrawlerTocrawl }: CrawlerSettings): void {
     this.isOn = lruCrawler
@@ -68,17 +68,20 @@ export class Crawler {
 
   // Runs
 
-  get isRunning(): boolean { return Atomics.load(this.words, this.at + CrawlerWord.IsRunning) !== 0 }
+  get isRunning(): boolean { return Atomics.load(this.words, this.at + CrawlerWord.Runner) !== 0 }
+
+  /** True if a thread began the run under way. */
+  isRunOf(thread: number): boolean { return Atomics.load(this.words, this.at + CrawlerWord.Runner) === thread + 1 }
 
   /** Begins a run, until `end`; false if one is under way. @param classes the classes of the run */
   tryBegin(classes: ClassSet): boolean {
-    if (Atomics.compareExchange(this.words, this.at + CrawlerWord.IsRunning, 0, 1) !== 0) return false
+    if (Atomics.compareExchange(this.words, this.at + CrawlerWord.Runner, 0, this.thread + 1) !== 0) return false
     this.words[this.at + CrawlerWord.ClassesLow] = classes.low
     this.words[this.at + CrawlerWord.ClassesHigh] = classes.high
     return true
   }
 
-  end(): void { Atomics.store(this.words, this.at + CrawlerWord.IsRunning, 0) }
+  end(): void { Atomics.store(this.words, this.at + CrawlerWord.Runner, 0) }
 
   /** The classes of the run under way. */
   get classes(): ClassSet {

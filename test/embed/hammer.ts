@@ -1,0 +1,91 @@
+// A thread of terminate.long.test.ts: it does everything that a cache offers, at random, until it is told to stop or terminated.
+// Each value begins with its key and a letter, and the letter is all the rest of it. So a value that is torn is recognized.
+import { parentPort, workerData } from 'node:worker_threads'
+import { Cache, MemslabError, type CacheHandle } from '../../src/index.js'
+import { Prng } from '../support/prng.js'
+
+export interface HammerData {
+  readonly handle: CacheHandle
+  readonly seed: number
+  /** Words: 0 says that it is time to stop, and 1 that the largest values are stored, too. */
+  readonly words: Int32Array
+  /** The word for the additions that this thread has made to the counter. */
+  readonly countWord: number
+}
+
+export const COUNTER = 'counter'
+const KEYS = 60
+const SIZES = [10, 100, 100, 1000, 1000, 9000, 20_000, 300_000, 700_000]
+
+/** What came of it: nothing wrong, the code of the error that closed the cache, or what is wrong. */
+export type HammerEnd = 'stopped' | 'EDIED' | { readonly wrong: string }
+
+export function checkValue(key: string, value: Uint8Array): void {
+  const head = `${key}:`
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const letter = bytes[head.length]
+  let isRight = bytes.toString('latin1', 0, head.length) === head
+  // some bytes of a long value: comparing all would take most of the time
+  for (let at = head.length; at < bytes.length; at += 1 + (bytes.length >> 8)) if (bytes[at] !== letter) isRight = false
+  if (bytes[bytes.length - 1] !== letter) isRight = false
+  if (!isRight) throw new Error(`the value of ${key} is wrong: ${bytes.toString('latin1', 0, 40)}, ${bytes.length} bytes`)
+}
+
+async function hammer({ handle, seed, words, countWord }: HammerData): Promise<void> {
+  const prng = new Prng(seed)
+  const cache = Cache.attach(handle)
+  const made = (key: string): Buffer => {
+    const bytes = Buffer.alloc(SIZES[prng.below(SIZES.length - (words[1] === 0 ? 2 : 0))]!, 97 + prng.below(26))
+    bytes.write(`${key}:`)
+    return bytes
+  }
+  while (Atomics.load(words, 0) === 0) {
+    const key = `key${prng.below(KEYS)}`
+    switch (prng.below(10)) {
+      case 0: case 1:
+        cache.set(key, made(key))
+        break
+      case 2: case 3: {
+        const value = cache.get(key)
+        if (value !== undefined) checkValue(key, value)
+        break
+      }
+      case 4:
+        cache.getView(key, view => {
+          if (prng.below(4) === 0) cache.delete(key)
+          checkValue(key, view)
+        })
+        break
+      case 5:
+        cache.incr(COUNTER, 1, { initial: 1 })
+        Atomics.add(words, countWord, 1)
+        break
+      case 6:
+        cache.delete(key)
+        break
+      case 7: {
+        const { cas } = cache.gets(key) ?? {}
+        if (cas !== undefined) cache.cas(key, made(key), cas, { ttl: '1h' })
+        break
+      }
+      case 8:
+        checkValue(key, await cache.getOrSet(key, () => made(key), { lease: '1m' }))
+        break
+      case 9:
+        if (prng.below(50) > 0) break
+        try {
+          for (const listed of cache.keys('key1')) cache.touch(listed, '1h')
+        } catch (error) { if (!(error instanceof MemslabError) || error.code !== 'EBUSY') throw error }
+    }
+  }
+  cache.close()
+}
+
+if (parentPort !== null) {
+  const port = parentPort
+  const end = (how: HammerEnd): void => port.postMessage(how)
+  hammer(workerData as HammerData).then(() => end('stopped'), (error: unknown) => {
+    if (error instanceof MemslabError && error.code === 'EDIED') end('EDIED')
+    else end({ wrong: error instanceof Error ? error.stack ?? error.message : String(error) })
+  })
+}
