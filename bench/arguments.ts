@@ -12,6 +12,8 @@ export interface Arguments {
   readonly table: boolean
   readonly progress: boolean
   readonly traces: readonly string[] | undefined   // where they are; none: those that are made up
+  readonly cache: boolean
+  readonly lruCache: string | undefined        // where it is; undefined: what the current folder has
   readonly svg: string | undefined             // the file to write
   readonly from: readonly string[]             // results to show rather than measure
   readonly main: boolean
@@ -32,6 +34,8 @@ export const helpText = `npm run bench -- [options]    measures memslab beside m
   --traces [PLACE …]  replays traces instead, and prints hit ratios beside those of LRU, S3-FIFO and an oracle. A place
                       is a file NAME.ids.gz, or a folder of such, with or without :VALUE-BYTES:MEGABYTES behind it;
                       without any place, three that are made up. See bench/README.md
+  --cache             measures a Cache inside a process instead, beside lru-cache if that is installed: speed, heap, pauses
+  --lru-cache PATH    the folder of lru-cache (what a program in the current folder would load)
   --threads LIST      rows with -t as the list says, for example 1,2,4: a few of the rows, or those of --only
   --table             also as a Markdown table, with the servers side by side
   --rounds N          rounds of a row, each with servers started anew (5; of a trace 1)
@@ -56,6 +60,8 @@ export function readArguments(argv: readonly string[]): Arguments {
       table: { type: 'boolean', default: false },
       progress: { type: 'boolean', default: false },
       traces: { type: 'boolean', default: false },
+      cache: { type: 'boolean', default: false },
+      'lru-cache': { type: 'string' },
       memory: { type: 'boolean', default: false },
       main: { type: 'boolean', default: false },
       svg: { type: 'string' },
@@ -68,7 +74,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       command: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { help, quick, json, table, progress, traces, main, memory, svg, from, server, command } = values
+  const { help, quick, json, table, progress, traces, main, memory, cache, svg, from, server, command } = values
   const seconds = Number(values.seconds ?? (quick ? 0.05 : 1))
   const rounds = Number(values.rounds ?? (quick || traces ? 1 : 5))
   const threads = values.threads === undefined ? [] : values.threads.split(',').map(Number)
@@ -79,13 +85,15 @@ export function readArguments(argv: readonly string[]): Arguments {
     ...(threads.every(count => Number.isInteger(count) && count > 0) ? [] : ['--threads is a list of whole numbers above 0']),
     ...(memory && (threads.length > 0 || values.only !== undefined) ? ['--memory goes with neither --threads nor --only'] : []),
     ...(main && (threads.length > 0 || traces) ? ['--main goes with neither --threads nor --traces'] : []),
+    ...(cache && (threads.length > 0 || traces || main || memory || command.length > 0)
+      ? ['--cache goes with neither --threads, --traces, --main, --memory nor --command'] : []),
     ...(from.length <= SERIES_MAX ? [] : [`--from can be given ${SERIES_MAX} times at most`]),
     ...(traces || positionals.length === 0 ? [] : [`only --traces takes places: ${positionals.join(' ')}`]),
     ...(['memslab', 'memcached', 'both'].includes(server) ? [] : ['--server is memslab, memcached or both']),
     ...(command.length <= 2 ? [] : ['--command can be given twice at most']),
   ]
   return {
-    help, quick, json, table, progress, main, svg, from, traces: traces ? positionals : undefined, threads, seconds, rounds,
+    help, quick, json, table, progress, main, cache, lruCache: values['lru-cache'], svg, from, traces: traces ? positionals : undefined, threads, seconds, rounds,
     only: only === undefined ? undefined : new RegExp(only, 'i'),
     servers: pickServers(server, command), problems,
   }

@@ -5,6 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { helpText, readArguments, type Arguments } from './arguments.js'
+import { CACHE_ROWS, measureCaches, type CacheResult } from './cache/measure.js'
+import { cacheHeading, cacheLines, cacheTable } from './cache/report.js'
+import { findLruCache } from './cache/sides.js'
 import { placementFor } from './cores.js'
 import { Load } from './load.js'
 import { measure, type Result } from './measure.js'
@@ -51,6 +54,7 @@ async function run(given: Arguments): Promise<number> {
     console.error(given.problems.join('\n'))
     return EX_USAGE
   }
+  if (given.cache) return runCaches(given)
   if (given.from.length > 0) return show(given.from.map(readSeries), given)
   const print = given.json ? () => {} : (text: string) => console.log(text)
   const rows = rowsOf(given)
@@ -78,6 +82,30 @@ async function run(given: Arguments): Promise<number> {
   if (given.json) console.log(JSON.stringify({ ...saved, missMeans, results, targets, failures }, null, 2))
   if (given.svg !== undefined) draw(given.svg, [withRows({ label: labelOf(saved), run: saved }, false, undefined)])
   return failures.length === 0 ? 0 : 1
+}
+
+// The rows inside a process.
+async function runCaches({ only, rounds, seconds, quick, json, table, lruCache }: Arguments): Promise<number> {
+  const found = findLruCache(lruCache)
+  const print = json ? () => {} : (text: string) => console.log(text)
+  const facts = {
+    commit: commitOf(), node: process.version, 'lru-cache': typeof found === 'string' ? found : `${found.version} (${found.path})`,
+    machine: machineOf(), rounds: `${rounds} x ${seconds} s in slices`, date: new Date().toISOString(),
+  }
+  for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`)
+  print(`\n${cacheHeading()}`)
+  const plan = { rounds, seconds, quick, lruCache: typeof found === 'string' ? undefined : found.path }
+  const results: CacheResult[] = []
+  for (const row of CACHE_ROWS.filter(({ name }) => only?.test(name) !== false)) {
+    const result = await measureCaches(row, plan)
+    results.push(result)
+    print(cacheLines(result).join('\n'))
+  }
+  const others = shareOfOthers(ticksAtStart)
+  if (table) print(`\n${cacheTable(results)}`)
+  print(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s, other programs used ${others} of the machine`)
+  if (json) console.log(JSON.stringify({ facts: { ...facts, others }, results }, null, 2))
+  return 0
 }
 
 // The ratios of runs that were saved.
@@ -119,19 +147,27 @@ async function measureAll(rows: readonly Workload[], given: Arguments, print: (t
 }
 
 function describe({ servers, rounds, seconds, traces }: Arguments, rows: readonly Workload[]): Record<string, string> {
-  const processors = cpus()
-  const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
   return {
-    commit: (git('rev-parse', '--short', 'HEAD') || 'unknown') + (isChanged ? ' and changes' : ''),
+    commit: commitOf(),
     servers: servers.map(({ name, argv }) => `${name} (${argv.join(' ')})`).join(', '),
     node: process.version,
     memcached: memcachedVersion() ?? 'not installed',
-    machine: `${processors.length} x ${processors[0]?.model.trim()}`,
+    machine: machineOf(),
     ...Object.fromEntries(threadCountsOf(rows).map(threads => [`-t ${threads}`, placementFor(threads).text])),
     rows: rows.map(({ name }) => name).join('; '),
     rounds: traces === undefined ? `${rounds} x ${seconds} s in slices` : String(rounds),
     date: new Date().toISOString(),
   }
+}
+
+function commitOf(): string {
+  const isChanged = git('status', '--porcelain', '--untracked-files=no') !== ''
+  return (git('rev-parse', '--short', 'HEAD') || 'unknown') + (isChanged ? ' and changes' : '')
+}
+
+function machineOf(): string {
+  const processors = cpus()
+  return `${processors.length} x ${processors[0]?.model.trim()}`
 }
 
 function threadCountsOf(rows: readonly Workload[]): number[] {
