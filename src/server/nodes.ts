@@ -26,13 +26,26 @@ export class Nodes {
   version = 0
   list: readonly ClusterNode[] = []
 
-  /** Lists these servers, in this order. Their ports are known, and they have the option `discovery`. */
+  /** The servers that were listed, as nodes: a server that has been closed keeps its place. */
+  private readonly known = new WeakMap<ServerCore, ClusterNode>()
+
+  /**
+   * Lists these servers, in this order. They have the option `discovery`, and their ports are known: they listen, or will, or were
+   * listed when they did.
+   */
   change(servers: readonly ServerCore[]): void {
-    const list = servers.map(nodeOf)
+    const list = servers.map(server => this.nodeOf(server))
     const before = textOf(this.list)
     this.list = list
     if (textOf(list) !== before) this.version++
     for (const server of servers) server.showNodes(Buffer.from(`${this.version}\n${textOf(list)}\n`))
+  }
+
+  private nodeOf(server: ServerCore): ClusterNode {
+    const node = hasPort(server) ? nodeOf(server) : this.known.get(server)
+    assert(node !== undefined, 'a node has no TCP port')
+    this.known.set(server, node)
+    return node
   }
 }
 

@@ -26,19 +26,25 @@ function configOf(text: string): string { return `CONFIG cluster 0 ${text.length
 
 t.test('the version grows when a node comes or goes, and all nodes of the list show it', async t => {
   const [a, b, c] = [await startNode(t), await startNode(t), await startNode(t)] as const
+  const [nameA, nameB, nameC] = [a, b, c].map(({ port }) => `127.0.0.1|127.0.0.1|${port}`)
   const nodes = new Nodes()
   t.equal(await discover(a), 'END\r\n', 'no list yet')
-  const name = ({ port }: ServerCore) => `127.0.0.1|127.0.0.1|${port}`
   nodes.change([a, b])
-  for (const node of [a, b]) t.equal(await discover(node), configOf(`1\n${name(a)} ${name(b)}\n`))
+  for (const node of [a, b]) t.equal(await discover(node), configOf(`1\n${nameA} ${nameB}\n`))
   t.equal(await discover(c), 'END\r\n')
   nodes.change([a, b])
-  t.equal(await discover(a), configOf(`1\n${name(a)} ${name(b)}\n`), 'the same list has the same version')
+  t.equal(await discover(a), configOf(`1\n${nameA} ${nameB}\n`), 'the same list has the same version')
   nodes.change([a, b, c])
-  for (const node of [a, b, c]) t.equal(await discover(node), configOf(`2\n${name(a)} ${name(b)} ${name(c)}\n`))
+  for (const node of [a, b, c]) t.equal(await discover(node), configOf(`2\n${nameA} ${nameB} ${nameC}\n`))
+  t.match(nodes.list[2], { host: '127.0.0.1', ip: '127.0.0.1', port: c.port })
   nodes.change([c, a])
-  for (const node of [c, a]) t.equal(await discover(node), configOf(`3\n${name(c)} ${name(a)}\n`))
-  t.match(nodes, { version: 3, list: [{ host: '127.0.0.1', ip: '127.0.0.1', port: c.port }, { port: a.port }] })
+  for (const node of [c, a]) t.equal(await discover(node), configOf(`3\n${nameC} ${nameA}\n`))
+  await c.close()
+  nodes.change([c, a])
+  t.equal(await discover(a), configOf(`3\n${nameC} ${nameA}\n`), 'one that was closed keeps its place')
+  nodes.change([a])
+  t.equal(await discover(a), configOf(`4\n${nameA}\n`))
+  t.equal(nodes.version, 4)
 })
 
 t.test('a node that listens on every address is listed with one that clients can connect to', async t => {
