@@ -6,6 +6,8 @@ import { kindOf } from '../options/embedded.js'
 import {
   checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
 } from '../options/options.js'
+import { PROFILES } from '../options/profiles.js'
+import { type ProfileName } from '../options/values.js'
 import { type TestSecrets } from './secrets.js'
 
 /** The options of a TestServer. All of `createServer` are allowed; only these have another meaning or another default. */
@@ -20,7 +22,8 @@ export interface TestServerOptions extends Omit<ServerOptions, 'socketPath'> {
   socketPath?: string | true | undefined
   /**
    * True: TCP is encrypted, with a certificate that is made for this process. It is valid for localhost, 127.0.0.1 and ::1, and
-   * clients have to trust `TestServer.ca`. Default false.
+   * clients have to trust `TestServer.ca`. Default false, but true with a `profile` that has only TLS, if neither `sslEnabled`
+   * nor `sslChainCert` is given.
    */
   tls?: boolean
   /**
@@ -58,7 +61,9 @@ const LISTEN: readonly string[] = ['127.0.0.1']
 export function readOptions(given: TestServerOptions): ReadOptions {
   const shape = embeddingProblems(given, {})
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw usage(shape)
-  const { log, tls, users, callsMax, seed, socketPath, ...others } = given
+  const { log, tls: givenTls, users, callsMax, seed, socketPath, ...others } = given
+  const hasOwnTls = others.sslEnabled !== undefined || others.sslChainCert !== undefined
+  const tls = givenTls ?? (!hasOwnTls && hasOnlyTls(others.profile))
   const port = others.port === undefined || others.port === 0 ? -1 : others.port
   const memory = readMemory({
     ...others, port, listen: others.listen ?? LISTEN,
@@ -80,6 +85,11 @@ function secretsOf(options: Options, isThrowAway: boolean, users: TestServerOpti
   if (!options.sslEnabled && options.authFile === undefined && !options.sasl) return undefined
   const { secretsOf } = require('./secrets.js') as typeof import('./secrets.js')
   return secretsOf(options, isThrowAway, users)
+}
+
+/** True for a profile whose servers have only TLS. */
+function hasOnlyTls(profile: unknown): boolean {
+  return typeof profile === 'string' && Object.hasOwn(PROFILES, profile) && PROFILES[profile as ProfileName].isTlsTextOnly
 }
 
 function freePath(): string { return join(tmpdir(), `memslab-${process.pid}-${Math.random().toString(36).slice(2)}`) }

@@ -107,3 +107,19 @@ t.test('wrong secrets are errors', async t => {
   t.same(problemsOf({ users: { anna: 'secret' }, authFile: '/x' }),
     ['users: is in place of authFile, so only one of them can be given'])
 })
+
+t.test('a profile that has only TLS makes a certificate, unless there is one', async t => {
+  const cache = await create(t, { profile: 'elasticache-serverless' })
+  t.equal(cache.url, `memcaches://127.0.0.1:${cache.port}`)
+  const client = await connectSecurely({ port: cache.port, host: cache.host, ca: cache.ca! })
+  await client.says('me k\r\nset k 0 0 1\r\nv\r\nflush_all 1\r\n',
+    'ERROR\r\nSTORED\r\nCLIENT_ERROR delayed flush_all not allowed\r\n')
+  for (const [options, problem] of [
+    [{ tls: false }, 'profile: elasticache-serverless has only TLS, so not without sslEnabled'],
+    [{ sslEnabled: true }, 'sslEnabled: needs a certificate, sslChainCert'],
+    [{ sslChainCert: 'c' }, 'profile: elasticache-serverless has only TLS, so not without sslEnabled'],
+  ] as const) {
+    const error = await TestServer.create({ profile: 'elasticache-serverless', ...options }).catch((error: unknown) => error)
+    t.same((error as MemslabError).problems, [problem])
+  }
+})
