@@ -11,8 +11,8 @@ import { Locks } from '../memory/lock.js'
 
 const enum Word { Lock, Changes, IsThere, Flags, Bytes, Count }
 
-/** The longest list, in bytes: more than a thousand nodes. */
-export const CLUSTER_BYTES_MAX = 64 * 1024
+/** The longest list, in bytes: some hundred nodes. A reply with it fits one buffer of the output. */
+export const CLUSTER_BYTES_MAX = 32 * 1024
 
 /** The name of the list in the commands. */
 const CLUSTER_KEY = Buffer.from('cluster')

@@ -30,8 +30,8 @@ export class Nodes {
   private readonly known = new WeakMap<ServerCore, ClusterNode>()
 
   /**
-   * Lists these servers, in this order. They have the option `discovery`, and their ports are known: they listen, or will, or were
-   * listed when they did.
+   * Lists these servers, in this order. They have the option `discovery`, and their ports are known: they listen, or will, or
+   * were listed when they did.
    */
   change(servers: readonly ServerCore[]): void {
     const list = servers.map(server => this.nodeOf(server))

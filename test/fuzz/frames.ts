@@ -41,6 +41,42 @@ export function binaryFrames(prng: Prng): Frames {
   return () => withNumber(generator.next().text, '\0\0\0\0\0\0\0\x05')
 }
 
+/** The name of the list of nodes, names that are nearly this, and the key of older clients. */
+const LISTS = ['cluster', 'cluster', 'cluster', 'clusters', 'c', 'AmazonElastiCache:cluster', 'k'.repeat(250)]
+/** The lengths of lists: some as long as they may be. */
+const LIST_BYTES = [0, 1, 15, 2048, 5000, 32_768, 32_769, 100_000]
+const CONFIG_GET = 0x60
+const CONFIG_SET = 0x64
+const CONFIG_DELETE = 0x66
+
+/** The text commands of discovery, among others. */
+export function configFrames(prng: Prng): Frames {
+  const text = textFrames(prng)
+  return () => {
+    if (prng.oneIn(3)) return text()
+    if (prng.oneIn(4)) return toBuffer(`${prng.pick(['get', 'gets', 'gat 0', 'mg'])} a AmazonElastiCache:cluster b\r\n`)
+    const name = prng.pick(LISTS)
+    const noreply = prng.oneIn(5) ? ' noreply' : ''
+    const command = prng.pick(['get', 'set', 'set', 'delete', ''])
+    if (command !== 'set') return toBuffer(`config ${command} ${name}${noreply}\r\n`)
+    const bytes = prng.pick(LIST_BYTES)
+    const length = prng.oneIn(10) ? prng.pick(WORDS) : String(bytes)
+    return toBuffer(`config set ${name} ${prng.pick(['0', '7', '-1', '4294967296'])} ${length}${noreply}\r\n${'n'.repeat(bytes)}\r\n`)
+  }
+}
+
+/** The opcodes of discovery, among others. */
+export function configPackets(prng: Prng): Frames {
+  const binary = binaryFrames(prng)
+  return () => {
+    if (prng.oneIn(3)) return binary()
+    const opcode = prng.pick([CONFIG_GET, CONFIG_SET, CONFIG_DELETE, 0x00, 0x0c, 0x0d])
+    const key = prng.pick(LISTS)
+    if (opcode !== CONFIG_SET) return packet(opcode, { key })
+    return packet(opcode, { key, extras: new Uint8Array(prng.pick([0, 4, 4, 8])), value: 'n'.repeat(prng.pick(LIST_BYTES)) })
+  }
+}
+
 /** Lets a client in. */
 export const TOKEN = toBuffer(`set key 0 0 11\r\n${USER.name} ${USER.password}\r\n`)
 export const SASL_TOKEN = packet(SASL_AUTH, { key: 'PLAIN', value: `\0${USER.name}\0${USER.password}` })

@@ -14,7 +14,7 @@ import { escape } from '../support/bytes.js'
 import { lasting } from '../support/length.js'
 import { Prng } from '../support/prng.js'
 import { shrink } from '../support/shrink.js'
-import { binaryFrames, SASL_TOKEN, saslFrames, textFrames, TOKEN, tokenFrames, USER } from './frames.js'
+import { binaryFrames, configFrames, configPackets, SASL_TOKEN, saslFrames, textFrames, TOKEN, tokenFrames, USER } from './frames.js'
 import type { Frames } from './frames.js'
 import { STAYING_MAX, Steps } from './steps.js'
 import type { Source } from './steps.js'
@@ -47,6 +47,8 @@ interface Kind {
 
 const TEXT = { isBinary: false, makeFrames: textFrames }
 const BINARY = { isBinary: true, makeFrames: binaryFrames }
+const CONFIG = { isBinary: false, makeFrames: configFrames }
+const CONFIG_PACKETS = { isBinary: true, makeFrames: configPackets }
 const TOKENS = { isBinary: false, makeFrames: tokenFrames, greeting: TOKEN }
 const SASL = { isBinary: true, makeFrames: saslFrames, greeting: SASL_TOKEN }
 const authFile = writeUsers()
@@ -61,6 +63,7 @@ const KINDS: readonly Kind[] = [
   { title: 'text with a password', options: { ...memory, protocol: 'ascii', authFile }, isDirect: false, sources: [TOKENS] },
   { title: 'binary with a password', options: { ...memory, protocol: 'binary', sasl: true, authFile }, isDirect: false,
     sources: [SASL] },
+  { title: 'discovery', options: { ...memory, discovery: true }, isDirect: true, sources: [CONFIG, CONFIG_PACKETS] },
 ]
 
 for (const kind of KINDS) {

@@ -4,10 +4,10 @@
 const ANSWER_LINE = new RegExp('^(?:' + [
   'STORED', 'NOT_STORED', 'MEMLIMIT_[A-Z_]+ .+', 'EXISTS', 'NOT_FOUND', 'DELETED', 'TOUCHED', 'OK', 'RESET', 'END', 'ERROR', 'MN',
     'EN', '\\d{1,20}',
-  '(?:SERVER_ERROR|CLIENT_ERROR|ERROR):? .+', 'Error TLS not enabled', '(?:VERSION|STAT|PREFIX|VALUE|ME) .+',
+  '(?:SERVER_ERROR|CLIENT_ERROR|ERROR):? .+', 'Error TLS not enabled', '(?:VERSION|STAT|PREFIX|VALUE|CONFIG|ME) .+',
   '(?:HD|VA \\d+|EN|NF|NS|EX)(?: [A-Za-z][^ ]*)*',
 ].join('|') + ')$', 's')
-const BLOCK = /^(?:VALUE [^ ]+ \d+|VA) (\d+)(?: |$)/
+const BLOCK = /^(?:(?:VALUE|CONFIG) [^ ]+ \d+|VA) (\d+)(?: |$)/
 
 export interface Fault {
   readonly message: string

@@ -107,15 +107,16 @@ export class BinaryReply {
     this.output.text(bytes)
   }
 
-  /** Flags, a key if there is to be one, and a value of any length that is no item's. */
+  /** Flags, a key if there is to be one, and a value that is no item's. All of them fit one buffer. */
   value(flags: number, bytes: Uint8Array, key: Uint8Array = NO_BYTES): void {
     const { output } = this
-    output.ensure(HEADER_BYTES + FLAGS_BYTES)
-    this.header(Status.Success, FLAGS_BYTES, key.length, FLAGS_BYTES + key.length + bytes.length, 0, 0)
+    const bodyBytes = FLAGS_BYTES + key.length + bytes.length
+    output.ensure(HEADER_BYTES + bodyBytes)
+    this.header(Status.Success, FLAGS_BYTES, key.length, bodyBytes, 0, 0)
     output.memory.writeUint32(output.at, flags)
     output.at += FLAGS_BYTES
-    output.text(key)
-    output.text(bytes)
+    output.copy(key, 0, key.length)
+    output.copy(bytes, 0, bytes.length)
   }
 
   /** A miss that tells which key it was. */

@@ -194,7 +194,7 @@ export class Gets implements RetrievalAnswers {
     const { bytes, output, request, text: { host } } = this
     const list = isOldClusterKey(bytes, request.keyStart, request.keyEnd) ? host.cluster?.get() : undefined
     if (list === undefined) return undefined
-    // a part of the list may go out at once
+    // what is there may have to go out to make room
     if (!this.checkKeys()) return TEXT.badFormat
     if (host.verbosity > 1) this.logSending(session)
     output.text(this.withCas ? list.valueWithCas : list.value)
