@@ -61,8 +61,18 @@ t.test('the embedding example of the README', async t => {
   t.match(run(example('a test runs this')), { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
 
-t.test('the example of the README with a clock', async t => {
-  t.match(run(example('a test runs this as well')), { status: 0, stdout: 'STORED\r\n\nEND\r\n\n', stderr: '' })
+t.test('the example of the README for tests', async t => {
+  t.match(run(example('a test runs this as well')),
+    { status: 0, stdout: /^null\nMemJS SET: Out of memory\nnot stored\nset session, get session, set session\n$/ })
+})
+
+t.test('the examples of a memcached for tests', async t => {
+  const page = readFileSync(join(ROOT, 'src/testing/README.md'), 'utf8')
+  const examples = [...page.matchAll(/<!-- a test runs this, which prints "(.*)" -->\n```js\n([^]*?)```/g)]
+  t.equal(examples.length, page.match(/<!-- a test/g)?.length)
+  for (const [, prints = '', program = ''] of examples) {
+    t.match(run(program), { status: 0, stdout: new RegExp(`^${prints.replace(/[.?*+^$[\]\\(){}|]/g, '\\$&')}\n$`) }, prints)
+  }
 })
 
 function run(program: string): { status: number | null, stdout: string, stderr: string } {
