@@ -95,7 +95,9 @@ export function makeServersThread(parts: ServersParts): CacheThread {
 /** Attaches this thread to a cache. */
 export function attachThread(handle: CacheHandle): CacheThread {
   const { store: shared, memory: sharedMemory, time, debugClock, ioOffset } = readHandle(handle)
-  if (CacheMemory.stateOf(sharedMemory) !== State.Open) throw new MemslabError('ECLOSED', 'the cache is closed')
+  const state = CacheMemory.stateOf(sharedMemory)
+  if (state === State.Died) throw new MemslabError('EDIED', 'a thread has died while it changed the cache, which is closed')
+  if (state === State.Closed) throw new MemslabError('ECLOSED', 'the cache is closed')
   const place = Store.takePlace(shared)
   if (place === undefined) {
     throw new MemslabError('ENOPLACE', `all ${shared.options.places} places of the cache are taken by other threads`)

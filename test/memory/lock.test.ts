@@ -132,6 +132,30 @@ t.test('a thread that waits gets an error when one says that it dies, though the
   await worker.terminate()
 })
 
+t.test('without thread ids, the holder counts as dead that a waiting thread has looked at again and again', async t => {
+  const shared = table()
+  const lives = new Lives(shared.lives, 0)
+  lives.firstPlace = 1
+  const worker = await hold(shared, LOOKS)
+  // as on a system that has no ids of threads
+  Atomics.store(shared.lives, shared.lives.length - 2, -1)
+  t.throws(() => shared.locks.take(0), { name: 'InvariantError' })
+  const looks = Atomics.load(shared.words, LOOKS_WORD)
+  t.ok(looks >= 20 && looks < LOOKS, `${looks} looks`)
+  await worker.terminate()
+})
+
+t.test('a thread of a place that has ended harms nobody who waits for another', { skip: !isLinux }, async t => {
+  const shared = table()
+  new Lives(shared.lives, 0).firstPlace = 1
+  const place = await hold({ words: new Int32Array(new SharedArrayBuffer(64)), lives: shared.lives }, Infinity)
+  await place.terminate()
+  Atomics.store(shared.lives, shared.lives.length - 1, Atomics.load(shared.lives, shared.lives.length - 2))
+  const worker = await hold(shared, LOOKS)
+  t.doesNotThrow(() => shared.locks.take(0))
+  await once(worker, 'exit')
+})
+
 t.test('a thread that left may end, and one that waits for another goes on waiting', async t => {
   const shared = table()
   await once(new Worker(new URL('leaver.js', import.meta.url), { workerData: shared.lives }), 'exit')
