@@ -6,15 +6,15 @@ import { type Tap } from '../net/tap.js'
 import { readDuration } from '../options/durations.js'
 import { type Host } from '../protocol/host.js'
 import { type Call, choiceOf } from './calls.js'
-import { checkFault, checkMatch, checkWait } from './check.js'
+import { checkFault, checkMatch } from './check.js'
 import { latency, type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from './faults.js'
 import { CallRecord, type CallListener } from './record.js'
 import { RuleCount, SharedWord, type RuleData, type RuleMessage } from './rules.js'
 import { ThreadTap, type TapData } from './tap.js'
+import { waitFor } from './wait.js'
 
 /** The calls that a server keeps by default: the last ones. */
 const CALLS_MAX = 10_000
-const WAIT_MS = 5000
 /** The longest interval of a Node.js timer. */
 const FOREVER_MS = 2 ** 31 - 1
 
@@ -24,7 +24,7 @@ export interface ControlParts {
   readonly callsMax?: number | undefined
   /** The seed of everything that is left to chance. Default: a random one, which is printed. */
   readonly seed?: number | undefined
-  /** Stops the server, and starts it again. */
+  /** Stops the server, or starts it again; one after the other. */
   readonly down?: (isDown: boolean) => Promise<void>
   /** Prints a line for the person who runs the test. */
   readonly print?: (line: string) => void
@@ -95,7 +95,9 @@ export class FaultControl {
     const used: InForce = new InForce(fault, {}, 0, undefined, async () => {
       if (this.forget(used) && !this.isDown) await this.parts.down?.(false)
     })
-    if (!this.isDown) used.ready = this.parts.down?.(true) ?? used.ready
+    used.ready = this.parts.down?.(true) ?? used.ready
+    // for a test that does not wait for it
+    used.ready.catch(() => {})
     return used
   }
 
@@ -186,12 +188,8 @@ export class FaultControl {
     this.record.clear()
   }
 
-  async waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> {
-    checkWait(match, options)
-    this.collect()
-    const { timeout = WAIT_MS, count = 1 } = options
-    return await this.record.wait(choiceOf(match), count, readDuration(timeout)!, shown(match))
-  }
+  /** Waits for a call, see `waitFor`. */
+  waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> { return waitFor(this, match, options) }
 
   on(listener: CallListener): void { this.record.on(listener) }
 
@@ -220,10 +218,4 @@ class InForce implements UsedFault {
   get used(): number { return this.counts === undefined ? 0 : Atomics.load(this.counts, RuleCount.Used) }
 
   get isPending(): boolean { return this.data?.times !== undefined && this.used < this.data.times }
-}
-
-function shown(match: Match): string {
-  const fields = Object.entries(match).map(([name, value]) =>
-    `${name}: ${value instanceof RegExp ? value : JSON.stringify(value)}`)
-  return fields.length === 0 ? 'anything' : `{ ${fields.join(', ')} }`
 }

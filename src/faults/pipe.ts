@@ -3,6 +3,9 @@
 import { monotonicMilliseconds } from '../clock.js'
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js'
 
+/** The longest interval of a timer of Node's. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 /** Takes what comes out of a pipe, or of one of its stages. */
 export interface Outlet {
   push(bytes: Buffer): void
@@ -67,9 +70,7 @@ export abstract class DelayingStage extends Stage {
       const turn = setImmediate(() => this.fire())
       this.stopTimer = () => clearImmediate(turn)
     } else {
-      const timer = setTimeout(() => this.fire(), Math.ceil(delayMs))
-      timer.unref()
-      this.stopTimer = () => clearTimeout(timer)
+      this.stopTimer = after(Math.ceil(delayMs), () => this.fire())
     }
   }
 
@@ -154,5 +155,12 @@ export class Pipe implements Outlet {
   drop(): void { for (const { stage } of this.stages.splice(0)) stage.drop() }
 }
 
+/** Calls a function after some milliseconds, unless it is stopped before. Keeps no process alive. */
+export function after(delayMs: number, call: () => void): () => void {
+  const timer = setTimeout(call, Math.min(delayMs, TIMER_MS_MAX))
+  timer.unref()
+  return () => clearTimeout(timer)
+}
+
 /** The machine's clock in milliseconds, with fractions. */
-export function now(): number { return monotonicMilliseconds() }
+function now(): number { return monotonicMilliseconds() }

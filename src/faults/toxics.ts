@@ -1,8 +1,7 @@
 // The toxics: stages of a pipe that do what toxiproxy's toxics of the same names do.
-import { clearTimeout, setTimeout } from '../timers.js'
 import { type Chance } from './chance.js'
 import { type Toxic, type ToxicAttributes } from './faults.js'
-import { DelayingStage, Stage } from './pipe.js'
+import { after, DelayingStage, Stage } from './pipe.js'
 
 /** The most milliseconds of a bandwidth that pass in one piece, as with toxiproxy. */
 const PIECE_MS = 100
@@ -83,13 +82,11 @@ class Slicer extends DelayingStage {
 class Timeout extends Stage {
   readonly isHolding = false
   private isOver = false
-  private readonly timer: NodeJS.Timeout | undefined
+  private readonly stop: () => void
 
   constructor(timeoutMs: number) {
     super()
-    if (timeoutMs === 0) return
-    this.timer = setTimeout(() => this.release(), timeoutMs)
-    this.timer.unref()
+    this.stop = timeoutMs === 0 ? () => {} : after(timeoutMs, () => this.release())
   }
 
   push(): void {}
@@ -97,14 +94,13 @@ class Timeout extends Stage {
   end(): void { this.release() }
 
   release(): void {
-    clearTimeout(this.timer)
     if (this.isOver) return
-    this.isOver = true
+    this.drop()
     this.next.end()
   }
 
   drop(): void {
-    clearTimeout(this.timer)
+    this.stop()
     this.isOver = true
   }
 }
@@ -112,7 +108,7 @@ class Timeout extends Stage {
 /** Drops all bytes, the first of which start the time. */
 class ResetPeer extends Stage {
   readonly isHolding = false
-  private timer: NodeJS.Timeout | undefined
+  private stop = (): void => {}
   private hasBegun = false
 
   constructor(private readonly timeoutMs: number, private readonly reset: Reset) { super() }
@@ -125,16 +121,15 @@ class ResetPeer extends Stage {
     if (this.hasBegun) return
     this.hasBegun = true
     if (this.timeoutMs === 0) return this.reset()
-    this.timer = setTimeout(() => this.reset(), this.timeoutMs)
-    this.timer.unref()
+    this.stop = after(this.timeoutMs, this.reset)
   }
 
   release(): void {
-    clearTimeout(this.timer)
+    this.stop()
     if (this.hasBegun) this.reset()
   }
 
-  drop(): void { clearTimeout(this.timer) }
+  drop(): void { this.stop() }
 }
 
 class LimitData extends Stage {

@@ -3,6 +3,7 @@
 import { MemslabError } from '../errors.js'
 import { type Call } from '../faults/calls.js'
 import { type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from '../faults/faults.js'
+import { waitFor } from '../faults/wait.js'
 import { type ServerCore } from '../server/core.js'
 import { Nodes } from '../server/nodes.js'
 import { TestClock } from './clock.js'
@@ -184,11 +185,14 @@ export class TestCluster {
   /** Forgets all calls of all nodes. */
   clearCalls(): void { for (const node of this.#nodes) node.clearCalls() }
 
-  /** Waits for a call of any node, see `TestServer.waitForCall`; `count` calls must have come to one node. */
-  async waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> {
-    try {
-      return await Promise.any(this.#nodes.map(node => node.waitForCall(match, options)))
-    } catch (error) { throw error instanceof AggregateError ? error.errors[0] : error }
+  /** Waits for a call of any node, see `TestServer.waitForCall`. */
+  waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> {
+    const nodes = [...this.#nodes]
+    return waitFor({
+      calls: match => this.calls(match),
+      on: listener => { for (const node of nodes) node.on('call', listener) },
+      off: listener => { for (const node of nodes) node.off('call', listener) },
+    }, match, options)
   }
 }
 

@@ -124,6 +124,22 @@ t.test('the form of toxiproxy\'s API', async t => {
   t.ok(took() >= 30)
 })
 
+t.test('a delay may be longer than a timer of Node.js', async t => {
+  const { client, control, settle } = await startTapped(t)
+  const warnings: Error[] = []
+  const listener = (warning: Error): void => { warnings.push(warning) }
+  process.on('warning', listener)
+  t.teardown(() => process.off('warning', listener))
+  const fault = control.use(faults.latency({ latency: 2 ** 33 }))
+  control.use(faults.late('100d'), { verb: 'get' })
+  void client.send('version\r\nget k\r\n')
+  await settle()
+  t.equal(client.waiting().length, 0)
+  t.same(warnings, [])
+  await fault.remove()
+  await client.expect(VERSION)
+})
+
 t.test('several toxics act one behind the other', async t => {
   const { client, control } = await startTapped(t)
   control.use(faults.limitData({ bytes: 10 }))
@@ -175,7 +191,7 @@ t.test('an answer to a client that does not read is held up by a toxic, too, and
   void client.send('get k\r\n')
   await new Promise(resolve => setTimeout(resolve, 50))
   const held = process.memoryUsage().arrayBuffers - before
-  t.ok(held < 4 << 20, `${held} bytes`)
+  t.ok(held < bytes / 2, `${held} bytes`)
   client.resume()
   await client.expect(Buffer.concat([Buffer.from(`VALUE k 0 ${bytes}\r\n`), value, Buffer.from('\r\nEND\r\n')]))
 })
@@ -191,7 +207,7 @@ t.test('a request that is held up keeps its client from sending more', async t =
   for (let count = 0; count < 400; count++) socket.write(line, () => { sent += line.length })
   await new Promise(resolve => setTimeout(resolve, 100))
   t.ok(sent < 20 << 20, `${sent} bytes were taken of ${line.length * 400}`)
-  t.ok(process.memoryUsage().arrayBuffers - before < 8 << 20)
+  t.ok(process.memoryUsage().arrayBuffers - before < 12 << 20)
 })
 
 /** What a client meets that sends this and waits for the end. */

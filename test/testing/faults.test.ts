@@ -49,6 +49,7 @@ for (const threads of [1, 2]) {
     const first = cache.use(faults.down())
     const second = cache.use(faults.down())
     await first.remove()
+    await second.ready
     await t.rejects(clientOf(cache), { code: 'ECONNREFUSED' })
     await second.remove()
     await (await clientOf(cache)).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
