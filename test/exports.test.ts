@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
-import { compile, entryPoints, exportedNames, typesBehind } from './support/consumer.js'
+import { compile, entryPoints, exportedNames } from './support/consumer.js'
 import './support/fresh.js'
 import { inProject, ROOT } from './support/places.js'
 
 const require = createRequire(import.meta.url)
 const manifest = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as {
-  files: string[], scripts: Record<string, string>, typesVersions: Record<string, unknown>,
+  scripts: Record<string, string>, typesVersions: Record<string, unknown>,
 }
 const ENTRIES = entryPoints()
 
@@ -39,14 +39,6 @@ t.test('the package says where it comes from and what it needs, and runs nothing
   t.notOk(Object.keys(manifest).some(field => /^(optional|peer|bundled?)?dependencies$/i.test(field)), 'it needs no other package')
   // npm runs `prepare` in a checkout and for a package from git, which has to be built, but not for one from a registry
   t.notMatch(Object.keys(manifest.scripts).join(), /\b(pre|post)?install\b/)
-})
-
-t.test('the types that the entry points lead to are packed', async t => {
-  const left = manifest.files.flatMap(pattern => /^!(dist\/\w+\/)\*\*\/\*\.d\.ts$/.exec(pattern)?.[1] ?? [])
-  t.ok(left.length > 0)
-  for (const file of typesBehind(ENTRIES.flatMap(({ import: imported, require: required }) => [imported.types, required.types]))) {
-    t.notOk(left.some(folder => file.startsWith(folder)), file)
-  }
 })
 
 t.test('each entry point gives the same values by import and by require', async t => {

@@ -1,5 +1,9 @@
 // Imports point one way, so that each part can be read and tested without those above it.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { entryPoints, typesBehind } from './support/consumer.js'
+import './support/fresh.js'
+import { inProject } from './support/places.js'
 import { codeOf, importsOf, importTargetsOf, sourceFiles, sourceOf } from './support/sources.js'
 
 /**
@@ -135,3 +139,13 @@ function circleThrough(start: string): string[] | undefined {
   }
   return undefined
 }
+
+t.test('the types of the entry points lead to none of the inside', async t => {
+  const { files } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { files: string[] }
+  // the types of these parts are not packed
+  const inside = files.flatMap(pattern => /^!(dist\/\w+\/)\*\*\/\*\.d\.ts$/.exec(pattern)?.[1] ?? [])
+  t.ok(inside.length > 0)
+  const behind = typesBehind(entryPoints().flatMap(({ import: imported, require: required }) => [imported.types, required.types]))
+  t.same(behind.filter(file => inside.some(folder => file.startsWith(folder))), [],
+    'a type that programs see belongs in a file that imports no more than such types need')
+})

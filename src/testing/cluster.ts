@@ -7,8 +7,9 @@ import { waitFor } from '../faults/wait.js'
 import { type ServerCore } from '../server/core.js'
 import { Nodes } from '../server/nodes.js'
 import { TestClock } from './clock.js'
-import { type TestServerOptions } from './options.js'
-import { asyncDispose, PART, TestServer, type PartOptions, type RestartOptions } from './server.js'
+import { type RestartOptions, type TestServerOptions } from './interface.js'
+import { PART, type PartOptions } from './part.js'
+import { asyncDispose, TestServer } from './server.js'
 
 /** The options of a TestCluster: those of each of its nodes, and their number. */
 export interface TestClusterOptions extends TestServerOptions {
@@ -72,7 +73,7 @@ export class TestCluster {
 
   #make(index: number): TestServer {
     const { port = 0, udpport = 0 } = this.#options
-    const options: PartOptions = {
+    const options: PartOptions<TestServer> = {
       ...this.#options,
       discovery: true,
       port: port > 0 ? port + index : port,

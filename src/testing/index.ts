@@ -12,6 +12,5 @@ export {
 } from '../faults/faults.js'
 export { type CacheKey, type WriteOptions } from '../embed/interface.js'
 export { TestCluster, type NodeOrIndex, type TestClusterOptions } from './cluster.js'
-export { type TestItem } from './items.js'
-export { type TestServerOptions } from './options.js'
-export { TestServer, type RestartOptions } from './server.js'
+export { type RestartOptions, type TestItem, type TestServerOptions } from './interface.js'
+export { TestServer } from './server.js'

@@ -4,24 +4,7 @@ import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
 import { type CacheKey } from '../embed/interface.js'
 import { listKeys } from '../embed/keys.js'
 import { type CacheThread } from '../embed/thread.js'
-
-/** An item, as it was when it was looked at. */
-export interface TestItem {
-  /** The key, in UTF-8; if its bytes are none, in Latin-1. */
-  readonly key: string
-  /** The value as a text in UTF-8. */
-  readonly value: string
-  /** The bytes of the value, a Buffer. */
-  readonly bytes: Uint8Array
-  /** The client's flags, 32 bits. */
-  readonly flags: number
-  /** The number that each change of the item replaces by a new one; 0n with `useCas: false`. */
-  readonly cas: bigint
-  /** Milliseconds until it expires, by the server's clock; Infinity if it does not. */
-  readonly ttl: number
-  /** True once a client has fetched it. */
-  readonly isFetched: boolean
-}
+import { type TestItem } from './interface.js'
 
 /** The item of a key, which does not count as used; undefined if there is none. */
 export function lookAt(thread: CacheThread, key: CacheKey): TestItem | undefined {

@@ -3,41 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemslabError } from '../errors.js'
 import { kindOf } from '../options/embedded.js'
-import {
-  checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
-} from '../options/options.js'
+import { checkOptions, completeOptions, embeddingProblems, readMemory, type Options } from '../options/options.js'
 import { PROFILES } from '../options/profiles.js'
 import { type ProfileName } from '../options/values.js'
+import { type TestServerOptions } from './interface.js'
 import { type TestSecrets } from './secrets.js'
-
-/** The options of a TestServer. All of `createServer` are allowed; only these have another meaning or another default. */
-export interface TestServerOptions extends Omit<ServerOptions, 'socketPath'> {
-  /** TCP port. Default 0: any free port, which the server keeps while it restarts. -1 means the same. */
-  port?: number
-  /** Addresses to listen on. Default `['127.0.0.1']`. */
-  listen?: readonly string[]
-  /** Threads that serve clients, 1 to 256. Default 1: the test's own thread serves. */
-  threads?: number
-  /** Path of a Unix socket to listen on instead of TCP; true: a free path in the folder for temporary files. Default none. */
-  socketPath?: string | true | undefined
-  /**
-   * True: TCP is encrypted, with a certificate that is made for this process. It is valid for localhost, 127.0.0.1 and ::1, and
-   * clients have to trust `TestServer.ca`. Default false, but true with a `profile` that has only TLS, if neither `sslEnabled`
-   * nor `sslChainCert` is given.
-   */
-  tls?: boolean
-  /**
-   * The users that may log in, with their passwords: `{ anna: 'secret' }`. Clients of the text protocol have to authenticate;
-   * with `sasl: true`, those of the binary protocol. Default none: clients need no password.
-   */
-  users?: Readonly<Record<string, string>>
-  /** Called with each line that the command line would print on stderr, without its line end. Default: the lines are dropped. */
-  log?: (line: string) => void
-  /** The most calls that `calls()` has: the last ones. Default 10,000. */
-  callsMax?: number
-  /** The seed of what faults leave to chance. Default: a random one, which is printed when there is such a fault. */
-  seed?: number
-}
 
 /** The options of a TestServer, checked and split into those of a server and the others. */
 export interface ReadOptions {

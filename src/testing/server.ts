@@ -10,27 +10,10 @@ import { type ServerAddress } from '../options/address.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from '../server/core.js'
 import { TestClock } from './clock.js'
-import { lookAt, lookAtAll, type TestItem } from './items.js'
-import { readOptions, type ReadOptions, type TestServerOptions } from './options.js'
-
-/** The options of `TestServer.restart`. */
-export interface RestartOptions {
-  /** True: the items are still there afterwards. Default false: the server is empty, as after a real restart. */
-  keepItems?: boolean
-}
-
-/** The key under which the options of a node have its part in a cluster. */
-export const PART = Symbol('part')
-
-/** What makes a server a node of a TestCluster. */
-export interface ClusterPart {
-  /** The clock of all nodes. */
-  readonly clock: TestClock
-  /** Called whenever the node has started. */
-  started(node: TestServer, core: ServerCore): void
-}
-
-export interface PartOptions extends TestServerOptions { readonly [PART]: ClusterPart }
+import { type RestartOptions, type TestItem, type TestServerOptions } from './interface.js'
+import { lookAt, lookAtAll } from './items.js'
+import { readOptions, type ReadOptions } from './options.js'
+import { PART, type ClusterPart, type PartOptions } from './part.js'
 
 type InternetAddress = Exclude<ServerAddress, { family: 'Unix' }>
 
@@ -51,7 +34,7 @@ export class TestServer {
   readonly clock: TestClock
   readonly #read: ReadOptions
   /** Given if the server is a node of a TestCluster. */
-  readonly #part: ClusterPart | undefined
+  readonly #part: ClusterPart<TestServer> | undefined
   readonly #faults: FaultControl
   /** The last time that a fault took the server down, or let it come up again. */
   #turning: Promise<void> | undefined
@@ -74,7 +57,7 @@ export class TestServer {
    */
   constructor(options: TestServerOptions = {}) {
     this.#read = readOptions(options)
-    this.#part = (options as Partial<PartOptions>)[PART]
+    this.#part = (options as Partial<PartOptions<TestServer>>)[PART]
     this.clock = this.#part?.clock ?? new TestClock()
     this.#faults = new FaultControl({
       ...this.#read.faults,

@@ -40,7 +40,7 @@ t.test('vitest: with options, and without a project', async t => {
   const teardown = await vitest.memcached({ useCas: false })()
   await (await connect()).says('set k 0 0 1\r\nv\r\ngets k\r\n', 'STORED\r\nVALUE k 0 1 0\r\nv\r\nEND\r\n')
   await teardown()
-  t.same(Object.keys(vitest).sort(), ['default', 'memcached'], 'vitest takes setup and teardown for hooks of their own')
+  t.same(Object.keys(vitest).sort(), ['default', 'globalSetup', 'memcached'], 'vitest takes setup and teardown for hooks of their own')
 })
 
 t.test('jest: a global setup and teardown, as import and require give them', async t => {

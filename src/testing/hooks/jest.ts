@@ -1,6 +1,6 @@
 // `memslab/jest`, for `globalSetup` of jest: one server for all test files, at process.env.MEMCACHED_URL. `memslab/jest/teardown`
 // is the `globalTeardown`.
-import { type TestServerOptions } from '../options.js'
+import { type TestServerOptions } from '../interface.js'
 import { startShared } from './shared.js'
 
 /** A global setup of jest, which starts a server with these options. */
@@ -9,6 +9,6 @@ export function memcached(options?: TestServerOptions): () => Promise<void> {
 }
 
 /** The global setup with default options. */
-export const setup = memcached()
+export const globalSetup = memcached()
 
-export default setup
+export default globalSetup

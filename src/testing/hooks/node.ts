@@ -1,6 +1,6 @@
 // `memslab/node-test`, for node:test: a server for the tests of one file; or, as the module of --test-global-setup, one for all
 // files, at process.env.MEMCACHED_URL.
-import { type TestServerOptions } from '../options.js'
+import { type TestServerOptions } from '../interface.js'
 import { TestServer } from '../server.js'
 import { setVariables, startShared, stopShared } from './shared.js'
 

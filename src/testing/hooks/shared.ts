@@ -1,7 +1,7 @@
 // The server that the hooks of a test runner share among all test files. The files may run in processes of their own, which find
 // it by environment variables.
 import { TestServer } from '../server.js'
-import { type TestServerOptions } from '../options.js'
+import { type TestServerOptions } from '../interface.js'
 
 /** The environment variables: the first is for any program; clients such as memjs read the second. */
 const VARIABLES: Readonly<Record<string, (server: TestServer) => string>> = {

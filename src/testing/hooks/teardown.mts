@@ -1,4 +1,2 @@
 // `memslab/jest/teardown` for `import`, as src/index.mts says.
-import { teardown } from './teardown.js'
-
-export default teardown
+export { globalTeardown, globalTeardown as default } from './teardown.js'

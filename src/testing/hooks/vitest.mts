@@ -1,5 +1,2 @@
 // `memslab/vitest` for `import`, as src/index.mts says.
-import { setup } from './vitest.js'
-
-export { memcached, type VitestProject } from './vitest.js'
-export default setup
+export { memcached, globalSetup, globalSetup as default, type VitestProject } from './vitest.js'

@@ -1,6 +1,6 @@
 // `memslab/vitest`, for `globalSetup` of vitest: one server for all test files, at process.env.MEMCACHED_URL and
 // inject('memcachedUrl').
-import { type TestServerOptions } from '../options.js'
+import { type TestServerOptions } from '../interface.js'
 import { startShared, stopShared } from './shared.js'
 
 /** What a global setup of vitest gets: the project, or in older versions an object with its `provide`. */
@@ -17,6 +17,6 @@ export function memcached(options?: TestServerOptions): (project?: VitestProject
 }
 
 /** The global setup with default options. */
-export const setup = memcached()
+export const globalSetup = memcached()
 
-export default setup
+export default globalSetup
