@@ -1,5 +1,6 @@
 // Checks the arguments of createServer, before check.ts checks their values: they must be objects, and must not set options that
 // are only for the command line. A program may be JavaScript, where no compiler checks types.
+import { guess } from './guess.js'
 import { type Options } from './values.js'
 
 /** Settings that concern the whole process, and the reason why a server in a program cannot have them. */
@@ -27,12 +28,16 @@ export function isCount(attachable: unknown): boolean {
   return Number.isInteger(attachable) && attachable as number >= 0 && attachable as number <= ATTACHABLE_MAX
 }
 
+const PARTS: readonly string[] = ['clock', 'attachable', 'log', 'failed']
+
 function isGiven(value: unknown): boolean { return value !== undefined && value !== false && value !== 0 }
 
 function partProblems(parts: unknown): string[] {
   if (!isRecord(parts)) return [`the parts must be an object, not ${kindOf(parts)}`]
   const { clock, attachable = 0, log, failed } = parts
+  const unknown = Object.keys(parts).filter(name => !PARTS.includes(name))
   return [
+    ...unknown.map(name => `unknown part "${name}"${guess(name, PARTS)}`),
     ...clock === undefined || isClock(clock) ? [] : [`clock: ${CLOCK_PROBLEM}`],
     ...isCount(attachable) ? [] : [`attachable: must be a whole number from 0 to ${ATTACHABLE_MAX}`],
     ...Object.entries({ log, failed }).flatMap(([name, part]) =>

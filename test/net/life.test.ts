@@ -116,6 +116,7 @@ t.test('what is no object is not taken for options', async t => {
     'port: must be a number, not null', 'slabChunkMax: must be a number, not an object',
   ])
   t.same(problemsOf({}, null), ['the parts must be an object, not null'])
+  t.same(problemsOf({}, { clok: {}, nothingLike: 1 }), ['unknown part "clok"; is it clock?', 'unknown part "nothingLike"'])
   t.same(problemsOf({}, { clock: 5, log: 'file', failed: [] }), [
     'clock: must have milliseconds() and every(), and may have timeOfDay()', 'log: must be a function, not a string',
       'failed: must be a function, not an array',
