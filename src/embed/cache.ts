@@ -38,11 +38,13 @@ class SharedCache<Value> {
     if (from instanceof CacheThread) {
       this.#form = checkedForm(values)
       this.#thread = from
+      from.cache ??= this
       return
     }
     const form = formOf((from as { values?: unknown } | null)?.values)
     this.#thread = makeThread(completeCacheOptions(from, typeof form === 'string' ? [form] : []))
     this.#form = form as Form
+    this.#thread.cache = this
   }
 
   static attach(handle: CacheHandle, { values }: { values?: unknown } = {}): SharedCache<unknown> {
@@ -428,6 +430,11 @@ export interface CacheConstructor {
 /**
  * A cache in shared memory that all threads of a program use: the same items without copying or messages, and those of a server,
  * see `Server.cache`. All operations are synchronous.
+ *
+ * The channels `memslab:hit`, `memslab:miss`, `memslab:set`, `memslab:delete`, `memslab:evict` and `memslab:expire` of
+ * `node:diagnostics_channel` have a message for what each call in this thread does: an object with the `cache`, the `key` and,
+ * but for a miss, the `bytes` of the value; the last three with the facts of a `CacheEvent`, too. A message is published before
+ * the call returns. While nothing is subscribed, this costs nothing.
  */
 export type Cache<Value = Uint8Array> = SharedCache<Value>
 

@@ -149,17 +149,22 @@ export class CacheEvents {
   private eventOf(reason: LeaveReason): CacheEvent {
     const { log: { bytes }, reader: { numbers, second, microsecond, textStart, textEnd, thread } } = this
     const [departure = 0, flags = 0, ttl = 0, age = 0, valueBytes = 0] = numbers
-    return {
-      key: keyOf(Buffer.from(bytes.subarray(textStart, textEnd))),
-      reason,
-      bytes: valueBytes,
-      flags: flags >>> 0,
-      age: age * 1000,
-      ttl: ttl < 0 ? undefined : ttl * 1000,
-      fetched: (departure & DepartedBit.Fetched) !== 0,
-      thread,
-      time: second * 1000 + Math.floor(microsecond / 1000),
-    }
+    const facts = factsOf(reason, departure, bytes, textStart, textEnd, flags >>> 0, ttl, age, valueBytes)
+    return { ...facts, thread, time: second * 1000 + Math.floor(microsecond / 1000) }
+  }
+}
+
+/** The facts about an item that has left; see DepartureSink.departed, which takes the same. */
+export function factsOf(reason: LeaveReason, departure: number, bytes: Uint8Array, start: number, end: number, flags: number,
+  ttl: number, age: number, valueBytes: number): Omit<CacheEvent, 'thread' | 'time'> {
+  return {
+    key: keyOf(Buffer.from(bytes.subarray(start, end))),
+    reason,
+    bytes: valueBytes,
+    flags,
+    age: age * 1000,
+    ttl: ttl < 0 ? undefined : ttl * 1000,
+    fetched: (departure & DepartedBit.Fetched) !== 0,
   }
 }
 

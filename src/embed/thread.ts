@@ -13,6 +13,8 @@ import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
 import { type KeyWalk } from '../store/walks/keys.js'
 import { type Visitor } from '../store/walks/dump.js'
 import { Copies } from './copies.js'
+import { areReadsHeard, areWritesHeard, CallReport } from './channels.js'
+import { keyOf } from './decode.js'
 import { CacheEvents } from './events.js'
 import { type CacheHandle, type CacheKey } from './interface.js'
 import { type CacheMemory, State } from './memory.js'
@@ -87,6 +89,8 @@ export class CacheThread implements Reader {
   private isOpen = true
   private madeHandle: CacheHandle | undefined
   private madeEvents: CacheEvents | undefined
+  /** The first Cache over this thread, which messages on these channels name. */
+  cache: unknown
 
   constructor(readonly parts: CacheThreadParts) {
     const { store, ioStart } = parts
@@ -163,11 +167,15 @@ export class CacheThread implements Reader {
    */
   find(key: CacheKey, wants: number, inPlace = false): boolean {
     this.begin(key)
-    const { request, store } = this
+    const { request } = this
     this.inPlace = inPlace
     request.wants = wants
+    return areReadsHeard() ? this.getReported() : this.get()
+  }
+
+  private get(): boolean {
     try {
-      return store.get(request, this)
+      return this.store.get(this.request, this)
     } catch (error) { throw this.failure(error) }
   }
 
@@ -264,6 +272,10 @@ export class CacheThread implements Reader {
     const { request } = this
     request.mode = mode
     request.wants = this.isBinaryKey ? Want.BinaryKey : Want.None
+    return areWritesHeard() ? this.reported(() => this.putValue(value)) : this.putValue(value)
+  }
+
+  private putValue(value: Uint8Array | string): Outcome {
     try {
       return typeof value === 'string' ? this.putText(value) : this.putBytes(value)
     } catch (error) { throw this.failure(error) }
@@ -300,24 +312,24 @@ export class CacheThread implements Reader {
 
   /** Deletes the item of the key that was given to `begin`. */
   remove(): Outcome {
-    try {
-      return this.store.delete(this.request)
-    } catch (error) { throw this.failure(error) }
+    return areWritesHeard() ? this.reported(() => this.change('delete')) : this.change('delete')
   }
 
   /** Sets the expiration of the item of the key that was given to `begin`. */
   touch(): Outcome {
-    try {
-      return this.store.touch(this.request)
-    } catch (error) { throw this.failure(error) }
+    return areWritesHeard() ? this.reported(() => this.change('touch')) : this.change('touch')
   }
 
   /** incr and decr of the key that was given to `begin`. */
   calculate(): Outcome {
     const { request } = this
     if (this.isBinaryKey) request.wants |= Want.BinaryKey
+    return areWritesHeard() ? this.reported(() => this.change('arithmetic')) : this.change('arithmetic')
+  }
+
+  private change(operation: 'delete' | 'touch' | 'arithmetic'): Outcome {
     try {
-      return this.store.arithmetic(request)
+      return this.store[operation](this.request)
     } catch (error) { throw this.failure(error) }
   }
 
@@ -327,6 +339,39 @@ export class CacheThread implements Reader {
     try {
       this.store.flush(0)
     } catch (error) { throw this.failure(error) }
+  }
+
+  // Reports of calls, see channels.ts. A subscriber may use the cache, so what the caller still needs is kept meanwhile.
+
+  private beginReport(): CallReport {
+    const { bytes, keyStart, keyEnd } = this.request
+    return new CallReport(this.store.context, this.cache, keyOf(Buffer.from(bytes.subarray(keyStart, keyEnd))))
+  }
+
+  private getReported(): boolean {
+    const report = this.beginReport()
+    const isPeek = (this.request.wants & Want.Peek) !== 0
+    const isHit = this.get()
+    if (isHit && !isPeek && this.loan === undefined) this.copied ??= this.copies.copy(this.valueBytes)
+    const { valueBytes, flags, casHigh, casLow, expiresAt, loan, copied } = this
+    this.loan = this.copied = undefined
+    if (isPeek) report.end()
+    else report.found(isHit ? valueBytes : undefined)
+    Object.assign(this, { valueBytes, flags, casHigh, casLow, expiresAt, loan, copied })
+    return isHit
+  }
+
+  private reported(operate: () => Outcome): Outcome {
+    const report = this.beginReport()
+    const outcome = operate()
+    const { request } = this
+    const { valueBytes } = request
+    const digits = Buffer.from(String(request.digits))
+    if (outcome === Outcome.Stored) report.stored(valueBytes)
+    else report.end()
+    request.valueBytes = valueBytes
+    request.digits.copyFrom(digits, 0, digits.length)
+    return outcome
   }
 
   // Leases, see CacheMemory
