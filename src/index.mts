@@ -6,6 +6,6 @@ export {
   Cache, createServer, ERROR_CODES, MemslabError, PACKAGE_VERSION, PROTOCOL_VERSION, Server, SystemClock,
   type CacheConstructor, type CacheEvent, type CacheEventName, type CacheHandle, type CacheItem, type CacheKey,
   type CacheListener, type CacheOptions, type CacheStats, type Clock, type Codec, type CountOptions, type DuplexStream,
-  type Duration, type GetOrSetOptions, type LeaveReason, type MemslabErrorCode, type Options, type Origin, type ProtocolName,
-  type ServerAddress, type ServerOptions, type ServerParts, type WriteOptions,
+  type Duration, type GetOrSetOptions, type LeaveReason, type MemslabErrorCode, type Options, type Origin, type ProfileName,
+  type ProtocolName, type ServerAddress, type ServerOptions, type ServerParts, type WriteOptions,
 } from './index.js'

@@ -2,7 +2,7 @@
 // change at any time.
 export { ERROR_CODES, MemslabError, type MemslabErrorCode } from '../errors.js'
 export { type ServerAddress } from '../options/address.js'
-export { type Options, type ProtocolName } from '../options/values.js'
+export { type Options, type ProfileName, type ProtocolName } from '../options/values.js'
 export { type TestClock } from './clock.js'
 export { type Call, type ConnectionOfCall } from '../faults/calls.js'
 export * as faults from '../faults/faults.js'

@@ -1,4 +1,5 @@
 // The list of a cluster's nodes: its version, who shows it, and that all threads of a server have the same.
+import { join } from 'node:path'
 import t from 'tap'
 import { ServerCore } from '../../dist/server/core.js'
 import { nodeOf, Nodes } from '../../dist/server/nodes.js'
@@ -74,6 +75,20 @@ t.test('all threads have a list in the same instant, whichever was told of it', 
   for (const client of clients) await client.says('config get cluster\r\n', configOf(`1\n127.0.0.1|127.0.0.1|${server.port}\n`))
   await clients[3]!.says('config delete cluster\r\n', 'DELETED\r\n')
   for (const client of clients) await client.says('get AmazonElastiCache:cluster\r\n', 'END\r\n')
+})
+
+t.test('a client that has to authenticate discovers nothing before', async t => {
+  const authFile = join(t.testdir({ users: 'anna:secret\n' }), 'users')
+  const { connect } = await startSessions(t, { discovery: true, authFile })
+  const session = await connect()
+  const says = async (text: string): Promise<string> => {
+    await session.send(Buffer.from(text))
+    return String(await session.answer())
+  }
+  t.equal(await says('config get cluster\r\n'), 'CLIENT_ERROR unauthenticated\r\n')
+  t.equal(await says('set auth 0 0 11\r\nanna secret\r\n'), 'STORED\r\n')
+  t.equal(await says('config get cluster\r\n'), 'END\r\n')
+  await session.hangUp()
 })
 
 t.test('lists that do not come to their end take no more memory than unfinished requests may', async t => {
