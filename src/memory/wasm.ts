@@ -34,9 +34,17 @@ const PAGE_BYTES = 64 * 1024
  * @param reservedLength the length of the memory where addresses cost nothing
  */
 export function allocateWasm(byteLength: number, shared: boolean, reservedLength = byteLength): WasmMemory {
+  const memory = isScarce ? undefined : allocateAssembly(byteLength, reservedLength)
+  if (memory === undefined) isScarce = true
+  return memory ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
+}
+
+/** True once there were too few addresses: trying again would take V8 a tenth of a second, as it collects garbage first. */
+let isScarce = false
+
+function allocateAssembly(byteLength: number, reservedLength: number): WasmMemory | undefined {
   const reserved = reservedLength > byteLength && areAddressesFree() ? tryWebAssembly(reservedLength) : undefined
   return reserved ?? tryWebAssembly(byteLength)
-    ?? (shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength))
 }
 
 /**
