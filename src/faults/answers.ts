@@ -2,8 +2,7 @@
 // and writes them at once, and what it writes may begin or end in the middle of one. So each answer is known by its position in
 // all that the session ever writes. When its bytes pass, the answer is kept for its call, and has its fate.
 import { type Call } from './calls.js'
-import { HEADER_BYTES } from './requests.js'
-import { textOf } from './requests.js'
+import { HEADER_BYTES, textOf } from './requests.js'
 
 /** The most bytes of an answer that its call keeps. */
 const KEPT_BYTES_MAX = 4096
@@ -40,13 +39,8 @@ interface Answer {
   sentBytes: number
 }
 
-/** Takes the bytes of answers on their way to the client. */
-export interface Way {
-  /** @param lateMs the milliseconds by which the bytes are to be late */
-  send(bytes: Uint8Array, lateMs: number): void
-  /** Ends the connection when all that was sent is out. */
-  close(): void
-}
+/** Bytes of answers that go on, late by some milliseconds; the last of them if the connection is to end then. */
+export interface Shaped { readonly bytes: Uint8Array, readonly lateMs: number, readonly isLast: boolean }
 
 export class Answers {
   private readonly all: Answer[] = []
@@ -79,26 +73,27 @@ export class Answers {
   /** Notes bytes that pass as they are. */
   pass(bytes: Uint8Array): void { this.split(bytes, (answer, part) => { if (answer !== undefined) keep(answer, part) }) }
 
-  /** Sends bytes on their way, as the fates of their answers allow. */
-  shape(bytes: Uint8Array, way: Way): void {
+  /** Notes bytes, and returns what goes on of them, as the fates of their answers allow. */
+  shape(bytes: Uint8Array): Shaped[] {
+    const shaped: Shaped[] = []
     this.split(bytes, (answer, part) => {
-      if (this.isTorn) return
-      const fate = answer?.fate
-      if (answer === undefined || fate === undefined) {
-        if (answer !== undefined) keep(answer, part)
-        return way.send(part, 0)
-      }
-      if (fate.isDropped) return
-      const lateMs = answer.hasBegun ? 0 : fate.lateMs
-      answer.hasBegun = true
-      const torn = fate.tear?.take(part) ?? -1
-      const sent = torn < 0 ? part : part.subarray(0, torn)
-      keep(answer, sent)
-      way.send(sent, lateMs)
-      if (torn < 0) return
-      this.isTorn = answer.isTorn = true
-      way.close()
+      if (!this.isTorn) shaped.push(...this.shapePart(answer, part))
     })
+    return shaped
+  }
+
+  private shapePart(answer: Answer | undefined, part: Uint8Array): Shaped[] {
+    const fate = answer?.fate
+    if (fate?.isDropped === true) return []
+    const torn = fate?.tear?.take(part) ?? -1
+    const bytes = torn < 0 ? part : part.subarray(0, torn)
+    const lateMs = answer?.hasBegun === false && fate !== undefined ? fate.lateMs : 0
+    if (answer !== undefined) {
+      answer.hasBegun = true
+      answer.isTorn = this.isTorn = torn >= 0
+      keep(answer, bytes)
+    }
+    return [{ bytes, lateMs, isLast: torn >= 0 }]
   }
 
   /** Ends all answers, as the connection is closed. */

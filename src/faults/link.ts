@@ -158,11 +158,11 @@ export class TappedLink implements Link, LinkUser {
   /** Sends copies of bytes through the pipe. Returns false if the session has to wait. */
   private shape(parts: readonly Uint8Array[]): boolean {
     const { answers, late, downstream } = this
-    const way = {
-      send: (bytes: Uint8Array, lateMs: number) => { if (bytes.length > 0) late.pushLate(Buffer.from(bytes), lateMs) },
-      close: () => downstream.end(),
+    // all of them first: a test sees calls as soon as their answers are out
+    for (const { bytes, lateMs, isLast } of parts.flatMap(part => answers.shape(part))) {
+      if (bytes.length > 0) late.pushLate(Buffer.from(bytes), lateMs)
+      if (isLast) downstream.end()
     }
-    for (const part of parts) answers.shape(part, way)
     if (this.isBroken) return false
     this.isFull = this.isWriting || downstream.heldBytes > SENDING_BYTES_MAX
     return !this.isFull

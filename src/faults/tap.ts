@@ -2,10 +2,11 @@
 // worker, which loads this file when it starts.
 import { type MessagePort } from 'node:worker_threads'
 import { monotonicMilliseconds, type Origin } from '../clock.js'
-import { type Ends, type Tap } from '../net/tap.js'
-import { type Remote } from '../net/link.js'
+import { type Link, type Remote } from '../net/link.js'
+import { type Tap, type Tapped } from '../net/tap.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
+import { type Protocol } from '../protocol/session.js'
 import { Answers } from './answers.js'
 import { type Call } from './calls.js'
 import { TappedLink } from './link.js'
@@ -40,7 +41,7 @@ export class ThreadTap implements Tap {
     this.rules.changed = () => { for (const link of this.links) link.rulesChanged() }
   }
 
-  join({ link, protocol }: Ends): Ends {
+  join(link: Link, protocol: Protocol): Tapped {
     const { host, rules } = this
     rules.sync()
     const connection = { id: rules.nextNumber(SharedWord.Connections), address: addressOf(link.remote) }

@@ -18,7 +18,7 @@ import { descriptorOf } from './handle.js'
 import { type Link } from './link.js'
 import { type Accepted, type Listening } from './listeners.js'
 import { NO_SLOT, type Slots } from './slots.js'
-import { type Ends, type Tap } from './tap.js'
+import { type Tap } from './tap.js'
 import { type Balance } from './balance.js'
 import { remoteOf, StreamLink } from './stream.js'
 import { type Tls } from './tls.js'
@@ -139,9 +139,10 @@ export class Connections {
   }
 
   private open(link: Link, origin: Origin | undefined, protocol: ProtocolName, slot: number, since: number): void {
-    const own: Ends = { link, protocol: this.protocolFor(protocol) }
-    const ends = this.tap === undefined ? own : this.tap.join(own)
-    const connection = new Connection(this.host, ends.protocol, ends.link, origin, slot, since, this.slots, this.closed)
+    const own = this.protocolFor(protocol)
+    const tapped = this.tap?.join(link, own)
+    const connection = new Connection(this.host, tapped?.protocol ?? own, tapped?.link ?? link, origin, slot, since, this.slots,
+      this.closed)
     this.all.add(connection)
     if (!this.keepAlive && origin !== undefined) link.unref()
     // a single thread can do this when `stats conns` asks for it

@@ -3,10 +3,10 @@
 import { type Protocol } from '../protocol/session.js'
 import { type Link } from './link.js'
 
-/** The two ends of a connection: the link to the client, and the protocol that its session begins with. */
-export interface Ends { readonly link: Link, readonly protocol: Protocol }
+/** What a connection has in place of its link and the protocol that its session begins with. */
+export interface Tapped { readonly link: Link, readonly protocol: Protocol }
 
 export interface Tap {
-  /** Puts the tap between the ends of a new connection; returns those that the connection is to have. */
-  join(ends: Ends): Ends
+  /** Puts the tap between the ends of a new connection. */
+  join(link: Link, protocol: Protocol): Tapped
 }

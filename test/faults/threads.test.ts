@@ -20,6 +20,16 @@ t.test('a fault is in force when `use` returns, and gone when it is removed, in 
   }
 })
 
+t.test('a connection that comes behind `use` is refused, in whichever thread', async t => {
+  const control = new FaultControl()
+  const { connect } = await startThreads(t, { threads: THREADS }, control)
+  for (let round = 0; round < 10; round++) {
+    control.use(faults.refuse(), { once: true })
+    await (await connect()).expectClosed()
+    await (await connect()).says('get k\r\n', 'END\r\n')
+  }
+})
+
 t.test('times and nth count over all threads', async t => {
   const control = new FaultControl()
   const { connect } = await startThreads(t, { threads: THREADS }, control)
@@ -44,14 +54,19 @@ t.test('a call is there as soon as its answer has come', async t => {
   const clients = await Promise.all(Array.from({ length: CLIENTS }, connect))
   const waiting = control.waitForCall({ key: 'key:11' })
   const missing: string[] = []
-  await Promise.all(clients.map(async (client, index) => {
-    await client.says(`get key:${index}\r\n`, 'END\r\n')
-    if (control.calls({ key: `key:${index}` }).length !== 1) missing.push(`key:${index}`)
-  }))
+  const ROUNDS = 20
+  for (let round = 0; round < ROUNDS; round++) {
+    // answers that may have a fate go another way
+    if (round === ROUNDS / 2) control.use(faults.tear(), { verb: 'get' })
+    await Promise.all(clients.map(async (client, index) => {
+      await client.says(`get key:${index}\r\n`, 'END\r\n')
+      if (control.calls({ key: `key:${index}` }).length !== round + 1) missing.push(`key:${index} in round ${round}`)
+    }))
+  }
   t.same(missing, [])
   t.equal((await waiting).answer, 'END')
   const calls = control.calls()
-  t.same(calls.map(({ number }) => number), Array.from({ length: CLIENTS }, (_, index) => index + 1))
+  t.same(calls.map(({ number }) => number), Array.from({ length: CLIENTS * ROUNDS }, (_, index) => index + 1))
   t.equal(new Set(calls.map(({ connection }) => connection.id)).size, CLIENTS)
 })
 

@@ -205,10 +205,18 @@ t.test('a request that is held up keeps its client from sending more', async t =
   t.teardown(() => socket.destroy())
   const line = Buffer.from('get k\r\n'.repeat(10_000))
   for (let count = 0; count < 400; count++) socket.write(line, () => { sent += line.length })
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await untilStill(() => sent)
   t.ok(sent < 20 << 20, `${sent} bytes were taken of ${line.length * 400}`)
   t.ok(process.memoryUsage().arrayBuffers - before < 12 << 20)
 })
+
+/** Resolves when a number has not changed for a while. */
+async function untilStill(number: () => number): Promise<void> {
+  for (let last = -1, still = 0; still < 10; still = number() === last ? still + 1 : 0) {
+    last = number()
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
 
 /** What a client meets that sends this and waits for the end. */
 async function fateOf(port: TappedServer['port'], send: string): Promise<{ received: string, code: string | undefined }> {
