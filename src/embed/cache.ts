@@ -1,6 +1,7 @@
 // The cache as programs use it: the operations of memcached on the items of a store, in the calling thread, without a socket.
 import { DURATION_FORM, readDuration, type Duration } from '../options/durations.js'
 import { MemslabError } from '../errors.js'
+import { type Uint64 } from '../memory/numbers.js'
 import { Outcome } from '../store/outcome.js'
 import { Mode, Want, type Request } from '../store/request.js'
 import { storeStats } from '../stats/report.js'
@@ -10,7 +11,7 @@ import { listKeys } from './keys.js'
 import { attachThread, makeThread } from './make.js'
 import { setTimeout } from '../timers.js'
 import { completeCacheOptions, usage, type CacheOptions } from './options.js'
-import { CacheThread } from './thread.js'
+import { CacheThread, Part } from './thread.js'
 import { formOf, type Codec, type Form, type ValuesName } from './values.js'
 
 const FLAGS_MAX = 0xffffffff
@@ -71,31 +72,32 @@ class SharedCache<Value> {
   // Reading
 
   /** The value of a key; undefined if there is none. Bytes are a copy, and a `Buffer`. */
-  get(key: CacheKey): Value | undefined { return this.#thread.find(key, Want.None) ? this.#value() : undefined }
+  get(key: CacheKey): Value | undefined { return this.#thread.find(key, Part.Value) ? this.#value() : undefined }
 
   /** The value of a key with its flags and its cas number; undefined if there is none. */
   gets(key: CacheKey): CacheItem<Value> | undefined {
     const thread = this.#thread
-    if (!thread.find(key, Want.None)) return undefined
+    if (!thread.find(key, Part.Facts)) return undefined
     const { flags, casHigh, casLow } = thread
     return { value: this.#value(), flags, cas: (BigInt(casHigh) << 32n) | BigInt(casLow) }
   }
 
   /**
-   * Calls `read` with the bytes of a key's value, which are not copied, whatever the form of values. They stay as they are until
-   * `read` returns or throws, even if the key is changed or deleted meanwhile, also by `read` itself. They must not be written to
-   * or kept: after that, they are the memory of other items. A value larger than `slabChunkMax` lies in pieces, so `read` gets a
-   * copy of it.
+   * Calls `read` with the bytes of a key's value, whatever the form of values, without making a copy for the program. They stay
+   * as they are until `read` returns or throws, even if the key is changed or deleted meanwhile, also by `read` itself. They
+   * must not be written to or kept: after that, they are the memory of other values. A large value is read in place: its item is
+   * pinned. One of up to 2 KiB is copied aside, which takes less time, and one larger than `slabChunkMax` is copied as it lies
+   * in pieces.
    * @returns the result of `read`; undefined if there is no such key
    */
   getView<Result>(key: CacheKey, read: (view: Uint8Array) => Result): Result | undefined {
     const thread = this.#thread
-    if (!thread.find(key, Want.None, true)) return undefined
+    if (!thread.find(key, Part.InPlace)) return undefined
     return thread.withView(read)
   }
 
   /** True if there is an item of this key. It does not count as a get, and the item does not count as used. */
-  has(key: CacheKey): boolean { return this.#thread.find(key, Want.Peek) }
+  has(key: CacheKey): boolean { return this.#thread.find(key, Part.Presence) }
 
   /** The values of several keys, in their order, with undefined for those that are missing. */
   getMany(keys: Iterable<CacheKey>): (Value | undefined)[] { return Array.from(keys, key => this.get(key)) }
@@ -283,7 +285,7 @@ class SharedCache<Value> {
 
   #find(key: CacheKey, staleMs: number): FoundValue<Value> | undefined {
     const thread = this.#thread
-    if (!thread.find(key, Want.None)) return undefined
+    if (!thread.find(key, Part.Facts)) return undefined
     const { casHigh, casLow } = thread
     const isStale = thread.isWithin(staleMs)
     return { value: this.#value(), isStale, cas: (BigInt(casHigh) << 32n) | BigInt(casLow) }
@@ -316,7 +318,9 @@ class SharedCache<Value> {
       if (options.flags !== undefined) flags = checkFlags(options.flags)
       if (options.ttl !== undefined) ttlMs = readTtl(options.ttl)
     }
-    thread.begin(key)
+    // whether the old item has expired makes no difference to a plain set
+    if (mode === Mode.Set && ttlMs === 0) thread.beginSoon(key)
+    else thread.begin(key)
     request.flags = flags
     request.expiresAt = ttlMs === 0 ? 0 : thread.secondAfter(ttlMs)
     if (mode === Mode.Cas) request.cas.setBigInt(cas)
@@ -329,16 +333,16 @@ class SharedCache<Value> {
   #count(key: CacheKey, by: number | bigint, isDecrement: boolean, options: CountOptions = {}): number | bigint | undefined {
     const thread = this.#thread
     const { request } = thread
-    const amount = checkAmount('by', by)
     const { initial, ttl } = options
-    const first = initial === undefined ? undefined : checkAmount('initial', initial)
+    checkAmount('by', by)
+    if (initial !== undefined) checkAmount('initial', initial)
     const ttlMs = ttl === undefined ? 0 : readTtl(ttl)
     thread.begin(key)
-    request.number.setBigInt(amount)
+    setNumber(request.number, by)
     request.isDecrement = isDecrement
-    if (first !== undefined) vivify(request, first, thread.secondAfter(ttlMs))
+    if (initial !== undefined) vivify(request, initial, thread.secondAfter(ttlMs))
     switch (thread.calculate()) {
-      case Outcome.Number: return typeof by === 'bigint' ? BigInt(String(request.digits)) : Number(String(request.digits))
+      case Outcome.Number: return typeof by === 'bigint' ? BigInt(String(request.digits)) : request.digits.toNumber()
       case Outcome.NonNumeric: throw notNumber()
       case Outcome.NoMemory: throw noMemory()
       default: return undefined
@@ -366,9 +370,9 @@ function checkedForm(values: unknown): Form {
   return form
 }
 
-function vivify(request: Request, initial: bigint, expiresAt: number): void {
+function vivify(request: Request, initial: number | bigint, expiresAt: number): void {
   request.wants = Want.Vivify
-  request.initial.setBigInt(initial)
+  setNumber(request.initial, initial)
   request.expiresAt = request.vivifiedUntil = expiresAt
 }
 
@@ -399,9 +403,14 @@ function checkFlags(flags: unknown): number {
   throw usage([`flags: must be a whole number of 32 bits, not ${String(flags)}`])
 }
 
-function checkAmount(name: string, amount: unknown): bigint {
-  if (typeof amount === 'number' && Number.isSafeInteger(amount) && amount >= 0) return BigInt(amount)
-  if (typeof amount === 'bigint' && amount >= 0n && amount <= UINT64_MAX) return amount
+function setNumber(number: Uint64, value: number | bigint): void {
+  if (typeof value === 'bigint') number.setBigInt(value)
+  else number.set(Math.floor(value / 2 ** 32), value >>> 0)
+}
+
+function checkAmount(name: string, amount: unknown): void {
+  if (typeof amount === 'number' && Number.isSafeInteger(amount) && amount >= 0) return
+  if (typeof amount === 'bigint' && amount >= 0n && amount <= UINT64_MAX) return
   throw usage([`${name}: must be a whole number from 0 to 2^53 - 1, or a bigint up to 2n ** 64n - 1n, not ${String(amount)}`])
 }
 

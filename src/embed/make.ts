@@ -10,7 +10,7 @@ import { CacheMemory, State } from './memory.js'
 import { type CompleteCacheOptions } from './options.js'
 import { CACHE_IO_BYTES, CacheThread } from './thread.js'
 
-/** The time between two looks for threads that have ended. */
+/** The time between two looks at the clock, and for threads that have ended, while nothing else happens. */
 const LOOK_MS = 1000
 
 /** Makes a cache, whose first thread is this one. */
@@ -40,8 +40,14 @@ export function makeThread({ options, places, clock: given }: CompleteCacheOptio
   })
   store.enter()
   background.start()
-  const stopLooking = places > 0 ? clock.every(LOOK_MS, () => thread.takeBack()) : () => {}
+  const stopLooking = clock.every(LOOK_MS, () => look(thread))
   return thread
+}
+
+/** What a cache does once a second in the thread that made it. */
+function look(thread: CacheThread): void {
+  thread.forgetTime()
+  if ((thread.store.options.places ?? 0) > 0) thread.takeBack()
 }
 
 function allocateMemory(shared: boolean, { lives }: Store): CacheMemory {
@@ -88,7 +94,7 @@ export function makeServersThread(parts: ServersParts): CacheThread {
       if (cause !== undefined) died(cause)
     },
   })
-  const stopLooking = hasPlaces ? clock.every(LOOK_MS, () => thread.takeBack()) : () => {}
+  const stopLooking = clock.every(LOOK_MS, () => look(thread))
   return thread
 }
 
@@ -109,7 +115,8 @@ export function attachThread(handle: CacheHandle): CacheThread {
     store, clock, ioStart: store.ioStart + ioOffset, mayLeave: true,
     memory: new CacheMemory(sharedMemory, store.lives),
     makeHandle: () => handle as HandleParts,
-    closed: () => {},
+    closed: () => stop(),
   })
+  const stop = clock.every(LOOK_MS, () => thread.forgetTime())
   return thread
 }

@@ -23,8 +23,14 @@ const KEY_MAX = 250
 /** The bytes for a key, and behind them those for a value that is not too large to be copied twice. */
 const KEY_BYTES = 256
 const VALUE_BYTES = 16 * 1024
+/** The largest value that is copied for a callback to read, and the most callbacks, one within the other, that get a copy. */
+const ASIDE_BYTES = 2 * 1024
+const ASIDES = 4
 /** The bytes that a CacheThread needs of a store's memory, see StoreOptions.ioBytes. */
-export const CACHE_IO_BYTES = KEY_BYTES + VALUE_BYTES
+export const CACHE_IO_BYTES = KEY_BYTES + VALUE_BYTES + ASIDES * ASIDE_BYTES
+
+/** The most operations for which the time is read once. */
+const TIME_USES_MAX = 16
 
 /** The most characters of a text that are written one by one. */
 const LOOP_MAX = 128
@@ -32,6 +38,9 @@ const LOOP_MAX = 128
 const UTF8_MAX = 3
 /** The last second of store time, which has 31 bits. */
 const LAST_SECOND = 0x7fffffff
+
+/** The part of an item that an operation reads: none, its value, the value in place, or its value, flags and cas number. */
+export const enum Part { Presence, Value, InPlace, Facts }
 
 /** A walk over keys that is under way, see keys.ts. */
 export interface Listing {
@@ -81,7 +90,13 @@ export class CacheThread implements Reader {
   /** The value in place, if it was lent; or a copy, if it could not be. Otherwise it is in the memory for values. */
   private loan: ValueLoan | undefined
   private copied: Buffer | undefined
-  private inPlace = false
+  private part = Part.Presence
+  /** True if the item that was met may have expired since the clock was last read. */
+  private mayBeOver = false
+  /** The operations that may still use the time that was last read. */
+  private timeUses = 0
+  /** Views of values that were copied aside, by the depth of callbacks and the length. */
+  private readonly asides: (Uint8Array | undefined)[] = []
   /** The number of views that callbacks are reading. */
   private viewsOpen = 0
   /** The walk over the keys that this thread has begun last, while it is under way. */
@@ -114,10 +129,34 @@ export class CacheThread implements Reader {
 
   /** Reads the clock. @throws MemslabError if the cache is closed */
   check(): void {
+    this.checkOpen()
+    this.refreshTime()
+  }
+
+  private checkOpen(): void {
     if (!this.isOpen || this.parts.memory.state !== State.Open) throw this.refusal()
     if (this.store.lives.hasFailed) throw this.failure(new InvariantError('another thread has died'))
+  }
+
+  private refreshTime(): void {
+    this.timeUses = TIME_USES_MAX
     this.store.refreshTime()
   }
+
+  /**
+   * Begins an operation for which an older time will do, unless it meets an item that may expire: reading the clock takes as long
+   * as looking up a key. The time is as old as the last TIME_USES_MAX operations, and a second at most while the thread's timers
+   * run, so that ages of items are right.
+   */
+  beginSoon(key: CacheKey): void {
+    this.checkOpen()
+    const { context, log } = this.store
+    if (--this.timeUses <= 0 || context.flushAt !== 0 || log.kinds !== context.watched) this.refreshTime()
+    this.takeKey(key)
+  }
+
+  /** Has the next operation read the clock. Called once a second. */
+  forgetTime(): void { this.timeUses = 0 }
 
   private takeKey(key: CacheKey): void {
     const { request, bytes, keyAt } = this
@@ -162,35 +201,59 @@ export class CacheThread implements Reader {
   /**
    * Looks a key up. If there is an item, its fields are set, and the caller takes the value with `takeBytes`, `takeText` or
    * `withView` before it begins another operation.
-   * @param wants bits of Want
-   * @param inPlace leaves the value in place, for `withView`
    */
-  find(key: CacheKey, wants: number, inPlace = false): boolean {
-    this.begin(key)
-    const { request } = this
-    this.inPlace = inPlace
-    request.wants = wants
+  find(key: CacheKey, part: Part): boolean {
+    this.beginSoon(key)
+    this.part = part
+    this.request.wants = part === Part.Presence ? Want.Peek : Want.None
     return areReadsHeard() ? this.getReported() : this.get()
   }
 
   private get(): boolean {
+    const { request, store } = this
+    this.mayBeOver = false
     try {
-      return this.store.get(this.request, this)
+      const isHit = store.get(request, this)
+      if (!this.mayBeOver) return isHit
+      // with the present time, the store finds the item expired, drops it and counts it
+      this.refreshTime()
+      this.mayBeOver = false
+      return store.get(request, this) && !this.mayBeOver
     } catch (error) { throw this.failure(error) }
   }
 
-  /** @internal Reads the item for the store, which holds its lock. */
+  /** @internal Reads the item for the store, which holds its lock. Declines one that has expired since the time was read. */
   read(view: ItemView): boolean {
+    const { part } = this
+    const expiresAt = this.expiresAt = view.expiresAt
+    if (expiresAt !== 0 && this.isOver(expiresAt)) {
+      this.mayBeOver = true
+      return false
+    }
+    if (part === Part.Presence) return true
+    if (part === Part.Facts) this.readFacts(view)
     const valueBytes = this.valueBytes = view.valueBytes
-    this.flags = view.flags
-    this.casHigh = view.casHigh
-    this.casLow = view.casLow
-    this.expiresAt = view.expiresAt
-    if ((this.request.wants & Want.Peek) !== 0) return true
-    if (valueBytes <= VALUE_BYTES && !this.inPlace) view.copyValue(this.arena, this.valueAt)
+    if (part !== Part.InPlace) {
+      if (valueBytes <= VALUE_BYTES) view.copyValue(this.arena, this.valueAt)
+      else this.keep(view)
+    } else if (valueBytes <= ASIDE_BYTES && this.viewsOpen < ASIDES) view.copyValue(this.arena, this.asideAt(this.viewsOpen))
     else this.keep(view)
     return true
   }
+
+  private readFacts(view: ItemView): void {
+    this.flags = view.flags
+    this.casHigh = view.casHigh
+    this.casLow = view.casLow
+  }
+
+  private isOver(second: number): boolean {
+    const { parts: { clock }, store: { epoch } } = this
+    return Math.floor(clock.milliseconds() / 1000) - epoch >= second
+  }
+
+  /** The byte index of the memory for a small value that a callback reads while so many others are reading. */
+  private asideAt(viewsOpen: number): number { return this.valueAt + VALUE_BYTES + viewsOpen * ASIDE_BYTES }
 
   /** Lends a value, unless this thread has lent too many, as it may end at any time. */
   private keep(view: ItemView): void {
@@ -226,20 +289,26 @@ export class CacheThread implements Reader {
     return (this.takeBytes() as Buffer).toString('utf8')
   }
 
-  /** Calls `read` with the value that was found in place. */
+  /** Calls `read` with the value that was found in place, or was copied aside. */
   withView<Result>(read: (view: Uint8Array) => Result): Result {
-    const { loan } = this
-    if (loan === undefined) return read(this.takeBytes())
-    this.loan = undefined
-    const { valueBytes } = loan
+    const { loan, copied, viewsOpen } = this
+    this.loan = this.copied = undefined
     this.viewsOpen++
     try {
-      const view = loan.bytesAt(0, valueBytes)
-      return read(view.length === valueBytes ? view : bytesOf(loan))
+      if (loan !== undefined) return read(viewOf(loan))
+      return read(copied ?? this.aside(viewsOpen))
     } finally {
-      this.endLoan(loan)
-      if (--this.viewsOpen === 0 && !this.isOpen) this.leave()
+      this.viewsOpen--
+      if (loan !== undefined) this.endLoan(loan)
+      if (!this.isOpen && this.viewsOpen === 0) this.leave()
     }
+  }
+
+  /** A view of the value that was copied aside. All values of a length at one depth of callbacks have the same view. */
+  private aside(viewsOpen: number): Uint8Array {
+    const { asides, valueBytes } = this
+    const at = viewsOpen * (ASIDE_BYTES + 1) + valueBytes
+    return asides[at] ??= this.bytes.subarray(this.asideAt(viewsOpen), this.asideAt(viewsOpen) + valueBytes)
   }
 
   /** Ends a loan of this thread. */
@@ -350,9 +419,12 @@ export class CacheThread implements Reader {
 
   private getReported(): boolean {
     const report = this.beginReport()
-    const isPeek = (this.request.wants & Want.Peek) !== 0
+    const { part } = this
+    const isPeek = part === Part.Presence
     const isHit = this.get()
-    if (isHit && !isPeek && this.loan === undefined) this.copied ??= this.copies.copy(this.valueBytes)
+    if (isHit && !isPeek && this.loan === undefined) {
+      this.copied ??= part === Part.InPlace ? Buffer.from(this.aside(this.viewsOpen)) : this.copies.copy(this.valueBytes)
+    }
     const { valueBytes, flags, casHigh, casLow, expiresAt, loan, copied } = this
     this.loan = this.copied = undefined
     if (isPeek) report.end()
@@ -463,6 +535,12 @@ export class CacheThread implements Reader {
   }
 
   private leave(): void { if (this.parts.mayLeave) this.store.leave() }
+}
+
+/** A lent value in one piece. */
+function viewOf(loan: ValueLoan): Uint8Array {
+  const view = loan.bytesAt(0, loan.valueBytes)
+  return view.length === loan.valueBytes ? view : bytesOf(loan)
 }
 
 /** A copy of a lent value. */

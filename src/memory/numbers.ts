@@ -57,6 +57,13 @@ export class Digits {
 
   readInto(number: Uint64): void { parseUint64(this.bytes, 0, this.count, number) }
 
+  /** The number, which is exact up to 2^53. */
+  toNumber(): number {
+    let value = 0
+    for (let i = 0; i < this.count; i++) value = value * 10 + this.bytes[i]! - Ascii.Zero
+    return value
+  }
+
   toString(): string { return Buffer.from(this.bytes.subarray(0, this.count)).toString('latin1') }
 }
 
