@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { type Cache } from '../embed/cache.js'
 import { MemslabError } from '../errors.js'
-import { turn } from '../timers.js'
+import { setTimeout, turn } from '../timers.js'
 
 /** The most bytes of a key. */
 const KEY_MAX = 250
@@ -11,6 +11,9 @@ const KEY_MAX = 250
 const HASH_BYTES = 44
 /** The most bytes in UTF-8 for each unit of a string. */
 const UTF8_MAX = 3
+/** The pause between two tries to list the keys, and the most tries: some ten seconds. */
+const PAUSE_MS = 5
+const TRIES_MAX = 2000
 /** The keys that are handled before the program goes on. */
 const KEYS_PER_TURN = 1000
 
@@ -27,15 +30,17 @@ export function cacheKeyOf(key: string): string {
   return `${bytes.toString('utf8', 0, end)}~${createHash('sha256').update(bytes).digest('base64url')}`
 }
 
-/** The keys that begin with a prefix, without those that are no text. */
+/**
+ * The keys that begin with a prefix, without those that are no text. Waits while another thread or a client lists keys, as a
+ * cache has one list at a time.
+ */
 export async function keysWith(cache: Cache, prefix: string): Promise<string[]> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       return await listKeys(cache, prefix)
     } catch (error) {
-      // a cache lists its keys for one caller at a time
-      if (!(error instanceof MemslabError) || error.code !== 'EBUSY') throw error
-      await turn()
+      if (!(error instanceof MemslabError) || error.code !== 'EBUSY' || tries === TRIES_MAX) throw error
+      await new Promise(resolve => { setTimeout(resolve, PAUSE_MS) })
     }
   }
 }

@@ -3,6 +3,7 @@
 import t from 'tap'
 import ByDefault, { KeyvMemslab } from '../../src/adapters/keyv.mjs'
 import { Cache } from '../../src/embed/cache.js'
+import { turn } from '../../src/timers.js'
 import { ManualClock } from '../support/clock.js'
 import { cacheOf } from './cache.js'
 
@@ -123,6 +124,23 @@ t.test('an iteration that is left halfway, and two at a time, disturb no other',
   const both = await Promise.all([all(store.iterator()), all(store.iterator()), store.clear()])
   t.equal(both[0].length + both[1].length <= 10_000, true)
   t.same(await all(store.iterator()), [])
+})
+
+t.test('clear waits while another thread lists keys', async t => {
+  const cache = cacheOf(t)
+  const other = Cache.attach(cache.handle)
+  const store = new KeyvMemslab({ cache, namespace: 'n' })
+  for (let index = 0; index < 1000; index++) other.set(`k${index}`, Buffer.alloc(1))   // more than one step of a list
+  await store.set('a', 'v')
+  const listing = other.keys()
+  t.ok(listing.next().value)
+  const cleared = store.clear()
+  await turn()
+  t.ok(cache.has('n::a'), 'it cannot know the keys yet')
+  listing.return!()
+  await cleared
+  t.notOk(cache.has('n::a'))
+  other.close()
 })
 
 t.test('a key may be longer than a key of memcached', async t => {

@@ -269,6 +269,31 @@ t.test('a cache reports what other threads remove, and the clients of its server
   await once(worker, 'exit')
 })
 
+t.test('a thread that listens and is terminated is in no way of the events of others', async t => {
+  const clock = new ManualClock()
+  const cache = new Cache({ memory: '4m', clock })
+  t.teardown(() => cache.close())
+  const worker = new Worker(`
+    const { parentPort, workerData } = require('node:worker_threads')
+    require(workerData.index).Cache.attach(workerData.handle).on('delete', () => {})
+    parentPort.postMessage('listens')
+    setInterval(() => {}, 1000)
+  `, { eval: true, workerData: { index: INDEX, handle: cache.handle } })
+  await once(worker, 'message')
+  await worker.terminate()
+  clock.advance(2)   // in which the cache looks for threads that have ended
+  let count = 0
+  cache.on('delete', () => count++)
+  for (let index = 0; index < 20_000; index++) {
+    cache.set('a', Buffer.from('v'))
+    cache.delete('a')
+    if (index % 1000 === 0) clock.advance(0.1)
+  }
+  clock.advance(0.1)
+  t.equal(count, 20_000)
+  t.equal(cache.dropped, 0)
+})
+
 t.test('an error of a listener is uncaught, and the other events are delivered', async t => {
   const { stdout, status } = spawnSync(process.execPath, ['-e', `
     const { Cache } = require(${JSON.stringify(INDEX)})
