@@ -36,8 +36,8 @@ export class TestServer {
   /** Given if the server is a node of a TestCluster. */
   readonly #part: ClusterPart<TestServer> | undefined
   readonly #faults: FaultControl
-  /** The last time that a fault took the server down, or let it come up again. */
-  #turning: Promise<void> | undefined
+  /** Resolves when all that has been called for has ended: starts, stops and restarts come one after the other. */
+  #last: Promise<void> = Promise.resolve()
   /** The server while it runs. */
   #core: ServerCore | undefined
   #detach: (() => void) | undefined
@@ -70,7 +70,9 @@ export class TestServer {
    * Starts the server, empty. After `stop` it listens on the same port again. Does nothing if it runs.
    * Rejects with a MemslabError whose message is one line, with the system's code (`EADDRINUSE` ...).
    */
-  async start(): Promise<void> {
+  start(): Promise<void> { return this.#next(() => this.#start()) }
+
+  async #start(): Promise<void> {
     if (this.#core !== undefined) return
     this.#faults.comesUp()
     const { options, log, secrets } = this.#read
@@ -86,12 +88,21 @@ export class TestServer {
   }
 
   /** Ends the server, its connections and its threads. Its items are gone. May be called at any time, and twice. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> { return this.#next(() => this.#stop()) }
+
+  async #stop(): Promise<void> {
     this.#faults.resume()
     const core = this.#core
     this.#core = undefined
     this.#detach?.()
     await core?.close()
+  }
+
+  /** Runs an action when all those have ended that were called for before. */
+  #next(action: () => Promise<void>): Promise<void> {
+    const end = this.#last.then(action)
+    this.#last = end.catch(() => {})
+    return end
   }
 
   [asyncDispose](): Promise<void> { return this.stop() }
@@ -113,11 +124,13 @@ export class TestServer {
    * Restarts the server on the same port: all connections end, and `stats` begin anew. Starts a server that does not run.
    * Rejects as `start` does; then the server does not run.
    */
-  async restart({ keepItems = false }: RestartOptions = {}): Promise<void> {
+  restart({ keepItems = false }: RestartOptions = {}): Promise<void> { return this.#next(() => this.#restart(keepItems)) }
+
+  async #restart(keepItems: boolean): Promise<void> {
     const core = this.#core
     if (core === undefined || !keepItems) {
-      await this.stop()
-      return await this.start()
+      await this.#stop()
+      return await this.#start()
     }
     await core.suspend()
     this.#faults.comesUp()
@@ -129,7 +142,7 @@ export class TestServer {
     try {
       await core.listen()
     } catch (cause) {
-      await this.stop()
+      await this.#stop()
       throw cause
     }
   }
@@ -183,10 +196,9 @@ export class TestServer {
   /** The faults that were to happen a number of times (`times`, `once`, `nth`), and have not yet. */
   pendingFaults(): UsedFault[] { return this.#faults.pending }
 
-  /** Takes the server down, or lets it come up again, one after the other. */
+  /** Takes the server down, or lets it come up again. */
   #turn(isDown: boolean): Promise<void> {
-    const turn = async (): Promise<void> => isDown ? await this.#core?.suspend() : await this.#core?.listen()
-    return this.#turning = this.#turning === undefined ? turn() : this.#turning.then(turn)
+    return this.#next(async () => { await (isDown ? this.#core?.suspend() : this.#core?.listen()) })
   }
 
   // Calls: the requests that it was asked, but for those over UDP

@@ -87,6 +87,35 @@ for (const threads of [1, 3]) {
   })
 }
 
+t.test('starts, stops and restarts come one after the other', async t => {
+  const cache = new TestServer({ threads: 2 })
+  await Promise.all([cache.start(), cache.start(), cache.restart(), cache.stop(), cache.start(), cache.restart({ keepItems: true })])
+  await (await clientOf(cache)).says('version\r\n', /VERSION .*\r\n/)
+  await Promise.all([cache.restart(), cache.stop()])
+  t.equal(cache.isRunning, false)
+  const other = await create(t, { port: cache.port })
+  await t.rejects(cache.start(), { code: 'EADDRINUSE' })
+  t.equal(cache.isRunning, false)
+  await other.stop()
+  await Promise.all([cache.start(), cache.stop()])
+})
+
+for (const threads of [1, 2]) {
+  t.test(`everything it listens on is the same after any restart, in ${threads} threads`, async t => {
+    const cache = await create(t, { threads, udpport: -1, listen: ['127.0.0.1', '127.0.0.2'] })
+    const { port, udpPort } = cache
+    for (const options of [{ keepItems: true }, {}, { keepItems: true }]) {
+      await cache.restart(options)
+      t.same([cache.port, cache.udpPort], [port, udpPort])
+      await (await Client.connect({ port, host: '127.0.0.2' })).says('version\r\n', /VERSION .*\r\n/)
+    }
+    const local = await create(t, { threads, socketPath: true })
+    local.set('k', 'v')
+    await local.restart({ keepItems: true })
+    await (await Client.connect({ path: local.socketPath! })).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
+  })
+}
+
 t.test('a server that is made does not run until it is started', async t => {
   const cache = new TestServer()
   t.teardown(() => cache.stop())
