@@ -109,7 +109,7 @@ export class TestServer {
 
   /**
    * Freezes the server, as SIGSTOP freezes a process: connections stay open and new ones are accepted, but no request is served
-   * until `resume`. `stop`, `start` and `restart` end it, too.
+   * until `resume`. `stop`, `start` and `restart` end it, too. UDP and TLS handshakes go on.
    * @throws MemslabError with code 'ESTOPPED' if the server does not run
    */
   freeze(): void { if (this.#running) this.#faults.freeze() }

@@ -6,11 +6,13 @@ import { Client } from '../support/client.js'
 
 const CLIENTS = 9
 
-/** A server whose clock stands still, and clients of it, which several threads serve. */
-async function begin(t: Test, options: TestServerOptions = {}): Promise<{ cache: TestServer, clients: readonly Client[] }> {
+/** A server whose clock stands still, and clients of it, which several threads serve. @param at the time before they connect */
+async function begin(t: Test, options: TestServerOptions = {}, at?: string):
+Promise<{ cache: TestServer, clients: readonly Client[] }> {
   const cache = await TestServer.create({ threads: 3, ...options })
   t.teardown(() => cache.stop())
   cache.clock.freeze()
+  if (at !== undefined) cache.clock.setTime(at)
   const to = { host: cache.host, port: cache.port }
   return { cache, clients: await Promise.all(Array.from({ length: CLIENTS }, () => Client.connect(to))) }
 }
@@ -84,9 +86,8 @@ for (const threads of [1, 3]) t.test(`idle clients are closed by a tick, and oth
 })
 
 t.test('it can go back, and what was stored in the future stays until its date', async t => {
-  const { cache, clients } = await begin(t, { idleTimeout: 600 })
+  const { cache, clients } = await begin(t, { idleTimeout: 600 }, '2030-01-01T00:00:00Z')
   const [client] = clients
-  cache.clock.setTime('2030-01-01T00:00:00Z')
   const start = Date.UTC(2030, 0, 1) / 1000
   await client!.says(`set relative 0 100 1\r\nv\r\nset date 0 ${start + 50} 1\r\nv\r\n`, 'STORED\r\nSTORED\r\n')
   cache.clock.setTime('2001-01-01T00:00:00Z')
