@@ -81,6 +81,7 @@ export class TestServer {
     this.#detach = TestClock.attach(this.clock, core)
     await this.#listen(core)
     this.#addresses = core.addresses
+    if (this.socketPath !== undefined) closeAtExit.add(core)
     core.keepPorts()
     options.port = core.options.port
     options.udpport = core.options.udpport
@@ -96,6 +97,7 @@ export class TestServer {
     this.#core = undefined
     this.#detach?.()
     await core?.close()
+    if (core !== undefined) closeAtExit.delete(core)
   }
 
   /** Runs an action when all those have ended that were called for before. */
@@ -280,6 +282,25 @@ export class TestServer {
 
   get #hostInUrl(): string { return this.host.includes(':') ? `[${this.host}]` : this.host }
 }
+
+/** The servers whose Unix sockets are left behind if the process ends before they are stopped. */
+class CloseAtExit {
+  private readonly cores = new Set<ServerCore>()
+
+  add(core: ServerCore): void {
+    if (this.cores.size === 0) process.on('exit', this.close)
+    this.cores.add(core)
+  }
+
+  delete(core: ServerCore): void {
+    if (this.cores.delete(core) && this.cores.size === 0) process.off('exit', this.close)
+  }
+
+  /** Removes their sockets, which `close` does at once. */
+  private readonly close = (): void => { for (const core of this.cores) void core.close() }
+}
+
+const closeAtExit = new CloseAtExit()
 
 function checkEvent(event: string): void {
   if (event === 'call') return

@@ -1,10 +1,12 @@
 // Where a TestServer can listen, and who may use it: TLS, Unix sockets, UDP, and users with passwords.
 import { createSocket } from 'node:dgram'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { TestServer, type MemslabError, type TestServerOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
+import { inProject } from '../support/places.js'
 import { connectSecurely } from '../support/server.js'
 
 async function create(t: Test, options: TestServerOptions = {}): Promise<TestServer> {
@@ -81,6 +83,21 @@ t.test('a Unix socket, at a free path that is free again afterwards', async t =>
   await cache.stop()
   t.notOk(existsSync(path!))
 })
+
+for (const threads of [1, 2]) {
+  t.test(`a Unix socket of a process that ends without stopping its server is removed, in ${threads} threads`, async t => {
+    const program = `
+      const { TestServer } = require(${JSON.stringify(inProject('dist/testing/index.js'))})
+      TestServer.create({ socketPath: true, threads: ${threads} }).then(cache => {
+        if (!require('node:fs').existsSync(cache.socketPath)) throw new Error('there is no socket')
+        process.stdout.write(cache.socketPath)
+      })`
+    const { stdout, status } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 20_000 })
+    t.equal(status, 0)
+    t.match(stdout, /memslab-/)
+    t.notOk(existsSync(stdout))
+  })
+}
 
 t.test('UDP, on any free port', async t => {
   const cache = await create(t, { udpport: -1 })
