@@ -191,9 +191,17 @@ export class FaultControl {
   /** Waits for a call, see `waitFor`. */
   waitForCall(match: Match = {}, options: WaitOptions = {}): Promise<Call> { return waitFor(this, match, options) }
 
-  on(listener: CallListener): void { this.record.on(listener) }
+  /** Has a listener hear of the calls from now on. */
+  on(listener: CallListener): void {
+    this.collect()
+    this.record.on(listener)
+  }
 
-  off(listener: CallListener): void { this.record.off(listener) }
+  /** Has it hear of no more calls than have been until now. */
+  off(listener: CallListener): void {
+    this.collect()
+    this.record.off(listener)
+  }
 
   /** Takes the calls of other threads, which may not have been heard yet. */
   private collect(): void {

@@ -1,5 +1,6 @@
 // Faults and calls with several threads: at once, and counted exactly.
 import t from 'tap'
+import type { Call } from '../../dist/faults/calls.js'
 import { FaultControl } from '../../dist/faults/control.js'
 import * as faults from '../../dist/faults/faults.js'
 import { startThreads } from '../support/workers.js'
@@ -68,6 +69,22 @@ t.test('a call is there as soon as its answer has come', async t => {
   const calls = control.calls()
   t.same(calls.map(({ number }) => number), Array.from({ length: CLIENTS * ROUNDS }, (_, index) => index + 1))
   t.equal(new Set(calls.map(({ connection }) => connection.id)).size, CLIENTS)
+})
+
+t.test('a listener hears of the calls between `on` and `off`', async t => {
+  const control = new FaultControl()
+  const { connect } = await startThreads(t, { threads: 2 }, control)
+  const client = await connect()
+  for (let round = 0; round < 20; round++) {
+    const heard: (string | undefined)[] = []
+    const listener = ({ key }: Call): void => { heard.push(key) }
+    await client.says('get before\r\n', 'END\r\n')
+    control.on(listener)
+    await client.says('get between\r\n', 'END\r\n')
+    control.off(listener)
+    await client.says('get behind\r\n', 'END\r\n')
+    t.same(heard, ['between'])
+  }
 })
 
 t.test('silent connections of all threads have toxics, too', async t => {
