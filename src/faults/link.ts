@@ -1,6 +1,8 @@
-// The link of a tapped connection, in front of its own one. It reads into memory of its own, and passes the bytes on as the
-// stream of a connection does; and it takes what the connection writes, notes which request that answers, and sends it on. Each
-// direction has a pipe, which is open as long as no toxic is in it.
+// The link of a tapped connection, in front of its own one. It passes on what the client sends, takes what the connection writes,
+// notes which request that answers, and sends it on. Each direction has a pipe, which is open as long as no toxic is in it.
+//
+// A socket is read as without the tap, in the same pieces and into the connection's own memory, until there is a toxic for what
+// the client sends. From then on it is read into memory of the thread, and the connection gets the bytes as if from a stream.
 import { type Link, type LinkUser, type Remote } from '../net/link.js'
 import { setImmediate } from '../timers.js'
 import { type Answers } from './answers.js'
@@ -35,7 +37,7 @@ class Late extends DelayingStage {
 /** What all tapped links of a thread share. */
 export interface LinkParts {
   readonly rules: Rules
-  /** The memory that sockets are read into. */
+  /** The memory that sockets are read into which have a toxic. */
   readonly buffer: Uint8Array
   /** Called when the link is closed. */
   readonly closed: (link: TappedLink) => void
@@ -48,6 +50,8 @@ export class TappedLink implements Link, LinkUser {
   private isPaused = false
   /** True while the client's socket is not read. */
   private isStopped = false
+  /** The memory that the client's socket is read into. */
+  private target: Uint8Array
   /** The bytes that have come and that the connection has not taken; the end is undefined. */
   private received: (Buffer | undefined)[] = []
   private receivedBytes = 0
@@ -68,6 +72,7 @@ export class TappedLink implements Link, LinkUser {
 
   constructor(private readonly inner: Link, private readonly protocol: TappedProtocol, private readonly answers: Answers,
     private readonly connection: ConnectionOfCall, private readonly parts: LinkParts) {
+    this.target = parts.buffer
     this.upstream = new Pipe({ push: bytes => this.receive(bytes), end: () => this.receive(undefined) })
     this.downstream = new Pipe({ push: bytes => this.send(bytes), end: () => this.endSending() })
     this.downstream.add(LATE, this.late)
@@ -209,22 +214,44 @@ export class TappedLink implements Link, LinkUser {
 
   // LinkUser: what the client's link sees
 
-  get firstTarget(): Uint8Array { return this.parts.buffer }
+  get firstTarget(): Uint8Array { return this.target = this.user!.firstTarget }
 
-  read(count: number): undefined { this.readChunk(this.parts.buffer.subarray(0, count)) }
+  read(count: number): Uint8Array | undefined {
+    const { parts: { buffer }, target, user } = this
+    const passes = this.passes()
+    if (passes && target !== buffer) {
+      const next = user!.read(count)
+      this.noteServed()
+      this.flow()
+      if (next !== undefined) this.target = next
+      return next
+    }
+    this.take(target.subarray(0, count), passes)
+    if (target === buffer) return undefined
+    return this.target = buffer
+  }
 
   readChunk(chunk: Uint8Array): number {
+    this.take(chunk, this.passes())
+    return chunk.length
+  }
+
+  /** Called when something has come. Returns true if it passes on to the connection as it is. */
+  private passes(): boolean {
     this.parts.rules.sync()
-    if (this.hasEnded || this.isClosed) return chunk.length
     this.addToxics(({ data }) => data.times !== undefined)
+    return this.upstream.isOpen && this.received.length === 0 && !this.isPaused && !this.hasEnded
+  }
+
+  private take(chunk: Uint8Array, passes: boolean): void {
+    if (this.hasEnded || this.isClosed) return
     let taken = 0
-    if (this.upstream.isOpen && this.received.length === 0 && !this.isPaused) {
+    if (passes) {
       taken = this.user!.readChunk(chunk)
       this.noteServed()
     }
     if (taken < chunk.length) this.upstream.push(Buffer.from(chunk.subarray(taken)))
     this.flow()
-    return chunk.length
   }
 
   ended(): void {

@@ -124,6 +124,21 @@ t.test('the form of toxiproxy\'s API', async t => {
   t.ok(took() >= 30)
 })
 
+t.test('a toxic that comes and goes in the middle of a value', async t => {
+  const { client, control, settle } = await startTapped(t)
+  const value = Buffer.from(Array.from({ length: 900_000 }, (_, index) => index * 7 & 0xff))
+  void client.send('set k 0 0 900000\r\n')
+  void client.send(value.subarray(0, 300_000))
+  await settle()
+  const fault = control.use(faults.latency({ latency: 5 }, { stream: 'upstream' }))
+  void client.send(value.subarray(300_000, 600_000))
+  await settle()
+  await fault.remove()
+  void client.send(value.subarray(600_000))
+  await client.says('\r\nget k\r\n', Buffer.concat([Buffer.from('STORED\r\nVALUE k 0 900000\r\n'), value, Buffer.from('\r\nEND\r\n')]))
+  t.match(control.calls().map(({ verb, bytes }) => [verb, bytes]), [['set', 900_000], ['get', undefined]])
+})
+
 t.test('a delay may be longer than a timer of Node.js', async t => {
   const { client, control, settle } = await startTapped(t)
   const warnings: Error[] = []
