@@ -55,8 +55,8 @@ export interface CacheSide {
 export interface CacheResult {
   readonly row: CacheRow
   readonly sides: readonly CacheSide[]
-  /** The operations a second of memslab divided by those of lru-cache: the median over the rounds. */
-  readonly ratio: number | undefined
+  /** Of memslab, divided by that of lru-cache: the medians over the rounds. Undefined without lru-cache. */
+  readonly ratio: { readonly speed: number, readonly cpu: number } | undefined
   readonly skipped?: string
 }
 
@@ -69,15 +69,17 @@ class SideProcess {
   readonly slices: Slice[] = []
   memory: MemoryUse = { heapBytes: 0, rssBytes: 0, collectionMs: 0 }
   private readonly child: ChildProcess
+  private readonly failed: Promise<never>
 
   constructor(readonly name: SideName, options: SideOptions) {
     this.child = fork(new URL('./side.js', import.meta.url), [JSON.stringify(options)], { execArgv: ['--expose-gc'] })
+    this.failed = once(this.child, 'exit').then(([code]) => { throw new Error(`${this.name} ended with code ${code}`) })
+    this.failed.catch(() => {})   // it is looked at while an answer is awaited
   }
 
   async give<Answer>(order: Order): Promise<Answer> {
     this.child.send(order)
-    const failed = once(this.child, 'exit').then(([code]) => { throw new Error(`${this.name} ended with code ${code}`) })
-    return (await Promise.race([once(this.child, 'message'), failed]))[0] as Answer
+    return (await Promise.race([once(this.child, 'message'), this.failed]))[0] as Answer
   }
 
   async end(): Promise<void> {
@@ -108,8 +110,10 @@ export async function measureCaches(row: CacheRow, plan: CachePlan): Promise<Cac
     rounds.push(names.map(name => sides.find(side => side.name === name)!))
   }
   const sides = names.map((name, index) => summaryOf(name, rounds.map(round => round[index]!)))
-  const ratios = rounds.map(([memslab, other]) => other === undefined ? NaN : speedOf(memslab!.slices) / speedOf(other.slices))
-  return { row, sides, ratio: names.length === 2 ? median(ratios) : undefined }
+  if (names.length < 2) return { row, sides, ratio: undefined }
+  const ratioOf = (figure: (slices: readonly Slice[]) => number): number =>
+    median(rounds.map(([memslab, other]) => figure(memslab!.slices) / figure(other!.slices)))
+  return { row, sides, ratio: { speed: ratioOf(speedOf), cpu: ratioOf(cpuNsOf) } }
 }
 
 async function measureRound(row: CacheRow, plan: CachePlan, sides: readonly SideProcess[]): Promise<void> {
@@ -129,6 +133,10 @@ function speedOf(slices: readonly Slice[]): number {
   return quantile(slices.map(({ operations, ms }) => operations / ms * 1000), LEAST_SHARE)
 }
 
+function cpuNsOf(slices: readonly Slice[]): number {
+  return quantile(slices.map(({ operations, cpuMs }) => cpuMs * 1e6 / operations), 1 - LEAST_SHARE)
+}
+
 function summaryOf(name: SideName, rounds: readonly SideProcess[]): CacheSide {
   const slices = rounds.flatMap(round => round.slices)
   const total = (field: 'ms' | 'pausedMs' | 'checksum'): number => slices.reduce((sum, slice) => sum + slice[field], 0)
@@ -136,7 +144,7 @@ function summaryOf(name: SideName, rounds: readonly SideProcess[]): CacheSide {
   return {
     name,
     operationsPerSecond: median(rounds.map(round => speedOf(round.slices))),
-    cpuNs: quantile(slices.map(({ operations, cpuMs }) => cpuMs * 1e6 / operations), 1 - LEAST_SHARE),
+    cpuNs: median(rounds.map(round => cpuNsOf(round.slices))),
     pausedMs: total('pausedMs') / total('ms') * 1000,
     longestPauseMs: Math.max(...slices.map(({ longestPauseMs }) => longestPauseMs)),
     memory: { heapBytes: middle('heapBytes'), rssBytes: middle('rssBytes'), collectionMs: middle('collectionMs') },

@@ -11,14 +11,14 @@ export function cacheHeading(): string { return line('', COLUMNS) }
 export function cacheLines({ row, sides, ratio, skipped }: CacheResult): string[] {
   if (skipped !== undefined) return [`${row.name.padEnd(NAME_WIDTH)}skipped: ${skipped}`]
   const lines = sides.map((side, index) => line(index === 0 ? row.name : '', cellsOf(side)))
-  return ratio === undefined ? lines : [...lines, line('', ['ratio', `${ratio.toFixed(2)} x`])]
+  return ratio === undefined ? lines : [...lines, line('', ['ratio', `${ratio.speed.toFixed(2)} x`, `${ratio.cpu.toFixed(2)} x`])]
 }
 
 export function cacheTable(results: readonly CacheResult[]): string {
   const rows = results.flatMap(({ row, sides, ratio, skipped }) => skipped !== undefined ? [`| ${row.name} | skipped: ${skipped} |`]
     : sides.map((side, index) => `| ${index === 0 ? row.name : ''} | ${cellsOf(side).join(' | ')} | ${
-      index === 0 && ratio !== undefined ? `${ratio.toFixed(2)} x` : ''} |`))
-  return [`| | ${COLUMNS.join(' | ')} | speed |`, `|---|---|${'--:|'.repeat(COLUMNS.length)}`, ...rows].join('\n')
+      index === 0 && ratio !== undefined ? `${ratio.speed.toFixed(2)} | ${ratio.cpu.toFixed(2)}` : ' | '} |`))
+  return [`| | ${COLUMNS.join(' | ')} | ops/s ratio | CPU ratio |`, `|---|---|${'--:|'.repeat(COLUMNS.length + 1)}`, ...rows].join('\n')
 }
 
 function cellsOf({ name, operationsPerSecond, cpuNs, pausedMs, longestPauseMs, memory }: CacheSide): string[] {
