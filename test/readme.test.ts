@@ -61,13 +61,17 @@ t.test('the embedding example of the README', async t => {
   t.match(run(example('a test runs this')), { status: 0, stdout: /^listening on port \d+\n$/, stderr: '' })
 })
 
+t.test('the example of the README for threads', async t => {
+  t.match(run(example('a test runs this, with a thread')), { status: 0, stdout: 'Anna 2\n', stderr: '' })
+})
+
 t.test('the example of the README for tests', async t => {
   t.match(run(example('a test runs this as well')),
     { status: 0, stdout: /^null\nMemJS SET: Out of memory\nnot stored\nset session, get session, set session\n$/ })
 })
 
-t.test('the examples of a memcached for tests', async t => {
-  const page = readFileSync(join(ROOT, 'src/testing/README.md'), 'utf8')
+for (const folder of ['testing', 'embed']) t.test(`the examples of src/${folder}/README.md`, async t => {
+  const page = readFileSync(join(ROOT, `src/${folder}/README.md`), 'utf8')
   const examples = [...page.matchAll(/<!-- a test runs this, which prints "(.*)" -->\n```js\n([^]*?)```/g)]
   t.equal(examples.length, page.match(/<!-- a test/g)?.length)
   for (const [, prints = '', program = ''] of examples) {

@@ -53,8 +53,10 @@ class KeyListing implements Listing {
 /** @throws MemslabError, at its first step, while another thread or a client lists keys */
 export function* listKeys(thread: CacheThread, prefix: CacheKey): IterableIterator<CacheKey> {
   thread.check()
+  const bytes: unknown = typeof prefix === 'string' ? Buffer.from(prefix) : prefix
+  if (!(bytes instanceof Uint8Array)) throw new MemslabError('EKEY', 'a prefix must be a string or a Uint8Array')
   thread.listing?.finish()
-  const walk = thread.store.tryWalkKeys(typeof prefix === 'string' ? Buffer.from(prefix) : prefix)
+  const walk = thread.store.tryWalkKeys(bytes)
   if (walk === undefined) throw new MemslabError('EBUSY', 'another thread or a client lists keys, which one at a time can do')
   const listing = thread.listing = new KeyListing(thread, walk)
   try {
