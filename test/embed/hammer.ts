@@ -7,7 +7,7 @@ import { Prng } from '../support/prng.js'
 export interface HammerData {
   readonly handle: CacheHandle
   readonly seed: number
-  /** Words: 0 says that it is time to stop, and 1 that the largest values are stored, too. */
+  /** Word 0 says that it is time to stop; word 1 counts the threads that have begun. */
   readonly words: Int32Array
   /** The word for the additions that this thread has made to the counter. */
   readonly countWord: number
@@ -15,7 +15,10 @@ export interface HammerData {
 
 export const COUNTER = 'counter'
 const KEYS = 60
-const SIZES = [10, 100, 100, 1000, 1000, 9000, 20_000, 300_000, 700_000]
+/** Mostly small ones, so that the threads are in the store most of the time. */
+const SIZES = [10, 30, 100, 100, 1000, 1000]
+const LARGE_SIZES = [9000, 20_000, 300_000, 700_000]
+const LARGE_SHARE = 40
 
 /** What came of it: nothing wrong, the code of the error that closed the cache, or what is wrong. */
 export type HammerEnd = 'stopped' | 'EDIED' | { readonly wrong: string }
@@ -35,10 +38,12 @@ async function hammer({ handle, seed, words, countWord }: HammerData): Promise<v
   const prng = new Prng(seed)
   const cache = Cache.attach(handle)
   const made = (key: string): Buffer => {
-    const bytes = Buffer.alloc(SIZES[prng.below(SIZES.length - (words[1] === 0 ? 2 : 0))]!, 97 + prng.below(26))
+    const sizes = prng.below(LARGE_SHARE) === 0 ? LARGE_SIZES : SIZES
+    const bytes = Buffer.alloc(sizes[prng.below(sizes.length)]!, 97 + prng.below(26))
     bytes.write(`${key}:`)
     return bytes
   }
+  Atomics.add(words, 1, 1)
   while (Atomics.load(words, 0) === 0) {
     const key = `key${prng.below(KEYS)}`
     switch (prng.below(10)) {

@@ -8,6 +8,7 @@ import { makeThread } from '../../src/embed/make.js'
 import { completeCacheOptions } from '../../src/embed/options.js'
 import { type CacheThread } from '../../src/embed/thread.js'
 import { MemslabError, type Cache } from '../../src/index.js'
+import { until } from '../support/patience.js'
 import { Prng } from '../support/prng.js'
 
 type HammerEnd = import('./hammer.js').HammerEnd
@@ -17,6 +18,8 @@ const HAMMER = new URL('hammer.js', import.meta.url)
 const COUNTER = 'counter'
 const THREADS = 3
 const TERMINATIONS = 500
+/** The longest that they work before one of them is terminated. */
+const DELAY_MS = 20
 /** The words of the additions of threads begin here. */
 const FIRST_COUNT = 8
 /** No end of a thread takes as long, however busy the machine is. */
@@ -67,8 +70,11 @@ for (const [memory, isRoomy] of [['100m', true], ['4m', false]] as const) {
     for (let count = 0; count < TERMINATIONS / 2; count++) {
       scene ??= new Scene(memory, prng)
       Atomics.store(scene.words, 0, 0)
+      Atomics.store(scene.words, 1, 0)
       while (scene.hammers.length < THREADS) scene.start()
-      await sleep(30 + prng.below(60))
+      const { words } = scene
+      await until('all threads have begun', () => Atomics.load(words, 1) === THREADS)
+      await sleep(prng.below(DELAY_MS))
       const [victim] = scene.hammers.splice(prng.below(THREADS), 1)
       await victim!.worker.terminate()
       scene.terminated++
