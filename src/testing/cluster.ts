@@ -42,6 +42,8 @@ export class TestCluster {
   readonly #nodes: TestServer[] = []
   readonly #cores = new Map<TestServer, ServerCore>()
   readonly #list = new Nodes()
+  /** The nodes that there have ever been: each has ports of its own. */
+  #madeCount = 0
   #isStarting = false
 
   /** Makes a cluster and starts its nodes. Rejects as the constructor throws and as `start` rejects. */
@@ -61,7 +63,7 @@ export class TestCluster {
     this.#options = others
     for (let index = 0; index < (problems.length > 0 ? 1 : count); index++) {
       try {
-        this.#nodes.push(this.#make(index))
+        this.#nodes.push(this.#make())
       } catch (error) {
         if (!(error instanceof MemslabError)) throw error
         problems.push(...error.problems)
@@ -71,8 +73,9 @@ export class TestCluster {
     if (problems.length > 0) throw new MemslabError('EUSAGE', problems.join('\n'), problems)
   }
 
-  #make(index: number): TestServer {
+  #make(): TestServer {
     const { port = 0, udpport = 0 } = this.#options
+    const index = this.#madeCount++
     const options: PartOptions<TestServer> = {
       ...this.#options,
       discovery: true,
@@ -132,7 +135,7 @@ export class TestCluster {
 
   /** Starts one more node, which clients discover from now on. */
   async add(): Promise<TestServer> {
-    const node = this.#make(this.#nodes.length)
+    const node = this.#make()
     await node.start()
     this.#nodes.push(node)
     this.#publish()

@@ -1,6 +1,7 @@
 // The items of a TestServer, as its test sees them: without a request, and without leaving traces in them or in `stats`.
 import { Want } from '../store/request.js'
 import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
+import { keyOf } from '../embed/decode.js'
 import { type CacheKey } from '../embed/interface.js'
 import { listKeys } from '../embed/keys.js'
 import { type CacheThread } from '../embed/thread.js'
@@ -17,8 +18,12 @@ export function lookAt(thread: CacheThread, key: CacheKey): TestItem | undefined
   thread.endLoan(look.loan!)
   const { flags, cas, expiresAt, isFetched } = look
   const ttl = expiresAt === 0 ? Infinity : (expiresAt + store.epoch) * 1000 - clock.milliseconds()
-  const text = typeof key === 'string' ? key : Buffer.from(key).toString('latin1')
-  return { key: text, value: bytes.toString(), bytes, flags, cas, ttl, isFetched }
+  return { key: textOf(key), value: bytes.toString(), bytes, flags, cas, ttl, isFetched }
+}
+
+function textOf(key: CacheKey): string {
+  const known = typeof key === 'string' ? key : keyOf(Buffer.from(key))
+  return typeof known === 'string' ? known : Buffer.from(known).toString('latin1')
 }
 
 /** All items whose keys begin with `prefix`, by key. */

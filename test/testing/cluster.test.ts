@@ -1,4 +1,6 @@
 // TestCluster: several nodes with one clock, which are killed, frozen and restarted one by one, and which clients discover.
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { faults, TestCluster, TestServer, type MemslabError, type TestClusterOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
@@ -126,6 +128,24 @@ t.test('a port of the options is that of the first node, and the others follow',
   t.same(new TestCluster({ port: 20_000, udpport: 30_000 }).nodes.map(({ options }) => [options.port, options.udpport]),
     [[20_000, 30_000], [20_001, 30_001], [20_002, 30_002]])
 })
+
+t.test('a node that is added gets a port that no other node has had', async t => {
+  const port = await freePorts(4)
+  const cluster = await create(t, { port, nodes: 2 })
+  await cluster.remove(0)
+  await Promise.all([cluster.add(), cluster.add()])
+  t.same(new Set(cluster.addresses), new Set([1, 2, 3].map(index => `127.0.0.1:${port + index}`)))
+})
+
+/** The first of so many ports in a row that are free. */
+async function freePorts(count: number): Promise<number> {
+  for (let first = 21_000; ; first += count) {
+    const servers = Array.from({ length: count }, (_, index) => createServer().listen(first + index, '127.0.0.1'))
+    const opened = await Promise.allSettled(servers.map(server => once(server, 'listening')))
+    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+    if (opened.every(({ status }) => status === 'fulfilled')) return first
+  }
+}
 
 t.test('wrong options are one error', async t => {
   const problemsOf = (options: object): readonly string[] =>

@@ -53,6 +53,9 @@ t.test('items by the beginning of their keys, in order, of any number and size',
   t.equal(cache.get('page:1')?.length, 900_000)
   await client.says('ms AP8g 1 b\r\nv\r\n', 'HD\r\n')
   t.same(cache.items(Buffer.from([0])).map(({ key }) => key), ['\0\xff '])
+  cache.set('straße', 'v')
+  t.equal(cache.item(Buffer.from('straße'))?.key, 'straße')
+  t.equal(cache.item(Buffer.from([0, 0xff, 0x20]))?.key, '\0\xff ')
 })
 
 t.test('wrong arguments, and a server that does not run', async t => {
