@@ -60,9 +60,11 @@ export class Answers {
 
   /** Notes that all that was begun is answered up to this position. What the session has discarded since is no answer. */
   close(position: number): void {
-    for (const answer of this.all) {
+    // from the last one on, as a batch may have thousands, and those before have ended
+    for (let index = this.all.length - 1; index >= 0 && this.all[index]!.end > position; index--) {
+      const answer = this.all[index]!
       answer.start = Math.min(answer.start, position)
-      if (answer.end > position) answer.end = position
+      answer.end = position
     }
     this.finish()
   }
@@ -101,8 +103,10 @@ export class Answers {
 
   private split(bytes: Uint8Array, take: (answer: Answer | undefined, part: Uint8Array) => void): void {
     const end = this.written + bytes.length
+    let index = 0
     for (let at = this.written; at < end;) {
-      const answer = this.all.find(each => each.end > at)
+      while (index < this.all.length && this.all[index]!.end <= at) index++
+      const answer = this.all[index]
       const isBefore = answer === undefined || answer.start > at
       const stop = Math.min(answer === undefined ? end : isBefore ? answer.start : answer.end, end)
       const part = bytes.subarray(at - this.written, stop - this.written)

@@ -6,6 +6,8 @@ export type CallListener = (call: Call) => void
 
 export class CallRecord {
   private calls: Call[] = []
+  /** The place of the oldest call, once there are as many as it keeps: the next one takes it. */
+  private oldest = 0
   private readonly listeners = new Set<CallListener>()
   /** The number of calls that are forgotten, as there were more than it keeps. */
   droppedCount = 0
@@ -14,10 +16,11 @@ export class CallRecord {
   constructor(private readonly callsMax: number) {}
 
   add(call: Call): void {
-    this.calls.push(call)
-    if (this.calls.length > this.callsMax) {
-      this.calls.shift()
+    const { calls, callsMax } = this
+    if (calls.length < callsMax) calls.push(call)
+    else {
       this.droppedCount++
+      if (callsMax > 0) calls[this.oldest++ % callsMax] = call
     }
     // in a microtask of its own each, as an error that a listener throws must not end the server
     for (const listener of this.listeners) queueMicrotask(() => listener(call))
@@ -30,6 +33,7 @@ export class CallRecord {
 
   clear(): void {
     this.calls = []
+    this.oldest = 0
     this.droppedCount = 0
   }
 

@@ -27,7 +27,7 @@ export interface RuleData {
   readonly counts: SharedArrayBuffer
 }
 
-export type RuleMessage = { readonly add: RuleData } | { readonly remove: number } | { readonly removeAll: true }
+export type RuleMessage = { readonly add: RuleData } | { readonly remove: number }
 
 export class Rule {
   private readonly counts: Int32Array
@@ -89,8 +89,7 @@ export class Rules {
 
   take(message: RuleMessage): void {
     if ('add' in message) this.all = [new Rule(message.add), ...this.all]
-    else if ('remove' in message) this.all = this.all.filter(({ data }) => data.id !== message.remove)
-    else this.all = []
+    else this.all = this.all.filter(({ data }) => data.id !== message.remove)
     this.changed()
   }
 

@@ -174,8 +174,22 @@ t.test('only the last calls are kept, and the others counted', async t => {
   await client.says('get a\r\nget b\r\nget c\r\nget d\r\nget e\r\n', 'END\r\n'.repeat(5))
   t.same(control.calls().map(({ key }) => key), ['c', 'd', 'e'])
   t.equal(control.droppedCalls, 2)
+  await client.says('get f\r\nget g\r\n', 'END\r\n'.repeat(2))
+  t.same(control.calls().map(({ key }) => key), ['e', 'f', 'g'])
   control.clearCalls()
   t.equal(control.droppedCalls, 0)
+  await client.says('get h\r\nget i\r\nget j\r\nget k\r\n', 'END\r\n'.repeat(4))
+  t.same(control.calls().map(({ key }) => key), ['i', 'j', 'k'])
+  t.equal(control.droppedCalls, 1)
+})
+
+t.test('none is kept with callsMax 0, but counted and heard', async t => {
+  const { client, control } = await startTapped(t, {}, { callsMax: 0 })
+  const waiting = control.waitForCall({ key: 'b' })
+  await client.says('get a\r\nget b\r\n', 'END\r\n'.repeat(2))
+  t.match(await waiting, { key: 'b' })
+  t.same(control.calls(), [])
+  t.equal(control.droppedCalls, 2)
 })
 
 t.test('the answer of a fault is that of its call', async t => {
