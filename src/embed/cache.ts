@@ -154,36 +154,26 @@ class SharedCache<Value> {
    * large, or for which there is no memory, is returned; `stats` counts it.
    */
   async getOrSet(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions = {}): Promise<Value> {
-    const thread = this.#thread
     const { staleTtl = 0, lease = LEASE_MS } = options
     const staleMs = readTtl(staleTtl, 'staleTtl')
     const leaseMs = readTtl(lease, 'lease')
-    const name = nameOf(key)
+    // the program may change the bytes meanwhile
+    const own = key instanceof Uint8Array ? new Uint8Array(key) : key
     for (let waits = 0; ; waits++) {
-      const found = this.#find(key, staleMs)
+      // a caller that waits does not count as one that asks again
+      const found = waits === 0 || this.has(own) ? this.#find(own, staleMs) : undefined
       if (found?.isStale === false) return found.value
+      const name = nameOf(own)
       const making = this.#making.get(name)
       if (making !== undefined) return found === undefined ? making : found.value
-      thread.begin(key)
-      const { hash } = thread.request
-      const token = thread.tryLease(leaseMs)
-      if (token !== 0) {
-        // another thread may have stored a value just before its lease was free
-        const again = this.#find(key, staleMs)
-        if (again?.isStale === false) {
-          thread.release(hash, token)
-          return again.value
-        }
-        const made = this.#make(key, factory, options, again?.cas).finally(() => {
-          this.#making.delete(name)
-          thread.release(hash, token)
-        })
+      const made = this.#tryMake(own, leaseMs, () => this.#make(own, factory, options, staleMs))
+      if (made !== undefined) {
         this.#making.set(name, made)
-        return made
+        return made.finally(() => this.#making.delete(name))
       }
       if (found !== undefined) return found.value
       await pause(waits)
-      if (waits % LOOK_WAITS === 0) thread.takeBack()
+      if (waits % LOOK_WAITS === 0) this.#thread.takeBack()
     }
   }
 
@@ -291,9 +281,21 @@ class SharedCache<Value> {
     return { value: this.#value(), isStale, cas: (BigInt(casHigh) << 32n) | BigInt(casLow) }
   }
 
-  /** Makes a value and stores it. @param cas the cas number of the old value, if there is one */
-  async #make(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions,
-    cas: bigint | undefined): Promise<Value> {
+  /** Calls `make` if this thread gets the lease of the key, and gives the lease back afterwards. */
+  #tryMake(key: CacheKey, leaseMs: number, make: () => Promise<Value>): Promise<Value> | undefined {
+    const thread = this.#thread
+    thread.begin(key)
+    const { hash } = thread.request
+    const token = thread.tryLease(leaseMs)
+    return token === 0 ? undefined : make().finally(() => thread.release(hash, token))
+  }
+
+  /** Makes a value and stores it. */
+  async #make(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions, staleMs: number): Promise<Value> {
+    // another thread may have stored a value just before its lease was free
+    const old = this.has(key) ? this.#find(key, staleMs) : undefined
+    if (old?.isStale === false) return old.value
+    const cas = old?.cas
     const value = await factory()
     const { flags, ttl = 0, staleTtl = 0 } = options
     const ttlMs = readTtl(ttl)
@@ -357,7 +359,8 @@ function over(thread: CacheThread, values: unknown): SharedCache<unknown> {
 
 /** A text that is the same for the same key. */
 function nameOf(key: CacheKey): string {
-  return Buffer.from(typeof key === 'string' ? Buffer.from(key) : key).toString('latin1')
+  const bytes = typeof key === 'string' ? Buffer.from(key) : Buffer.from(key)
+  return bytes.toString('latin1')
 }
 
 function pause(waits: number): Promise<void> {

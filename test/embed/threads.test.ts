@@ -75,6 +75,8 @@ t.test('one factory of a key is called, whichever threads ask for it', async t =
   t.equal(said.reduce((sum, { calls }) => sum + calls, 0), 20)
   const values = Array.from({ length: 20 }, (_, index) => `value ${index}`)
   for (const one of said) t.same(one.values, values)
+  // each asks once, and once more when it has waited
+  t.ok(scene.cache.stats().cmd_get! <= 2 * 3 * 20, 'waiting does not count')
 })
 
 t.test('the lease of a factory that throws, or whose thread ends, goes to another thread', async t => {
