@@ -1,5 +1,6 @@
 // Wrong faults, options and matches: all that is wrong is told at once, before anything is done.
 import t from 'tap'
+import '../support/fresh.js'
 import { MemslabError } from '../../src/errors.js'
 import { FaultControl } from '../../src/faults/control.js'
 import * as faults from '../../src/faults/faults.js'

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import '../support/fresh.js'
 import { inProject } from '../support/places.js'
 
 t.test('the example prints what the README says', async t => {

@@ -23,6 +23,7 @@ for (const threads of [1, 2]) {
   t.test(`three nodes share nothing but their clock, in ${threads} threads each`, async t => {
     const cluster = await create(t, { threads })
     const { nodes, clock } = cluster
+    clock.freeze()
     t.equal(nodes.length, 3)
     t.same(cluster.addresses, nodes.map(({ port }) => `127.0.0.1:${port}`))
     t.same(cluster.urls, nodes.map(({ url }) => url))
