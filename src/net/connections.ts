@@ -134,7 +134,7 @@ export class Connections {
     this.slots.note(slot, ConnectionState.Read, now)
     this.slots.describe(slot, descriptorOf(socket), remoteAddress(remoteOf(socket), name), name)
     this.tls.begin(socket, verify,
-      stream => this.guard(() => this.open(new StreamLink(stream), listening, protocol, slot, now), stream),
+      stream => this.guard(() => this.open(new StreamLink(stream, socket), listening, protocol, slot, now), stream),
       () => this.guard(() => this.release(slot, true)))
   }
 

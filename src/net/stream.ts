@@ -14,8 +14,11 @@ export class StreamLink implements Link {
   private user: LinkUser | undefined
   private isPaused = false
 
-  /** @param stream a stream that no other code reads */
-  constructor(private readonly stream: Duplex) {
+  /**
+   * @param stream a stream that no other code reads
+   * @param carrier the socket under an encrypted stream
+   */
+  constructor(private readonly stream: Duplex, private readonly carrier: Duplex = stream) {
     this.id = descriptorOf(stream)
     // 'close' handles the rest of an error; after an error of TLS it would not follow without `destroy`
     stream.on('error', () => {
@@ -27,7 +30,7 @@ export class StreamLink implements Link {
   /** Small, as lent bytes are copied, and the copy stays in memory while a client does not read. */
   get lentBytesMax(): number { return 64 * 1024 }
 
-  get isBroken(): boolean { return this.stream.destroyed || hasFailed(this.stream) }
+  get isBroken(): boolean { return this.stream.destroyed || this.carrier.destroyed || hasFailed(this.stream) }
 
   get remote(): Remote | undefined { return remoteOf(this.stream) }
 
@@ -87,7 +90,9 @@ export class StreamLink implements Link {
   destroy(): void { this.stream.destroy() }
 
   reset(): void {
-    if (this.stream instanceof Socket) this.stream.resetAndDestroy()
+    const { carrier } = this
+    // only a socket of TCP has a reset; an encrypted stream is closed when the socket under it is
+    if (carrier instanceof Socket && remoteOf(carrier) !== undefined) carrier.resetAndDestroy()
     else this.stream.destroy()
   }
 }

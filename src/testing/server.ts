@@ -17,6 +17,9 @@ import { PART, type ClusterPart, type PartOptions } from './part.js'
 
 type InternetAddress = Exclude<ServerAddress, { family: 'Unix' }>
 
+/** The addresses that stand for all of the machine, with one of them that clients can connect to. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
 // Node.js before 20.5 has no such symbol
 export const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('Symbol.asyncDispose')
 
@@ -240,8 +243,11 @@ export class TestServer {
 
   // Where it is. It keeps its place when it is stopped, and has none before its first start.
 
-  /** The host that clients connect to: '127.0.0.1' by default. */
-  get host(): string { return this.#tcp?.address ?? '' }
+  /** The host that clients connect to: '127.0.0.1' by default, and where the server listens on all addresses. */
+  get host(): string {
+    const address = this.#tcp?.address ?? ''
+    return LOOPBACK_OF[address] ?? address
+  }
 
   /** The TCP port; 0 if there is none. */
   get port(): number { return this.#tcp?.port ?? 0 }

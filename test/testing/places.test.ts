@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
-import { TestServer, type MemslabError, type TestServerOptions } from '../../dist/testing/index.js'
+import { faults, TestServer, type MemslabError, type TestServerOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
 import { inProject } from '../support/places.js'
 import { connectSecurely } from '../support/server.js'
@@ -32,6 +32,21 @@ for (const threads of [1, 2]) {
     await cache.restart({ keepItems: true })
     await client.expectClosed()
     await (await connectSecurely({ port, host, ca: ca! })).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
+  })
+
+  t.test(`a reset by a fault ends a connection with TLS, and no other one, in ${threads} threads`, async t => {
+    const cache = await create(t, { tls: true, threads })
+    const { port, host } = cache
+    const ca = cache.ca!
+    const before = await connectSecurely({ port, host, ca })
+    await before.says('mn\r\n', 'MN\r\n')
+    for (const stream of ['upstream', 'downstream'] as const) {
+      cache.use(faults.resetPeer({}, { stream }), { once: true })
+      const socket = connect({ port, host, ca })
+      socket.write('get k\r\n')
+      t.match(await new Promise<Error>(resolve => socket.once('error', resolve)), { code: 'ECONNRESET' })
+    }
+    await before.says('mn\r\n', 'MN\r\n')
   })
 
   t.test(`clients of the text protocol with a password, in ${threads} threads`, async t => {
@@ -69,6 +84,15 @@ t.test('clients of the binary protocol with a password', async t => {
   t.equal((await login('wrong')).readUInt16BE(6), 0x20)
 })
 
+t.test('on all addresses, clients are given the loopback one', async t => {
+  for (const [listen, host, address] of [['0.0.0.0', '127.0.0.1', '127.0.0.1'], ['::', '::1', '[::1]']] as const) {
+    const cache = await create(t, { listen: [listen] })
+    t.equal(cache.host, host)
+    t.equal(cache.url, `memcache://${address}:${cache.port}`)
+    await (await Client.connect({ host: cache.host, port: cache.port })).says('mn\r\n', 'MN\r\n')
+  }
+})
+
 t.test('a Unix socket, at a free path that is free again afterwards', async t => {
   const cache = await create(t, { socketPath: true })
   const { socketPath: path } = cache
@@ -80,6 +104,11 @@ t.test('a Unix socket, at a free path that is free again afterwards', async t =>
   await cache.restart({ keepItems: true })
   t.equal(cache.socketPath, path)
   await (await Client.connect({ path: path! })).says('get k\r\n', 'VALUE k 0 1\r\nv\r\nEND\r\n')
+  cache.use(faults.resetPeer(), { once: true })
+  const ended = await Client.connect({ path: path! })
+  void ended.send('get k\r\n')
+  await ended.expectClosed()
+  await (await Client.connect({ path: path! })).says('mn\r\n', 'MN\r\n')
   await cache.stop()
   t.notOk(existsSync(path!))
 })
