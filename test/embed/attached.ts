@@ -1,9 +1,9 @@
-// A thread of threads.test.ts, which attaches to a cache and does one of several things.
+// A thread of threads.test.ts, which attaches to a cache and does one of several things. It imports nothing of support/: Node.js
+// 22 and later abort the process if a worker is terminated whose modules have a top-level await, as fresh.ts has.
 import { parentPort, workerData } from 'node:worker_threads'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cache, MemslabError, type CacheHandle } from '../../src/index.js'
 import { attachThread } from '../../src/embed/make.js'
-import { meet } from '../support/threads.js'
 
 export interface AttachedData {
   readonly handle: CacheHandle
@@ -23,7 +23,7 @@ const say = (message: unknown): void => port.postMessage(message)
 async function run(): Promise<void> {
   if (task === 'hold') return await hold()
   const cache = Cache.attach(handle, { values: 'string' })
-  meet(gate, threads)
+  meet(gate)
   switch (task) {
     case 'count':
       for (let count = 0; count < COUNTS; count++) cache.incr('n', 1, { initial: 1 })
@@ -96,8 +96,13 @@ async function hold(): Promise<void> {
   await sleep(1e9)
 }
 
-function meetAgain(index: number): void {
-  meet(gate.subarray(1 + index), threads)
+function meetAgain(index: number): void { meet(gate.subarray(1 + index)) }
+
+/** Waits until all threads have come here. */
+function meet(word: Int32Array): void {
+  let here = Atomics.add(word, 0, 1) + 1
+  Atomics.notify(word, 0)
+  for (; here < threads; here = Atomics.load(word, 0)) Atomics.wait(word, 0, here)
 }
 
 run().catch((error: unknown) => {

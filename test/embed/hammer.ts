@@ -1,8 +1,8 @@
 // A thread of terminate.long.test.ts: it does everything that a cache offers, at random, until it is told to stop or terminated.
-// Each value begins with its key and a letter, and the letter is all the rest of it. So a value that is torn is recognized.
+// Like attached.ts, it imports nothing of support/. Each value begins with its key and a letter, and the letter is all the rest
+// of it. So a value that is torn is recognized.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Cache, MemslabError, type CacheHandle } from '../../src/index.js'
-import { Prng } from '../support/prng.js'
 
 export interface HammerData {
   readonly handle: CacheHandle
@@ -34,19 +34,30 @@ export function checkValue(key: string, value: Uint8Array): void {
   if (!isRight) throw new Error(`the value of ${key} is wrong: ${bytes.toString('latin1', 0, 40)}, ${bytes.length} bytes`)
 }
 
+/** Numbers from 0 below a limit, which follow from the seed. */
+function numbersFrom(seed: number): (limit: number) => number {
+  let state = seed | 1
+  return limit => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % limit
+  }
+}
+
 async function hammer({ handle, seed, words, countWord }: HammerData): Promise<void> {
-  const prng = new Prng(seed)
+  const below = numbersFrom(seed)
   const cache = Cache.attach(handle)
   const made = (key: string): Buffer => {
-    const sizes = prng.below(LARGE_SHARE) === 0 ? LARGE_SIZES : SIZES
-    const bytes = Buffer.alloc(sizes[prng.below(sizes.length)]!, 97 + prng.below(26))
+    const sizes = below(LARGE_SHARE) === 0 ? LARGE_SIZES : SIZES
+    const bytes = Buffer.alloc(sizes[below(sizes.length)]!, 97 + below(26))
     bytes.write(`${key}:`)
     return bytes
   }
   Atomics.add(words, 1, 1)
   while (Atomics.load(words, 0) === 0) {
-    const key = `key${prng.below(KEYS)}`
-    switch (prng.below(10)) {
+    const key = `key${below(KEYS)}`
+    switch (below(10)) {
       case 0: case 1:
         cache.set(key, made(key))
         break
@@ -57,7 +68,7 @@ async function hammer({ handle, seed, words, countWord }: HammerData): Promise<v
       }
       case 4:
         cache.getView(key, view => {
-          if (prng.below(4) === 0) cache.delete(key)
+          if (below(4) === 0) cache.delete(key)
           checkValue(key, view)
         })
         break
@@ -77,7 +88,7 @@ async function hammer({ handle, seed, words, countWord }: HammerData): Promise<v
         checkValue(key, await cache.getOrSet(key, () => made(key), { lease: '1m' }))
         break
       case 9:
-        if (prng.below(50) > 0) break
+        if (below(50) > 0) break
         try {
           for (const listed of cache.keys('key1')) cache.touch(listed, '1h')
         } catch (error) { if (!(error instanceof MemslabError) || error.code !== 'EBUSY') throw error }
