@@ -299,7 +299,7 @@ export class TappedLink implements Link, LinkUser {
     const { user, received } = this
     if (user === undefined || this.isDelivering) return
     this.isDelivering = true
-    while (received.length > 0 && !this.isPaused && !this.isClosed && !this.hasEnded) {
+    while (this.canDeliver) {
       const bytes = received[0]
       if (bytes === undefined) {
         received.length = 0
@@ -318,6 +318,9 @@ export class TappedLink implements Link, LinkUser {
     this.flow()
   }
 
+  /** True while there is something that the connection may be given. One that has been ended takes no more. */
+  private get canDeliver(): boolean { return this.received.length > 0 && !this.isPaused && !this.isClosed && !this.hasEnded }
+
   private deliverSoon(): void {
     setImmediate(() => {
       this.isDelivering = false
@@ -328,7 +331,7 @@ export class TappedLink implements Link, LinkUser {
   /** Reads the client's socket or not, by what is still on its way. */
   private flow(): void {
     if (this.isClosed) return
-    if (!this.isPaused && this.received.length > 0 && !this.isDelivering) this.deliver()
+    if (this.canDeliver && !this.isDelivering) this.deliver()
     const waitingBytes = this.receivedBytes + this.upstream.heldBytes
     if (this.isPaused || waitingBytes > RECEIVING_BYTES_MAX) this.stop()
     else this.go()

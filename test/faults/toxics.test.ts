@@ -180,6 +180,15 @@ t.test('toxicity: a share of the connections, chosen when they come', async t =>
   t.equal(await fates(1), first)
 })
 
+t.test('what comes behind a quit is ignored, also when it comes in pieces', async t => {
+  const { port, control, connect } = await startTapped(t)
+  control.use(faults.slicer({ average_size: 6 }, { stream: 'upstream' }))
+  control.use(faults.latency({ latency: 30 }, { stream: 'upstream' }))
+  t.same(await fateOf(port, 'quit\r\nversion\r\nversion\r\n'), { received: '', code: undefined })
+  t.same(control.calls().map(({ verb }) => verb), ['quit'])
+  await (await connect()).says('version\r\n', VERSION)
+})
+
 t.test('times: so many connections on which something is sent', async t => {
   const { client, control, connect } = await startTapped(t)
   const idle = await connect()
