@@ -93,15 +93,13 @@ export class FaultControl {
 
   private takeDown(fault: Fault): InForce {
     const used: InForce = new InForce(fault, {}, 0, undefined, async () => {
-      if (this.forget(used) && !this.isDown) await this.parts.down?.(false)
+      if (this.forget(used) && this.downs.length === 0) await this.parts.down?.(false)
     })
     used.ready = this.parts.down?.(true) ?? used.ready
     // for a test that does not wait for it
     used.ready.catch(() => {})
     return used
   }
-
-  private get isDown(): boolean { return this.inForce.some(({ fault }) => fault.type === 'down') }
 
   /** Holds up all that clients send until `resume`. `reset` leaves it alone. */
   freeze(): void { this.frozen ??= this.add(latency({ latency: FOREVER_MS }, { stream: 'upstream' }), {}) }
@@ -115,10 +113,13 @@ export class FaultControl {
 
   get isFrozen(): boolean { return this.frozen !== undefined }
 
-  /** Forgets `down` and `freeze`, as the server is being started. */
-  comesUp(): void {
+  /** The faults for which the server is down. */
+  get downs(): readonly UsedFault[] { return this.inForce.filter(({ fault }) => fault.type === 'down') }
+
+  /** Forgets `freeze`, and these faults, as the server is being started. */
+  comesUp(downs: readonly UsedFault[]): void {
     this.resume()
-    for (const used of [...this.inForce]) if (used.fault.type === 'down') this.forget(used)
+    for (const used of this.inForce.filter(each => downs.includes(each))) this.forget(used)
   }
 
   private add(fault: Exclude<Fault, { type: 'down' }>, options: FaultOptions): InForce {

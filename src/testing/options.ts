@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { MemslabError } from '../errors.js'
 import { kindOf } from '../options/embedded.js'
 import { checkOptions, completeOptions, embeddingProblems, readMemory, type Options } from '../options/options.js'
+import { guess } from '../options/guess.js'
 import { PROFILES } from '../options/profiles.js'
 import { type ProfileName } from '../options/values.js'
 import { type TestServerOptions } from './interface.js'
@@ -48,6 +49,16 @@ export function readOptions(given: TestServerOptions): ReadOptions {
   ]
   if (problems.length > 0) throw usage(problems)
   return { options, log, faults: { callsMax, seed }, secrets: secretsOf(options, tls === true, users) }
+}
+
+/** @throws MemslabError with code 'EUSAGE' and all `problems` if an option of `restart` is wrong */
+export function checkRestart(given: unknown): void {
+  if (typeof given !== 'object' || given === null) throw usage([`the options must be an object, not ${kindOf(given)}`])
+  const problems = Object.entries(given).flatMap(([name, value]) => {
+    if (name !== 'keepItems') return [`unknown option "${name}"${guess(name, ['keepItems'])}`]
+    return value === undefined || typeof value === 'boolean' ? [] : [`keepItems: must be a boolean, not ${kindOf(value)}`]
+  })
+  if (problems.length > 0) throw usage(problems)
 }
 
 /** Most servers have no secrets, so the code is loaded by those that do. */

@@ -7,12 +7,13 @@ import { type Call } from '../faults/calls.js'
 import { FaultControl } from '../faults/control.js'
 import { type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from '../faults/faults.js'
 import { type ServerAddress } from '../options/address.js'
+import { kindOf } from '../options/embedded.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from '../server/core.js'
 import { TestClock } from './clock.js'
 import { type RestartOptions, type TestItem, type TestServerOptions } from './interface.js'
 import { lookAt, lookAtAll } from './items.js'
-import { readOptions, type ReadOptions } from './options.js'
+import { checkRestart, readOptions, type ReadOptions } from './options.js'
 import { PART, type ClusterPart, type PartOptions } from './part.js'
 
 type InternetAddress = Exclude<ServerAddress, { family: 'Unix' }>
@@ -44,6 +45,8 @@ export class TestServer {
   /** The server while it runs. */
   #core: ServerCore | undefined
   #detach: (() => void) | undefined
+  /** True while it does not listen, for the fault `down`. */
+  #isDown = false
   /** The addresses that the server listens on, or did when it last ran. */
   #addresses: readonly ServerAddress[] = []
 
@@ -73,11 +76,12 @@ export class TestServer {
    * Starts the server, empty. After `stop` it listens on the same port again. Does nothing if it runs.
    * Rejects with a MemslabError whose message is one line, with the system's code (`EADDRINUSE` ...).
    */
-  start(): Promise<void> { return this.#next(() => this.#start()) }
+  start(): Promise<void> { return this.#comeUp(downs => this.#start(downs)) }
 
-  async #start(): Promise<void> {
+  async #start(downs: readonly UsedFault[]): Promise<void> {
     if (this.#core !== undefined) return
-    this.#faults.comesUp()
+    this.#faults.comesUp(downs)
+    this.#isDown = false
     const { options, log, secrets } = this.#read
     const core = this.#core = new ServerCore(options, log === undefined ? {} : { log },
       { isChecked: true, test: TestClock.partsOf(this.clock), taps: this.#faults, ...secrets && { files: secrets.files } })
@@ -110,6 +114,12 @@ export class TestServer {
     return end
   }
 
+  /** The same for one that starts the server. It ends the faults that had it down until now, but none that comes later. */
+  #comeUp(action: (downs: readonly UsedFault[]) => Promise<void>): Promise<void> {
+    const { downs } = this.#faults
+    return this.#next(() => action(downs))
+  }
+
   [asyncDispose](): Promise<void> { return this.stop() }
 
   /**
@@ -129,16 +139,20 @@ export class TestServer {
    * Restarts the server on the same port: all connections end, and `stats` begin anew. Starts a server that does not run.
    * Rejects as `start` does; then the server does not run.
    */
-  restart({ keepItems = false }: RestartOptions = {}): Promise<void> { return this.#next(() => this.#restart(keepItems)) }
+  async restart(options: RestartOptions = {}): Promise<void> {
+    checkRestart(options)
+    await this.#comeUp(downs => this.#restart(options.keepItems === true, downs))
+  }
 
-  async #restart(keepItems: boolean): Promise<void> {
+  async #restart(keepItems: boolean, downs: readonly UsedFault[]): Promise<void> {
     const core = this.#core
     if (core === undefined || !keepItems) {
       await this.#stop()
-      return await this.#start()
+      return await this.#start(downs)
     }
     await core.suspend()
-    this.#faults.comesUp()
+    this.#faults.comesUp(downs)
+    this.#isDown = false
     core.beginAnew()
     await this.#listen(core)
   }
@@ -160,10 +174,14 @@ export class TestServer {
   /**
    * Stores an item, which counts in `stats` as if a client had set it.
    * @param value a text, which is stored in UTF-8, or bytes
-   * @throws MemslabError with code 'EUSAGE' if an option is wrong, 'EKEY' for a wrong key, 'ETOOLARGE', and 'EFULL'
+   * @throws MemslabError with code 'EUSAGE' if an option is wrong, 'EKEY' for a wrong key, 'EVALUE', 'ETOOLARGE', and 'EFULL'
    */
   set(key: CacheKey, value: string | Uint8Array, options?: WriteOptions): void {
-    cacheOver(this.#running.cache).set(key, typeof value === 'string' ? Buffer.from(value) : value, options)
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value
+    if (!(bytes instanceof Uint8Array)) {
+      throw new MemslabError('EVALUE', `the value must be a text or bytes, not ${kindOf(value)}`)
+    }
+    cacheOver(this.#running.cache).set(key, bytes, options)
   }
 
   /** Deletes a key. Returns true if it was there. */
@@ -203,7 +221,11 @@ export class TestServer {
 
   /** Takes the server down, or lets it come up again. */
   #turn(isDown: boolean): Promise<void> {
-    return this.#next(async () => { await (isDown ? this.#core?.suspend() : this.#core?.listen()) })
+    return this.#next(async () => {
+      if (isDown === this.#isDown || this.#core === undefined) return
+      await (isDown ? this.#core.suspend() : this.#core.listen())
+      this.#isDown = isDown
+    })
   }
 
   // Calls: the requests that it was asked, but for those over UDP

@@ -74,6 +74,22 @@ for (const threads of [1, 2]) {
   })
 }
 
+t.test('down and restarts, each called for before the other has ended', async t => {
+  const cache = await create(t)
+  const restarting = cache.restart()
+  const fault = cache.use(faults.down())
+  await restarting
+  await fault.ready
+  await t.rejects(clientOf(cache), { code: 'ECONNREFUSED' })
+  await fault.remove()
+  await (await clientOf(cache)).says('mn\r\n', 'MN\r\n')
+  const ended = cache.use(faults.down())
+  const again = cache.restart({ keepItems: true })
+  await ended.remove()
+  await again
+  await (await clientOf(cache)).says('mn\r\n', 'MN\r\n')
+})
+
 t.test('wrong options, faults, matches and events', async t => {
   t.throws(() => new TestServer({ seed: 0.5, callsMax: -1 }),
     { code: 'EUSAGE', problems: ['callsMax: must be a whole number from 0', 'seed: must be a whole number from 0'] })

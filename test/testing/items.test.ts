@@ -61,6 +61,7 @@ t.test('items by the beginning of their keys, in order, of any number and size',
 t.test('wrong arguments, and a server that does not run', async t => {
   const { cache } = await begin(t)
   t.throws(() => cache.set('', 'v'), { code: 'EKEY' })
+  t.throws(() => cache.set('k', 5 as unknown as string), { code: 'EVALUE', message: 'the value must be a text or bytes, not a number' })
   t.throws(() => cache.set('k', 'v', { ttl: -1 }), { code: 'EUSAGE' })
   t.throws(() => cache.set('k', 'v'.repeat(2 ** 20)), { code: 'ETOOLARGE' })
   await cache.stop()

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { MemslabError, TestServer, type TestServerOptions } from '../../dist/testing/index.js'
+import { MemslabError, TestServer, type RestartOptions, type TestServerOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
 import { inProject } from '../support/places.js'
 
@@ -149,6 +149,18 @@ t.test('all wrong options are one error', async t => {
   ])
   t.equal(error.message, error.problems.join('\n'))
   await t.rejects(TestServer.create('no' as unknown as TestServerOptions), { code: 'EUSAGE' })
+})
+
+t.test('wrong options of restart', async t => {
+  const cache = await create(t)
+  const wrong: readonly (readonly [unknown, string])[] = [
+    [{ keepItem: true }, 'unknown option "keepItem"; is it keepItems?'], [{ keepItems: 1 }, 'keepItems: must be a boolean, not a number'],
+    [null, 'the options must be an object, not null'],
+  ]
+  for (const [options, problem] of wrong) {
+    await t.rejects(cache.restart(options as RestartOptions), { code: 'EUSAGE', problems: [problem] })
+  }
+  t.equal(cache.isRunning, true)
 })
 
 t.test('a server keeps no process alive, nor do its clients that are idle', async t => {
