@@ -105,7 +105,8 @@ class SharedCache<Value> {
   /**
    * The keys of all items, or of those whose keys begin with `prefix`, in no order. A key is a string if its bytes are UTF-8,
    * and else a Uint8Array. The iterator walks over the memory in short steps, and other operations go on in between. A key that
-   * is there all the time comes exactly once; one that comes or goes meanwhile, once or not at all.
+   * is there all the time comes exactly once; one that comes or goes meanwhile, once or not at all. An iterator that rests for a
+   * second or two collects the keys that are left, so that other threads can list theirs.
    * @throws MemslabError with code 'EBUSY', from the iterator, while another thread lists keys
    */
   keys(prefix: CacheKey = ''): IterableIterator<CacheKey> { return listKeys(this.#thread, prefix) }

@@ -4,6 +4,7 @@
 // they may use the cache. The timer runs only while there are listeners, and does not keep the process alive.
 import { EventEmitter } from 'node:events'
 import { type Clock } from '../clock.js'
+import { MemslabError } from '../errors.js'
 import { Leaving } from '../log/events.js'
 import { type Log } from '../log/log.js'
 import { Reader } from '../log/reader.js'
@@ -12,7 +13,6 @@ import { Departure } from '../store/departures.js'
 import { queueMicrotask } from '../timers.js'
 import { keyOf } from './decode.js'
 import { type CacheEvent, type CacheEventName, type CacheListener, type LeaveReason } from './interface.js'
-
 
 /** Milliseconds between two steps while there are events, and while there are none. */
 const BUSY_MS = 1
@@ -50,7 +50,8 @@ export class CacheEvents {
   private droppedBefore = 0
   private droppedLast = 0
 
-  constructor(private readonly log: Log, private readonly clock: Clock) {
+  /** @param isOpen false once another thread has closed the cache, so that listeners cannot use it any more */
+  constructor(private readonly log: Log, private readonly clock: Clock, private readonly isOpen = () => true) {
     this.reader = new Reader(log)
   }
 
@@ -74,7 +75,7 @@ export class CacheEvents {
 
   /** Delivers the events that are due, and removes all listeners. */
   close(): void {
-    this.deliver(Infinity)
+    if (this.isOpen()) this.deliver(Infinity)
     this.emitter.removeAllListeners()
     this.update()
   }
@@ -113,6 +114,7 @@ export class CacheEvents {
   }
 
   private step(): void {
+    if (!this.isOpen()) return this.stop()
     const count = this.deliver(EVENTS_MAX)
     if (this.kinds !== 0) this.setPace(count === 0 ? IDLE_MS : BUSY_MS)
   }
@@ -123,7 +125,7 @@ export class CacheEvents {
     const last = log.lastGid
     let count = 0
     // a listener may remove listeners, or close the cache
-    while (this.kinds !== 0 && count < max && ((last - reader.lastRead) | 0) > 0 && reader.next()) {
+    while (this.kinds !== 0 && this.isOpen() && count < max && ((last - reader.lastRead) | 0) > 0 && reader.next()) {
       count++
       this.emit()
     }
@@ -138,8 +140,8 @@ export class CacheEvents {
     try {
       this.emitter.emit(name, event)
     } catch (error) {
-      // uncaught, as with any EventEmitter, but the other events are delivered
-      throwLater(error)
+      // uncaught, as with any EventEmitter, but the other events are delivered; another thread may just have closed the cache
+      if (this.isOpen() || !(error instanceof MemslabError)) throwLater(error)
     }
     // a listener that was added with `once` is gone by now
     this.update()

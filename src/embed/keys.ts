@@ -1,7 +1,9 @@
 // Lists the keys of a cache in bounded steps. A store has one walk over its memory at a time, which belongs to a thread. If a
-// second iterator begins in a thread, the first one collects its other keys at once, so any number of them may be open, or left
-// unfinished.
+// second iterator begins in a thread, the first one collects its other keys at once, so any number of them may be open. One that
+// rests for a second or two, as it may have been left unfinished, does so in steps, so that other threads and clients can list
+// keys.
 import { MemslabError } from '../errors.js'
+import { turn } from '../timers.js'
 import { type ItemView } from '../store/view.js'
 import { type KeyWalk } from '../store/walks/keys.js'
 import { keyOf } from './decode.js'
@@ -10,12 +12,17 @@ import { type CacheThread, type Listing } from './thread.js'
 
 /** The most keys of a step. */
 const KEYS_PER_STEP = 256
+/** The steps of a walk that rested which are taken at once. */
+const STEPS_PER_TURN = 4
 
 /** The keys of a walk. */
 class KeyListing implements Listing {
   private keys: CacheKey[] = []
   private room = KEYS_PER_STEP
   private isDone = false
+  /** True if the iterator has asked for keys since the last tick of the thread. */
+  private hasMoved = true
+  private isFinishing = false
 
   constructor(private readonly thread: CacheThread, private readonly walk: KeyWalk) {}
 
@@ -30,6 +37,7 @@ class KeyListing implements Listing {
 
   /** The next keys, of which there may be none; undefined at the end. */
   next(): readonly CacheKey[] | undefined {
+    this.hasMoved = true
     if (this.isDone && this.keys.length === 0) return undefined
     if (!this.isDone) this.step()
     const { keys } = this
@@ -43,6 +51,23 @@ class KeyListing implements Listing {
   }
 
   finish(): void { while (!this.isDone) this.step() }
+
+  finishIfResting(): void {
+    if (this.hasMoved) this.hasMoved = false
+    else if (!this.isFinishing) void this.finishInTurns()
+  }
+
+  private async finishInTurns(): Promise<void> {
+    this.isFinishing = true
+    try {
+      for (let steps = 1; !this.isDone; steps++) {
+        this.step()
+        if (steps % STEPS_PER_TURN === 0) await turn()
+      }
+    } catch { /* the cache is closed now, and the iterator says so */ }
+    // a program that has left the iterator should not keep the keys
+    if (this.thread.listing === this) this.thread.listing = undefined
+  }
 
   close(): void {
     this.isDone = true

@@ -20,13 +20,7 @@ export function makeThread({ options, places, clock: given }: CompleteCacheOptio
   const store = new Store({ ...options, ioBytes: CACHE_IO_BYTES, shared: places > 0, threads: 1 + places, places }, clock)
   const memory = allocateMemory(places > 0, store)
   const background = new Background(store, clock)
-  let stopMirror = (): void => {}
-  const time = (): SharedTime => {
-    if (given === undefined) return own.origin
-    const times = new SharedArrayBuffer(MirroredClock.BYTES)
-    stopMirror = mirror(clock, times)
-    return times
-  }
+  const time = new PassedTime(own, given === undefined ? undefined : clock)
   const thread = new CacheThread({
     store, clock, memory, ioStart: store.ioStart,
     makeHandle: () => handleOf({ store, time, debugClock: undefined, ioOffset: 0 }, memory),
@@ -34,7 +28,7 @@ export function makeThread({ options, places, clock: given }: CompleteCacheOptio
     closed: () => {
       memory.close()
       background.stop()
-      stopMirror()
+      time.stop()
       stopLooking()
     },
   })
@@ -44,9 +38,31 @@ export function makeThread({ options, places, clock: given }: CompleteCacheOptio
   return thread
 }
 
+/** The time that other threads get with a handle: that of the machine, or a copy of the time of a program's clock. */
+class PassedTime {
+  private stopMirror: (() => void) | undefined
+  private made: SharedTime | undefined
+
+  /** @param given the clock of the program, if it has one */
+  constructor(private readonly own: SystemClock, private readonly given: Clock | undefined) {}
+
+  get shared(): SharedTime { return this.made ??= this.make() }
+
+  private make(): SharedTime {
+    const { given } = this
+    if (given === undefined) return this.own.origin
+    const times = new SharedArrayBuffer(MirroredClock.BYTES)
+    this.stopMirror = mirror(given, times)
+    return times
+  }
+
+  /** Copies the time no more. */
+  stop(): void { this.stopMirror?.() }
+}
+
 /** What a cache does once a second in the thread that made it. */
 function look(thread: CacheThread): void {
-  thread.forgetTime()
+  thread.tick()
   if ((thread.store.options.places ?? 0) > 0) thread.takeBack()
 }
 
@@ -57,8 +73,7 @@ function allocateMemory(shared: boolean, { lives }: Store): CacheMemory {
 /** The parts of a cache that a handle is made from. */
 interface Attachable {
   readonly store: Store
-  /** Called once, for the first handle. */
-  readonly time: () => SharedTime
+  readonly time: PassedTime
   readonly debugClock: ArrayBuffer | SharedArrayBuffer | undefined
   /** The bytes of a thread's buffers that come before those of its cache. */
   readonly ioOffset: number
@@ -69,27 +84,32 @@ function handleOf({ store, time, debugClock, ioOffset }: Attachable, { memory }:
     throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads')
   }
   const sharedClock = debugClock instanceof SharedArrayBuffer ? debugClock : undefined
-  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time(), debugClock: sharedClock, ioOffset }
+  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time.shared, debugClock: sharedClock, ioOffset }
 }
 
 /** The parts of a server that its cache is made from. */
-export interface ServersParts extends Attachable {
+export interface ServersParts extends Omit<Attachable, 'time'> {
   readonly clock: Clock
+  readonly ownClock: SystemClock
+  /** The clock of the program, guarded, if it has one. */
+  readonly givenClock: Clock | undefined
   /** Called if memory cannot be trusted any more. */
   readonly died: (error: unknown) => void
 }
 
 /** Makes the cache of a server, in the thread that made the server. The server closes it when it closes itself. */
 export function makeServersThread(parts: ServersParts): CacheThread {
-  const { store, clock, ioOffset, died } = parts
+  const { store, clock, ownClock, givenClock, ioOffset, died } = parts
+  const time = new PassedTime(ownClock, givenClock)
   const hasPlaces = (store.options.places ?? 0) > 0
   const memory = allocateMemory(hasPlaces, store)
   const thread = new CacheThread({
     store, clock, memory, ioStart: store.ioStart + ioOffset,
-    makeHandle: () => handleOf(parts, memory),
+    makeHandle: () => handleOf({ ...parts, time }, memory),
     mayLeave: false,
     closed: cause => {
       memory.close()
+      time.stop()
       stopLooking()
       if (cause !== undefined) died(cause)
     },
@@ -117,6 +137,6 @@ export function attachThread(handle: CacheHandle): CacheThread {
     makeHandle: () => handle as HandleParts,
     closed: () => stop(),
   })
-  const stop = clock.every(LOOK_MS, () => thread.forgetTime())
+  const stop = clock.every(LOOK_MS, () => thread.tick())
   return thread
 }

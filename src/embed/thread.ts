@@ -46,6 +46,8 @@ export const enum Part { Presence, Value, InPlace, Facts }
 export interface Listing {
   /** Collects all other keys, so that another walk can begin. */
   finish(): void
+  /** Called once a second: does the same in steps if the walk has rested since the last call. */
+  finishIfResting(): void
   /** Ends the walk. May be called twice. */
   close(): void
 }
@@ -96,7 +98,7 @@ export class CacheThread implements Reader {
   /** The operations that may still use the time that was last read. */
   private timeUses = 0
   /** Views of values that were copied aside, by the depth of callbacks and the length. */
-  private readonly asides: (Uint8Array | undefined)[] = []
+  private readonly asides: (Buffer | undefined)[] = []
   /** The number of views that callbacks are reading. */
   private viewsOpen = 0
   /** The walk over the keys that this thread has begun last, while it is under way. */
@@ -155,8 +157,11 @@ export class CacheThread implements Reader {
     this.takeKey(key)
   }
 
-  /** Has the next operation read the clock. Called once a second. */
-  forgetTime(): void { this.timeUses = 0 }
+  /** Called once a second: has the next operation read the clock, and ends a walk that rests. */
+  tick(): void {
+    this.timeUses = 0
+    this.listing?.finishIfResting()
+  }
 
   private takeKey(key: CacheKey): void {
     const { request, bytes, keyAt } = this
@@ -305,10 +310,10 @@ export class CacheThread implements Reader {
   }
 
   /** A view of the value that was copied aside. All values of a length at one depth of callbacks have the same view. */
-  private aside(viewsOpen: number): Uint8Array {
+  private aside(viewsOpen: number): Buffer {
     const { asides, valueBytes } = this
     const at = viewsOpen * (ASIDE_BYTES + 1) + valueBytes
-    return asides[at] ??= this.bytes.subarray(this.asideAt(viewsOpen), this.asideAt(viewsOpen) + valueBytes)
+    return asides[at] ??= Buffer.from(this.bytes.buffer, this.asideAt(viewsOpen), valueBytes)
   }
 
   /** Ends a loan of this thread. */
@@ -341,7 +346,9 @@ export class CacheThread implements Reader {
     const { request } = this
     request.mode = mode
     request.wants = this.isBinaryKey ? Want.BinaryKey : Want.None
-    return areWritesHeard() ? this.reported(() => this.putValue(value)) : this.putValue(value)
+    // encoded here, as there may be no memory for it, which is no failure of the store
+    const encoded = typeof value === 'string' && value.length * UTF8_MAX > VALUE_BYTES ? Buffer.from(value) : value
+    return areWritesHeard() ? this.reported(() => this.putValue(encoded)) : this.putValue(encoded)
   }
 
   private putValue(value: Uint8Array | string): Outcome {
@@ -350,10 +357,10 @@ export class CacheThread implements Reader {
     } catch (error) { throw this.failure(error) }
   }
 
+  /** @param text so short that its bytes have room in the memory for values */
   private putText(text: string): Outcome {
     const { bytes, request, valueAt } = this
     const { length } = text
-    if (length * UTF8_MAX > VALUE_BYTES) return this.putBytes(Buffer.from(text))
     let at = 0
     if (length <= LOOP_MAX) {
       for (; at < length; at++) {
@@ -370,7 +377,8 @@ export class CacheThread implements Reader {
     const { store, request, bytes, valueAt } = this
     request.valueBytes = value.length
     if (value.length <= VALUE_BYTES) {
-      bytes.set(value, valueAt)
+      // a view whose buffer was transferred is empty, and cannot be read at all
+      if (value.length > 0) bytes.set(value, valueAt)
       return store.set(request, valueAt)
     }
     const filling = store.begin(request)
@@ -483,7 +491,8 @@ export class CacheThread implements Reader {
   /** The events of the cache, for listeners in this thread. @throws MemslabError if the cache is closed */
   get events(): CacheEvents {
     this.check()
-    return this.madeEvents ??= new CacheEvents(this.store.departed, this.parts.clock)
+    const { clock, memory } = this.parts
+    return this.madeEvents ??= new CacheEvents(this.store.departed, clock, () => memory.state === State.Open)
   }
 
   /** The number of events that listeners in this thread have lost. */
@@ -522,9 +531,12 @@ export class CacheThread implements Reader {
   /** Closes the cache in this thread. May be called twice. @param cause given if its memory cannot be trusted any more */
   close(cause?: unknown): void {
     if (!this.isOpen) return
+    if (cause === undefined) {
+      this.closeEvents()
+      // a listener may have closed the cache
+      if (!this.isOpen) return
+    } else this.madeEvents?.stop()
     this.isOpen = false
-    if (cause === undefined) this.madeEvents?.close()
-    else this.madeEvents?.stop()
     this.parts.closed(cause)
     if (cause === undefined) {
       this.listing?.close()
@@ -532,6 +544,13 @@ export class CacheThread implements Reader {
     }
     // a callback may still be reading a value
     if (this.viewsOpen === 0) this.leave()
+  }
+
+  /** Delivers the last events, while listeners may still use the cache. */
+  private closeEvents(): void {
+    try {
+      this.madeEvents?.close()
+    } catch (error) { this.failure(error) }
   }
 
   private leave(): void { if (this.parts.mayLeave) this.store.leave() }

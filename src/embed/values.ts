@@ -5,7 +5,7 @@ import { kindOf } from '../options/embedded.js'
 
 /** Turns a program's values into bytes and back. */
 export interface Codec<Value> {
-  /** Returns the bytes, or a text that is stored in UTF-8. It must not return undefined. */
+  /** Returns the bytes, or a text that is stored in UTF-8. Anything else is refused with a MemslabError 'EVALUE'. */
   encode(value: Value): Uint8Array | string
   /** Makes the value from a copy of the bytes, which the codec may keep. */
   decode(bytes: Uint8Array): Value
@@ -51,6 +51,12 @@ const JSON_TEXT: Form = {
 
 const NAMED: Readonly<Record<ValuesName, Form>> = { bytes: BYTES, string: STRING, json: JSON_TEXT }
 
+/** What a codec has returned, if it can be stored. */
+function checked(encoded: unknown): Uint8Array | string {
+  if (typeof encoded === 'string' || encoded instanceof Uint8Array) return encoded
+  throw new MemslabError('EVALUE', `encode of a codec must return a Uint8Array or a string, not ${kindOf(encoded)}`)
+}
+
 /** The form of a name or a codec; a problem in words for anything else. */
 export function formOf(values: unknown): Form | string {
   if (values === undefined) return BYTES
@@ -59,7 +65,7 @@ export function formOf(values: unknown): Form | string {
     const { encode, decode } = values as Partial<Codec<unknown>>
     if (typeof encode === 'function' && typeof decode === 'function') {
       const codec = values as Codec<unknown>
-      return { encode: value => codec.encode(value), ofBytes: bytes => codec.decode(bytes) }
+      return { encode: value => checked(codec.encode(value)), ofBytes: bytes => codec.decode(bytes) }
     }
   }
   return `values: must be 'bytes', 'string', 'json' or a codec with encode and decode, not ${

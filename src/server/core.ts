@@ -303,17 +303,12 @@ export class ServerCore {
   private makeCache(): CacheThread {
     const { store, clock, machineClock, clockMemory, ownClock } = this
     this.startBackground()
-    return makeServersThread({
-      store, clock, ioOffset: IO_BYTES,
-      time: () => {
-        if (this.parts.clock === undefined) return ownClock.origin
-        const memory = new SharedArrayBuffer(MirroredClock.BYTES)
-        this.timers.push(mirror(machineClock, memory))
-        return memory
-      },
-      debugClock: clockMemory,
+    const thread = makeServersThread({
+      store, clock, ownClock, givenClock: this.parts.clock && machineClock, ioOffset: IO_BYTES, debugClock: clockMemory,
       died: error => this.failed(error),
     })
+    if (this.isClosed) thread.close()
+    return thread
   }
 
   private get isClosed(): boolean { return this.state === 'closed' }

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { Cache, MemslabError, type CacheOptions } from '../../src/index.js'
 import { ManualClock } from '../support/clock.js'
+import { until } from '../support/patience.js'
 import { type Ends } from '../support/real.js'
 
 const MIB = 1024 * 1024
@@ -104,6 +105,37 @@ t.test('JSON and the codecs of a program', async t => {
   dates.set('d', date)
   t.same(dates.get('d'), date)
   t.same(cache.as('string').getMany(['encoded', 'decoded', 'd']), ['yes', 'yes', date.toISOString()])
+})
+
+t.test('what a codec must not return is refused, and the cache goes on', async t => {
+  const { cache, strings } = makeCache(t)
+  strings.set('k', 'before')
+  for (const wrong of [undefined, null, 7, [1, 2], { length: 20_000 }, new Uint16Array(2), new ArrayBuffer(2)]) {
+    const codec = cache.as({ encode: () => wrong as never, decode: bytes => bytes })
+    t.equal(codeOf(() => codec.set('k', Buffer.from('x'))), 'EVALUE', String(wrong))
+  }
+  t.equal(strings.get('k'), 'before')
+})
+
+t.test('a view whose buffer was transferred is empty', async t => {
+  const { cache } = makeCache(t)
+  const gone = Uint8Array.of(1, 2, 3)
+  structuredClone(gone.buffer, { transfer: [gone.buffer] })
+  cache.set('k', gone)
+  t.equal(cache.get('k')!.length, 0)
+  t.equal(codeOf(() => cache.get(gone)), 'EKEY')
+})
+
+t.test('a value that is posted with its buffer takes no other value along', async t => {
+  const { cache } = makeCache(t)
+  cache.set('a', Buffer.from('one'))
+  cache.set('b', Buffer.from('two'))
+  const [a, b] = [cache.get('a')!, cache.get('b')!]
+  try {
+    // Node.js up to 20 makes a copy instead, later ones throw
+    structuredClone(a, { transfer: [a.buffer as ArrayBuffer] })
+  } catch (error) { t.match(error, { name: 'DataCloneError' }) }
+  t.equal(Buffer.from(b).toString(), 'two')
 })
 
 t.test('numbers count up and down, exactly', async t => {
@@ -214,6 +246,34 @@ t.test('a view stays as it is while the key changes, and is given back when the 
   t.equal(cache.getView('k', () => 1), undefined)
   cache.flush()
   t.equal(cache.stats().curr_items, 0)
+})
+
+t.test('a view is a Buffer, however large the value is and however many views are open', async t => {
+  const { cache } = makeCache(t)
+  for (const length of [5, 3000, 600_000]) {
+    cache.set('k', Buffer.alloc(length, 'text '))
+    const read = (depth: number): string => cache.getView('k', view => depth > 0 ? read(depth - 1) : view.toString())!
+    for (const depth of [0, 1, 10]) t.equal(read(depth).slice(0, 5), 'text ', `${length} bytes, ${depth} more views`)
+  }
+})
+
+t.test('an iterator that rests makes room for those of other threads', async t => {
+  const { cache, strings, clock } = makeCache(t)
+  for (let index = 0; index < 3000; index++) strings.set(`k${index}`, 'x')
+  const other = Cache.attach(cache.handle)
+  t.teardown(() => other.close())
+  const keys = cache.keys()
+  const seen = [keys.next().value]
+  t.equal(codeOf(() => other.keys().next()), 'EBUSY')
+  // one that goes on keeps the walk
+  clock.advance(1)
+  seen.push(keys.next().value)
+  clock.advance(1)
+  t.equal(codeOf(() => other.keys().next()), 'EBUSY')
+  clock.advance(1)
+  await until('the iterator that rests ends', () => codeOf(() => other.keys().next()) !== 'EBUSY')
+  seen.push(...keys)
+  t.equal(new Set(seen).size, 3000)
 })
 
 t.test('a value that is too large is refused, and what a set would have replaced is gone', async t => {

@@ -7,8 +7,10 @@ import t from 'tap'
 import { Cache } from '../../src/embed/cache.js'
 import { CacheEvents } from '../../src/embed/events.js'
 import { type CacheEvent, type CacheEventName } from '../../src/embed/interface.js'
+import { attachThread } from '../../src/embed/make.js'
 import { cacheOver } from '../../src/embed/over.js'
 import { Mode } from '../../src/store/request.js'
+import { until } from '../support/patience.js'
 import { startServer } from '../support/server.js'
 import { StoreUnderTest } from '../support/store.js'
 import { ManualClock } from '../support/clock.js'
@@ -244,6 +246,44 @@ t.test('a cache has listeners, and gives keys as it takes them', async t => {
   t.same(got.at(-1), ['last', 'deleted'], 'close delivers what is due')
   t.equal(got.length, 5)
   t.throws(() => cache.on('delete', listener), { code: 'ECLOSED' })
+})
+
+t.test('listeners that get the last events from close may use the cache, and close it again', async t => {
+  const cache = new Cache({ memory: '4m' })
+  const got: unknown[] = []
+  cache.on('delete', ({ key }) => {
+    cache.set('seen', Buffer.from('v'))
+    got.push([key, cache.has('seen')])
+    if (key === 'b') cache.close()
+  })
+  for (const key of ['a', 'b', 'c']) {
+    cache.set(key, Buffer.from('v'))
+    cache.delete(key)
+  }
+  cache.close()
+  t.same(got.slice(0, 2), [['a', true], ['b', true]])
+  t.throws(() => cache.get('a'), { code: 'ECLOSED' })
+})
+
+t.test('a thread hears no more events of a cache that another thread has closed', async t => {
+  const clock = new ManualClock()
+  const cache = new Cache({ memory: '4m', clock })
+  const attached = attachThread(cache.handle)
+  t.teardown(() => attached.close())
+  const got: unknown[] = []
+  attached.events.on('delete', ({ key }) => {
+    attached.check()
+    got.push(key)
+    cache.close()
+  })
+  for (const key of ['a', 'b']) {
+    cache.set(key, Buffer.from('v'))
+    cache.delete(key)
+  }
+  // its listener would throw ECLOSED
+  await until('the first event', () => got.length > 0)
+  attached.close()
+  t.same(got, ['a'])
 })
 
 t.test('a cache reports what other threads remove, and the clients of its server', async t => {

@@ -36,6 +36,12 @@ for (const threads of [1, 2]) {
   })
 }
 
+t.test('a server that was closed has a cache that refuses everything', async t => {
+  const server = createServer()
+  await server.close()
+  t.throws(() => server.cache.get('k'), { code: 'ECLOSED' })
+})
+
 t.test('a server that does not listen has a cache too', async t => {
   const server = createServer()
   t.teardown(() => server.close())
