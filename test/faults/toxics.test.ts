@@ -8,9 +8,10 @@ import { startTapped, type TappedServer } from './server.js'
 
 const VERSION = 'VERSION 1.6.45\r\n'
 
+/** A clock that is a millisecond ahead, as timers of Node.js, which count whole milliseconds, may fire that much early. */
 function timer(): () => number {
   const began = performance.now()
-  return () => performance.now() - began
+  return () => performance.now() - began + 1
 }
 
 for (const stream of ['upstream', 'downstream'] as const) {
