@@ -2,6 +2,7 @@
 // such. Anything else is stored in V8's format for structured clones. The flags of an item tell which.
 import { deserialize, serialize } from 'node:v8'
 import { type CacheItem } from '../embed/interface.js'
+import { isBytes } from '../options/embedded.js'
 
 /** The flags of an item for the form of its value. Those of an item that another program has set mean nothing here. */
 const enum FormFlags { Text = 0, Bytes = 1, Clone = 2 }
@@ -13,7 +14,7 @@ export interface EncodedValue {
 
 export function encodeValue(value: unknown): EncodedValue {
   if (typeof value === 'string') return { bytes: Buffer.from(value), flags: FormFlags.Text }
-  if (value instanceof Uint8Array) return { bytes: value, flags: FormFlags.Bytes }
+  if (isBytes(value)) return { bytes: value, flags: FormFlags.Bytes }
   return { bytes: serialize(value), flags: FormFlags.Clone }
 }
 

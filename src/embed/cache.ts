@@ -1,4 +1,5 @@
 // The cache as programs use it: the operations of memcached on the items of a store, in the calling thread, without a socket.
+import { isBytes } from '../options/embedded.js'
 import { DURATION_FORM, readDuration, type Duration } from '../options/durations.js'
 import { MemslabError } from '../errors.js'
 import { type Uint64 } from '../memory/numbers.js'
@@ -159,7 +160,7 @@ class SharedCache<Value> {
     const staleMs = readTtl(staleTtl, 'staleTtl')
     const leaseMs = readTtl(lease, 'lease')
     // the program may change the bytes meanwhile
-    const own = key instanceof Uint8Array ? new Uint8Array(key) : key
+    const own = isBytes(key) ? new Uint8Array(key) : key
     for (let waits = 0; ; waits++) {
       // a caller that waits does not count as one that asks again
       const found = waits === 0 || this.has(own) ? this.#find(own, staleMs) : undefined

@@ -3,6 +3,7 @@
 // rests for a second or two, as it may have been left unfinished, does so in steps, so that other threads and clients can list
 // keys.
 import { MemslabError } from '../errors.js'
+import { isBytes } from '../options/embedded.js'
 import { turn } from '../timers.js'
 import { type ItemView } from '../store/view.js'
 import { type KeyWalk } from '../store/walks/keys.js'
@@ -79,7 +80,7 @@ class KeyListing implements Listing {
 export function* listKeys(thread: CacheThread, prefix: CacheKey): IterableIterator<CacheKey> {
   thread.check()
   const bytes: unknown = typeof prefix === 'string' ? Buffer.from(prefix) : prefix
-  if (!(bytes instanceof Uint8Array)) throw new MemslabError('EKEY', 'a prefix must be a string or a Uint8Array')
+  if (!isBytes(bytes)) throw new MemslabError('EKEY', 'a prefix must be a string or a Uint8Array')
   thread.listing?.finish()
   const walk = thread.store.tryWalkKeys(bytes)
   if (walk === undefined) throw new MemslabError('EBUSY', 'another thread or a client lists keys, which one at a time can do')

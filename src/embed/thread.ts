@@ -6,6 +6,7 @@
 import { type Clock } from '../clock.js'
 import { InvariantError, MemslabError } from '../errors.js'
 import { Memory } from '../memory/bytes.js'
+import { isBytes } from '../options/embedded.js'
 import { Outcome } from '../store/outcome.js'
 import { type Mode, Request, Want } from '../store/request.js'
 import { type Store } from '../store/store.js'
@@ -187,7 +188,7 @@ export class CacheThread implements Reader {
   }
 
   private writeBytes(key: Uint8Array): number {
-    if (!(key instanceof Uint8Array)) throw new MemslabError('EKEY', 'a key must be a string or a Uint8Array')
+    if (!isBytes(key)) throw new MemslabError('EKEY', 'a key must be a string or a Uint8Array')
     const { bytes, keyAt } = this
     const { length } = key
     if (length === 0 || length > KEY_MAX) throw keyRefusal(length)

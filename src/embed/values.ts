@@ -1,7 +1,7 @@
 // The forms of values that programs store: bytes, strings, JSON, or any other form by a codec of the program. All of them are
 // bytes in the store, so what one form has written, clients on the wire and other forms read as bytes.
 import { MemslabError } from '../errors.js'
-import { kindOf } from '../options/embedded.js'
+import { isBytes, kindOf } from '../options/embedded.js'
 
 /** Turns a program's values into bytes and back. */
 export interface Codec<Value> {
@@ -26,7 +26,7 @@ export interface Form {
 
 const BYTES: Form = {
   encode: value => {
-    if (value instanceof Uint8Array) return value
+    if (isBytes(value)) return value
     throw new MemslabError('EVALUE', `the value must be a Uint8Array, not ${kindOf(value)}`)
   },
   ofBytes: bytes => bytes,

@@ -2,7 +2,7 @@
 // at once.
 import { MemslabError } from '../errors.js'
 import { DURATION_FORM, readDuration } from '../options/durations.js'
-import { kindOf } from '../options/embedded.js'
+import { isBytes, kindOf } from '../options/embedded.js'
 import { guess } from '../options/guess.js'
 import { type Fault } from './faults.js'
 import { KNOWN_VERBS } from './requests.js'
@@ -158,7 +158,7 @@ function isString(value: unknown): string | undefined {
 }
 
 function isAnswer(value: unknown): string | undefined {
-  if (value instanceof Uint8Array || (typeof value === 'string' && value !== '')) return undefined
+  if (isBytes(value) || (typeof value === 'string' && value !== '')) return undefined
   return `must be a line such as 'SERVER_ERROR out of memory', or bytes, not ${shown(value)}`
 }
 

@@ -1,5 +1,6 @@
 // Checks the arguments of createServer, before check.ts checks their values: they must be objects, and must not set options that
 // are only for the command line. A program may be JavaScript, where no compiler checks types.
+import { isUint8Array } from 'node:util/types'
 import { guess } from './guess.js'
 import { type Options } from './values.js'
 
@@ -62,3 +63,6 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
+
+/** True for bytes, also for those of another realm: with jest in jsdom, a Buffer is no instance of the global Uint8Array. */
+export function isBytes(value: unknown): value is Uint8Array { return value instanceof Uint8Array || isUint8Array(value) }

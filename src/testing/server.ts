@@ -7,7 +7,7 @@ import { type Call } from '../faults/calls.js'
 import { FaultControl } from '../faults/control.js'
 import { type Fault, type FaultOptions, type Match, type UsedFault, type WaitOptions } from '../faults/faults.js'
 import { type ServerAddress } from '../options/address.js'
-import { kindOf } from '../options/embedded.js'
+import { isBytes, kindOf } from '../options/embedded.js'
 import { type Options } from '../options/values.js'
 import { ServerCore } from '../server/core.js'
 import { TestClock } from './clock.js'
@@ -178,7 +178,7 @@ export class TestServer {
    */
   set(key: CacheKey, value: string | Uint8Array, options?: WriteOptions): void {
     const bytes = typeof value === 'string' ? Buffer.from(value) : value
-    if (!(bytes instanceof Uint8Array)) {
+    if (!isBytes(bytes)) {
       throw new MemslabError('EVALUE', `the value must be a text or bytes, not ${kindOf(value)}`)
     }
     cacheOver(this.#running.cache).set(key, bytes, options)

@@ -1,4 +1,5 @@
 // The operations of a Cache, as a program calls them, in one thread.
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { Cache, MemslabError, type CacheOptions } from '../../src/index.js'
 import { ManualClock } from '../support/clock.js'
@@ -211,6 +212,16 @@ t.test('keys are any 1 to 250 bytes; a string and its bytes are the same key', a
     t.equal(codeOf(() => strings.get(key as string)), 'EKEY', String(key))
     t.equal(codeOf(() => strings.set(key as string, 'v')), 'EKEY')
   }
+})
+
+t.test('bytes of another realm, as tests in jsdom have them', async t => {
+  const { cache, strings } = makeCache(t)
+  const bytes = runInNewContext('new Uint8Array([107])') as Uint8Array
+  t.notOk(bytes instanceof Uint8Array)
+  cache.set(bytes, bytes)
+  t.equal(strings.get('k'), 'k')
+  t.same([...cache.keys(bytes)], ['k'])
+  t.equal(await strings.getOrSet(bytes, () => 'other'), 'k')
 })
 
 t.test('keys with a prefix, many of them, while the cache is used', async t => {

@@ -1,6 +1,7 @@
 // What a test puts into a TestServer by itself, and what it finds in there.
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import { TestServer, type TestServerOptions } from '../../dist/testing/index.js'
+import { faults, TestServer, type TestServerOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
 
 async function begin(t: Test, options: TestServerOptions = {}): Promise<{ cache: TestServer, client: Client }> {
@@ -56,6 +57,15 @@ t.test('items by the beginning of their keys, in order, of any number and size',
   cache.set('straße', 'v')
   t.equal(cache.item(Buffer.from('straße'))?.key, 'straße')
   t.equal(cache.item(Buffer.from([0, 0xff, 0x20]))?.key, '\0\xff ')
+})
+
+t.test('bytes of another realm, as tests in jsdom have them', async t => {
+  const { cache, client } = await begin(t)
+  const bytes = runInNewContext('new Uint8Array([107])') as Uint8Array
+  cache.set(bytes, bytes)
+  t.equal(cache.get(bytes), 'k')
+  cache.use(faults.reply(bytes), { verb: 'mn' })
+  await client.says('mn\r\n', 'k')
 })
 
 t.test('wrong arguments, and a server that does not run', async t => {
