@@ -14,11 +14,13 @@ import { CACHE_IO_BYTES, CacheThread } from './thread.js'
 const LOOK_MS = 1000
 
 /** Makes a cache, whose first thread is this one. */
-export function makeThread({ options, places, clock: given }: CompleteCacheOptions): CacheThread {
+export function makeThread({ options, attachable, clock: given }: CompleteCacheOptions): CacheThread {
   const own = new SystemClock()
   const clock: Clock = new GuardedClock(given ?? own, error => { thread.failure(error) })
-  const store = new Store({ ...options, ioBytes: CACHE_IO_BYTES, shared: places > 0, threads: 1 + places, places }, clock)
-  const memory = allocateMemory(places > 0, store)
+  const shared = attachable > 0
+  const threads = { shared, threads: 1 + attachable, places: attachable }
+  const store = new Store({ ...options, ...threads, ioBytes: CACHE_IO_BYTES }, clock)
+  const memory = allocateMemory(shared, store)
   const background = new Background(store, clock)
   const time = new PassedTime(own, given === undefined ? undefined : clock)
   const thread = new CacheThread({
@@ -81,7 +83,7 @@ interface Attachable {
 
 function handleOf({ store, time, debugClock, ioOffset }: Attachable, { memory }: CacheMemory): HandleParts {
   if (!(memory instanceof SharedArrayBuffer)) {
-    throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads')
+    throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads, see attachable')
   }
   const sharedClock = debugClock instanceof SharedArrayBuffer ? debugClock : undefined
   return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time.shared, debugClock: sharedClock, ioOffset }

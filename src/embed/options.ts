@@ -2,7 +2,7 @@
 import { type Clock } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { checkOptions } from '../options/check.js'
-import { ATTACHABLE_MAX, CLOCK_PROBLEM, isClock, isCount, kindOf } from '../options/embedded.js'
+import { ATTACHABLE_PROBLEM, CLOCK_PROBLEM, isAttachable, isClock, kindOf } from '../options/embedded.js'
 import { guess } from '../options/guess.js'
 import { readMemory, type ServerOptions } from '../options/memory.js'
 import { completeOptions, defaultOptions, type Options } from '../options/values.js'
@@ -17,8 +17,8 @@ const OF_THE_STORE = [
 
 type StoreField = (typeof OF_THE_STORE)[number]
 
-/** The places of a Cache by default. */
-const PLACES = 16
+/** The number of other threads that may be attached by default. */
+const ATTACHABLE = 16
 
 /** Options of a Cache. Those from `Options` mean there what they mean here, and have the same bounds and defaults. */
 export interface CacheOptions extends Partial<Pick<Options, StoreField>> {
@@ -31,7 +31,7 @@ export interface CacheOptions extends Partial<Pick<Options, StoreField>> {
    * The number of other threads that may be attached at a time, 0 to 256. With 0 there is no `handle`, and every operation saves
    * the cost of a lock. Default 16.
    */
-  places?: number
+  attachable?: number
   /** The clock that gives the cache its time. Default: the machine's monotonic clock, which fake timers of tests do not move. */
   clock?: Clock
 }
@@ -39,11 +39,11 @@ export interface CacheOptions extends Partial<Pick<Options, StoreField>> {
 /** The options of a Cache, complete and checked. */
 export interface CompleteCacheOptions {
   readonly options: Options
-  readonly places: number
+  readonly attachable: number
   readonly clock: Clock | undefined
 }
 
-const OWN = ['memory', 'places', 'clock', 'values'] as const
+const OWN = ['memory', 'attachable', 'clock', 'values'] as const
 
 /**
  * Completes and checks options. @param more problems that the caller has found
@@ -52,18 +52,18 @@ const OWN = ['memory', 'places', 'clock', 'values'] as const
 export function completeCacheOptions(given: unknown, more: readonly string[] = []): CompleteCacheOptions {
   if (typeof given !== 'object' || given === null) throw usage([`the options must be an object, not ${kindOf(given)}`])
   const record = given as Readonly<Record<string, unknown>>
-  const { places = PLACES, clock } = record
+  const { attachable = ATTACHABLE, clock } = record
   const problems = [...more]
   const known: readonly string[] = [...OWN, ...OF_THE_STORE]
   for (const name of Object.keys(record)) if (!known.includes(name)) problems.push(unknownOption(name, known))
   const fields = readMemory(Object.fromEntries(['memory', ...OF_THE_STORE].map(field => [field, record[field]])))
   problems.push(...fields.problems)
-  if (!isCount(places)) problems.push(`places: must be a whole number from 0 to ${ATTACHABLE_MAX}`)
+  if (!isAttachable(attachable)) problems.push(`attachable: ${ATTACHABLE_PROBLEM}`)
   if (clock !== undefined && !isClock(clock)) problems.push(`clock: ${CLOCK_PROBLEM}`)
   const options = completeOptions(fields.options)
   problems.push(...checkOptions(options))
   if (problems.length > 0) throw usage(problems)
-  return { options, places: places as number, clock: clock as Clock | undefined }
+  return { options, attachable: attachable as number, clock: clock as Clock | undefined }
 }
 
 function unknownOption(name: string, known: readonly string[]): string {

@@ -15,7 +15,8 @@ const OF_THE_PROCESS: Readonly<Partial<Record<keyof Options, string>>> = {
 export const CLOCK_PROBLEM = 'must have milliseconds() and every(), and may have timeOfDay()'
 
 /** The most threads that may be attached to a cache at a time. */
-export const ATTACHABLE_MAX = 256
+const ATTACHABLE_MAX = 256
+export const ATTACHABLE_PROBLEM = `must be a whole number from 0 to ${ATTACHABLE_MAX}`
 
 /** Returns all problems, one sentence each. */
 export function embeddingProblems(options: unknown, parts: unknown): string[] {
@@ -25,7 +26,7 @@ export function embeddingProblems(options: unknown, parts: unknown): string[] {
 }
 
 /** True if so many threads may be attached to a cache. */
-export function isCount(attachable: unknown): boolean {
+export function isAttachable(attachable: unknown): boolean {
   return Number.isInteger(attachable) && attachable as number >= 0 && attachable as number <= ATTACHABLE_MAX
 }
 
@@ -40,7 +41,7 @@ function partProblems(parts: unknown): string[] {
   return [
     ...unknown.map(name => `unknown part "${name}"${guess(name, PARTS)}`),
     ...clock === undefined || isClock(clock) ? [] : [`clock: ${CLOCK_PROBLEM}`],
-    ...isCount(attachable) ? [] : [`attachable: must be a whole number from 0 to ${ATTACHABLE_MAX}`],
+    ...isAttachable(attachable) ? [] : [`attachable: ${ATTACHABLE_PROBLEM}`],
     ...Object.entries({ log, failed }).flatMap(([name, part]) =>
       part === undefined || typeof part === 'function' ? [] : [`${name}: must be a function, not ${kindOf(part)}`]),
   ]

@@ -320,13 +320,13 @@ t.test('statistics have the names of memcached', async t => {
 })
 
 t.test('all wrong options are named at once', async t => {
-  const wrong = { memory: 'much', places: -1, clock: {}, values: 'text', port: 1, memry: 2, itemSizeMax: 1, evictions: 'no' }
+  const wrong = { memory: 'much', attachable: -1, clock: {}, values: 'text', port: 1, memry: 2, itemSizeMax: 1, evictions: 'no' }
   t.throws(() => new Cache(wrong as never), { name: 'MemslabError', code: 'EUSAGE', problems: [
     /^values: must be 'bytes', 'string', 'json' or a codec/,
     'port: is an option of a server, which a Cache does not have',
     'unknown option "memry"; is it memory?',
     /^memory: must be a number of megabytes or a text such as '256m'/,
-    /^places: must be a whole number from 0 to 256/,
+    /^attachable: must be a whole number from 0 to 256/,
     /^clock: must have/,
     /^evictions: must be a boolean/,
     /^itemSizeMax: must be from 1024/,

@@ -93,7 +93,7 @@ t.test('the lease of a factory that throws, or whose thread ends, goes to anothe
 })
 
 t.test('what a thread that ended held is taken back, and its place', { skip: !isLinux }, async t => {
-  const scene = new Scene(t, { places: 1 })
+  const scene = new Scene(t, { attachable: 1 })
   scene.cache.set('k', 'seen')
   const viewer = scene.start('view')
   t.equal(await firstWord(viewer), 4)
@@ -135,7 +135,7 @@ t.test('a server closes when a thread ends with a lock of its cache', { skip: !i
 })
 
 t.test('a place is free again after close', async t => {
-  const scene = new Scene(t, { places: 2 })
+  const scene = new Scene(t, { attachable: 2 })
   const { handle } = scene.cache
   const one = Cache.attach(handle)
   const two = Cache.attach(handle)
@@ -176,7 +176,7 @@ t.test('what is no handle of this version is refused', async t => {
   t.throws(() => Cache.attach({ ...handle, memslab: '0.0.1' }),
     { code: 'EVERSION', message: `the cache is of memslab 0.0.1, and this thread has memslab ${PACKAGE_VERSION}` })
   t.equal(codeOf(() => Cache.attach(handle, { values: 'text' as 'bytes' })), 'EUSAGE')
-  t.equal(codeOf(() => new Cache({ places: 0 }).handle), 'ENOPLACE')
+  t.equal(codeOf(() => new Cache({ attachable: 0 }).handle), 'ENOPLACE')
 })
 
 t.test('threads attach to the cache of a server, and see what its clients store', async t => {
