@@ -10,7 +10,7 @@ import { type CacheEventName, type CacheHandle, type CacheItem, type CacheKey, t
   type CountOptions, type GetOrSetOptions, type WriteOptions } from './interface.js'
 import { listKeys } from './keys.js'
 import { attachThread, makeThread } from './make.js'
-import { setTimeout } from '../timers.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 import { completeCacheOptions, usage, type CacheOptions } from './options.js'
 import { CacheThread, Part } from './thread.js'
 import { formOf, type Codec, type Form, type ValuesName } from './values.js'
@@ -20,6 +20,10 @@ const UINT64_MAX = 0xffffffffffffffffn
 
 /** How long others wait for a factory by default. */
 const LEASE_MS = 30_000
+/** The longest time of a timer of Node.js. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+/** The longest `staleTtl`, ten years. As the store's seconds have 31 bits, no later end could be told from the end of time. */
+const STALE_MS_MAX = 3650 * 86_400_000
 /** The longest pause, and the first one, in milliseconds, of a caller that waits for the factory of another thread. */
 const PAUSE_MS_MAX = 16
 const PAUSE_MS_MIN = 1
@@ -29,10 +33,13 @@ const LOOK_WAITS = 32
 /** A value that is there, and may be outdated. */
 interface FoundValue<Value> { readonly value: Value; readonly isStale: boolean; readonly cas: bigint }
 
+interface MadeValue<Value> { readonly value: Value }
+
 class SharedCache<Value> {
   readonly #thread: CacheThread
   readonly #form: Form
-  readonly #making = new Map<string, Promise<Value>>()
+  /** The values that factories of this thread are making, by key; each undefined if its lease ends first. */
+  readonly #making = new Map<string, Promise<MadeValue<Value> | undefined>>()
 
   constructor(options?: CacheOptions, values?: unknown)
   /** @param from options, or the CacheThread that several caches of a thread share; @param values given with the latter */
@@ -150,15 +157,17 @@ class SharedCache<Value> {
   /**
    * The value of a key; if it is missing, `factory` makes it, and it is stored. Only one factory of a key runs at a time, over
    * all threads. Other callers wait for its value, or get the old one at once if its `ttl` ended less than `staleTtl` ago. If the
-   * factory throws, if it takes longer than `lease`, or if its thread ends, another thread that waits calls its own. A value that
-   * was stored for the key meanwhile stays there, and the caller gets that of its factory all the same.
+   * factory throws, or its thread ends, another thread that waits calls its own, and if it takes longer than `lease`, another
+   * caller. A value that was stored for the key meanwhile stays there, and the caller gets that of its factory all the same.
    * Rejects with the error of the factory, which callers of the same thread share, and as `set` throws. But a value that is too
    * large, or for which there is no memory, is returned; `stats` counts it.
    */
   async getOrSet(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions = {}): Promise<Value> {
-    const { staleTtl = 0, lease = LEASE_MS } = options
-    const staleMs = readTtl(staleTtl, 'staleTtl')
+    const { flags = 0, ttl = 0, staleTtl = 0, lease = LEASE_MS } = options
+    const staleMs = readStaleTtl(staleTtl)
     const leaseMs = readTtl(lease, 'lease')
+    const ttlMs = readTtl(ttl)
+    const write: WriteOptions = { flags: checkFlags(flags), ttl: ttlMs === 0 ? 0 : ttlMs + staleMs }
     // the program may change the bytes meanwhile
     const own = isBytes(key) ? new Uint8Array(key) : key
     for (let waits = 0; ; waits++) {
@@ -167,12 +176,14 @@ class SharedCache<Value> {
       if (found?.isStale === false) return found.value
       const name = nameOf(own)
       const making = this.#making.get(name)
-      if (making !== undefined) return found === undefined ? making : found.value
-      const made = this.#tryMake(own, leaseMs, () => this.#make(own, factory, options, staleMs))
-      if (made !== undefined) {
-        this.#making.set(name, made)
-        return made.finally(() => this.#making.delete(name))
+      if (making !== undefined) {
+        if (found !== undefined) return found.value
+        const made = await making
+        if (made !== undefined) return made.value
+        continue
       }
+      const made = this.#tryMake(own, leaseMs, () => this.#make(own, factory, write, staleMs))
+      if (made !== undefined) return this.#share(name, made, leaseMs)
       if (found !== undefined) return found.value
       await pause(waits)
       if (waits % LOOK_WAITS === 0) this.#thread.takeBack()
@@ -292,16 +303,33 @@ class SharedCache<Value> {
     return token === 0 ? undefined : make().finally(() => thread.release(hash, token))
   }
 
+  /** Has other callers in this thread wait for a value until its lease ends, and then ask again. */
+  #share(name: string, made: Promise<Value>, leaseMs: number): Promise<Value> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const leaseEnds = new Promise<undefined>(resolve => {
+      if (leaseMs <= TIMER_MS_MAX) timer = setTimeout(() => {
+        forget()
+        resolve(undefined)
+      }, leaseMs).unref()
+    })
+    const making = Promise.race([made.then(value => ({ value })), leaseEnds])
+    const forget = (): void => { if (this.#making.get(name) === making) this.#making.delete(name) }
+    this.#making.set(name, making)
+    // the caller of the factory gets the error in any case
+    making.catch(() => {})
+    return made.finally(() => {
+      clearTimeout(timer)
+      forget()
+    })
+  }
+
   /** Makes a value and stores it. */
-  async #make(key: CacheKey, factory: () => Value | Promise<Value>, options: GetOrSetOptions, staleMs: number): Promise<Value> {
+  async #make(key: CacheKey, factory: () => Value | Promise<Value>, write: WriteOptions, staleMs: number): Promise<Value> {
     // another thread may have stored a value just before its lease was free
     const old = this.has(key) ? this.#find(key, staleMs) : undefined
     if (old?.isStale === false) return old.value
     const cas = old?.cas
     const value = await factory()
-    const { flags, ttl = 0, staleTtl = 0 } = options
-    const ttlMs = readTtl(ttl)
-    const write: WriteOptions = { flags: flags ?? 0, ttl: ttlMs === 0 ? 0 : ttlMs + readTtl(staleTtl) }
     try {
       if (cas === 0n) this.set(key, value, write)
       else if (cas === undefined || !this.cas(key, value, cas, write)) this.add(key, value, write)
@@ -400,6 +428,12 @@ function readTtl(ttl: Duration, name = 'ttl'): number {
     const shown = typeof ttl === 'string' ? `'${ttl}'` : String(ttl)
     throw usage([`${name}: must be ${DURATION_FORM}, not negative, not ${shown}`])
   }
+  return milliseconds
+}
+
+function readStaleTtl(staleTtl: Duration): number {
+  const milliseconds = readTtl(staleTtl, 'staleTtl')
+  if (milliseconds > STALE_MS_MAX) throw usage([`staleTtl: must be at most 3650 days, not ${staleTtl}`])
   return milliseconds
 }
 

@@ -37,7 +37,7 @@ export interface CountOptions {
 export interface GetOrSetOptions extends WriteOptions {
   /**
    * How long a value may be used after its `ttl`, while it is made again: milliseconds, or a text such as '5m'. It stays in the
-   * cache so much longer. Default 0.
+   * cache so much longer. At most 3650 days. Default 0.
    */
   staleTtl?: Duration
   /** How long others wait for a factory before one of them calls its own. Default '30s'. */

@@ -222,7 +222,23 @@ t.test('callers of one thread share a factory, and its error', async t => {
   t.equal(calls, 1)
   t.equal(await cache.getOrSet('k', () => 'value'), 'value')
   await t.rejects(cache.getOrSet('', failing), { code: 'EKEY' })
-  await t.rejects(cache.getOrSet('x', failing, { staleTtl: -1 }), { code: 'EUSAGE' })
+  const wrong = [{ staleTtl: -1 }, { staleTtl: Infinity }, { staleTtl: '3651d' }, { ttl: 'soon' }, { lease: -1 }, { flags: -1 }]
+  for (const options of wrong) {
+    await t.rejects(cache.getOrSet('x', () => Promise.reject(new Error('the options come first')), options), { code: 'EUSAGE' })
+  }
+})
+
+t.test('callers of one thread wait for a factory no longer than its lease', async t => {
+  const { cache } = new Scene(t)
+  let make: ((value: string) => void) | undefined
+  const late = cache.getOrSet('k', () => new Promise<string>(resolve => { make = resolve }), { lease: 20 })
+  const got: string[] = []
+  for (const number of [1, 2]) void cache.getOrSet('k', () => `from caller ${number}`).then(value => got.push(value))
+  await until('others have a value', () => got.length === 2)
+  t.same(got, ['from caller 1', 'from caller 1'])
+  make!('late')
+  t.equal(await late, 'late')
+  t.equal(cache.get('k'), 'from caller 1')
 })
 
 t.test('what was stored while a factory was at work stays', async t => {
