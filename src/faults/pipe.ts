@@ -37,11 +37,13 @@ interface Held { readonly bytes: Buffer | undefined, readonly dueAt: number }
 /** A stage that passes on all that it gets, in order, some of it later. */
 export abstract class DelayingStage extends Stage {
   private held: Held[] = []
+  /** The index of the first that is still held: a slicer may hold so many that to move them all for each would take seconds. */
+  private first = 0
   private stopTimer: (() => void) | undefined
   /** The moment before which nothing may pass on, as something before it has not. */
   private lastDueAt = -Infinity
 
-  get isHolding(): boolean { return this.held.length > 0 }
+  get isHolding(): boolean { return this.held.length > this.first }
 
   /** Passes bytes on after some milliseconds, but behind all that came before. */
   protected delay(bytes: Buffer | undefined, delayMs: number): void { this.delayUntil(bytes, now() + delayMs) }
@@ -51,7 +53,7 @@ export abstract class DelayingStage extends Stage {
 
   protected delayUntil(bytes: Buffer | undefined, moment: number): void {
     this.lastDueAt = Math.max(this.lastDueAt, moment)
-    if (this.held.length === 0 && this.lastDueAt <= now()) return this.pass(bytes)
+    if (!this.isHolding && this.lastDueAt <= now()) return this.pass(bytes)
     this.held.push({ bytes, dueAt: this.lastDueAt })
     this.heldBytes += bytes?.length ?? 0
     this.arm()
@@ -63,7 +65,7 @@ export abstract class DelayingStage extends Stage {
   }
 
   private arm(): void {
-    const [first] = this.held
+    const first = this.held[this.first]
     if (first === undefined || this.stopTimer !== undefined) return
     const delayMs = first.dueAt - now()
     if (delayMs < 1) {
@@ -79,7 +81,7 @@ export abstract class DelayingStage extends Stage {
 
   private fire(): void {
     this.stopTimer = undefined
-    while (this.held.length > 0 && this.held[0]!.dueAt <= now()) {
+    while (this.isHolding && this.held[this.first]!.dueAt <= now()) {
       this.passFirst()
       if (this.keepsApart) break
     }
@@ -87,19 +89,24 @@ export abstract class DelayingStage extends Stage {
   }
 
   private passFirst(): void {
-    const { bytes } = this.held.shift()!
+    const { bytes } = this.held[this.first++]!
+    if (this.first >= this.held.length / 2) {
+      this.held = this.held.slice(this.first)
+      this.first = 0
+    }
     this.heldBytes -= bytes?.length ?? 0
     this.pass(bytes)
   }
 
   override release(): void {
     this.stop()
-    while (this.held.length > 0) this.passFirst()
+    while (this.isHolding) this.passFirst()
   }
 
   override drop(): void {
     this.stop()
     this.held = []
+    this.first = 0
     this.heldBytes = 0
   }
 
