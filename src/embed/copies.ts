@@ -16,6 +16,8 @@ const OwnBuffer = (Buffer as unknown as { readonly [Symbol.species]: BufferClass
 
 export class Copies {
   private block = new Uint8Array(0)
+  /** The buffer of the block, kept as asking a view for its buffer is a call into V8. */
+  private buffer = this.block.buffer
   private at = 0
   /** Views of the source, by their lengths. */
   private readonly views: (Uint8Array | undefined)[] = []
@@ -28,14 +30,15 @@ export class Copies {
     if (count > CUT_MAX) return copyOf(this.source.subarray(0, count))
     if (this.at + count > this.block.length) {
       this.block = new Uint8Array(BLOCK_BYTES)
+      this.buffer = this.block.buffer
       // as Node.js does with its pool: a program that posts one value with its buffer must not take the others along
-      markAsUntransferable(this.block.buffer)
+      markAsUntransferable(this.buffer)
       this.at = 0
     }
-    const { at, block } = this
-    block.set(this.views[count] ??= this.source.subarray(0, count), at)
+    const { at } = this
+    this.block.set(this.views[count] ??= this.source.subarray(0, count), at)
     this.at = (at + count + ALIGNMENT - 1) & -ALIGNMENT
-    return new OwnBuffer(block.buffer, at, count)
+    return new OwnBuffer(this.buffer, at, count)
   }
 }
 
