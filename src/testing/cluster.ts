@@ -45,6 +45,7 @@ export class TestCluster {
   /** The nodes that there have ever been: each has ports of its own. */
   #madeCount = 0
   #isStarting = false
+  readonly #listeners = new Set<(call: Call) => void>()
 
   /** Makes a cluster and starts its nodes. Rejects as the constructor throws and as `start` rejects. */
   static async create(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -137,6 +138,7 @@ export class TestCluster {
   async add(): Promise<TestServer> {
     const node = this.#make()
     await node.start()
+    for (const listener of this.#listeners) node.on('call', listener)
     this.#nodes.push(node)
     this.#publish()
     return node
@@ -197,6 +199,20 @@ export class TestCluster {
       on: listener => { for (const node of nodes) node.on('call', listener) },
       off: listener => { for (const node of nodes) node.off('call', listener) },
     }, match, options)
+  }
+
+  /** Calls `listener` with each call of any node, soon after it was answered; also of nodes that come later. */
+  on(event: 'call', listener: (call: Call) => void): this {
+    for (const node of this.#nodes) node.on(event, listener)
+    this.#listeners.add(listener)
+    return this
+  }
+
+  /** Calls `listener` no more. */
+  off(event: 'call', listener: (call: Call) => void): this {
+    for (const node of this.#nodes) node.off(event, listener)
+    this.#listeners.delete(listener)
+    return this
   }
 }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { faults, TestCluster, TestServer, type MemslabError, type TestClusterOptions } from '../../dist/testing/index.js'
+import { faults, TestCluster, TestServer, type Call, type MemslabError, type TestClusterOptions } from '../../dist/testing/index.js'
 import { Client } from '../support/client.js'
 
 async function create(t: Test, options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -120,6 +120,22 @@ t.test('faults and calls of all nodes', async t => {
   cluster.clearCalls()
   t.same(cluster.calls(), [])
   await t.rejects(cluster.waitForCall({ key: 'x' }, { timeout: 1 }), { code: 'ETIMEDOUT' })
+})
+
+t.test('a listener hears of the calls of all nodes, also of those that come later', async t => {
+  const cluster = await create(t, { nodes: 2 })
+  const heard: (string | undefined)[] = []
+  const listener = ({ key }: Call): void => { heard.push(key) }
+  t.equal(cluster.on('call', listener), cluster)
+  const [first, second] = await Promise.all(cluster.nodes.map(clientOf))
+  await first!.says('get a\r\n', 'END\r\n')
+  await second!.says('get b\r\n', 'END\r\n')
+  const third = await clientOf(await cluster.add())
+  await third.says('get c\r\n', 'END\r\n')
+  cluster.off('call', listener)
+  for (const client of [first!, second!, third]) await client.says('get d\r\n', 'END\r\n')
+  t.same(heard, ['a', 'b', 'c'])
+  t.throws(() => cluster.on('calls' as 'call', listener), { code: 'EUSAGE' })
 })
 
 t.test('a port of the options is that of the first node, and the others follow', async t => {
