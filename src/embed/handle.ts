@@ -4,6 +4,7 @@ import { MemslabError } from '../errors.js'
 import { type SharedStore } from '../store/store.js'
 import { PACKAGE_VERSION } from '../version.js'
 import { type CacheHandle } from './interface.js'
+import { CacheMemory } from './memory.js'
 
 /** The contents of a handle. */
 export interface HandleParts extends CacheHandle {
@@ -25,8 +26,12 @@ export function readHandle(handle: unknown): HandleParts {
   if (parts.memslab !== PACKAGE_VERSION) {
     throw new MemslabError('EVERSION', `the cache is of memslab ${parts.memslab}, and this thread has memslab ${PACKAGE_VERSION}`)
   }
-  if (parts.store === undefined || !(parts.memory instanceof SharedArrayBuffer)) {
+  if (parts.store?.memories === undefined || parts.time === undefined || !isMemory(parts.memory)) {
     throw new MemslabError('EHANDLE', 'the handle is incomplete: a handle is posted as it is, not as JSON')
   }
   return parts as HandleParts
+}
+
+function isMemory(memory: unknown): boolean {
+  return memory instanceof SharedArrayBuffer && memory.byteLength === CacheMemory.BYTES
 }

@@ -1,9 +1,9 @@
 // Background work, in bounded steps: the LRU lists are maintained, pages are moved, dead items are reclaimed, and the chains of
 // the hash table are measured.
-// While clients are busy there is a step every 100 ms. While no client sends anything there is one a second, as an idle process
-// spends its time on waking up. Three kinds of work get steps of their own every 5 ms: a page that is moving or that a client has
-// just asked to move, a hash table that is growing, and a walk over a cache too large for one step. A crawl that a client asked
-// for has a step every 2 ms.
+// While clients or callers are busy there is a step every 100 ms. While no client sends anything, and nothing is stored, there is
+// one a second, as an idle process spends its time on waking up. Three kinds of work get steps of their own every 5 ms: a page
+// that is moving or that a client has just asked to move, a hash table that is growing, and a walk over a cache too large for one
+// step. A crawl that a client asked for has a step every 2 ms.
 import { type Clock } from '../clock.js'
 import { Counter } from '../stats/counters.js'
 import { type Store } from './store.js'
@@ -17,8 +17,8 @@ export class Background {
   private intervalMs = 0
   private stopTimer: () => void = () => {}
   private stopCrawl: (() => void) | undefined
-  /** The number of bytes that had been read from clients at the last step. */
-  private bytesRead = 0
+  /** What had been done at the last step: the bytes read from clients, and the values that they and callers stored. */
+  private doneBefore = 0
   /** The interval of steps while no page moves, no table grows and no walk is behind. */
   private restMs = BUSY_MS
   /** The milliseconds since `otherSteps` last ran. */
@@ -72,9 +72,9 @@ export class Background {
 
   private otherSteps(): void {
     const { store } = this
-    const bytesRead = store.counters.sum(Counter.BytesRead)
-    const isQuiet = bytesRead === this.bytesRead
-    this.bytesRead = bytesRead
+    const done = store.counters.sum(Counter.BytesRead) + store.counters.sum(Counter.TotalItems)
+    const isQuiet = done === this.doneBefore
+    this.doneBefore = done
     const isUnfinished = store.balanceStep()
     this.walkStep(this.sinceStepMs)
     store.chainStep()

@@ -319,6 +319,21 @@ t.test('statistics have the names of memcached', async t => {
   })
 })
 
+t.test('the background work keeps up with a busy cache, and rests beside an idle one', async t => {
+  const { cache, clock } = makeCache(t)
+  const stepsIn = (work: () => void): number => {
+    const before = cache.stats().lru_maintainer_juggles!
+    for (let turns = 0; turns < 50; turns++) {
+      work()
+      clock.advance(0.1)
+    }
+    return cache.stats().lru_maintainer_juggles! - before
+  }
+  stepsIn(() => {})
+  t.ok(stepsIn(() => {}) <= 6, 'one a second')
+  t.ok(stepsIn(() => cache.set('k', Buffer.from('v'))) >= 35, 'ten a second')
+})
+
 t.test('all wrong options are named at once', async t => {
   const wrong = { memory: 'much', attachable: -1, clock: {}, values: 'text', port: 1, memry: 2, itemSizeMax: 1, evictions: 'no' }
   t.throws(() => new Cache(wrong as never), { name: 'MemslabError', code: 'EUSAGE', problems: [

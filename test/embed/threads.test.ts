@@ -170,7 +170,8 @@ t.test('a cache that its thread closes is closed in all threads', async t => {
 t.test('what is no handle of this version is refused', async t => {
   const scene = new Scene(t)
   const { handle } = scene.cache
-  for (const wrong of [undefined, null, 7, 'handle', {}, { memslab: 7 }, JSON.parse(JSON.stringify(handle))]) {
+  const torn = [{ store: {} }, { memory: new SharedArrayBuffer(8) }, { time: undefined }].map(part => ({ ...handle, ...part }))
+  for (const wrong of [undefined, null, 7, 'handle', {}, { memslab: 7 }, JSON.parse(JSON.stringify(handle)), ...torn]) {
     t.equal(codeOf(() => Cache.attach(wrong as never)), 'EHANDLE', String(wrong))
   }
   t.throws(() => Cache.attach({ ...handle, memslab: '0.0.1' }),
