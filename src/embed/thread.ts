@@ -539,10 +539,7 @@ export class CacheThread implements Reader {
     } else this.madeEvents?.stop()
     this.isOpen = false
     this.parts.closed(cause)
-    if (cause === undefined) {
-      this.listing?.close()
-      this.parts.memory.forget(this.store.thread)
-    }
+    if (cause === undefined) this.giveBack()
     // a callback may still be reading a value
     if (this.viewsOpen === 0) this.leave()
   }
@@ -551,6 +548,14 @@ export class CacheThread implements Reader {
   private closeEvents(): void {
     try {
       this.madeEvents?.close()
+    } catch (error) { this.failure(error) }
+  }
+
+  /** Gives back what this thread holds beside its place. */
+  private giveBack(): void {
+    try {
+      this.listing?.close()
+      this.parts.memory.forget(this.store.thread)
     } catch (error) { this.failure(error) }
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { Cache, createServer, MemslabError, PACKAGE_VERSION, type CacheOptions } from '../../src/index.js'
+import { attachThread } from '../../src/embed/make.js'
 import { Client } from '../support/client.js'
 import { until } from '../support/patience.js'
 import { type Ends } from '../support/real.js'
@@ -165,6 +166,19 @@ t.test('a cache that its thread closes is closed in all threads', async t => {
   worker.postMessage('now')
   t.equal(await said, 'ECLOSED')
   t.equal(codeOf(() => Cache.attach(handle)), 'ECLOSED')
+})
+
+t.test('a cache may be closed after a thread has died', async t => {
+  const { cache } = new Scene(t)
+  const thread = attachThread(cache.handle)
+  const { memory } = thread.parts.memory
+  // another thread, which has died, holds the lock of the leases
+  new Int32Array(memory)[1] = (thread.store.thread + 2) << 1
+  thread.store.fail()
+  thread.close()
+  t.equal(codeOf(() => thread.check()), 'EDIED')
+  t.equal(codeOf(() => cache.get('k')), 'EDIED')
+  cache.close()
 })
 
 t.test('what is no handle of this version is refused', async t => {
