@@ -437,20 +437,22 @@ export class Shard implements Lender {
 
   /** Counts a value that cannot be stored. In Mode.Set, or with Want.DropOld, drops the old item, as its value is outdated. */
   fail(request: Request, outcome: Failure): Failure {
-    const { context } = this
-    context.counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
-    if (context.watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
-    if (request.mode === Mode.Set || (request.wants & Want.DropOld) !== 0) this.dropOld(request, outcome)
+    const { counters, stripes, watched } = this.context
+    counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
+    const dropsOld = request.mode === Mode.Set || (request.wants & Want.DropOld) !== 0
+    if (watched === 0 && !dropsOld) return outcome
+    // the event needs the lock, too: of a thread that ends without one, nothing may be left half written
+    stripes.take(request.hash)
+    if (watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
+    if (dropsOld) this.dropOldStripeLocked(request, outcome)
+    stripes.release(request.hash)
     return outcome
   }
 
-  private dropOld(request: Request, outcome: Failure): void {
-    const { stripes } = this.context
-    stripes.take(request.hash)
+  private dropOldStripeLocked(request: Request, outcome: Failure): void {
     const old = this.findLiveStripeLocked(request)
     const reason = outcome === Outcome.TooLarge ? Departure.TooLarge : Departure.NoMemory
     if (old !== NO_ITEM) this.allocator.unlinkStripeLocked(request.hash, old, reason)
-    stripes.release(request.hash)
   }
 
   // Changing
