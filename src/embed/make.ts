@@ -8,7 +8,8 @@ import { readHandle, type HandleParts } from './handle.js'
 import { type CacheHandle } from './interface.js'
 import { CacheMemory, State } from './memory.js'
 import { type CompleteCacheOptions } from './options.js'
-import { CACHE_IO_BYTES, CacheThread } from './thread.js'
+import { Room } from './room.js'
+import { CacheThread } from './thread.js'
 
 /** The time between two looks at the clock, and for threads that have ended, while nothing else happens. */
 const LOOK_MS = 1000
@@ -19,7 +20,7 @@ export function makeThread({ options, attachable, clock: given }: CompleteCacheO
   const clock: Clock = new GuardedClock(given ?? own, error => { thread.failure(error) })
   const shared = attachable > 0
   const threads = { shared, threads: 1 + attachable, places: attachable }
-  const store = new Store({ ...options, ...threads, ioBytes: CACHE_IO_BYTES }, clock)
+  const store = new Store({ ...options, ...threads, ioBytes: Room.Bytes }, clock)
   const memory = allocateMemory(shared, store)
   const background = new Background(store, clock)
   const time = new PassedTime(own, given === undefined ? undefined : clock)

@@ -19,16 +19,9 @@ import { keyOf } from './decode.js'
 import { CacheEvents } from './events.js'
 import { type CacheHandle, type CacheKey } from './interface.js'
 import { type CacheMemory, State } from './memory.js'
+import { Room } from './room.js'
 
 const KEY_MAX = 250
-/** The bytes for a key, and behind them those for a value that is not too large to be copied twice. */
-const KEY_BYTES = 256
-const VALUE_BYTES = 16 * 1024
-/** The largest value that is copied for a callback to read, and the most callbacks, one within the other, that get a copy. */
-const ASIDE_BYTES = 2 * 1024
-const ASIDES = 4
-/** The bytes that a CacheThread needs of a store's memory, see StoreOptions.ioBytes. */
-export const CACHE_IO_BYTES = KEY_BYTES + VALUE_BYTES + ASIDES * ASIDE_BYTES
 
 /** The most operations for which the time is read once. */
 const TIME_USES_MAX = 64
@@ -57,7 +50,7 @@ export interface Listing {
 export interface CacheThreadParts {
   readonly store: Store
   readonly clock: Clock
-  /** The byte index of CACHE_IO_BYTES in the store's first arena, for this thread alone. */
+  /** The byte index of Room.Bytes in the store's first arena, for this thread alone. */
   readonly ioStart: number
   readonly memory: CacheMemory
   /** Makes the handle for other threads. @throws MemslabError if there is no place for any */
@@ -116,8 +109,8 @@ export class CacheThread implements Reader {
     this.arena = store.shards[0]!.items.memory
     this.bytes = this.arena.bytes
     this.keyAt = ioStart
-    this.valueAt = ioStart + KEY_BYTES
-    this.valueBuffer = Buffer.from(this.bytes.buffer, this.valueAt, VALUE_BYTES)
+    this.valueAt = ioStart + Room.KeyBytes
+    this.valueBuffer = Buffer.from(this.bytes.buffer, this.valueAt, Room.ValueBytes)
     this.copies = new Copies(this.valueBuffer)
     this.request = new Request(this.bytes)
   }
@@ -242,10 +235,11 @@ export class CacheThread implements Reader {
     if (part === Part.Facts) this.readFacts(view)
     const valueBytes = this.valueBytes = view.valueBytes
     if (part !== Part.InPlace) {
-      if (valueBytes <= VALUE_BYTES) view.copyValue(this.arena, this.valueAt)
+      if (valueBytes <= Room.ValueBytes) view.copyValue(this.arena, this.valueAt)
       else this.keep(view)
-    } else if (valueBytes <= ASIDE_BYTES && this.viewsOpen < ASIDES) view.copyValue(this.arena, this.asideAt(this.viewsOpen))
-    else this.keep(view)
+    } else if (valueBytes <= Room.AsideBytes && this.viewsOpen < Room.Asides) {
+      view.copyValue(this.arena, this.asideAt(this.viewsOpen))
+    } else this.keep(view)
     return true
   }
 
@@ -261,7 +255,7 @@ export class CacheThread implements Reader {
   }
 
   /** The byte index of the memory for a small value that a callback reads while so many others are reading. */
-  private asideAt(viewsOpen: number): number { return this.valueAt + VALUE_BYTES + viewsOpen * ASIDE_BYTES }
+  private asideAt(viewsOpen: number): number { return this.valueAt + Room.ValueBytes + viewsOpen * Room.AsideBytes }
 
   /** Lends a value, unless this thread has lent too many, as it may end at any time. */
   private keep(view: ItemView): void {
@@ -315,7 +309,7 @@ export class CacheThread implements Reader {
   /** A view of the value that was copied aside. All values of a length at one depth of callbacks have the same view. */
   private aside(viewsOpen: number): Buffer {
     const { asides, valueBytes } = this
-    const at = viewsOpen * (ASIDE_BYTES + 1) + valueBytes
+    const at = viewsOpen * (Room.AsideBytes + 1) + valueBytes
     return asides[at] ??= Buffer.from(this.bytes.buffer, this.asideAt(viewsOpen), valueBytes)
   }
 
@@ -350,7 +344,7 @@ export class CacheThread implements Reader {
     request.mode = mode
     request.wants = this.isBinaryKey ? Want.BinaryKey : Want.None
     // encoded here, as there may be no memory for it, which is no failure of the store
-    const encoded = typeof value === 'string' && value.length * UTF8_MAX > VALUE_BYTES ? Buffer.from(value) : value
+    const encoded = typeof value === 'string' && value.length * UTF8_MAX > Room.ValueBytes ? Buffer.from(value) : value
     return areWritesHeard() ? this.reported(() => this.putValue(encoded)) : this.putValue(encoded)
   }
 
@@ -379,7 +373,7 @@ export class CacheThread implements Reader {
   private putBytes(value: Uint8Array): Outcome {
     const { store, request, bytes, valueAt } = this
     request.valueBytes = value.length
-    if (value.length <= VALUE_BYTES) {
+    if (value.length <= Room.ValueBytes) {
       // a view whose buffer was transferred is empty, and cannot be read at all
       if (value.length > 0) bytes.set(value, valueAt)
       return store.set(request, valueAt)

@@ -5,8 +5,8 @@ import { writeSync } from 'node:fs'
 import { type Duplex } from 'node:stream'
 import { Background } from '../store/background.js'
 import { GuardedClock, mirror, MirroredClock, MovableClock, SystemClock, type Clock } from '../clock.js'
-import { makeServersThread } from '../embed/make.js'
-import { CACHE_IO_BYTES, type CacheThread } from '../embed/thread.js'
+import { Room } from '../embed/room.js'
+import { type CacheThread } from '../embed/thread.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Settings } from './settings.js'
@@ -141,7 +141,7 @@ export class ServerCore {
     const clusterMemory = discovery ? allocate(Cluster.BYTES) : undefined
     const ownThreads = hasWorkers ? threads + 1 : 1
     const storeOptions = {
-      ...this.options, ioBytes: IO_BYTES + CACHE_IO_BYTES, shared: isShared, threads: ownThreads + attachable,
+      ...this.options, ioBytes: IO_BYTES + Room.Bytes, shared: isShared, threads: ownThreads + attachable,
       places: attachable, pastSeconds: test?.pastSeconds ?? 0,
     }
     this.store = new Store(storeOptions, this.clock)
@@ -303,6 +303,8 @@ export class ServerCore {
   private makeCache(): CacheThread {
     const { store, clock, machineClock, clockMemory, ownClock } = this
     this.startBackground()
+    // most servers have none
+    const { makeServersThread } = require('../embed/make.js') as typeof import('../embed/make.js')
     const thread = makeServersThread({
       store, clock, ownClock, givenClock: this.parts.clock && machineClock, ioOffset: IO_BYTES, debugClock: clockMemory,
       died: error => this.failed(error),

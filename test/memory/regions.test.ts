@@ -4,7 +4,7 @@ import t from 'tap'
 import { Arena, ARENA_PAGES_MAX } from '../../src/memory/arena.js'
 import { Regions } from '../../src/memory/regions.js'
 import { defaultOptions } from '../../src/options/options.js'
-import { CACHE_IO_BYTES } from '../../src/embed/thread.js'
+import { Room } from '../../src/embed/room.js'
 import { IO_BYTES } from '../../src/server/engine.js'
 import { Table } from '../../src/store/index/table.js'
 import { SlabClasses } from '../../src/store/slabs/classes.js'
@@ -23,7 +23,7 @@ const SMALL = new Regions([
 /** What the regions of a server with four threads and these options follow from; a fifth thread takes the connections. */
 function factsWith(options: { trackSizes: boolean, chunkSize: number }): RegionFacts {
   const { chunkBytesMin } = new SlabClasses({ ...defaultOptions(), ...options })
-  return { ...defaultOptions(), ...options, threads: 5, stripeCount: 1024, ioBytes: IO_BYTES + CACHE_IO_BYTES, chunkBytesMin,
+  return { ...defaultOptions(), ...options, threads: 5, stripeCount: 1024, ioBytes: IO_BYTES + Room.Bytes, chunkBytesMin,
     bucketsMax: 2 ** 20, pages: 100 }
 }
 
