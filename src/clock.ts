@@ -66,6 +66,22 @@ function repeat(intervalMs: number, task: () => void): () => void {
   return () => clearInterval(timer)
 }
 
+/** Repeats a task at an interval that changes, by a clock. It begins at rest. */
+export class Pace {
+  private intervalMs = 0
+  private stopTimer = (): void => {}
+
+  constructor(private readonly clock: Clock, private readonly task: () => void) {}
+
+  /** Repeats the task about every `intervalMs` from now on; with 0, no more. */
+  set(intervalMs: number): void {
+    if (intervalMs === this.intervalMs) return
+    this.stopTimer()
+    this.intervalMs = intervalMs
+    this.stopTimer = intervalMs === 0 ? () => {} : this.clock.every(intervalMs, this.task)
+  }
+}
+
 /** The time of day of a clock. */
 export function timeOfDay(clock: Clock): number { return clock.timeOfDay?.() ?? clock.milliseconds() }
 

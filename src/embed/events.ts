@@ -3,7 +3,7 @@
 // another. Nothing is logged while there is no listener. Listeners are called by a timer, never in the middle of an operation, so
 // they may use the cache. The timer runs only while there are listeners, and does not keep the process alive.
 import { EventEmitter } from 'node:events'
-import { type Clock } from '../clock.js'
+import { Pace, type Clock } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { Leaving } from '../log/events.js'
 import { type Log } from '../log/log.js'
@@ -44,15 +44,15 @@ export class CacheEvents {
   private readonly reader: Reader
   /** The kinds that this thread listens to, as bits of Leaving. */
   private kinds = 0
-  private intervalMs = 0
-  private stopTimer: () => void = () => {}
+  private readonly pace: Pace
   /** The events dropped before this thread began to listen; and those dropped while it last listened. */
   private droppedBefore = 0
   private droppedLast = 0
 
   /** @param isOpen false once another thread has closed the cache, so that listeners cannot use it any more */
-  constructor(private readonly log: Log, private readonly clock: Clock, private readonly isOpen = () => true) {
+  constructor(private readonly log: Log, clock: Clock, private readonly isOpen = () => true) {
     this.reader = new Reader(log)
+    this.pace = new Pace(clock, () => this.step())
   }
 
   on(name: CacheEventName, listener: CacheListener): void {
@@ -84,7 +84,7 @@ export class CacheEvents {
   stop(): void {
     this.emitter.removeAllListeners()
     this.kinds = 0
-    this.setPace(0)
+    this.pace.set(0)
   }
 
   /** Has the log write what there are listeners for. */
@@ -103,20 +103,13 @@ export class CacheEvents {
       reader.close()
     }
     this.kinds = kinds
-    this.setPace(kinds === 0 ? 0 : IDLE_MS)
-  }
-
-  private setPace(intervalMs: number): void {
-    if (intervalMs === this.intervalMs) return
-    this.stopTimer()
-    this.intervalMs = intervalMs
-    this.stopTimer = intervalMs === 0 ? () => {} : this.clock.every(intervalMs, () => this.step())
+    this.pace.set(kinds === 0 ? 0 : IDLE_MS)
   }
 
   private step(): void {
     if (!this.isOpen()) return this.stop()
     const count = this.deliver(EVENTS_MAX)
-    if (this.kinds !== 0) this.setPace(count === 0 ? IDLE_MS : BUSY_MS)
+    if (this.kinds !== 0) this.pace.set(count === 0 ? IDLE_MS : BUSY_MS)
   }
 
   /** Delivers the events that have been logged by now, at most `max`. Returns their number. */

@@ -2,7 +2,7 @@
 // rings itself. So it knows at once whether the watcher is slow, no thread forwards events to another, and the main thread of a
 // program with an embedded server has nothing to do. A server of one thread works in the same way. There is a timer only while
 // there are watchers.
-import { type Clock } from '../clock.js'
+import { Pace, type Clock } from '../clock.js'
 import { toBigInt } from '../memory/numbers.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { kindOf, lineOf } from './events.js'
@@ -29,13 +29,13 @@ export interface WatcherSink {
 export class Watchers {
   private readonly all = new Set<Watcher>()
   private readonly reader: Reader
-  private intervalMs = 0
-  private stopTimer: () => void = () => {}
+  private readonly pace: Pace
 
   /** @param bufferBytes -o watcher_logbuf_size, in bytes */
-  constructor(private readonly log: Log, private readonly clock: Clock, private readonly counters: Counters,
+  constructor(private readonly log: Log, clock: Clock, private readonly counters: Counters,
     private readonly bufferBytes: number) {
     this.reader = new Reader(log)
+    this.pace = new Pace(clock, () => this.step())
   }
 
   /** Adds a watcher: `sink` gets events of these kinds until `end`. Returns undefined if there are too many watchers already. */
@@ -50,7 +50,7 @@ export class Watchers {
     }
     const watcher = new Watcher(kinds, sink, this.bufferBytes, this.counters, () => this.remove(watcher))
     this.all.add(watcher)
-    if (this.all.size === 1) this.setPace(IDLE_MS)
+    if (this.all.size === 1) this.pace.set(IDLE_MS)
     return watcher
   }
 
@@ -58,15 +58,8 @@ export class Watchers {
     if (!this.all.delete(watcher)) return
     this.log.removeWatcher(watcher.kinds)
     if (this.all.size > 0) return
-    this.setPace(0)
+    this.pace.set(0)
     this.reader.close()
-  }
-
-  private setPace(intervalMs: number): void {
-    if (intervalMs === this.intervalMs) return
-    this.stopTimer()
-    this.intervalMs = intervalMs
-    this.stopTimer = intervalMs === 0 ? () => {} : this.clock.every(intervalMs, () => this.step())
   }
 
   private step(): void {
@@ -75,7 +68,7 @@ export class Watchers {
     for (; count < EVENTS_MAX && reader.next(); count++) this.send()
     reader.release()
     for (const watcher of this.all) watcher.flush()
-    if (this.all.size > 0) this.setPace(count === 0 ? IDLE_MS : BUSY_MS)
+    if (this.all.size > 0) this.pace.set(count === 0 ? IDLE_MS : BUSY_MS)
   }
 
   /** Gives the event that was just read to the watchers of its kind. */
