@@ -10,6 +10,7 @@ import type { Peer } from '../dist/protocol/peer.js'
 import { Session } from '../dist/protocol/session.js'
 import { Unfinished } from '../dist/protocol/unfinished.js'
 import { Protocols } from '../dist/protocol/protocols.js'
+import { Insight } from '../dist/insight/insight.js'
 import { Prefixes } from '../dist/stats/prefixes.js'
 import { postedSignals, type Signals } from '../dist/server/signals.js'
 import { Store } from '../dist/store/store.js'
@@ -23,6 +24,7 @@ export class BareHost implements Host {
   readonly output: Output
   readonly unfinished: Unfinished
   readonly prefixes: Prefixes
+  readonly insight: Insight
   readonly protocols: Protocols
   verbosity = 0
   readonly credentials = undefined
@@ -43,10 +45,13 @@ export class BareHost implements Host {
     this.unfinished = new Unfinished(this.store.counters, options.requestMemLimit, options.requestMemLimit, () => {})
     const prefixMemory = shared ? new SharedArrayBuffer(Prefixes.BYTES) : new ArrayBuffer(Prefixes.BYTES)
     this.prefixes = new Prefixes(prefixMemory, options.prefixDelimiter, this.store.context.hash)
+    const insightBytes = Insight.bytesFor(options, this.store.options.threads)
+    this.insight = new Insight(shared ? new SharedArrayBuffer(insightBytes) : new ArrayBuffer(insightBytes), options, this.store)
     this.protocols = new Protocols(this)
   }
 
   report(): Rows { return [] }
+  reportOwn(): Rows[] { return [] }
   reportSizes(): Rows[] { return [] }
   reportConnections(): Rows[] { return [] }
   watch(): undefined { return undefined }

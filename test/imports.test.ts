@@ -19,16 +19,17 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['command', ['process']],
   ['process', ['server', 'net']],
   ['testing', ['server', 'faults', 'embed', 'store']],   // a test's control over all parts of a server
-  ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'stats', 'store', 'log', 'memory']],
+  ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
-  ['faults', ['net', 'protocol', 'stats', 'store', 'log', 'memory']],   // a server loads it by its name, if a test has it
-  ['net', ['protocol', 'stats', 'log', 'memory']],
+  ['faults', ['net', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],   // a server loads it by its name, if a test has it
+  ['net', ['protocol', 'insight', 'stats', 'log', 'memory']],
   // it chooses among the three protocols, which share through the rest of protocol/ and never with each other
   ['protocol/protocols', ['protocol/text', 'protocol/meta', 'protocol/binary', 'protocol']],
-  ['protocol/text', ['protocol', 'stats', 'store', 'log', 'memory']],
-  ['protocol/meta', ['protocol', 'stats', 'store', 'log', 'memory']],
-  ['protocol/binary', ['protocol', 'stats', 'store', 'log', 'memory']],
-  ['protocol', ['stats', 'store', 'log', 'memory']],
+  ['protocol/text', ['protocol', 'insight', 'stats', 'store', 'log', 'memory']],
+  ['protocol/meta', ['protocol', 'insight', 'stats', 'store', 'log', 'memory']],
+  ['protocol/binary', ['protocol', 'insight', 'stats', 'store', 'log', 'memory']],
+  ['protocol', ['insight', 'stats', 'store', 'log', 'memory']],
+  ['insight', ['stats', 'store', 'memory']],
   ['stats', ['store', 'memory']],
   ['store', ['log', 'memory']],
   ['log', ['memory']],

@@ -286,6 +286,11 @@ const PERMISSIONS: readonly OptionRow[] = [
       'or reveal its state (me, watch, lru, lru_crawler, verbosity, slabs,',
       'stats but for \'stats\' and \'stats reset\', ...), no delayed flush_all',
       'and no get line above 16 KiB (default: {default})'] },
+  { name: 'compat', argument: 'name',
+    value: { kind: 'choice', choices: { extended: { compat: 'extended' }, strict: { compat: 'strict' } } },
+    setting: 'compat',
+    help: ['strict: answer commands and reports of stats that memcached does not',
+      'have as it does, as unknown ones (default: {default})'] },
 ]
 
 const TLS: readonly OptionRow[] = [

@@ -26,6 +26,9 @@ export type ProtocolName = 'auto' | 'ascii' | 'binary'
 /** The service whose commands a server has. */
 export type ProfileName = 'memcached' | 'elasticache-serverless'
 
+/** How a server takes what memcached does not have: commands, and reports of `stats`. */
+export type CompatName = 'extended' | 'strict'
+
 /** The settings of a server. Sizes are in bytes. Only `threads` has another default on the command line. */
 export interface Options {
   /** Memory for items, in bytes: from 1 MiB to 256 GiB. `-m`, and `memory` of a program, give it in MiB. Default 64 MiB. */
@@ -185,6 +188,11 @@ export interface Options {
    * line above 16 KiB. Default 'memcached', which refuses nothing.
    */
   profile: ProfileName
+  /**
+   * `extended`: there are commands and reports that memcached does not have. `strict`, `-o compat=strict`: they are answered as
+   * unknown ones. Default extended.
+   */
+  compat: CompatName
   /** Values that `stats settings` shows for options without effect, by their names there. Default none: their defaults. */
   shown: Readonly<Record<string, string>>
   /** Command line only: the servers to start, `--nodes`; 0 for one that is no node of a cluster. Default 0. */
@@ -267,6 +275,7 @@ export function defaultOptions(): Options {
     debugCommands: false,
     discovery: false,
     profile: 'memcached',
+    compat: 'extended',
     shown: {},
     nodes: 0,
     daemonize: false,

@@ -1,6 +1,7 @@
 // The host of sessions: the parts of a server that they need. The server makes one for each thread; tests make one around a bare
 // store.
 import { type MovableClock } from '../clock.js'
+import { type Insight } from '../insight/insight.js'
 import { type Options } from '../options/options.js'
 import { type External } from '../server/settings.js'
 import { type Signals } from '../server/signals.js'
@@ -9,6 +10,7 @@ import { type Prefixes } from '../stats/prefixes.js'
 import { type Cluster } from './cluster.js'
 import { type Input } from './input.js'
 import { type Output } from './output.js'
+import { type OwnReport } from './reports.js'
 import { type Peer, type Watching } from './peer.js'
 import { type Unfinished } from './unfinished.js'
 
@@ -33,6 +35,8 @@ export interface Host {
   /** The memory for unfinished requests and parked replies. */
   readonly unfinished: Unfinished
   readonly prefixes: Prefixes
+  /** What the server has learned about its clients and their keys. */
+  readonly insight: Insight
   /** The clock that the command `debugtime` moves; undefined if there is no such command. */
   readonly debugClock: MovableClock | undefined
   /** The list of a cluster's nodes; undefined on a server that does not answer discovery. */
@@ -48,7 +52,9 @@ export interface Host {
   /** The most replies of a connection that may wait to be written, see -o read_buf_mem_limit; 0 for any number. */
   readonly answersMax: number
   /** The reports of `stats`. The general one has the name ''. */
-  report(name: '' | 'settings' | 'items' | 'slabs' | 'hash'): Rows
+  report(name: '' | 'settings' | 'items' | 'slabs'): Rows
+  /** A report that memcached does not have, in parts that take a short time each. A part may have no rows. */
+  reportOwn(name: OwnReport): Iterable<Rows>
   /** The report of `stats sizes`, in parts that take a short time each. A part may have no rows. */
   reportSizes(): Iterable<Rows>
   /** The report of `stats conns`, in such parts. */

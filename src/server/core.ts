@@ -9,6 +9,7 @@ import { Room } from '../embed/room.js'
 import { type CacheThread } from '../embed/thread.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
+import { Insight } from '../insight/insight.js'
 import { Settings } from './settings.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/lesson.js'
@@ -148,7 +149,7 @@ export class ServerCore {
     this.background = new Background(this.store, this.clock)
     const memory = {
       settings: allocate(Settings.BYTES), slots: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
-      epitaph: allocate(Epitaph.BYTES),
+      epitaph: allocate(Epitaph.BYTES), insight: allocate(Insight.bytesFor(this.options, storeOptions.threads)),
     }
     this.epitaph = new Epitaph(memory.epitaph)
     const facts = {
@@ -161,7 +162,7 @@ export class ServerCore {
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
-      ...facts, prefixes, debugClock, testClock: this.testClock,
+      ...facts, prefixes, insight: new Insight(memory.insight, this.options, this.store), debugClock, testClock: this.testClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
       store: this.store, clock: this.clock, settings: this.settings,
       slots: new Slots(memory.slots, maxconns, this.store.lives),
@@ -176,6 +177,7 @@ export class ServerCore {
       settings: shared(memory.settings),
       slots: shared(memory.slots),
       prefixes: shared(memory.prefixes),
+      insight: shared(memory.insight),
       epitaph: shared(memory.epitaph),
       beginners: new SharedArrayBuffer(Beginners.BYTES),
       cluster: clusterMemory && shared(clusterMemory),

@@ -23,7 +23,9 @@ import { Input, INPUT_BYTES } from '../protocol/input.js'
 import { Output, OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { type Peer } from '../protocol/peer.js'
 import { Unfinished } from '../protocol/unfinished.js'
+import { type OwnReport } from '../protocol/reports.js'
 import { Protocols } from '../protocol/protocols.js'
+import { type Insight } from '../insight/insight.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Store } from '../store/store.js'
 import { Reports } from './reports.js'
@@ -47,6 +49,7 @@ export interface EngineParts {
   /** The listeners of the thread, which may be open already. */
   readonly listeners: Listeners
   readonly prefixes: Prefixes
+  readonly insight: Insight
   /** The users that the file of users names; undefined if there is no such file, so that clients need no password. */
   readonly users: Users | undefined
   /** The certificates of TLS; undefined without TLS. */
@@ -84,6 +87,7 @@ export class Engine implements Host {
   readonly output: Output
   readonly unfinished: Unfinished
   readonly prefixes: Prefixes
+  readonly insight: Insight
   readonly debugClock: MovableClock | undefined
   readonly cluster: Cluster | undefined
   readonly credentials: Credentials | undefined
@@ -117,6 +121,7 @@ export class Engine implements Host {
     this.signals = signals
     this.log = signals.log
     this.prefixes = prefixes
+    this.insight = parts.insight
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
@@ -299,6 +304,7 @@ export class Engine implements Host {
   }
 
   report(name: Parameters<Host['report']>[0]): Rows { return this.reports.report(name) }
+  reportOwn(name: OwnReport): Iterable<Rows> { return this.reports.own(name) }
   reportSizes(): Iterable<Rows> { return this.reports.sizes() }
   reportConnections(): Iterable<Rows> { return this.reports.connections() }
 }

@@ -19,6 +19,7 @@ export interface SharedParts {
   readonly slots: SharedArrayBuffer
   readonly balance: SharedArrayBuffer
   readonly prefixes: SharedArrayBuffer
+  readonly insight: SharedArrayBuffer
   readonly epitaph: SharedArrayBuffer
   readonly beginners: SharedArrayBuffer
   /** The memory of a Cluster, if there is one. */

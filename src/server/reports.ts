@@ -11,6 +11,7 @@ import { type Options } from '../options/options.js'
 import { settingsReport } from '../options/settings.js'
 import { type Host, type Rows } from '../protocol/host.js'
 import { INPUT_BYTES } from '../protocol/input.js'
+import { type OwnReport } from '../protocol/reports.js'
 import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import {
@@ -46,7 +47,13 @@ export class Reports {
       case 'settings': return this.settings()
       case 'items': return itemsReport(store, this.facts)
       case 'slabs': return slabsReport(store, this.facts)
-      case 'hash': return hashReport(store, this.facts)
+    }
+  }
+
+  /** The reports that memcached does not have. */
+  own(name: OwnReport): Iterable<Rows> {
+    switch (name) {
+      case 'hash': return [hashReport(this.parts.store, this.facts)]
     }
   }
 

@@ -13,6 +13,7 @@ import { type Tap } from '../net/tap.js'
 import { Balance } from '../net/balance.js'
 import { Cluster } from '../protocol/cluster.js'
 import { type Host } from '../protocol/host.js'
+import { Insight } from '../insight/insight.js'
 import { Prefixes } from '../stats/prefixes.js'
 import { Store } from '../store/store.js'
 import { Engine } from './engine.js'
@@ -83,6 +84,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     cluster: parts.cluster && new Cluster(parts.cluster, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
+    insight: new Insight(parts.insight, options, attached),
     makeTap: parts.tap && tapOf(parts.tap),
   })
 }

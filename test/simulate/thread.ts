@@ -3,6 +3,7 @@
 
 import { defaultOptions } from '../../src/options/options.js'
 import type { Host } from '../../src/protocol/host.js'
+import { Insight } from '../../src/insight/insight.js'
 import { Input, INPUT_BYTES } from '../../src/protocol/input.js'
 import { Output } from '../../src/protocol/output.js'
 import { Unfinished } from '../../src/protocol/unfinished.js'
@@ -65,9 +66,11 @@ function makeHost(store: Store): Host {
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
     unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
     prefixes,
+    insight: new Insight(new ArrayBuffer(Insight.bytesFor(defaultOptions(), store.options.threads)), defaultOptions(), store),
     debugClock: undefined, cluster: undefined, verbosity: 0, credentials: undefined, asksText: false,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
+    reportOwn: () => [],
     reportSizes: () => [],
     reportConnections: () => [],
     setExternal: () => {},

@@ -2,6 +2,7 @@
 import { Counter } from '../../stats/counters.js'
 import { PROTOCOL_VERSION } from '../../version.js'
 import { type Rows } from '../host.js'
+import { ownReport } from '../reports.js'
 import { type Session } from '../session.js'
 import { type Listing } from '../work/listing.js'
 import { type Packets } from './packets.js'
@@ -39,14 +40,22 @@ export function stat(packets: Packets, session: Session): void {
   const { host, parser } = packets
   if (host.options.dumpEnabled && parser.keyText.startsWith('detail dump')) return session.list(new DetailListing(packets))
   if (parser.keyText === 'sizes') return session.list(new RowsListing(packets, host.reportSizes()))
-  const rows = rowsFor(packets, packets.parser.keyText)
-  if (rows === undefined) return packets.error(session, Status.NotFound)
+  const rows = rowsFor(packets, parser.keyText)
+  if (rows === undefined) return ownStat(packets, session)
   for (const [name, value] of rows) packets.reply.stat(name, String(value))
   packets.reply.stat('', '')
 }
 
+/** The reports that memcached does not have. */
+function ownStat(packets: Packets, session: Session): void {
+  const { host, parser } = packets
+  const report = ownReport(parser.keyText, host.options)
+  if (report === undefined || report.notAllowed) packets.error(session, Status.NotFound)
+  else session.list(new RowsListing(packets, host.reportOwn(report.name)))
+}
+
 function rowsFor(packets: Packets, key: string): Rows | undefined {
-  if (key === '' || key === 'items' || key === 'slabs' || key === 'hash') return packets.host.report(key)
+  if (key === '' || key === 'items' || key === 'slabs') return packets.host.report(key)
   return BEGINNINGS.find(([word]) => key.startsWith(word))?.[1](packets, key)
 }
 

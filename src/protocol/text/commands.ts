@@ -33,6 +33,8 @@ export interface CommandRow {
    * UNFINISHED.
    */
   readonly reads?: (readers: Readers, session: Session, start: number, at: number, end: number) => number
+  /** True if memcached has no such command, so that -o compat=strict has it answered as an unknown one. */
+  readonly isOwn?: true
   /** False on a server that has no such command. By default all have it. */
   readonly isThere?: (host: Host) => boolean
   /** What it does to the server or shows of it, for which a profile refuses it. */

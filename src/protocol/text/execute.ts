@@ -50,7 +50,10 @@ export class TextProtocol implements Protocol, Readers {
     this.numbers = new Numbers(this.text)
     this.config = new Config(this.text)
     const { profile } = this.text
-    for (const row of COMMANDS) if (row.isThere?.(host) !== false && !isRefused(profile, row.trait)) this.add(row)
+    for (const row of COMMANDS) {
+      const isUnknown = row.isOwn === true && host.options.compat === 'strict'
+      if (!isUnknown && row.isThere?.(host) !== false && !isRefused(profile, row.trait)) this.add(row)
+    }
   }
 
   private add(row: CommandRow): void {

@@ -1,6 +1,8 @@
 // `stats` and the words that may follow it.
 import { isRefused, type Trait } from '../../options/profiles.js'
+import { line } from '../answers.js'
 import { type Host, type Rows } from '../host.js'
+import { ownReport } from '../reports.js'
 import { type Session } from '../session.js'
 import { cachedump } from './crawler.js'
 import { LinesListing, linesOf, statLines } from './listings.js'
@@ -28,7 +30,6 @@ const ARGUMENTS: readonly ArgumentRow[] = [
   { name: 'sizes', handler: ({ host }, session) => list(host, session, host.reportSizes()), trait: 'reveals' },
   { name: 'items', handler: text => report(text, text.host.report('items')), trait: 'reveals' },
   { name: 'slabs', handler: text => report(text, text.host.report('slabs')), trait: 'reveals' },
-  { name: 'hash', handler: text => report(text, text.host.report('hash')), trait: 'reveals' },
 ]
 
 export function stats(text: Text, session: Session): void {
@@ -37,8 +38,18 @@ export function stats(text: Text, session: Session): void {
   const word = parser.token(1)
   if (word === '') return report(text, host.report(''))
   const row = ARGUMENTS.find(({ name, canBeCut }) => canBeCut ? name.startsWith(word) : name === word)
-  if (row === undefined || isRefused(profile, row.trait)) text.answer(session, TEXT.error)
+  if (row === undefined) return ownStats(text, session, word)
+  if (isRefused(profile, row.trait)) text.answer(session, TEXT.error)
   else row.handler(text, session)
+}
+
+/** The reports that memcached does not have. */
+function ownStats(text: Text, session: Session, word: string): void {
+  const { host, profile } = text
+  const report = ownReport(word, host.options)
+  if (report === undefined || isRefused(profile, 'reveals')) return text.answer(session, TEXT.error)
+  if (report.notAllowed) return text.answer(session, line(`CLIENT_ERROR stats ${report.name} not allowed`))
+  list(host, session, host.reportOwn(report.name))
 }
 
 function list(host: Host, session: Session, parts: Iterable<Rows>): void {
