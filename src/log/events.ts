@@ -1,5 +1,6 @@
 // The kinds of events: the words of `watch`, and for each event its kind and its line, as in protocol.txt ("Watchers") and in
 // the recordings. Threads log an event as numbers and a text; its line is built only for a watcher that gets it.
+import { encodeKey } from '../memory/uri.js'
 
 /** The kinds of events, one bit each. */
 export const enum Kind {
@@ -100,23 +101,9 @@ const EVENT_ROWS: readonly EventRow[] = [
 /** The kind of an event. */
 export function kindOf(event: Event): Kind { return EVENT_ROWS[event]!.kind }
 
-const HEX = '0123456789ABCDEF'
-/** 1 for each byte that is written as it is: letters, digits and `-_.~`. */
-const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => /[\w.~-]/.test(String.fromCharCode(byte)) ? 1 : 0)
-
 /** The line of an event, from `type=` on; its text is `[start, end)` of `bytes`. */
 export function lineOf(event: Event, numbers: Int32Array, client: number, bytes: Uint8Array, start: number, end: number): string {
   const { hasAddress, line } = EVENT_ROWS[event]!
   const text = hasAddress ? Buffer.from(bytes.subarray(start, end)).toString('latin1') : encodeKey(bytes, start, end)
   return line(numbers, text, client)
-}
-
-/** Encodes a key for a line: "URI encoded", as protocol.txt says. */
-function encodeKey(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    text += IS_PLAIN[byte] === 1 ? String.fromCharCode(byte) : `%${HEX[byte >>> 4]}${HEX[byte & 15]}`
-  }
-  return text
 }
