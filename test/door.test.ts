@@ -28,6 +28,9 @@ t.test('of the rooms inside the store, they import only what a client asks for b
     'protocol/line.ts imports store/index/hash.ts',
     'protocol/text/crawler.ts imports store/walks/crawler.ts',     // lru_crawler
     'protocol/text/crawler.ts imports store/walks/dump.ts',
+    'protocol/text/prefixes.ts imports store/walks/dump.ts',       // keys
+    'protocol/text/prefixes.ts imports store/walks/keys.ts',
+    'protocol/text/prefixes.ts imports store/walks/scan.ts',
     'protocol/text/slabs.ts imports store/slabs/rebalance.ts',     // slabs reassign
   ])
 })

@@ -31,6 +31,7 @@ import { type Reader } from './view.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
 import { ClassDump, Dump } from './walks/dump.js'
 import { KeyWalk } from './walks/keys.js'
+import { KeyScan } from './walks/scan.js'
 import { Sweep } from './walks/sweep.js'
 
 export { type SharedStore, type StoreOptions } from './assemble.js'
@@ -300,6 +301,11 @@ export class Store {
   tryWalkKeys(prefix: Uint8Array): KeyWalk | undefined {
     if (!this.crawler.tryBegin(ClassSet.all)) return undefined
     return new KeyWalk(new Dump(this.shards, this.context, ClassSet.all, prefix.slice()), this.crawler)
+  }
+
+  /** Begins a walk over the same items that may go on in another call, see KeyScan. @param cursor 0, or that of an earlier one */
+  scanKeys(prefix: Uint8Array, cursor: number): KeyScan {
+    return new KeyScan(this.shards, this.context, prefix.slice(), cursor)
   }
 
   /** Begins a dump of the items of one class, newest first. Class 0 and classes that the settings do not have are empty. */

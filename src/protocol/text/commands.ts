@@ -11,6 +11,7 @@ import { type Gets } from './gets.js'
 import { deleteItem, touch } from './items.js'
 import { lru } from './lru.js'
 import { type Numbers } from './numbers.js'
+import { flushPrefix, keys } from './prefixes.js'
 import { slabs } from './slabs.js'
 import { stats } from './stats.js'
 import { type LineHandler } from './text.js'
@@ -60,6 +61,8 @@ export const COMMANDS: readonly CommandRow[] = [
 
   // about the cache
   { name: 'flush_all', line: flushAll },
+  { name: 'flush_prefix', line: flushPrefix, isOwn: true, trait: 'configures' },
+  { name: 'keys', line: keys, isOwn: true, trait: 'reveals' },
   { name: 'stats', line: stats },
   { name: 'cache_memlimit', line: cacheMemlimit, trait: 'configures' },
   { name: 'slabs', line: slabs, trait: 'configures' },

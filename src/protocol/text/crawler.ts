@@ -1,8 +1,7 @@
 // `lru_crawler` with what follows it, and `stats cachedump`: settings of the crawler, crawls, and the commands that list
 // keys. A list goes out in parts, of which the session asks for one at a time.
-import { Ascii } from '../../memory/ascii.js'
 import { Size } from '../../memory/layout.js'
-import { writeNumber, writeUint64 } from '../../memory/numbers.js'
+import { writeNumber } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { ClassSet } from '../../store/walks/crawler.js'
 import { CLASS_STEP_ITEMS_MAX, type ClassDump, type Dump, type Visitor } from '../../store/walks/dump.js'
@@ -12,6 +11,7 @@ import { type Output } from '../output.js'
 import { type Session } from '../session.js'
 import { type Listing } from '../work/listing.js'
 import { line } from '../answers.js'
+import { isPlainKey, METADUMP_LINE, MGDUMP_LINE, writeBytes, writePart, type KeyLine } from './keylines.js'
 import { isCutFrom, uint32Of } from './parse.js'
 import { TEXT } from './reply.js'
 import { type LineHandler, type Text } from './text.js'
@@ -25,7 +25,6 @@ const ANSWERS = {
   sleepTooLong: line('CLIENT_ERROR sleep must be one second or less'),
   isOnAlready: line('ERROR failed to start lru crawler thread'),
   isOff: line('CLIENT_ERROR lru crawler disabled'),
-  isBusy: line('BUSY currently processing crawler request'),
   badClass: line('BADCLASS invalid class id'),
   noClass: line('NOTSTARTED no items to crawl'),
   /** A crawl takes classes only. */
@@ -40,27 +39,21 @@ interface DumpKind {
   readonly notAllowed: Uint8Array
   readonly notPipelined: Uint8Array
   readonly end: Uint8Array
-  /** The most bytes that a line has beside its key, and for each byte of that. */
-  readonly lineBytes: number
-  readonly keyFactor: number
-  /** Writes the line of an item at `at`, where there is room for it; returns the index behind it. */
-  write(to: Uint8Array, at: number, store: Store, view: ItemView): number
+  readonly line: KeyLine
 }
 
 const METADUMP: DumpKind = {
   notAllowed: line('ERROR metadump not allowed'),
   notPipelined: line('ERROR cannot pipeline other commands before metadump'),
   end: TEXT.end,
-  lineBytes: 160, keyFactor: 3,
-  write: writeMetadumpLine,
+  line: METADUMP_LINE,
 }
 
 const MGDUMP: DumpKind = {
   notAllowed: line('ERROR key dump not allowed'),
   notPipelined: line('ERROR cannot pipeline other commands before mgdump'),
   end: line('EN'),
-  lineBytes: 16, keyFactor: 2,
-  write: writeMgdumpLine,
+  line: MGDUMP_LINE,
 }
 
 /** The first that fits counts. By the number of words in the line, as those with more or fewer are unknown. */
@@ -115,7 +108,7 @@ function crawl(text: Text, session: Session): void {
   const classes = classesOf(text.parser.token(2))
   if (classes === 'hash') return text.answer(session, ANSWERS.noHashCrawl)
   if (!(classes instanceof ClassSet)) return text.answer(session, classes)
-  if (!tryBegin(host.store, classes)) return text.answer(session, ANSWERS.isBusy)
+  if (!tryBegin(host.store, classes)) return text.answer(session, TEXT.crawlerBusy)
   host.signals.crawlBegun()
   text.answer(session, TEXT.ok)
 }
@@ -135,7 +128,7 @@ function dump(text: Text, session: Session, kind: DumpKind): void {
   const classes = classesOf(text.parser.token(2))
   if (classes instanceof Uint8Array) return text.answer(session, classes)
   const wanted = classes === 'hash' ? ClassSet.all : classes
-  if (!tryBegin(host.store, wanted)) return text.answer(session, ANSWERS.isBusy)
+  if (!tryBegin(host.store, wanted)) return text.answer(session, TEXT.crawlerBusy)
   text.answer(session, TEXT.ok)
   session.list(new KeyListing(host.store, host.output, kind, wanted))
 }
@@ -173,9 +166,9 @@ class KeyListing implements Listing, Visitor {
   }
 
   visit(view: ItemView): boolean {
-    const { kind, output } = this
-    if (!output.hasRoom(kind.lineBytes + view.keyBytes * kind.keyFactor)) return false
-    output.at = kind.write(output.bytes, output.at, this.store, view)
+    const { kind: { line }, output } = this
+    if (!output.hasRoom(line.lineBytes + view.keyBytes * line.keyFactor)) return false
+    output.at = line.write(output.bytes, output.at, this.store, view)
     return true
   }
 
@@ -183,93 +176,6 @@ class KeyListing implements Listing, Visitor {
     this.dump.close()
     this.store.crawler.end()
   }
-}
-
-// The lines
-
-/** Bytes that stand for themselves in the key of a metadump line; the others are written as % and two digits. */
-const UNRESERVED = new Uint8Array(256)
-for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')) UNRESERVED[byte] = 1
-const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
-
-const LABELS = {
-  key: Buffer.from('key='), exp: Buffer.from(' exp='), never: Buffer.from('-1'), la: Buffer.from(' la='),
-  cas: Buffer.from(' cas='),
-  fetched: Buffer.from(' fetch=yes cls='), unfetched: Buffer.from(' fetch=no cls='), size: Buffer.from(' size='),
-  flags: Buffer.from(' flags='), end: Buffer.from(' \n'), mg: Buffer.from('mg '), base64: Buffer.from(' b'),
-}
-
-/** `key=KEY exp=SECOND la=SECOND cas=NUMBER fetch=yes|no cls=CLASS size=BYTES flags=NUMBER `, and a bare \n. */
-function writeMetadumpLine(to: Uint8Array, at: number, store: Store, view: ItemView): number {
-  const { expiresAt } = view
-  at = writeBytes(to, at, LABELS.key)
-  at = writeEscapedKey(to, at, view)
-  at = writeBytes(to, at, LABELS.exp)
-  at = expiresAt === 0 ? writeBytes(to, at, LABELS.never) : writeNumber(to, at, expiresAt + store.epoch)
-  at = writeBytes(to, at, LABELS.la)
-  at = writeNumber(to, at, view.usedAt + store.epoch)
-  at = writeBytes(to, at, LABELS.cas)
-  at = writeUint64(to, at, view.casHigh, view.casLow)
-  at = writeBytes(to, at, view.isFetched ? LABELS.fetched : LABELS.unfetched)
-  at = writeNumber(to, at, view.slabClass)
-  at = writeBytes(to, at, LABELS.size)
-  at = writeNumber(to, at, view.itemBytes)
-  at = writeBytes(to, at, LABELS.flags)
-  at = writeNumber(to, at, view.flags)
-  return writeBytes(to, at, LABELS.end)
-}
-
-/** The line that a client sends to get the item: `mg KEY`, or `mg KEY b` with a key that cannot be written as it is. */
-function writeMgdumpLine(to: Uint8Array, at: number, _store: Store, view: ItemView): number {
-  const { bytes, keyStart, keyBytes } = view
-  at = writeBytes(to, at, LABELS.mg)
-  if (isPlainKey(view)) at = writePart(to, at, bytes, keyStart, keyBytes)
-  else {
-    at = writeBytes(to, at, Buffer.from(Buffer.from(bytes.subarray(keyStart, keyStart + keyBytes)).toString('base64')))
-    at = writeBytes(to, at, LABELS.base64)
-  }
-  return writeBytes(to, at, LINE_END)
-}
-
-const LINE_END = line('')
-
-/**
- * True of a key that can be written in a line as it is: not of one that came in base64, nor of one with a control byte or a
- * space. The binary protocol takes such keys, and a client that sent the lines of a dump back would send more commands than
- * lines.
- */
-function isPlainKey(view: ItemView): boolean {
-  if (view.isBinaryKey) return false
-  const { bytes, keyStart } = view
-  const end = keyStart + view.keyBytes
-  for (let at = keyStart; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte <= Ascii.Space || byte === Ascii.Delete) return false
-  }
-  return true
-}
-
-function writeEscapedKey(to: Uint8Array, at: number, view: ItemView): number {
-  const { bytes, keyStart } = view
-  const end = keyStart + view.keyBytes
-  for (let from = keyStart; from < end; from++) {
-    const byte = bytes[from]!
-    if (UNRESERVED[byte] === 1) {
-      to[at++] = byte
-      continue
-    }
-    to[at++] = Ascii.Percent
-    to[at++] = HEXADECIMAL[byte >> 4]!
-    to[at++] = HEXADECIMAL[byte & 15]!
-  }
-  return at
-}
-
-function writeBytes(to: Uint8Array, at: number, from: Uint8Array): number { return writePart(to, at, from, 0, from.length) }
-
-function writePart(to: Uint8Array, at: number, from: Uint8Array, start: number, count: number): number {
-  for (let i = 0; i < count; i++) to[at + i] = from[start + i]!
-  return at + count
 }
 
 // stats cachedump

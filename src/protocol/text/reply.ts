@@ -35,6 +35,7 @@ export const TEXT = {
   delayNotAllowed: line('CLIENT_ERROR delayed flush_all not allowed'),
   lineTooLong: line('CLIENT_ERROR line too long'),
   detailNotAllowed: line('CLIENT_ERROR stats detail not allowed'),
+  crawlerBusy: line('BUSY currently processing crawler request'),
   dumpNotAllowed: line('CLIENT_ERROR stats cachedump not allowed'),
   watchNotAllowed: line('CLIENT_ERROR watch commands not allowed'),
   watchPipelined: line('ERROR cannot pipeline other commands before watch'),

@@ -9,6 +9,8 @@ import { type Crawler } from './crawler.js'
 import { type Dump, type Visitor } from './dump.js'
 
 export class KeyWalk {
+  /** As that of a KeyScan: such a walk is not broken off and gone on with. */
+  readonly cursor = 0
   private isOpen = true
 
   /** @param crawler the crawler whose run under way this walk is */
