@@ -22,7 +22,9 @@
 // above are the number of the thread that holds it, plus 1. A store of one thread has plain memory and no thread to wait for. It
 // writes the same words without atomic operations, so that a lock that is taken twice, or released by a thread that does not
 // hold it, is detected there too.
+import { monotonicMilliseconds } from '../clock.js'
 import { assert, InvariantError } from '../errors.js'
+import { Counter, type Counters } from '../stats/counters.js'
 import { type Instructions } from './wasm.js'
 import { type Lives } from './lives.js'
 
@@ -41,9 +43,10 @@ export class Locks {
    * @param words the memory with the locks, which are all 0 at the start
    * @param lives the record of the threads that take the locks; without it, this is thread 0, and no thread dies
    * @param instructions those of the memory, all of which `words` must cover; without them, Atomics are used
+   * @param counters where this thread counts how often and how long it waits; without them, it does not
    */
   constructor(private readonly words: Int32Array, readonly shared: boolean, private readonly lives?: Lives,
-    private readonly instructions?: Instructions) {
+    private readonly instructions?: Instructions, private readonly counters?: Counters) {
     this.held = ((lives?.thread ?? 0) + 1) << 1
   }
 
@@ -88,12 +91,16 @@ export class Locks {
   private wait(word: number): void {
     const { words, held } = this
     assert(this.shared && (Atomics.load(words, word) & ~WAITED) !== held, 'a thread takes a lock that it holds')
+    this.counters?.add(Counter.LockWaits)
     for (let spin = 0; spin < SPINS_MAX; spin++) {
       if (Atomics.load(words, word) === 0 && Atomics.compareExchange(words, word, 0, held) === 0) return
     }
     this.looks = 0
+    const begunMs = monotonicMilliseconds()
     // other threads may still sleep when this one gets the lock, so it sets WAITED
     while (Atomics.compareExchange(words, word, 0, held | WAITED) !== 0) this.sleep(word)
+    this.counters?.add(Counter.LockSleeps)
+    this.counters?.add(Counter.LockSleepUs, Math.round((monotonicMilliseconds() - begunMs) * 1000))
   }
 
   /** Sleeps until the lock is released, or until it is time to look for dead threads. */

@@ -15,6 +15,8 @@ export const enum Counter {
   LogWatcherSkipped, LogWatcherSent,
   /** Answers refused because an item has as many readers as can be counted. */
   ResponseOom,
+  /** The times that a thread waited for a lock of the store, and those of them that it slept; and how long it slept. */
+  LockWaits, LockSleeps, LockSleepUs,
   // Numbers that go up and down, which a reset leaves alone: see `current`.
   /** The references to items that sessions hold: reserved items, and items that are being sent. */
   RefsHeld,

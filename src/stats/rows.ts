@@ -1,6 +1,6 @@
 // All statistics, one row each: name, kind, scope and help text. The order of the rows is that of memcached's answers. report.ts
-// makes the answers of `stats`, `stats items`, `stats slabs` and `stats hash` from them. Other code that exports statistics finds
-// their names, kinds and help texts here. A test checks that each member of the enums in counters.ts has a row. To add a counter,
+// makes the answers of `stats`, `stats items`, `stats slabs` and `stats hash` from them, and metrics.ts those for Prometheus.
+// A test checks that each member of the enums in counters.ts has a row. To add a counter,
 // add a member there, a row here, and the call that counts.
 import { BusyStatus, ClassWord, ListWord } from '../memory/layout.js'
 import { NO_ITEM, Segment } from '../store/items/items.js'
@@ -96,6 +96,16 @@ export const hashRows: readonly Statistic[] = [
     help: 'Items in the longest chain that was met in the last minute or two' },
 ]
 
+/** What memcached does not have: no answer of `stats` shows these, only metrics do. */
+export const ownRows: readonly Statistic[] = [
+  { name: 'lock_waits', kind: 'counter', scope: 'thread', counter: Counter.LockWaits,
+    help: 'Times that a thread had to wait for a lock of the store' },
+  { name: 'lock_sleeps', kind: 'counter', scope: 'thread', counter: Counter.LockSleeps,
+    help: 'Times that a thread slept until a lock of the store was released, as that took over some 2 microseconds' },
+  { name: 'lock_sleep_us', kind: 'counter', scope: 'thread', counter: Counter.LockSleepUs,
+    help: 'Time that threads slept for locks' },
+]
+
 /** The rows about background work and list moves: the sums in `stats`, and those of each class in `stats items`. */
 const moveRows: readonly ClassStatistic[] = [
   { name: 'crawler_reclaimed', kind: 'counter', scope: 'class', counters: [ClassCounter.CrawlerReclaimed],
@@ -170,14 +180,15 @@ export const generalRows: readonly Statistic[] = [
   { name: 'response_obj_count', kind: 'gauge', scope: 'server', value: (_server, store) => outputsInUse(store),
     help: 'Buffers that replies are in' },
   { name: 'response_obj_bytes', kind: 'gauge', scope: 'server',
-    value: (server, store) => outputsInUse(store) * server.outputBytes, help: 'Bytes of these buffers' },
+    value: (server, store) => outputsInUse(store) * server.outputBytes, help: 'Bytes of the buffers that replies are in' },
   { name: 'read_buf_count', kind: 'gauge', scope: 'server',
     value: (server, store) => server.threads + store.counters.current(Counter.RequestsKept) + outputCount(server, store),
     help: 'Buffers for requests and replies' },
-  { name: 'read_buf_bytes', kind: 'gauge', scope: 'server', value: bufferBytes, help: 'Bytes of these buffers' },
+  { name: 'read_buf_bytes', kind: 'gauge', scope: 'server', value: bufferBytes,
+    help: 'Bytes of the buffers for requests and replies' },
   { name: 'read_buf_bytes_free', kind: 'gauge', scope: 'server', value: (server, store) => bufferBytes(server, store) -
       server.inputBytes - store.counters.current(Counter.RequestBytesKept) - outputsInUse(store) * server.outputBytes,
-    help: 'Bytes of these buffers that are free' },
+    help: 'Bytes of the buffers for requests and replies that are free' },
   { name: 'read_buf_oom', kind: 'counter', scope: 'thread', counter: Counter.ReadBufOom,
     help: 'Requests refused because unfinished requests use all the memory that they may' },
   { name: 'reserved_fds', kind: 'gauge', scope: 'server', value: server => server.reservedFds,
@@ -229,7 +240,7 @@ export const generalRows: readonly Statistic[] = [
   { name: 'listen_disabled_num', kind: 'counter', scope: 'thread', counter: Counter.ListenDisabled,
     help: 'Times that the server stopped accepting connections' },
   { name: 'time_in_listen_disabled_us', kind: 'counter', scope: 'thread', counter: Counter.ListenDisabledUs,
-    help: 'Microseconds in which it accepted none' },
+    help: 'Microseconds in which the server accepted no connections' },
   { name: 'threads', kind: 'gauge', scope: 'server', value: server => server.threads, help: 'Threads that serve' },
   { name: 'conn_yields', kind: 'counter', scope: 'thread', counter: Counter.ConnYields,
     help: 'Times that a connection with more requests gave way to others' },
@@ -237,15 +248,15 @@ export const generalRows: readonly Statistic[] = [
   { name: 'slab_reassign_rescues', kind: 'counter', scope: 'thread', counter: Counter.Rescues, shownIf: ifReassigning,
     help: 'Items moved out of pages that changed their class' },
   { name: 'slab_reassign_chunk_rescues', kind: 'counter', scope: 'thread', counter: Counter.ChunkRescues, shownIf: ifReassigning,
-    help: 'Pieces of large items moved out of such pages' },
+    help: 'Pieces of large items moved out of pages that changed their class' },
   { name: 'slab_reassign_inline_reclaim', kind: 'counter', scope: 'thread', counter: Counter.InlineReclaims,
-    shownIf: ifReassigning, help: 'Dead items met in such pages' },
+    shownIf: ifReassigning, help: 'Dead items met in pages that changed their class' },
   { name: 'slab_reassign_busy_items', kind: 'counter', scope: 'thread', counter: Counter.BusyItems, shownIf: ifReassigning,
-    help: 'Times that an item in such a page was in use' },
+    help: 'Times that an item in a page that changed its class was in use' },
   { name: 'slab_reassign_busy_deletes', kind: 'counter', scope: 'thread', counter: Counter.BusyDeletes, shownIf: ifReassigning,
-    help: 'Items in such pages deleted because they stayed in use' },
+    help: 'Items deleted because they stayed in use in pages that changed their class' },
   { name: 'slab_reassign_busy_nomem', kind: 'counter', scope: 'thread', counter: Counter.BusyNoMemory, shownIf: ifReassigning,
-    help: 'Times that there was no chunk to move an item to' },
+    help: 'Times that there was no chunk for an item of a page that changed its class' },
   { name: 'slab_reassign_last_busy_status', kind: 'text', scope: 'store', shownIf: ifReassigning,
     value: store => busyStatusName(store.rebalance.busyStatus), help: 'The reason that last held up the move of a page' },
   { name: 'slab_reassign_running', kind: 'gauge', scope: 'store', value: store => store.rebalance.isUnderWay ? 1 : 0,

@@ -126,7 +126,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const hashKey = first.takeWords('hashKey')
   if (attached === undefined) Hash.fillKey(hashKey)
   const hash = new Hash(hashKey, first)
-  const locks = new Locks(first.words, options.shared, lives, first.instructions)
+  const locks = new Locks(first.words, options.shared, lives, first.instructions, counters)
   const stripes = new Stripes(locks, first.take('stripes') >> 2, plan.facts.stripeCount)
   const storeWords = first.take('store') >> 2
   const lock = storeWords + StoreWord.Lock
@@ -224,7 +224,7 @@ function makeShard(arena: Arena<RegionName>, hash: Hash, plan: ArenaPlan, option
   const shardWords = arena.take('shard') >> 2
   const bucketsMax = arena.isWhole ? BUCKETS_OF_WHOLE : plan.bucketCount
   const marks = new Marks(arena, shardWords, arena.take('marks'), classes.chunkBytesMin)
-  const locks = new Locks(arena.words, options.shared, lives, arena.instructions)
+  const locks = new Locks(arena.words, options.shared, lives, arena.instructions, context.counters)
   const items = new Items(arena, classes.chunkBytes[classes.largest]! - Size.ItemHeader, context.overhead, context.counters)
   const slabs = new Slabs(arena, classes, classWords, shardWords, arena.take('pageTables'), locks)
   const lru = new Lru(arena, items, slabs, tuning, new Shares(arena, slabs, tuning, ghosts), context.counters)

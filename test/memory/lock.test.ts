@@ -5,6 +5,7 @@ import { allocateWasm, bufferOf, instructionsOf, type WasmMemory } from '../../s
 import { InvariantError } from '../../src/errors.js'
 import { Lives } from '../../src/memory/lives.js'
 import { Locks } from '../../src/memory/lock.js'
+import { Counter, Counters } from '../../src/stats/counters.js'
 import { until } from '../support/patience.js'
 import { runThreads } from '../support/threads.js'
 import { LOOKS_WORD, LookingLives } from './looking.js'
@@ -72,13 +73,18 @@ for (const name of ['an arena', 'a table'] as const) {
     const locks = locksOf(memory, 0)
     locks.take(0)
     const held = Atomics.load(words, 0)
-    const worker = new Worker(TAKER, { workerData: { memory, lives: livesFor(2), thread: 1, times: 1 } satisfies TakerData })
+    const counted = new SharedArrayBuffer(Counters.bytesFor(2))
+    const worker = new Worker(TAKER,
+      { workerData: { memory, lives: livesFor(2), thread: 1, times: 5, counted } satisfies TakerData })
     await until('it has said that it sleeps', () => Atomics.load(words, 0) !== held)
     t.equal(Atomics.load(words, COUNT_WORD), 0, 'it waits')
     locks.release(0)
     await once(worker, 'exit')
-    t.equal(Atomics.load(words, COUNT_WORD), 1, 'it has had the lock')
+    t.equal(Atomics.load(words, COUNT_WORD), 5, 'it has had the lock')
     t.ok(locks.tryTake(0), 'and has released it')
+    const counters = new Counters(counted, 0, 2, 0)
+    t.same([counters.sum(Counter.LockWaits), counters.sum(Counter.LockSleeps)], [1, 1], 'the other four times it was free')
+    t.ok(counters.sum(Counter.LockSleepUs) > 0 && counters.sum(Counter.LockSleepUs) < 60e6)
   })
 
   t.test(`in ${name} one thread at a time has a lock, and each gets it`, async t => {
