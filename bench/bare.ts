@@ -52,6 +52,7 @@ export class BareHost implements Host {
 
   report(): Rows { return [] }
   reportOwn(): Rows[] { return [] }
+  metrics(): Uint8Array { return new Uint8Array(0) }
   reportSizes(): Rows[] { return [] }
   reportConnections(): Rows[] { return [] }
   watch(): undefined { return undefined }

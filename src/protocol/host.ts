@@ -59,6 +59,8 @@ export interface Host {
   reportSizes(): Iterable<Rows>
   /** The report of `stats conns`, in such parts. */
   reportConnections(): Iterable<Rows>
+  /** The metrics of the server in the text format of Prometheus. */
+  metrics(): Uint8Array
   /** Stores a setting of the command `extstore`. */
   setExternal(setting: External, value: number): void
   /** Subscribes a peer to events of these kinds, bits of Kind; undefined if there are too many watchers. */

@@ -13,6 +13,7 @@ import { type Host, type Rows } from '../protocol/host.js'
 import { INPUT_BYTES } from '../protocol/input.js'
 import { type OwnReport } from '../protocol/reports.js'
 import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
+import { Budget } from '../stats/budget.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import {
   connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
@@ -38,6 +39,8 @@ export interface Reported {
 }
 
 export class Reports {
+  private readonly metricsBudget = new Budget()
+
   constructor(private readonly parts: Reported) {}
 
   report(name: Parameters<Host['report']>[0]): Rows {
@@ -55,6 +58,16 @@ export class Reports {
     switch (name) {
       case 'hash': return [hashReport(this.parts.store, this.facts)]
     }
+  }
+
+  /** The metrics of the server, in the text format of Prometheus. */
+  metrics(): Uint8Array { return this.metricsBudget.get(() => this.metricsText()) }
+
+  private metricsText(): string {
+    const { store } = this.parts
+    // most servers have no scraper
+    const { metricsText } = require('../stats/metrics.js') as typeof import('../stats/metrics.js')
+    return metricsText({ store, server: this.facts, settings: this.settings(), others: [] })
   }
 
   sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }

@@ -71,6 +71,7 @@ function makeHost(store: Store): Host {
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],
     reportOwn: () => [],
+    metrics: () => new Uint8Array(0),
     reportSizes: () => [],
     reportConnections: () => [],
     setExternal: () => {},
