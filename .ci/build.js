@@ -17,6 +17,7 @@ const BUNDLE = 'dist/memslab.bundle'
 const CACHE_MS_MAX = 10_000
 
 copyFileSync('src/package.json', 'dist/package.json')
+copyFileSync('src/http/page.html', 'dist/http/page.html')
 chmodSync('dist/cli.js', 0o755)
 for (const [compiled, sources] of Object.entries(FOLDERS)) if (existsSync(compiled)) removeOrphans(compiled, sources)
 makeBundle()

@@ -19,7 +19,8 @@ const PARTS: readonly (readonly [part: string, below: readonly string[]])[] = [
   ['command', ['process']],
   ['process', ['server', 'net']],
   ['testing', ['server', 'faults', 'embed', 'store']],   // a test's control over all parts of a server
-  ['server', ['embed', 'net', 'protocol/protocols', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],
+  ['server', ['http', 'embed', 'net', 'protocol/protocols', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],
+  ['http', ['net', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],
   ['embed', ['stats', 'store', 'log', 'memory']],
   ['faults', ['net', 'protocol', 'insight', 'stats', 'store', 'log', 'memory']],   // a server loads it by its name, if a test has it
   ['net', ['protocol', 'insight', 'stats', 'log', 'memory']],

@@ -129,6 +129,8 @@ export class TappedLink implements Link, LinkUser {
     this.endSending()
   }
 
+  passTo(user: LinkUser): void { this.user = user }
+
   write(bytes: Uint8Array): boolean {
     if (this.hasEnded) return !this.isBroken
     this.noteRendered(bytes.length)

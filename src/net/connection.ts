@@ -1,6 +1,7 @@
 // A connection joins a client's link with a session: it passes the bytes that it reads to the session, and writes the replies. If
 // a client reads slowly, its session pauses. TCP and Unix sockets are read straight into the input of the thread; TLS and all
-// other streams bring chunks.
+// other streams bring chunks. A client that speaks HTTP leaves its session: then the link passes its bytes to a Caller.
+import { assert } from '../errors.js'
 import { CloseReason, Transport } from '../log/events.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
@@ -10,6 +11,7 @@ import { Session, type Protocol } from '../protocol/session.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { setImmediate } from '../timers.js'
 import { formatAddress } from './addresses.js'
+import { type Caller, type CallersConnection } from './caller.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
 import { type Slots } from './slots.js'
 
@@ -22,7 +24,10 @@ export interface Origin {
 /** The name for `stats conns` where there is no listener. */
 const NO_ORIGIN = 'stream'
 
-export class Connection implements Peer, LinkUser {
+/** Takes a client that speaks HTTP. */
+export type TakeCaller = (caller: Caller) => void
+
+export class Connection implements Peer, LinkUser, CallersConnection {
   // the fields that each request reads come first, so that they share lines of the processor's cache
   private readonly session: Session
   /** The bytes of writes that are still under way; undefined if there are none. */
@@ -40,15 +45,19 @@ export class Connection implements Peer, LinkUser {
   private hasEnded = false
   /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
+  /** What has the client in place of the session, as it speaks HTTP. */
+  private caller: Caller | undefined
 
   /**
    * @param origin undefined for a stream that the program hands in
    * @param slot its slot, see slots.ts
    * @param since the store time at which it got the slot
    * @param onClose called once, when the connection is closed
+   * @param takeCaller given if the client may speak HTTP
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly link: Link, readonly origin: Origin | undefined,
-    readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void) {
+    readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void,
+    private readonly takeCaller?: TakeCaller) {
     this.id = link.id
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = since
@@ -120,13 +129,14 @@ export class Connection implements Peer, LinkUser {
     // a stream within this process may send it while another session's batch uses the input
     if (isInUse) return 0
     let at = 0
-    while (at < chunk.length && !this.isOver && !this.isPaused) {
+    while (at < chunk.length && !this.isOver && !this.isPaused && this.caller === undefined) {
       const count = Math.min(READ_BYTES, chunk.length - at)
       bytes.set(chunk.subarray(at, at + count), batchStart)
       at += count
       this.session.receive(count)
     }
-    return this.isOver ? chunk.length : at
+    if (this.caller !== undefined) this.caller.readChunk(chunk.subarray(at))
+    return this.isOver || this.caller !== undefined ? chunk.length : at
   }
 
   // Peer
@@ -188,6 +198,25 @@ export class Connection implements Peer, LinkUser {
   }
 
   drop(): void { this.destroy(CloseReason.Error) }
+
+  // HTTP
+
+  /** Has the client served by HTTP, whatever its first bytes are. */
+  speakHttp(): void { this.session.leave() }
+
+  handOff(first: Buffer): void {
+    assert(this.takeCaller !== undefined, 'a client speaks HTTP where it may not')
+    // most servers have no such client
+    const { Caller } = require('./caller.js') as typeof import('./caller.js')
+    this.caller = new Caller(this.link, this.host.input.readBuffer, first, this, this.host.store.counters)
+    this.takeCaller(this.caller)
+  }
+
+  wasUsed(): void {
+    this.host.store.refreshTime()
+    this.session.usedAt = this.host.store.context.now
+    this.note()
+  }
 
   // Its life
 

@@ -6,17 +6,19 @@ import { type Clock } from '../clock.js'
 import { CloseReason, Kind } from '../log/events.js'
 import { assert } from '../errors.js'
 import { queueOf } from '../process/limits.js'
+import { httpPlace } from '../options/http.js'
 import { type Options, type ProtocolName } from '../options/options.js'
+import { FirstLine } from '../protocol/firstline.js'
 import { type Host } from '../protocol/host.js'
 import { type Protocol } from '../protocol/session.js'
 import { setImmediate } from '../timers.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
-import { Connection, remoteAddress, type Origin } from './connection.js'
+import { Connection, remoteAddress, type Origin, type TakeCaller } from './connection.js'
 import { DirectLink } from './direct.js'
 import { descriptorOf } from './handle.js'
 import { type Link } from './link.js'
-import { type Accepted, type Listening } from './listeners.js'
+import { type Accepted, type ListenerProtocol, type Listening } from './listeners.js'
 import { NO_SLOT, type Slots } from './slots.js'
 import { type Tap } from './tap.js'
 import { type Balance } from './balance.js'
@@ -31,6 +33,7 @@ const TOO_MANY = Buffer.from('ERROR Too many open connections\r\n')
 /** memcached's texts for a new connection with -vv. */
 const NEW_TEXT = {
   auto: 'auto-negotiating client connection', ascii: 'ascii client connection.', binary: 'binary client connection.',
+  http: 'HTTP client connection.',
 } as const
 
 /** Connections that are being ended. */
@@ -46,15 +49,20 @@ export class Connections {
   /** False: the process may end while clients of listeners are connected. */
   keepAlive = true
   private readonly waitingMax: number
+  /** True if clients may speak HTTP where they may speak memcached's protocols. */
+  private readonly sharesHttp: boolean
 
   /**
    * @param balance given if several threads accept clients
    * @param protocolFor returns the protocol that a session begins with
+   * @param takeCaller called with each client that speaks HTTP
    * @param tap given if the server is under a test's control
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly tap?: Tap) {
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly takeCaller: TakeCaller,
+    private readonly tap?: Tap) {
+    this.sharesHttp = httpPlace(options).isShared
     this.waitingMax = queueOf(options.backlog)
   }
 
@@ -138,17 +146,26 @@ export class Connections {
       () => this.guard(() => this.release(slot, true)))
   }
 
-  private open(link: Link, origin: Origin | undefined, protocol: ProtocolName, slot: number, since: number): void {
-    const own = this.protocolFor(protocol)
-    const tapped = this.tap?.join(link, own)
-    const connection = new Connection(this.host, tapped?.protocol ?? own, tapped?.link ?? link, origin, slot, since, this.slots,
-      this.closed)
+  private open(link: Link, origin: Origin | undefined, protocol: ListenerProtocol, slot: number, since: number): void {
+    const connection = this.connectionOver(link, origin, protocol, slot, since)
     this.all.add(connection)
     if (!this.keepAlive && origin !== undefined) link.unref()
     // a single thread can do this when `stats conns` asks for it
     if (this.options.threads > 1) connection.describe()
     if (this.isWatched) connection.logNew()
     if (this.host.verbosity > 1) this.host.log(`<${connection.id} new ${NEW_TEXT[protocol]}`)
+    if (protocol === 'http') connection.speakHttp()
+  }
+
+  private connectionOver(link: Link, origin: Origin | undefined, name: ListenerProtocol, slot: number,
+    since: number): Connection {
+    const { host, slots, sharesHttp, takeCaller } = this
+    const own = this.protocolFor(name === 'http' ? 'ascii' : name)
+    const tapped = name === 'http' ? undefined : this.tap?.join(link, own)
+    const spoken = tapped?.protocol ?? own
+    // a tap sees nothing of HTTP but its bytes
+    const first = sharesHttp ? new FirstLine(host, spoken) : spoken
+    return new Connection(host, first, tapped?.link ?? link, origin, slot, since, slots, this.closed, takeCaller)
   }
 
   private readonly closed = (connection: Connection): void => {

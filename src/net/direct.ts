@@ -76,6 +76,8 @@ export class DirectLink implements Link {
     } catch (error) { this.throws(error) }
   }
 
+  passTo(user: LinkUser): void { this.user = user }
+
   /**
    * Takes the result of a read, and returns the buffer for the next one; undefined for the same as before. The handle's own count
    * is the quickest way to a number of bytes; what else a read met, Node's function knows.

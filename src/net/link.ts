@@ -14,6 +14,8 @@ export interface Link {
   readonly isBroken: boolean
   /** Begins to read. Called once, and not for a client that only gets one answer before the end. */
   begin(user: LinkUser): void
+  /** Has another user from now on: one that speaks HTTP in place of a connection. Nothing is being written. */
+  passTo(user: LinkUser): void
   /**
    * Writes bytes. Returns true if it does not need the bytes any more. If it returns false, the caller has to keep them until
    * `drained` or `closed` of the user is called.

@@ -8,6 +8,7 @@ import { Socket, type AddressInfo, type Server as Listener } from 'node:net'
 import { assert, rethrowInvariant } from '../errors.js'
 import { type Options, type ProtocolName } from '../options/options.js'
 import { type Address, type ServerAddress } from '../options/address.js'
+import { httpPlace } from '../options/http.js'
 import { formatAddress, openAddresses } from './addresses.js'
 import { openHigh, SharedDescriptor, sharesPorts, withHighNumbers, type HighNumbers } from './descriptor.js'
 import { hasQuickWay, linkInPlaceOf, linkOver, type DirectLink } from './direct.js'
@@ -18,6 +19,9 @@ import { type Balance } from './balance.js'
 import { removeSocket, UnixSocket } from './unix.js'
 import { verifyOf, type Verify } from '../secrets/verify.js'
 
+/** What the clients of a listener speak. */
+export type ListenerProtocol = ProtocolName | 'http'
+
 /** The properties of a listener. They can be posted to another thread. */
 export interface Listening {
   /** The file descriptor. */
@@ -27,7 +31,7 @@ export interface Listening {
   readonly host: string
   /** The address as `stats conns` shows it. */
   readonly name: string
-  readonly protocol: ProtocolName
+  readonly protocol: ListenerProtocol
   /** The check of client certificates; undefined without TLS. */
   readonly verify: Verify | undefined
   /** The kernel's identity of the file of a Unix socket; empty for TCP. */
@@ -114,16 +118,30 @@ export class Listeners {
         warn: line => this.warnings.push(line),
       })
     }
+    await this.openHttp(high)
   }
 
-  private async openOn({ host, protocol, tls }: Address, port: number, high: HighNumbers | undefined): Promise<number> {
+  /** Opens the listeners of HTTP, if it has a port of its own. */
+  private async openHttp(high: HighNumbers | undefined): Promise<void> {
+    const { own } = httpPlace(this.options)
+    if (own === undefined) return
+    const count = this.all.length
+    await openAddresses(own.listen, own.port === 0 ? -1 : own.port, {
+      open: (address, port) => this.openOn(address, port, high, 'http'),
+      undo: () => { for (const { listener } of this.all.splice(count)) if (listener !== undefined) this.end(listener) },
+      warn: line => this.warnings.push(line),
+    })
+  }
+
+  private async openOn({ host, protocol, tls }: Address, port: number, high: HighNumbers | undefined,
+    spoken: ListenerProtocol = protocol ?? this.options.protocol): Promise<number> {
     const listener = await this.openTcp(host, port, high)
     const bound = boundAddress(listener)
     this.add(listener, {
       address: { transport: 'TCP', family: bound.family === 'IPv6' ? 'IPv6' : 'IPv4', address: bound.address, port: bound.port },
       host,
       name: formatAddress(bound.address, bound.port),
-      protocol: protocol ?? this.options.protocol,
+      protocol: spoken,
       verify: verifyOf(this.options, tls),
       file: '',
     })
@@ -249,8 +267,15 @@ export class Listeners {
   get listening(): readonly Listening[] { return this.all.map(({ listening }) => listening) }
 
   /** The first TCP port, 0 if there is none. */
-  get port(): number {
-    for (const { listening: { address } } of this.all) if (address.family !== 'Unix') return address.port
+  get port(): number { return this.portOf(({ protocol }) => protocol !== 'http') }
+
+  /** The first port that speaks HTTP alone, 0 if there is none. */
+  get httpPort(): number { return this.portOf(({ protocol }) => protocol === 'http') }
+
+  private portOf(isWanted: (listening: Listening) => boolean): number {
+    for (const { listening } of this.all) {
+      if (listening.address.family !== 'Unix' && isWanted(listening)) return listening.address.port
+    }
     return 0
   }
 

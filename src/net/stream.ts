@@ -37,16 +37,18 @@ export class StreamLink implements Link {
   begin(user: LinkUser): void {
     const { stream } = this
     this.user = user
-    stream.on('close', () => user.closed())
-    stream.on('data', (chunk: Buffer) => this.readChunk(user, chunk))
+    stream.on('close', () => this.user?.closed())
+    stream.on('data', (chunk: Buffer) => this.readChunk(chunk))
     // a client that has closed its sending side still gets its replies
     stream.allowHalfOpen = true
-    stream.on('end', () => user.ended())
+    stream.on('end', () => this.user?.ended())
     stream.resume()
   }
 
-  private readChunk(user: LinkUser, chunk: Buffer): void {
-    const taken = user.readChunk(chunk)
+  passTo(user: LinkUser): void { this.user = user }
+
+  private readChunk(chunk: Buffer): void {
+    const taken = this.user?.readChunk(chunk) ?? chunk.length
     if (taken === chunk.length) return
     this.stream.pause()
     this.stream.unshift(chunk.subarray(taken))

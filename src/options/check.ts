@@ -4,6 +4,7 @@ import { parseAddress } from './address.js'
 import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { kindOf } from './embedded.js'
 import { guess } from './guess.js'
+import { httpProblem } from './http.js'
 import { fractionBounds } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
@@ -55,6 +56,7 @@ function typeProblem(field: Field, value: unknown): string | undefined {
   }
   if (field === 'listen') return listenProblem(value)
   if (field === 'shown') return shownProblem(value)
+  if (field === 'http') return httpProblem(value)
   if (field === 'slabSizes') {
     return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
   }

@@ -1,6 +1,7 @@
 // Options that cannot go together, options that need another one, and combinations that memcached accepts although they are
 // hardly intended. A message names the first field. There is none if one of the fields is wrong by itself.
 import { parseAddress, type Address } from './address.js'
+import { httpRefusal } from './http.js'
 import { PROFILES } from './profiles.js'
 import { printSize } from './rows.js'
 import { PAGE_BYTES, type Options, type ProtocolName } from './values.js'
@@ -93,6 +94,11 @@ export const DOUBTS: readonly Contradiction[] = [
   } },
   { fields: ['udpport', 'sslEnabled', 'socketPath'], problem: ({ udpport, sslEnabled, socketPath }, nameOf) =>
     udpport !== 0 && sslEnabled && socketPath === undefined && `UDP is not encrypted by ${nameOf('sslEnabled')}` },
+  { fields: ['http', 'profile', 'sasl', 'authFile', 'saslPwdb'], problem: (options, nameOf) => {
+    const refusal = options.http === false ? undefined : httpRefusal(options)
+    if (refusal === 'profile') return `${options.profile} has no HTTP`
+    return refusal === 'sasl' && `is off, as ${nameOf('sasl')} has no users who could ask by it`
+  } },
   { fields: ['sslVerifyMode', 'listen', 'sslCaCert', 'sslEnabled'], problem: (options, nameOf) =>
     options.sslEnabled && options.sslCaCert === undefined &&
     (options.sslVerifyMode !== 0 || listenersOf(options).some(({ tls }) => tls === 'mutual')) &&

@@ -86,7 +86,7 @@ function unevenChunks({ itemSizeMax }: Options, { slabChunkMax }: Partial<Option
 
 /** The problems of nodes that cannot each have a TCP port of their own. */
 function nodeProblems(options: Options): string[] {
-  const { nodes, port, socketPath, udpport } = options
+  const { http, nodes, port, socketPath, udpport } = options
   if (nodes === 0) return []
   const problems: string[] = []
   if (socketPath !== undefined) problems.push('a node listens on TCP, so not with -s/--unix-socket')
@@ -94,6 +94,7 @@ function nodeProblems(options: Options): string[] {
   if (listenersOf(options).some(address => address.port !== undefined)) {
     problems.push('each node has a port of its own, so not with an address of -l that has a port')
   }
+  if (typeof http !== 'boolean') problems.push('each node answers HTTP on its own port, so not with a port of -o http')
   for (const [name, first] of [['-p/--port', port], ['-U/--udp-port', udpport]] as const) {
     const last = first + nodes - 1
     if (first > 0 && last > PORT_MAX) problems.push(`the last node would have the port ${last} with ${name} ${first}`)

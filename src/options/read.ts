@@ -1,5 +1,6 @@
 // Reads one argument of the command line into the fields that it sets, as memcached reads it: text behind a number is ignored,
 // with a warning. The bounds are those of the rows. A value beyond them is a problem, and sets nothing.
+import { httpProblem } from './http.js'
 import { readFraction, readFractionStrictly, readOctal, readSize, readStrictly, readWhole, type Reading } from './numbers.js'
 import { printSize, type FractionValue, type ShownValue, type Value, type WholeValue } from './rows.js'
 import { type Options } from './values.js'
@@ -34,6 +35,7 @@ export function readArgument(value: Value, text: string | undefined, given: Part
     case 'addresses': return readAddresses(given, text ?? '')
     case 'sizes': return readSizes(text ?? '')
     case 'character': return readCharacter(text ?? '')
+    case 'http': return readHttp(text)
     case 'text':
       return text === undefined || text === '' ? { problem: 'must not be empty' } : { fields: { [value.field]: text } }
   }
@@ -150,6 +152,13 @@ function readSizes(text: string): Argument {
     return { problem: `"${text}" is not a list of sizes in bytes, such as 100-200-300` }
   }
   return { fields: { slabSizes } }
+}
+
+/** Reads the place where a server answers HTTP. Without an argument it is the port of its other clients. */
+function readHttp(text: string | undefined): Argument {
+  const http = text ?? true
+  const problem = httpProblem(http)
+  return problem === undefined ? { fields: { http } } : { problem }
 }
 
 function readCharacter(text: string): Argument {

@@ -55,6 +55,7 @@ export type Value =
   | { readonly kind: 'character', readonly field: 'prefixDelimiter' }
   | { readonly kind: 'addresses', readonly field: 'listen' }
   | { readonly kind: 'sizes', readonly field: 'slabSizes' }
+  | { readonly kind: 'http', readonly field: 'http' }
   | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
   | ShownValue
 
@@ -171,6 +172,12 @@ const LISTENING: readonly OptionRow[] = [
   { flag: 'b', long: 'listen-backlog', argument: 'num', value: { kind: 'whole', field: 'backlog', min: INT_MIN, max: INT_MAX },
     setting: 'tcp_backlog',
     help: ['set the backlog queue limit (default: {default})'] },
+  { name: 'http', argument: 'addr', optional: true, value: { kind: 'http', field: 'http' }, clears: { http: false },
+    setting: 'http',
+    help: ['answer HTTP, too: a page about the server at /, /metrics for',
+      'Prometheus, /healthz, /readyz and more; on the ports of all other',
+      'clients, or with <port> or <addr>:<port> on a port of its own',
+      '(default: off)'] },
   { long: 'nodes', argument: 'num', value: { kind: 'whole', field: 'nodes', min: 0, max: 100, least: 1, isStrict: true },
     sets: { discovery: true },
     help: ['start so many servers in one process, each with memory, threads and',

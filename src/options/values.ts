@@ -44,6 +44,11 @@ export interface Options {
    * none, which means loopback only: 127.0.0.1 and ::1.
    */
   listen: readonly string[]
+  /**
+   * Where it answers HTTP, `-o http`: true for the ports of all other clients; a port number, or a text `address:port`, for a
+   * port of its own, where 0 is any free one. A port alone is opened on the addresses of `listen`. Default false, nowhere.
+   */
+  http: boolean | number | string
   /** Path of a Unix socket, of at most 107 bytes, `-s`. With it there is neither TCP nor UDP. Default none. */
   socketPath: string | undefined
   /** Access mask of the Unix socket, from 0 to 0o777, `-a`. Default 0o700. */
@@ -213,6 +218,7 @@ export function defaultOptions(): Options {
     port: 11211,
     udpport: 0,
     listen: [],
+    http: false,
     socketPath: undefined,
     umask: 0o700,
     shutdownCommand: false,

@@ -10,6 +10,11 @@ export interface Peer extends Sink {
   end(): void
   /** Ends the conversation at once. Replies that have not been written yet are lost. */
   drop(): void
+  /**
+   * Takes the connection from its session, which has ended. Only a connection that may speak HTTP has this.
+   * @param first the bytes that have come
+   */
+  handOff?(first: Buffer): void
   /** A number for logs and statistics: the file descriptor if there is one. */
   readonly id: number
   /**

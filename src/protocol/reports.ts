@@ -5,18 +5,18 @@ import { type Options } from '../options/options.js'
 /** The report of a name, in server/reports.ts. */
 export type OwnReport = 'hash'
 
-interface ReportRow {
+export interface ReportRow {
   readonly name: OwnReport
   /** True if it shows keys of clients, so that -X forbids it. */
   readonly showsKeys?: true
 }
 
-const REPORTS: readonly ReportRow[] = [
+export const OWN_REPORTS: readonly ReportRow[] = [
   { name: 'hash' },
 ]
 
 /** The report with a name; undefined if the server has none. `notAllowed` is set if -X forbids it. */
 export function ownReport(name: string, options: Options): { name: OwnReport, notAllowed: boolean } | undefined {
-  const row = options.compat === 'strict' ? undefined : REPORTS.find(row => row.name === name)
+  const row = options.compat === 'strict' ? undefined : OWN_REPORTS.find(row => row.name === name)
   return row && { name: row.name, notAllowed: row.showsKeys === true && !options.dumpEnabled }
 }

@@ -77,6 +77,8 @@ export class Session implements Owner {
   private saved: Kept | undefined
   /** The replies that wait for the rest of a value, as memcached holds them back. */
   private parked: Kept | undefined
+  /** The bytes that came before another part of the server got the connection; undefined if the session has it. */
+  private rest: Buffer | undefined
   /** True while it waits for its turn, or for its client to take the output, and not for input. */
   private isPaused = false
   /** True while its batch is being served. */
@@ -209,7 +211,8 @@ export class Session implements Owner {
     if (this.phase === Phase.Closed) {
       this.forget()
       output.flush()
-      this.peer.end()
+      if (this.rest === undefined) this.peer.end()
+      else this.peer.handOff?.(this.rest)
       return
     }
     if (at < end) this.save(at, end, start)
@@ -363,7 +366,7 @@ export class Session implements Owner {
   /** The state that memcached would show for the connection. */
   get state(): ConnectionState {
     if (this.isWorking) return ConnectionState.ParseCmd
-    if (this.phase === Phase.Closed) return ConnectionState.Closing
+    if (this.phase === Phase.Closed) return this.hasLeft ? ConnectionState.Http : ConnectionState.Closing
     return this.work === undefined ? ConnectionState.Read : this.work.state
   }
 
@@ -381,7 +384,7 @@ export class Session implements Owner {
   get hasWork(): boolean { return this.work !== undefined && !(this.work instanceof Watch) }
 
   /** True if the client still has to authenticate. */
-  get isUnauthenticated(): boolean { return this.protocol.needsAuthentication && !this.isAuthenticated }
+  get isUnauthenticated(): boolean { return this.protocol.needsAuthentication && !this.isAuthenticated && !this.hasLeft }
 
   /** Requires the client to authenticate again. */
   forgetUser(): void {
@@ -395,6 +398,22 @@ export class Session implements Owner {
   quit(): void {
     this.hasQuit = true
     this.end()
+  }
+
+  /** True if the connection has left the session. */
+  private get hasLeft(): boolean { return this.rest !== undefined }
+
+  /** Ends the conversation, and passes its connection on with the bytes from `at` to `end`. */
+  handOff(at: number, end: number): void {
+    this.rest = Buffer.from(this.host.input.bytes.subarray(at, end))
+    this.end()
+  }
+
+  /** The same before any byte has come. */
+  leave(): void {
+    this.rest = Buffer.alloc(0)
+    this.end()
+    this.peer.handOff?.(this.rest)
   }
 
   /** Ends the conversation after the current request: no further request of the batch is served. */

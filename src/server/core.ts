@@ -10,7 +10,7 @@ import { type CacheThread } from '../embed/thread.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Insight } from '../insight/insight.js'
-import { Settings } from './settings.js'
+import { ServerPhase, Settings } from './settings.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/lesson.js'
 import { Listeners } from '../net/listeners.js'
@@ -18,6 +18,7 @@ import { Slots } from '../net/slots.js'
 import { type Tap } from '../net/tap.js'
 import { proveQuickWay } from '../net/proof.js'
 import { type ServerAddress } from '../options/address.js'
+import { httpPlace, withPort } from '../options/http.js'
 import {
   checkOptions, completeOptions, embeddingProblems, readMemory, type Options, type ServerOptions,
 } from '../options/options.js'
@@ -232,6 +233,7 @@ export class ServerCore {
       if (!this.isClosed) this.state = 'new'
       throw cause
     }
+    this.settings.phase = ServerPhase.Serving
     this.thread.startTimers()
     if (this.prepared.test !== undefined) this.unref()
   }
@@ -317,10 +319,10 @@ export class ServerCore {
 
   private get isClosed(): boolean { return this.state === 'closed' }
 
-  /** The addresses that the server listens on; none before `listen`. */
+  /** The addresses that the server listens on, without those of HTTP alone; none before `listen`. */
   get addresses(): readonly ServerAddress[] {
     const { listening, udp } = this.thread.opened
-    return [...listening, ...udp].map(({ address }) => address)
+    return [...listening.filter(({ protocol }) => protocol !== 'http'), ...udp].map(({ address }) => address)
   }
 
   /** The first TCP port, 0 if there is none. */
@@ -329,9 +331,13 @@ export class ServerCore {
   /** The first UDP port, 0 if there is none. */
   get udpPort(): number { return this.thread.udpPort }
 
+  /** The first TCP port on which it answers HTTP, 0 if there is none. */
+  get httpPort(): number { return httpPlace(this.options).isShared ? this.port : this.thread.httpPort }
+
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
     this.state = 'closed'
+    this.settings.phase = ServerPhase.Stopping
     this.cacheThread?.close()
     for (const stop of this.timers.splice(0)) stop()
     await Promise.all([this.pool?.close(), this.thread.close()])
@@ -354,6 +360,7 @@ export class ServerCore {
     const { options, port, udpPort } = this
     if (port !== 0) options.port = port
     if (udpPort !== 0) options.udpport = udpPort
+    if (typeof options.http !== 'boolean') options.http = withPort(options.http, this.httpPort)
   }
 
   /** Begins anew with the items that are there: counts and what commands have changed are as after a start. */
@@ -370,6 +377,7 @@ export class ServerCore {
   /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */
   private async undoListen(): Promise<void> {
     for (const stop of this.timers.splice(0)) stop()
+    if (!this.isClosed) this.settings.phase = ServerPhase.Starting
     const { pool } = this
     await Promise.all([pool?.close(), this.thread.undoOpen()])
     // a `close` from now on need not wait for the pool, and an earlier one waits for it already

@@ -8,6 +8,8 @@ import { Kind } from '../log/events.js'
 import { Watchers, type Watcher } from '../log/watchers.js'
 import { type Certificates } from '../secrets/certificates.js'
 import { makeCredentials } from '../secrets/secrets.js'
+import { type Http } from '../http/http.js'
+import { type Caller } from '../net/caller.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
@@ -79,7 +81,7 @@ const ANSWERS_PER_BLOCK = 13
 const REQUESTS_PER_TURN = 20
 
 /** memcached's names of protocols in the lines about listeners with -vv. */
-const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary' } as const
+const LISTENER_TEXT = { auto: 'auto-negotiate', ascii: 'ascii', binary: 'binary', http: 'http' } as const
 
 export class Engine implements Host {
   readonly store: Store
@@ -106,6 +108,8 @@ export class Engine implements Host {
   private readonly watchers: Watchers
   private readonly connections: Connections
   private readonly reports: Reports
+  /** What answers HTTP, once a client has spoken it. */
+  private http: Http | undefined
   /** The functions that act on signals of other threads. */
   readonly reactions: ThreadSignals
   private readonly timers: (() => void)[] = []
@@ -138,7 +142,7 @@ export class Engine implements Host {
     this.tls = this.makeTls()
     this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
     this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name),
-      parts.makeTap?.(this))
+      caller => this.takeCaller(caller), parts.makeTap?.(this))
     this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
     const { connections, udp, tls } = this
@@ -243,6 +247,9 @@ export class Engine implements Host {
   /** The first UDP port, 0 if there is none. */
   get udpPort(): number { return this.udp.port }
 
+  /** The first port that speaks HTTP alone, 0 if there is none. */
+  get httpPort(): number { return this.listeners.httpPort }
+
   /**
    * Accepts no more clients, from this moment on. Threads that share a descriptor must all do this before any of them ends.
    * @returns true if a descriptor had to stay open, so that the thread must not end; see SharedDescriptor
@@ -255,6 +262,7 @@ export class Engine implements Host {
 
   /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */
   async undoOpen(): Promise<void> {
+    this.http?.close()
     const gone = [this.listeners.close(), this.udp.close()]
     this.tls?.close()
     await Promise.all([...gone, this.connections.closeAccepted()])
@@ -280,6 +288,14 @@ export class Engine implements Host {
       this.signals.failed(error)
       return false
     }
+  }
+
+  /** Serves a client that speaks HTTP. */
+  private takeCaller(caller: Caller): void {
+    // most servers have no such client
+    const { Http } = require('../http/http.js') as typeof import('../http/http.js')
+    this.http ??= new Http({ host: this, clock: this.clock, settings: this.settings })
+    this.http.take(caller)
   }
 
   // Certificates, which may be read again while the thread serves

@@ -39,7 +39,7 @@ t.test('nor one that a listener still brings', async t => {
   const fail = (): never => { throw new Error('it is served') }
   const slots = new Slots(new ArrayBuffer(Slots.bytesFor(1)), 1)
   const options = completeOptions({})
-  const connections = new Connections(server.host, options, new ManualClock(), slots, undefined, undefined, fail)
+  const connections = new Connections(server.host, options, new ManualClock(), slots, undefined, undefined, fail, fail)
   await connections.close()
   const socket = new Socket()
   const address = { family: 'Unix', path: '/socket' } as const

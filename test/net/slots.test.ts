@@ -132,7 +132,7 @@ t.test('states have the names that memcached gives them', async t => {
   t.equal(stateOf(ConnectionState.Closing), 'conn_closing')
   t.equal(stateOf(ConnectionState.ParseCmd), 'conn_parse_cmd')
   t.equal(stateOf(ConnectionState.Watch), 'conn_watch')
-  t.equal(Object.keys(STATE_NAMES).length, 7)
+  t.equal(Object.keys(STATE_NAMES).length, 8)
 })
 
 t.test('nobody is idle for less than no time', async t => {

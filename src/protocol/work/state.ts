@@ -1,7 +1,7 @@
 // The states of a connection, with memcached's names. This is the only table of them: the log of -vvv, `stats conns` and the
 // shared table of connections use it.
 
-export const enum ConnectionState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch }
+export const enum ConnectionState { Read, Nread, Swallow, Mwrite, Closing, ParseCmd, Watch, Http }
 
 /** The names, by state. */
 export const STATE_NAMES: Readonly<Record<ConnectionState, string>> = {
@@ -18,4 +18,6 @@ export const STATE_NAMES: Readonly<Record<ConnectionState, string>> = {
   [ConnectionState.ParseCmd]: 'conn_parse_cmd',
   /** Watches events, or writes a listing of the crawler. */
   [ConnectionState.Watch]: 'conn_watch',
+  /** Speaks HTTP, which memcached has no name for. */
+  [ConnectionState.Http]: 'conn_http',
 }

@@ -1,0 +1,63 @@
+// What a server says of itself as objects, for programs and for its page: the reports of `stats`, each with its rows by name.
+import { type Clock } from '../clock.js'
+import { type Host, type Rows } from '../protocol/host.js'
+import { OWN_REPORTS, type OwnReport } from '../protocol/reports.js'
+import { mapMemory, type MemoryMap } from '../stats/pages.js'
+
+/** The rows of a report by their names. */
+type Report = Record<string, string | number>
+
+/** All that `/events` and `/stats` say. */
+export interface Everything {
+  /** Unix time in seconds, of the server's clock. */
+  readonly time: number
+  readonly stats: Report
+  readonly settings: Report
+  readonly items: Report
+  readonly slabs: Report
+  /** The reports that memcached does not have. */
+  readonly own: Readonly<Partial<Record<OwnReport, Report>>>
+  /** The reports that are not among them, as -X forbids what shows keys. */
+  readonly forbidden: readonly OwnReport[]
+  readonly pages: MemoryMap
+}
+
+/** memcached's reports by their names in `/stats/NAME`; `general` is the one without a name. */
+export const REPORTS: Readonly<Record<string, (host: Host) => Iterable<Rows>>> = {
+  general: host => [host.report('')],
+  settings: host => [host.report('settings')],
+  items: host => [host.report('items')],
+  slabs: host => [host.report('slabs')],
+  sizes: host => host.reportSizes(),
+  conns: host => host.reportConnections(),
+}
+
+/** Makes an object of a report, in steps. */
+export function* objectOf(parts: Iterable<Rows>): Generator<undefined, Report> {
+  const report: Report = {}
+  for (const part of parts) {
+    for (const [name, value] of part) report[name] = value
+    yield
+  }
+  return report
+}
+
+/** Makes all reports, in steps that take a short time each. */
+export function* everything(host: Host, clock: Clock): Generator<undefined, Everything> {
+  const time = Math.floor(clock.milliseconds() / 1000)
+  const own: Partial<Record<OwnReport, Report>> = {}
+  const forbidden: OwnReport[] = []
+  for (const { name, showsKeys } of OWN_REPORTS) {
+    if (showsKeys === true && !host.options.dumpEnabled) forbidden.push(name)
+    else own[name] = yield* objectOf(host.reportOwn(name))
+  }
+  const pages = yield* mapMemory(host.store)
+  return {
+    time,
+    stats: yield* objectOf([host.report('')]),
+    settings: yield* objectOf([host.report('settings')]),
+    items: yield* objectOf([host.report('items')]),
+    slabs: yield* objectOf([host.report('slabs')]),
+    own, forbidden, pages,
+  }
+}
