@@ -4,9 +4,11 @@ import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
 import { Places } from './places.js'
 import { type Store } from '../store/store.js'
+import { Latency } from './latency.js'
+import { Sampler } from './sampler.js'
 
 /** The names of the regions. */
-type RegionName = 'http'
+type RegionName = 'http' | 'latency'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -23,6 +25,7 @@ interface RegionRow {
 
 const regionRows: readonly RegionRow[] = [
   { name: 'http', alignment: CACHE_LINE, bytes: () => Places.BYTES },
+  { name: 'latency', alignment: CACHE_LINE, bytes: ({ threads }) => Latency.bytesFor(threads) },
 ]
 
 function regionsFor(facts: RegionFacts): Regions<RegionName> {
@@ -36,12 +39,24 @@ export class Insight {
   /** The bytes of memory that an Insight needs, which are 0 at the start. */
   static bytesFor(options: Options, threads: number): number { return regionsFor({ options, threads }).end }
 
+  /** How long requests take. */
+  readonly latency: Latency
+  /** Takes some of the requests of this thread, for those who learn from samples. */
+  readonly sampler: Sampler
+
   /**
    * @param memory of `bytesFor(options, store.options.threads)` bytes
    * @param store that of this thread
    */
   constructor(readonly memory: ArrayBuffer | SharedArrayBuffer, readonly options: Options, readonly store: Store) {
-    const regions = regionsFor({ options, threads: store.options.threads })
+    const { threads } = store.options
+    const regions = regionsFor({ options, threads })
     this.places = new Places(memory, regions.startOf('http'))
+    this.latency = new Latency(memory, regions.startOf('latency'), threads, store.thread)
+    this.sampler = new Sampler(options.hotkeys, store)
+    for (const learner of [this.latency]) this.sampler.teach(learner)
   }
+
+  /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */
+  beginAnew(): void { this.latency.clear() }
 }

@@ -5,7 +5,7 @@ import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { kindOf } from './embedded.js'
 import { guess } from './guess.js'
 import { httpProblem } from './http.js'
-import { fractionBounds } from './read.js'
+import { fractionBounds, isFraction } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
 
@@ -89,7 +89,7 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
     }
     case 'fraction': {
       const number = options[value.field]
-      return number > value.above && number <= value.max ? undefined : `${fractionBounds(value)}, not ${number}`
+      return isFraction(value, number) ? undefined : `${fractionBounds(value)}, not ${number}`
     }
     case 'choice': {
       const isOne = Object.values(value.choices).some(choice =>

@@ -90,15 +90,21 @@ function readFractionValue(value: FractionValue, text: string): Argument {
   const reading = value.isStrict ? readFractionStrictly(text) : readFraction(text)
   if (reading === undefined) return { problem: `"${text}" is not a number` }
   const { value: number, isPlain } = reading
-  if (number <= value.above || number > value.max) {
+  if (!isFraction(value, number)) {
     return { problem: `${fractionBounds(value)}, not ${asRead(text, number, isPlain)}` }
   }
   return { fields: { [value.field]: number }, warning: isPlain ? undefined : `"${text}" is read as ${number}` }
 }
 
+/** True if a number is within the bounds of a fraction. */
+export function isFraction({ above, max, orZero }: FractionValue, number: number): boolean {
+  return (number > above || (orZero === true && number === 0)) && number <= max
+}
+
 /** The bounds of a fraction in words. */
-export function fractionBounds({ above, max }: FractionValue): string {
+export function fractionBounds({ above, max, orZero }: FractionValue): string {
   if (above === -Infinity) return 'must be a number'
+  if (orZero === true) return `must be from 0 to ${max}`
   return `must be greater than ${above}${max === Infinity ? '' : ` and at most ${max}`}`
 }
 

@@ -85,6 +85,8 @@ export interface FractionValue {
   readonly kind: 'fraction'
   readonly field: NumberField
   readonly above: number
+  /** Set if it may be 0, although that is not above `above`. */
+  readonly orZero?: true
   /** The largest; Infinity for none. */
   readonly max: number
   /** The number of digits that `stats settings` shows behind the point. Default 2. */
@@ -412,6 +414,11 @@ const LOGS: readonly OptionRow[] = [
       '"{default}" (colon). If this option is specified, stats collection',
       'is turned on automatically; if not, then it may be turned on',
       'by sending the "stats detail on" command to the server.'] },
+  { name: 'hotkeys', argument: 'rate', value: { kind: 'fraction', field: 'hotkeys', above: 0, orZero: true, max: 1, digits: 4,
+    isStrict: true },
+    setting: 'hotkeys',
+    help: ['share of the requests from which hot and big keys and the time',
+      'that requests take are learned, 0 to 1 (default: {default})'] },
   { name: 'track_sizes', sets: { trackSizes: true },
     setting: 'track_sizes',
     help: ['enable dynamic reports for \'stats sizes\' command.'] },

@@ -106,6 +106,11 @@ export interface Options {
    * than the one before. There are at most 62. Default none: the classes follow from `chunkSize` and `factor`.
    */
   slabSizes: readonly number[]
+  /**
+   * The share of the requests from which `stats hotkeys`, `stats bigkeys`, `stats advice` and the histograms of latency are made,
+   * 0 to 1. Default 0.01.
+   */
+  hotkeys: number
   /** True: items are counted by size for `stats sizes`. Default false. */
   trackSizes: boolean
   /** Seconds until an idle connection is closed; 0 or less for never. Default 0. */
@@ -244,6 +249,7 @@ export function defaultOptions(): Options {
     watchEnabled: true,
     slabChunkMax: 512 * 1024,
     slabSizes: [],
+    hotkeys: 0.01,
     trackSizes: false,
     idleTimeout: 0,
     authTimeout: 30,

@@ -1,5 +1,6 @@
 // How the protocols answer a get with a value, which is copied into the output or lent to it. Each protocol brings the bytes of
 // its answers, as RetrievalAnswers. The request is the thread's, see Input.
+import { Use, type Sampler } from '../insight/sampler.js'
 import { type Request } from '../store/request.js'
 import { type Store } from '../store/store.js'
 import { type ItemView, type Reader, type ValueLoan } from '../store/view.js'
@@ -44,18 +45,24 @@ export class Retrieval implements Reader {
   private readonly store: Store
   private readonly output: Output
   private readonly request: Request
+  private readonly sampler: Sampler
+  /** The bytes of the value that was found last, if the request is sampled. */
+  private valueBytes = 0
   private loan: ValueLoan | undefined
   private came = Retrieved.Answered
 
-  constructor({ store, output, input }: Host, private readonly answers: RetrievalAnswers) {
+  constructor({ store, output, input, insight }: Host, private readonly answers: RetrievalAnswers) {
     this.store = store
     this.output = output
     this.request = input.request
+    this.sampler = insight.sampler
   }
 
   /** Answers the current request with the item of its key. The protocol answers a miss and the errors. */
   get(session: Session): Retrieved {
-    if (!this.store.get(this.request, this)) return Retrieved.Miss
+    const isHit = this.store.get(this.request, this)
+    if (this.sampler.isOpen) this.sampler.note(this.request, Use.Read, isHit, isHit ? this.valueBytes : 0)
+    if (!isHit) return Retrieved.Miss
     const { loan } = this
     if (loan === undefined) return this.came
     this.loan = undefined
@@ -65,6 +72,7 @@ export class Retrieval implements Reader {
   /** @internal */
   read(view: ItemView): boolean {
     const { answers, output } = this
+    if (this.sampler.isOpen) this.valueBytes = view.valueBytes
     const hasValue = answers.hasValue(view)
     if (hasValue && view.valueBytes > Copy.RoomBytes && !this.canCopy(view.valueBytes)) return this.lend(view)
     if (!answers.head(view, hasValue ? ValueForm.Copied : ValueForm.None)) {

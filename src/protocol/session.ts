@@ -3,12 +3,14 @@
 // work, see work/. All sessions of a thread share one input and one output, so at the end of each batch a session copies aside
 // the bytes that it still needs.
 import { assert } from '../errors.js'
+import { type Sampler } from '../insight/sampler.js'
 import { Ascii } from '../memory/ascii.js'
 import { Counter } from '../stats/counters.js'
 import { type Filling } from '../store/filling.js'
 import { type ValueLoan } from '../store/view.js'
 import { type Host } from './host.js'
 import { type Peer, type Watching } from './peer.js'
+import { commandAt } from './sampled.js'
 import { Kept, type Owner } from './unfinished.js'
 import { Gathering } from './work/gathering.js'
 import { LongLine, type Get, type LongGet, Keys } from './work/keys.js'
@@ -93,11 +95,14 @@ export class Session implements Owner {
 
   /** Serves a batch of `count` bytes, which lie at `batchStart` of the thread's input. */
   receive(count: number): void {
-    const { input, store } = this.host
+    const { input, store, insight: { sampler } } = this.host
     store.refreshTime()
     store.counters.add(Counter.BytesRead, count)
     // in another phase, these may be the last bytes of a large value
-    if (this.phase === Phase.Request) this.sendsLargeValues = false
+    if (this.phase === Phase.Request) {
+      this.sendsLargeValues = false
+      if (sampler.followed === this) sampler.follow()
+    }
     this.open()
     const start = input.batchStart - this.savedBytes
     this.restore(start)
@@ -188,8 +193,17 @@ export class Session implements Owner {
   }
 
   private serveRequest(at: number, end: number): number {
-    const next = this.protocol.serve(this, at, end)
+    const { sampler } = this.host.insight
+    const next = sampler.left-- > 0 ? this.protocol.serve(this, at, end) : this.serveSampled(sampler, at, end)
     if (next !== UNFINISHED) this.usedAt = this.host.store.context.now
+    return next
+  }
+
+  private serveSampled(sampler: Sampler, at: number, end: number): number {
+    sampler.open(commandAt(this.host.input.bytes, at), this, this.peer.id)
+    const next = this.protocol.serve(this, at, end)
+    if (next === UNFINISHED && this.work === undefined) sampler.drop()
+    else sampler.close(this.work === undefined)
     return next
   }
 
@@ -421,6 +435,8 @@ export class Session implements Owner {
 
   /** Frees everything that the session holds, as the connection has been closed. */
   close(): void {
+    const { sampler } = this.host.insight
+    if (sampler.followed === this) sampler.followed = undefined
     for (let { work } = this; work !== undefined; work = work.next) work.drop()
     this.work = undefined
     this.phase = Phase.Closed

@@ -1,5 +1,6 @@
 // How the protocols store the value of a request, which is there or comes in parts, or for which there is no room. Each protocol
 // brings the bytes of its answers, as StorageAnswers. The request is the thread's, see Input.
+import { Use, type Sampler } from '../insight/sampler.js'
 import { Ascii } from '../memory/ascii.js'
 import { Outcome, type Failure } from '../store/outcome.js'
 import { type Request } from '../store/request.js'
@@ -26,17 +27,20 @@ export interface StorageAnswers {
 export class Storage {
   private readonly store: Store
   private readonly request: Request
+  private readonly sampler: Sampler
 
   /** @param endBytes 2 if a line end follows each value, otherwise 0 */
-  constructor({ store, input }: Host, private readonly answers: StorageAnswers, private readonly endBytes: 0 | 2) {
+  constructor({ store, input, insight }: Host, private readonly answers: StorageAnswers, private readonly endBytes: 0 | 2) {
     this.store = store
     this.request = input.request
+    this.sampler = insight.sampler
   }
 
   /** Stores the value at `at` if all of it has come, or else begins to receive it. Returns where the session goes on. */
   take(session: Session, at: number, end: number): number {
     const { answers, endBytes, request } = this
     const { valueBytes } = request
+    if (this.sampler.isOpen) this.sampler.note(request, Use.Store, false, valueBytes)
     session.expectValue(valueBytes)
     if (!this.isWhole(at + valueBytes, end)) return this.begin(session, at)
     const outcome = this.store.set(request, at)

@@ -371,6 +371,7 @@ export class ServerCore {
     settings.forgetExternals()
     settings.startedAt = settings.certificatesReadAt = clock.milliseconds()
     this.thread.prefixes.reset()
+    this.thread.insight.beginAnew()
     this.thread.prefixes.isOn = options.detailEnabled
   }
 

@@ -120,6 +120,8 @@ export class Store {
   private readonly heads = new Int32Array(PREFETCH_MAX)
   /** All words that `prefetch` has read, by xor. It has no meaning, but keeps the compiler from removing the reads. */
   prefetched = 0
+  /** The exptime that `expiryFor` was given last. A sampler sets it to 0 before a request, and reads what the client has sent. */
+  exptime = 0
   /** The growth of each shard's table. */
   private readonly growths: readonly Growth[]
   /** The maintainer of each shard's lists. */
@@ -376,6 +378,7 @@ export class Store {
    * in Unix seconds if it is larger than RELATIVE_SECONDS_MAX; 0 is never, and a negative one is in the past.
    */
   expiryFor(exptime: number): number {
+    this.exptime = exptime
     if (exptime === 0) return 0
     if (exptime < 0) return 1
     if (exptime <= RELATIVE_SECONDS_MAX) return this.context.now + exptime

@@ -1,4 +1,5 @@
 // The opcodes about items.
+import { Use } from '../../insight/sampler.js'
 import { Outcome, type Failure } from '../../store/outcome.js'
 import { Found, Mode, Want, type Request } from '../../store/request.js'
 import { type ItemView } from '../../store/view.js'
@@ -128,18 +129,19 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
 
   delete(session: Session): void {
     const { request, packets } = this
-    const { parser, host: { prefixes } } = packets
+    const { parser, host: { insight: { sampler }, prefixes } } = packets
     parser.takeKey(request)
     request.wants = parser.readCas(request.cas) ? Want.CompareCas : Want.None
     if (prefixes.isOn) prefixes.recordDelete(request.bytes, request.keyStart, request.keyEnd)
     const outcome = packets.store.delete(request)
+    if (sampler.isOpen) sampler.note(request, Use.Delete, outcome === Outcome.Deleted, 0)
     if (outcome !== Outcome.Deleted) packets.error(session, statusOf(outcome))
     else if (!session.isQuiet) packets.reply.done(0, 0)
   }
 
   arithmetic(session: Session, isDecrement: boolean): void {
     const { request, packets } = this
-    const { parser, store } = packets
+    const { parser, store, host: { insight: { sampler } } } = packets
     const exptime = parser.extrasUint32(16)
     parser.takeKey(request)
     parser.extrasUint64(0, request.number)
@@ -150,6 +152,7 @@ export class ItemCommands implements RetrievalAnswers, StorageAnswers {
     request.wants = Want.TellCas | (parser.readCas(request.cas) ? Want.CompareCas : Want.None) |
       (exptime === NEVER_BEGIN ? Want.None : Want.Vivify)
     const outcome = store.arithmetic(request)
+    if (sampler.isOpen) sampler.note(request, Use.Arithmetic, outcome !== Outcome.NotFound, 0)
     if (outcome === Outcome.NoMemory) packets.error(session, Status.NoMemory, noMemoryFor(request))
     else if (outcome !== Outcome.Number) packets.error(session, statusOf(outcome))
     else if (!session.isQuiet) packets.reply.number(request)

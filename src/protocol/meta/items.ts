@@ -1,4 +1,5 @@
 // md, ma and me: the commands about one item that bring no value and ask for none.
+import { Use } from '../../insight/sampler.js'
 import { toBigInt } from '../../memory/numbers.js'
 import { Counter } from '../../stats/counters.js'
 import { Outcome } from '../../store/outcome.js'
@@ -14,7 +15,7 @@ const DECREMENTS = Buffer.from('D-')
 
 /** `md <key> <flags>*` */
 export function md(meta: Meta): void {
-  const { flags, reply, request, store } = meta
+  const { flags, reply, request, sampler, store } = meta
   const error = flags.error ?? flags.opaqueError
   if (error !== undefined) return reply.line(error)
   request.flags = flags.valueOf(Flag.F)
@@ -23,6 +24,7 @@ export function md(meta: Meta): void {
     (flags.has(Flag.x) ? Want.RemoveValue : 0) | (flags.has(Flag.I) ? Want.Invalidate : 0) |
     (flags.has(Flag.T) ? Want.NewExpiry : 0)
   const outcome = store.delete(request)
+  if (sampler.isOpen) sampler.note(request, Use.Delete, outcome !== Outcome.NotFound, 0)
   if (outcome === Outcome.NoMemory) return reply.line(META.noMemory)
   if (outcome === Outcome.Deleted && flags.returns.isQuiet) return
   answerOutcome(meta, outcome)
@@ -30,10 +32,11 @@ export function md(meta: Meta): void {
 
 /** `ma <key> <flags>*` */
 export function ma(meta: Meta): void {
-  const { flags, reply, request, store } = meta
+  const { flags, reply, request, sampler, store } = meta
   const error = readArithmetic(meta)
   if (error !== undefined) return reply.line(error)
   const outcome = store.arithmetic(request)
+  if (sampler.isOpen) sampler.note(request, Use.Arithmetic, outcome !== Outcome.NotFound, 0)
   if (flags.opaqueError !== undefined) reply.line(flags.opaqueError)
   else if (outcome === Outcome.NonNumeric) reply.line(META.nonNumeric)
   else if (outcome === Outcome.NoMemory) reply.line(request.result === Found.Vivified ? META.noMemoryItem : META.noMemory)

@@ -1,5 +1,6 @@
 // What the handlers of meta commands work with: the line at work, its flags, and the ways to answer it. A thread has one Meta,
 // for all its sessions. Errors are always answered, whatever `q` says.
+import { type Sampler } from '../../insight/sampler.js'
 import { type Request } from '../../store/request.js'
 import { type Store } from '../../store/store.js'
 import { type ItemView } from '../../store/view.js'
@@ -22,6 +23,7 @@ export class Meta {
   readonly output: Output
   readonly flags: MetaParser
   readonly reply: MetaReply
+  readonly sampler: Sampler
 
   constructor(readonly host: Host, readonly parser: LineParser) {
     this.store = host.store
@@ -29,6 +31,7 @@ export class Meta {
     this.output = host.output
     this.flags = new MetaParser(parser, host.input, host.store)
     this.reply = new MetaReply(host)
+    this.sampler = host.insight.sampler
   }
 
   // Each shows what the flags ask for, from left to right. There must be room for a first line.

@@ -1,4 +1,6 @@
 // delete and touch: the commands about one item that bring no value and ask for none.
+import { Use } from '../../insight/sampler.js'
+import { Outcome } from '../../store/outcome.js'
 import { Want } from '../../store/request.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { type Session } from '../session.js'
@@ -8,19 +10,23 @@ import { type Text } from './text.js'
 /** `delete <key>` */
 export function deleteItem(text: Text, session: Session): void {
   if (!takeKey(text, session, 2)) return
-  const { request, host: { prefixes } } = text
+  const { request, sampler, host: { prefixes } } = text
   if (prefixes.isOn) prefixes.recordDelete(request.bytes, request.keyStart, request.keyEnd)
-  text.answerOutcome(session, text.store.delete(request))
+  const outcome = text.store.delete(request)
+  if (sampler.isOpen) sampler.note(request, Use.Delete, outcome === Outcome.Deleted, 0)
+  text.answerOutcome(session, outcome)
 }
 
 /** `touch <key> <exptime>` */
 export function touch(text: Text, session: Session): void {
   if (!takeKey(text, session, 3)) return
-  const { parser, request, store } = text
+  const { parser, request, sampler, store } = text
   const exptime = parser.int32(parser.tokenStart(2), parser.tokenEnd(2))
   if (exptime === NOT_A_NUMBER) return text.answer(session, TEXT.badExptime)
   request.expiresAt = store.expiryFor(exptime)
-  text.answerOutcome(session, store.touch(request))
+  const outcome = store.touch(request)
+  if (sampler.isOpen) sampler.note(request, Use.Touch, outcome === Outcome.Touched, 0)
+  text.answerOutcome(session, outcome)
 }
 
 /** Makes the second token the key; if it is none, or the line has too few tokens, answers the error and returns false. */

@@ -1,4 +1,5 @@
 // incr and decr: the commands that change a number in its place.
+import { Use } from '../../insight/sampler.js'
 import { Ascii } from '../../memory/ascii.js'
 import { Outcome } from '../../store/outcome.js'
 import { Want } from '../../store/request.js'
@@ -55,7 +56,9 @@ export class Numbers {
 
   private answer(session: Session): void {
     const { text } = this
-    const outcome = text.store.arithmetic(text.request)
+    const { request, sampler } = text
+    const outcome = text.store.arithmetic(request)
+    if (sampler.isOpen) sampler.note(request, Use.Arithmetic, outcome !== Outcome.NotFound, 0)
     if (outcome === Outcome.NoMemory) text.answer(session, TEXT.noMemory)
     else if (outcome !== Outcome.Number) text.answerOutcome(session, outcome)
     else this.answerNumber(session)

@@ -1,5 +1,6 @@
 // What the handlers of text commands work with: the line at work, and the ways to answer it. A thread has one Text, for all its
 // sessions.
+import { type Sampler } from '../../insight/sampler.js'
 import { PROFILES, type Profile } from '../../options/profiles.js'
 import { type Request } from '../../store/request.js'
 import { type Outcome } from '../../store/outcome.js'
@@ -17,6 +18,7 @@ export class Text {
   readonly store: Store
   readonly request: Request
   readonly reply: TextReply
+  readonly sampler: Sampler
   /** The profile of the server. */
   readonly profile: Profile
 
@@ -24,6 +26,7 @@ export class Text {
     this.store = host.store
     this.request = host.input.request
     this.reply = new TextReply(host.output)
+    this.sampler = host.insight.sampler
     this.profile = PROFILES[host.options.profile]
   }
 
