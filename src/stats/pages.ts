@@ -9,13 +9,16 @@ import { type ItemId } from '../store/items/items.js'
 import { type Shard } from '../store/shard.js'
 import { type Store } from '../store/store.js'
 
-/** The chunks that are looked at for a map, about, which takes some 3 ms altogether. */
-const LOOKS_MAX = 1 << 18
+/**
+ * The chunks that are looked at for a map, about, and beyond them two of each page. Each takes 30 ns, and 200 ns if it is fetched
+ * from memory.
+ */
+const LOOKS_MAX = 1 << 14
 /** The least and the most chunks of a page that are looked at. */
-const PAGE_LOOKS_MIN = 16
-const PAGE_LOOKS_MAX = 2000
-/** The chunks and pages that a step looks at, before it ends with a page. It takes some 50 µs, and 0.3 ms after a flush. */
-const STEP_LOOKS = 2000
+const PAGE_LOOKS_MIN = 2
+const PAGE_LOOKS_MAX = 1000
+/** The chunks and pages that a step looks at, before it ends with a page. */
+const STEP_LOOKS = 1000
 /** The most cells of a map. If a store has more pages, a cell is for several of them. */
 export const CELLS_MAX = 1024
 
