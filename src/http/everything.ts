@@ -1,5 +1,6 @@
 // What a server says of itself as objects, for programs and for its page: the reports of `stats`, each with its rows by name.
 import { type Clock } from '../clock.js'
+import { LATENCY_BUCKETS } from '../insight/latency.js'
 import { type Host, type Rows } from '../protocol/host.js'
 import { OWN_REPORTS, type OwnReport } from '../protocol/reports.js'
 import { mapMemory, type MemoryMap } from '../stats/pages.js'
@@ -19,7 +20,16 @@ export interface Everything {
   readonly own: Readonly<Partial<Record<OwnReport, Report>>>
   /** The reports that are not among them, as -X forbids what shows keys. */
   readonly forbidden: readonly OwnReport[]
+  readonly latency: LatencyFacts
   readonly pages: MemoryMap
+}
+
+/** How long sampled requests have taken, by the names of commands. */
+interface LatencyFacts {
+  /** The upper bounds of the buckets, in seconds. The last bucket of a command has none. */
+  readonly bounds: readonly number[]
+  /** The requests of each bucket, and the seconds that all of them took. */
+  readonly commands: Readonly<Record<string, { readonly counts: readonly number[], readonly sum: number }>>
 }
 
 /** memcached's reports by their names in `/stats/NAME`; `general` is the one without a name. */
@@ -58,6 +68,11 @@ export function* everything(host: Host, clock: Clock): Generator<undefined, Ever
     settings: yield* objectOf([host.report('settings')]),
     items: yield* objectOf([host.report('items')]),
     slabs: yield* objectOf([host.report('slabs')]),
-    own, forbidden, pages,
+    own, forbidden, latency: latencyFacts(host), pages,
   }
+}
+
+function latencyFacts({ insight: { latency } }: Host): LatencyFacts {
+  const commands = Object.fromEntries(Array.from(latency.histograms(), ({ command, counts, sum }) => [command, { counts, sum }]))
+  return { bounds: LATENCY_BUCKETS, commands }
 }

@@ -22,7 +22,8 @@ interface Socket {
 const { WebSocket } = globalThis as { WebSocket?: new (url: string) => Socket }
 
 /** Why there is no browser for tests here; undefined if there is one. */
-export const whyNoBrowser = WebSocket === undefined ? 'this Node.js has no WebSocket' : path === undefined ? 'no Chromium' : undefined
+export const whyNoBrowser = WebSocket === undefined ? 'this Node.js has no WebSocket'
+  : path === undefined ? 'no Chromium' : undefined
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -49,8 +50,10 @@ export class Page {
   /** Starts a browser with one page. */
   static async start(t: Test): Promise<Page> {
     const folder = mkdtempSync(join(tmpdir(), 'memslab-chromium-'))
-    const browser = spawn(path!, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars',
-      '--no-first-run', '--disable-background-networking', '--remote-debugging-port=0', `--user-data-dir=${folder}`, 'about:blank'],
+    // without the sandbox it runs as root, too
+    const browser = spawn(path!, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
+      '--disable-background-networking', '--hide-scrollbars', '--remote-debugging-port=0', `--user-data-dir=${folder}`,
+      'about:blank'],
     { stdio: 'ignore' })
     const ended = new Promise(resolve => browser.once('close', resolve))
     t.teardown(async () => {
