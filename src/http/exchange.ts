@@ -78,8 +78,8 @@ export class Exchange {
 
   sendJson(value: unknown): void { this.send(200, JSON_TYPE, JSON.stringify(value)) }
 
-  send(status: number, type: string, body: string | Buffer, headers: OutgoingHttpHeaders = {}): void {
-    const bytes = Buffer.from(body)
+  send(status: number, type: string, body: string | Uint8Array, headers: OutgoingHttpHeaders = {}): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
     this.response.writeHead(status, { 'Content-Type': type, 'Content-Length': bytes.length, ...headers }).end(bytes)
   }
 

@@ -6,6 +6,7 @@ import { type Clock } from '../clock.js'
 import { Place } from '../insight/places.js'
 import { OWN_REPORTS } from '../protocol/reports.js'
 import { ServerPhase, type Settings } from '../server/settings.js'
+import { EXPOSITION_TYPE } from '../stats/exposition.js'
 import { type Access } from './access.js'
 import { type Events } from './events.js'
 import { everything, objectOf, REPORTS } from './everything.js'
@@ -34,6 +35,7 @@ const ROUTES: readonly Route[] = [
   { path: '/', place: Place.Request, answer: page },
   { path: '/healthz', isOpen: true, answer: healthz },
   { path: '/readyz', isOpen: true, answer: readyz },
+  { path: '/metrics', answer: exchange => exchange.send(200, EXPOSITION_TYPE, exchange.host.metrics()) },
   { path: '/stats', place: Place.Request, answer: (exchange, { clock }) =>
     exchange.work(everything(exchange.host, clock), all => exchange.sendJson(all)) },
   { path: '/events', place: Place.Stream, answer: (exchange, { events }) => events.add(exchange) },

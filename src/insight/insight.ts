@@ -2,13 +2,14 @@
 // threads share, cut into regions, a row each. A thread writes its own part of a region, and any thread reads all of it.
 import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
+import { Loops } from './loops.js'
 import { Places } from './places.js'
 import { type Store } from '../store/store.js'
 import { Latency } from './latency.js'
 import { Sampler } from './sampler.js'
 
 /** The names of the regions. */
-type RegionName = 'http' | 'latency'
+type RegionName = 'http' | 'latency' | 'loops'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -26,6 +27,7 @@ interface RegionRow {
 const regionRows: readonly RegionRow[] = [
   { name: 'http', alignment: CACHE_LINE, bytes: () => Places.BYTES },
   { name: 'latency', alignment: CACHE_LINE, bytes: ({ threads }) => Latency.bytesFor(threads) },
+  { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
 ]
 
 function regionsFor(facts: RegionFacts): Regions<RegionName> {
@@ -35,6 +37,8 @@ function regionsFor(facts: RegionFacts): Regions<RegionName> {
 export class Insight {
   /** The places of HTTP. */
   readonly places: Places
+  /** The delays of the threads' event loops. */
+  readonly loops: Loops
 
   /** The bytes of memory that an Insight needs, which are 0 at the start. */
   static bytesFor(options: Options, threads: number): number { return regionsFor({ options, threads }).end }
@@ -55,6 +59,7 @@ export class Insight {
     this.latency = new Latency(memory, regions.startOf('latency'), threads, store.thread)
     this.sampler = new Sampler(options.hotkeys, store)
     for (const learner of [this.latency]) this.sampler.teach(learner)
+    this.loops = new Loops(memory, regions.startOf('loops'), threads, store.thread)
   }
 
   /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */

@@ -2,7 +2,7 @@
 // thread that made it and, with -t 2 or more, one in each worker; then the first serves only the streams that the program hands
 // in. Engines share memory, and send each other signals.
 import { type Duplex } from 'node:stream'
-import { type Clock, type MovableClock } from '../clock.js'
+import { monotonicMilliseconds, type Clock, type MovableClock } from '../clock.js'
 import { type Credentials, type Users } from '../secrets/credentials.js'
 import { Kind } from '../log/events.js'
 import { Watchers, type Watcher } from '../log/watchers.js'
@@ -28,6 +28,7 @@ import { Unfinished } from '../protocol/unfinished.js'
 import { type OwnReport } from '../protocol/reports.js'
 import { Protocols } from '../protocol/protocols.js'
 import { type Insight } from '../insight/insight.js'
+import { LoopWatch } from '../insight/loops.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Store } from '../store/store.js'
 import { Reports } from './reports.js'
@@ -216,6 +217,15 @@ export class Engine implements Host {
       this.timers.push(this.clock.every(IDLE_CHECK_MS, () => connections.closeUnknown(authTimeout)))
     }
     if (tls !== undefined) this.timers.push(this.clock.every(IDLE_CHECK_MS, () => tls.closeSlow()))
+    // timers that a test moves say nothing of the loop
+    if (this.options.http !== false && this.parts.testClock === undefined) this.watchLoop()
+  }
+
+  /** Measures how late this thread comes to what is due, for those who look at its metrics. */
+  private watchLoop(): void {
+    const watch = new LoopWatch(this.clock, this.insight.loops, this.store.counters, monotonicMilliseconds)
+    watch.start()
+    this.timers.push(() => watch.stop())
   }
 
   /** Runs the repeated tasks that have become due, as a test has moved the clock. */

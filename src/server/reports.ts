@@ -2,6 +2,7 @@
 // Engine makes them for the clients of its thread. All threads report the same, as nearly all facts are in memory that they
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
+import { type Insight } from '../insight/insight.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
@@ -31,6 +32,7 @@ export interface Reported {
   readonly settings: Settings
   readonly slots: Slots
   readonly prefixes: Prefixes
+  readonly insight: Insight
   readonly listeners: Listeners
   readonly udp: Udp
   readonly connections: Connections
@@ -67,7 +69,8 @@ export class Reports {
     const { store } = this.parts
     // most servers have no scraper
     const { metricsText } = require('../stats/metrics.js') as typeof import('../stats/metrics.js')
-    return metricsText({ store, server: this.facts, settings: this.settings(), others: [] })
+    const { insightMetrics } = require('../insight/metrics.js') as typeof import('../insight/metrics.js')
+    return metricsText({ store, server: this.facts, settings: this.settings(), others: insightMetrics(this.parts.insight) })
   }
 
   sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }

@@ -76,6 +76,9 @@ export class Counters {
     return sum
   }
 
+  /** What this thread has counted since the start, whatever was reset. */
+  own(counter: Counter): number { return this.row[counter]! }
+
   /** Sets a number that goes up and down to 0 for a thread that has ended. */
   clear(thread: number, counter: Counter): void { this.rows[thread * ROW + counter] = 0 }
 

@@ -24,21 +24,25 @@ export function metricOf(name: string, type: MetricType, help: string,
   return lines && headOf(name, type, help) + lines
 }
 
+/** A histogram: its labels, '' for none, the counts of its buckets, each without those below it, and the sum of all values. */
+export type Histogram = readonly [labels: string, counts: readonly number[], sum: number]
+
 /**
- * The lines of one histogram: a sample for each bucket, the sum and the count.
- * @param labels of this histogram, '' for none
+ * A metric of histograms: for each a line for each bucket, one for the sum and one for the count.
  * @param bounds the upper bounds of the buckets but the last one, which has none
- * @param counts of the buckets, each without those below it
  */
-export function histogramLines(name: string, labels: string, bounds: readonly number[], counts: ArrayLike<number>,
-  sum: number): string {
-  const before = labels && `${labels},`
+export function histogramsOf(name: string, help: string, bounds: readonly number[], histograms: readonly Histogram[]): string {
+  const lines = histograms.map(histogram => histogramLines(name, bounds, histogram)).join('')
+  return lines && headOf(name, 'histogram', help) + lines
+}
+
+function histogramLines(name: string, bounds: readonly number[], [labels, counts, sum]: Histogram): string {
+  const [before, own] = labels === '' ? ['', ''] : [`${labels},`, `{${labels}}`]
   let lines = ''
   let count = 0
-  for (let bucket = 0; bucket <= bounds.length; bucket++) {
-    count += counts[bucket]!
+  for (const [bucket, inBucket] of counts.entries()) {
+    count += inBucket
     lines += `${name}_bucket{${before}le="${bounds[bucket] ?? '+Inf'}"} ${count}\n`
   }
-  const own = labels && `{${labels}}`
   return `${lines}${name}_sum${own} ${sum}\n${name}_count${own} ${count}\n`
 }
