@@ -1,14 +1,10 @@
 // One request and its answer.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
-import { monotonicMilliseconds } from '../clock.js'
 import { type Place } from '../insight/places.js'
 import { type Host } from '../protocol/host.js'
-import { setImmediate } from '../timers.js'
 import { type Conversation } from './conversation.js'
 import { readTarget, type Query } from './query.js'
-
-/** The longest that steps are taken in one turn of the event loop, if the last one is short. */
-const TURN_MS = 0.3
+import { work, type Worker } from './work.js'
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -23,7 +19,7 @@ const HEADERS: OutgoingHttpHeaders = {
   'Referrer-Policy': 'no-referrer',
 }
 
-export class Exchange {
+export class Exchange implements Worker {
   readonly path: string
   readonly query: Query
   /** True once the answer has gone out, or its client. */
@@ -31,7 +27,7 @@ export class Exchange {
   private readonly undo: (() => void)[] = []
 
   constructor(readonly host: Host, readonly request: IncomingMessage, readonly response: ServerResponse,
-    conversation: Conversation) {
+    private readonly conversation: Conversation) {
     const { path, query } = readTarget(request.url ?? '')
     this.path = path
     this.query = query
@@ -41,6 +37,12 @@ export class Exchange {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value!)
     // the rest of a request with a body is not read
     if (hasBody(request)) response.shouldKeepAlive = false
+  }
+
+  /** Logs the request with -vv. */
+  log(): void {
+    const { host, request: { method, httpVersion }, conversation: { caller } } = this
+    if (host.verbosity > 1) host.log(`<${caller.id} ${method} ${this.path} HTTP/${httpVersion}`)
   }
 
   /** Runs a part of the answer. If it throws, an invariant is broken, and the server has to end. */
@@ -83,19 +85,8 @@ export class Exchange {
     this.response.writeHead(status, { 'Content-Type': type, 'Content-Length': bytes.length, ...headers }).end(bytes)
   }
 
-  /**
-   * Takes the steps of something, some in each turn of the event loop, and passes on what it returns. Stops when the client
-   * leaves.
-   */
-  work<Result>(steps: Generator<undefined, Result>, done: (result: Result) => void): void {
-    if (this.hasEnded) return
-    const end = monotonicMilliseconds() + TURN_MS
-    do {
-      const step = steps.next()
-      if (step.done === true) return done(step.value)
-    } while (monotonicMilliseconds() < end)
-    setImmediate(() => this.guard(() => this.work(steps, done)))
-  }
+  /** Makes something in steps, and answers with it by `done`. */
+  work<Result>(steps: Generator<undefined, Result>, done: (result: Result) => void): void { work(this, steps, done) }
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

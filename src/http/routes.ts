@@ -47,6 +47,7 @@ const REPORT_PATH = /^\/stats\/(\w+)$/
 export function answer(exchange: Exchange, parts: Answering): void {
   const { path, request: { method }, host } = exchange
   const route = ROUTES.find(route => route.path === path) ?? reportRoute(path)
+  exchange.log()
   const refusal = parts.access.refusal(exchange.request, route?.isOpen === true)
   if (refusal !== undefined) {
     const headers = refusal.status === 401 ? { 'WWW-Authenticate': 'Basic realm="memslab", charset="UTF-8"' } : {}

@@ -39,6 +39,9 @@ export class Caller implements LinkUser {
     link.passTo(this)
   }
 
+  /** The number of its connection in logs. */
+  get id(): number { return this.link.id }
+
   get remote(): Remote | undefined { return this.link.remote }
 
   /** True while the client has not taken all that was written. */

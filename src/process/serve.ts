@@ -102,7 +102,7 @@ function linesUnasked({ port, udpport, socketPath, daemonize }: Options, portFil
 }
 
 /** The lines of -v at the start: where a server listens, and its limits. @param name of a node; otherwise empty */
-function introduction({ addresses, options }: ServerCore, name: string): string[] {
+function introduction({ addresses, options, httpUrl }: ServerCore, name: string): string[] {
   const { maxbytes, itemSizeMax, threads, maxconns, sslEnabled } = options
   const places = addresses.map(address => {
     if (address.family === 'Unix') return `Unix socket ${address.path}`
@@ -111,7 +111,8 @@ function introduction({ addresses, options }: ServerCore, name: string): string[
   })
   const subject = name === '' ? versionText() : `${versionText()}, ${name},`
   return [
-    `${subject} listens on ${places.join(', ') || 'nothing'}${sslEnabled ? ', with TLS' : ''}`,
+    `${subject} listens on ${places.join(', ') || 'nothing'}${sslEnabled ? ', with TLS' : ''}` +
+      (httpUrl === undefined ? '' : `; its page is ${httpUrl}`),
     `${printSize(maxbytes)} of memory for items of up to ${printSize(itemSizeMax)}, ` +
       `${threads === 1 ? '1 thread' : `${threads} threads`}, up to ${maxconns} connections`,
   ]

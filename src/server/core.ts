@@ -334,6 +334,18 @@ export class ServerCore {
   /** The first TCP port on which it answers HTTP, 0 if there is none. */
   get httpPort(): number { return httpPlace(this.options).isShared ? this.port : this.thread.httpPort }
 
+  /** The address of its page for a browser on this machine; undefined if it answers no HTTP over TCP. */
+  get httpUrl(): string | undefined {
+    const { isShared, own } = httpPlace(this.options)
+    if (!isShared && own === undefined) return undefined
+    const { listening } = this.thread.opened
+    const first = listening.find(({ address, protocol }) => address.family !== 'Unix' && (isShared || protocol === 'http'))
+    if (first === undefined || first.address.family === 'Unix') return undefined
+    const { address, port } = first.address
+    const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address.includes(':') ? `[${address}]` : address
+    return `http${first.verify === undefined ? '' : 's'}://${host}:${port}/`
+  }
+
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
     this.state = 'closed'

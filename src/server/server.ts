@@ -37,7 +37,7 @@ export class Server {
    */
   listen(): Promise<void> { return this.#core.listen() }
 
-  /** The addresses that the server listens on; none before `listen` has resolved. */
+  /** The addresses that the server listens on, without those of HTTP alone; none before `listen` has resolved. */
   get addresses(): readonly ServerAddress[] { return this.#core.addresses }
 
   /** The first TCP port; 0 if there is none. */
@@ -45,6 +45,9 @@ export class Server {
 
   /** The first UDP port; 0 if there is none. */
   get udpPort(): number { return this.#core.udpPort }
+
+  /** The first TCP port on which it answers HTTP, with the option `http`; 0 if there is none. */
+  get httpPort(): number { return this.#core.httpPort }
 
   /**
    * Serves one client on a stream of any kind, also before `listen`. The stream takes one of the `maxconns` connections. If

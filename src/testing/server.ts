@@ -49,6 +49,7 @@ export class TestServer {
   #isDown = false
   /** The addresses that the server listens on, or did when it last ran. */
   #addresses: readonly ServerAddress[] = []
+  #httpPort = 0
 
   /** Makes a server and starts it. Rejects as the constructor throws and as `start` rejects. */
   static async create(options: TestServerOptions = {}): Promise<TestServer> {
@@ -92,6 +93,8 @@ export class TestServer {
     core.keepPorts()
     options.port = core.options.port
     options.udpport = core.options.udpport
+    options.http = core.options.http
+    this.#httpPort = core.httpPort
     this.#part?.started(this, core)
   }
 
@@ -276,6 +279,9 @@ export class TestServer {
 
   /** The UDP port; 0 if there is none. */
   get udpPort(): number { return this.#first('UDP')?.port ?? 0 }
+
+  /** The TCP port on which it answers HTTP, with the option `http`; 0 if there is none. */
+  get httpPort(): number { return this.#httpPort }
 
   /** The address in the form that most clients take: '127.0.0.1:PORT', or the path of the Unix socket. */
   get address(): string { return this.socketPath ?? `${this.#hostInUrl}:${this.port}` }

@@ -1,6 +1,8 @@
 // A connection whose first line asks by HTTP is node:http's; all others are memcached's.
 import { Duplex } from 'node:stream'
 import t from 'tap'
+import { ServerCore } from '../../src/server/core.js'
+import { ServerPhase, type Settings } from '../../src/server/settings.js'
 import { startServer } from '../support/server.js'
 import { ask, askJson } from './ask.js'
 
@@ -127,4 +129,30 @@ t.test('a port of its own speaks nothing else', async t => {
     await t.rejects(ask(server.port, '/healthz'))
     await client.says('version\r\n', 'VERSION 1.6.45\r\n')
   }
+})
+
+t.test('what asks for its health and its readiness is told its phase', async t => {
+  const { server } = await startServer(t, { http: true })
+  const settings = Reflect.get(server, 'settings') as Settings
+  for (const [phase, health, readiness] of [
+    [ServerPhase.Starting, 200, 503], [ServerPhase.Serving, 200, 200], [ServerPhase.Stopping, 503, 503],
+  ] as const) {
+    settings.phase = phase
+    t.equal((await ask(server.port, '/healthz')).status, health)
+    t.equal((await ask(server.port, '/readyz')).status, readiness)
+  }
+})
+
+t.test('a server is starting until it listens, and stops when it closes', async t => {
+  const server = new ServerCore({ port: -1, listen: ['127.0.0.1'], http: true })
+  const settings = Reflect.get(server, 'settings') as Settings
+  t.equal(settings.phase, ServerPhase.Starting)
+  await server.listen()
+  t.equal(settings.phase, ServerPhase.Serving)
+  await server.suspend()
+  t.equal(settings.phase, ServerPhase.Starting)
+  const closed = server.close()
+  t.equal(settings.phase, ServerPhase.Stopping)
+  await closed
+  t.equal(settings.phase, ServerPhase.Stopping)
 })
