@@ -75,6 +75,7 @@ export class BareSession {
     this.input = Buffer.from(buffer, byteOffset, length)
     const peer: Peer = {
       id: 0,
+      address: 'bench',
       isLasting: true,
       lentBytesMax: 512 * 1024,
       write: bytes => this.take([bytes]),

@@ -6,10 +6,11 @@ import { Loops } from './loops.js'
 import { Places } from './places.js'
 import { type Store } from '../store/store.js'
 import { Latency } from './latency.js'
+import { Refusals } from './refusals.js'
 import { Sampler } from './sampler.js'
 
 /** The names of the regions. */
-type RegionName = 'http' | 'latency' | 'loops'
+type RegionName = 'http' | 'latency' | 'loops' | 'refusals'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -28,6 +29,7 @@ const regionRows: readonly RegionRow[] = [
   { name: 'http', alignment: CACHE_LINE, bytes: () => Places.BYTES },
   { name: 'latency', alignment: CACHE_LINE, bytes: ({ threads }) => Latency.bytesFor(threads) },
   { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
+  { name: 'refusals', alignment: CACHE_LINE, bytes: ({ threads }) => Refusals.bytesFor(threads) },
 ]
 
 function regionsFor(facts: RegionFacts): Regions<RegionName> {
@@ -39,6 +41,8 @@ export class Insight {
   readonly places: Places
   /** The delays of the threads' event loops. */
   readonly loops: Loops
+  /** The writes that were refused last. */
+  readonly refusals: Refusals
 
   /** The bytes of memory that an Insight needs, which are 0 at the start. */
   static bytesFor(options: Options, threads: number): number { return regionsFor({ options, threads }).end }
@@ -53,15 +57,19 @@ export class Insight {
    * @param store that of this thread
    */
   constructor(readonly memory: ArrayBuffer | SharedArrayBuffer, readonly options: Options, readonly store: Store) {
-    const { threads } = store.options
+    const { context, thread, options: { threads } } = store
     const regions = regionsFor({ options, threads })
     this.places = new Places(memory, regions.startOf('http'))
-    this.latency = new Latency(memory, regions.startOf('latency'), threads, store.thread)
+    this.latency = new Latency(memory, regions.startOf('latency'), threads, thread)
+    this.refusals = context.refusalSink = new Refusals(memory, regions.startOf('refusals'), context, threads, thread)
     this.sampler = new Sampler(options.hotkeys, store)
     for (const learner of [this.latency]) this.sampler.teach(learner)
     this.loops = new Loops(memory, regions.startOf('loops'), threads, store.thread)
   }
 
   /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */
-  beginAnew(): void { this.latency.clear() }
+  beginAnew(): void {
+    this.latency.clear()
+    this.refusals.clear()
+  }
 }

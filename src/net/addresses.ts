@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { MemslabError } from '../errors.js'
 import { parseAddress, type Address } from '../options/address.js'
 import { LOOPBACK } from '../options/values.js'
+import { type Remote } from './link.js'
 import { failure } from './listen.js'
 
 /** The number of ports that are tried to find one that is free on all addresses. */
@@ -102,3 +103,6 @@ async function resolve(name: string): Promise<string[]> {
 export function formatAddress(address: string, port: number): string {
   return address.includes(':') ? `tcp6:[${address}]:${port}` : `tcp:${address}:${port}`
 }
+
+/** The address of a UDP socket in that form. */
+export function formatUdpAddress({ address, port }: Remote): string { return formatAddress(address, port).replace(/^tcp/, 'udp') }

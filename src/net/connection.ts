@@ -66,6 +66,10 @@ export class Connection implements Peer, LinkUser, CallersConnection {
 
   get isLasting(): boolean { return true }
 
+  get address(): string { return remoteAddress(this.link.remote, this.listenName) }
+
+  private get listenName(): string { return this.origin?.name ?? NO_ORIGIN }
+
   /** Runs an action of the session. If it throws, an invariant is broken, and the server has to end. */
   private guard(action: () => void): void {
     try {
@@ -76,10 +80,8 @@ export class Connection implements Peer, LinkUser, CallersConnection {
 
   /** Stores its addresses and its state, for `stats conns`. */
   describe(): void {
-    const { slot, id, link: { remote }, origin } = this
-    const name = origin?.name ?? NO_ORIGIN
     this.note()
-    this.slots.describe(slot, id, remoteAddress(remote, name), name)
+    this.slots.describe(this.slot, this.id, this.address, this.listenName)
   }
 
   /** Stores its state in shared memory, for `stats conns` in any thread, if it is another than before. */

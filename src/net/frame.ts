@@ -8,6 +8,8 @@
 // before any is sent. So the answers of a datagram together have a limit.
 import { type Held } from '../protocol/output.js'
 import { type Peer } from '../protocol/peer.js'
+import { formatUdpAddress } from './addresses.js'
+import { type Remote } from './link.js'
 
 export const HEADER_BYTES = 8
 /** The longest datagram that is sent, with its header. It fits an Ethernet frame. */
@@ -47,8 +49,12 @@ export class Answer implements Peer {
   private room = 0
   private hasYielded = false
 
-  /** @param id the session's number in logs */
-  constructor(request: Buffer, readonly id: number) { this.requestId = request.readUInt16BE(At.RequestId) }
+  /** @param id the session's number in logs; @param client that sent the datagram */
+  constructor(request: Buffer, readonly id: number, private readonly client: Remote) {
+    this.requestId = request.readUInt16BE(At.RequestId)
+  }
+
+  get address(): string { return formatUdpAddress(this.client) }
 
   write(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length;) {

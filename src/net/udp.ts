@@ -27,7 +27,7 @@ import { ConnectionState, STATE_NAMES } from '../protocol/work/state.js'
 import { setImmediate } from '../timers.js'
 import { Counter } from '../stats/counters.js'
 import { type ConnectionFacts } from '../stats/report.js'
-import { formatAddress, openAddresses } from './addresses.js'
+import { formatUdpAddress, openAddresses } from './addresses.js'
 import { openHigh, SharedDescriptor, sharesPorts, type HighNumbers } from './descriptor.js'
 import { descriptorOfUdp, NO_DESCRIPTOR } from './handle.js'
 import { failure } from './listen.js'
@@ -183,7 +183,7 @@ class UdpSocket {
     counters.add(Counter.BytesRead, isServed ? HEADER_BYTES : datagram.length)
     if (!isServed) return
     this.client = client
-    const answer = this.serve(datagram).finish()
+    const answer = this.serve(datagram, client).finish()
     this.client = undefined
     counters.add(Counter.BytesWritten, answer.length * HEADER_BYTES)
     for (const part of answer) this.send(part, client)
@@ -195,9 +195,9 @@ class UdpSocket {
     this.socket.send(datagram, port, address)
   }
 
-  private serve(datagram: Buffer): Answer {
+  private serve(datagram: Buffer, client: RemoteInfo): Answer {
     const { input } = this.host
-    const answer = new Answer(datagram, this.id)
+    const answer = new Answer(datagram, this.id, client)
     const session = new Session(this.host, this.protocol, answer)
     input.bytes.set(datagram.subarray(HEADER_BYTES), input.batchStart)
     session.receive(datagram.length - HEADER_BYTES)
@@ -236,10 +236,6 @@ class UdpSocket {
 }
 
 const NOTHING = Buffer.alloc(0)
-
-function formatUdpAddress({ address, port }: { address: string, port: number }): string {
-  return formatAddress(address, port).replace(/^tcp/, 'udp')
-}
 
 function close(socket: Socket): Promise<void> { return new Promise(resolve => { socket.close(() => resolve()) }) }
 

@@ -1,7 +1,8 @@
 // The peer of a session, through which it writes to its client and ends the conversation: a connection, a datagram or a test.
+import { type Client } from '../store/request.js'
 import { type Sink } from './output.js'
 
-export interface Peer extends Sink {
+export interface Peer extends Sink, Client {
   /** Resumes the session when the other connections have had their turn. */
   yield(): void
   /** Stops reading, until the session has been resumed and does not pause again. */
@@ -15,8 +16,6 @@ export interface Peer extends Sink {
    * @param first the bytes that have come
    */
   handOff?(first: Buffer): void
-  /** A number for logs and statistics: the file descriptor if there is one. */
-  readonly id: number
   /**
    * True if replies can be written at any time, as on a connection. False for a datagram, each request of which has a turn of its
    * own.

@@ -146,15 +146,16 @@ export class Session implements Owner {
 
   /** Takes the input and the output of the thread, until `run` has written the replies. */
   private open(): void {
-    const { input, output } = this.host
+    const { input, output, store } = this.host
     assert(!input.isInUse, 'a batch begins in the middle of another')
     this.isWorking = input.isInUse = true
     input.request.client = this.peer.id
+    store.context.client = this.peer
     output.open(this.peer)
   }
 
   private run(start: number, end: number): void {
-    const { input, output, verbosity } = this.host
+    const { input, output, store, verbosity } = this.host
     this.unpark()
     input.batch = (input.batch + 1) | 0
     input.bytes[end] = Ascii.LineEnd
@@ -164,6 +165,7 @@ export class Session implements Owner {
     if (hasTurn) this.resumeWork(start, end)
     this.serve(start, end, hasTurn ? 1 : 0)
     this.isWorking = input.isInUse = false
+    store.context.client = store.context.program
     this.host.unfinished.check()
     if (verbosity > 2) this.host.log(`${this.peer.id}: going from conn_parse_cmd to ${this.stateName}`)
   }

@@ -73,10 +73,10 @@ export class Storage {
     return (filling, hasLineEnd) => whenWhole(() => {
       if (hasLineEnd) answers.stored(session, filling.commit(request))
       else {
-        filling.reject()
+        filling.reject(request)
         answers.badDataChunk(session)
       }
-      // a commit has put a copy of the key there
+      // the filling has put a copy of the key there
       request.bytes = bytes
     })
   }

@@ -3,6 +3,7 @@
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
 import { type Insight } from '../insight/insight.js'
+import { refusedRows } from '../insight/report.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
@@ -17,7 +18,7 @@ import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { Budget } from '../stats/budget.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import {
-  connsReport, generalReport, hashReport, itemsReport, sizesReport, slabsReport, type ConnectionFacts,
+  connsReport, generalReport, hashReport, itemsReport, refusedCounts, sizesReport, slabsReport, type ConnectionFacts,
 } from '../stats/report.js'
 import { ageOfTail, type ServerFacts } from '../stats/rows.js'
 import { Segment } from '../store/items/items.js'
@@ -28,11 +29,11 @@ import { type Settings } from './settings.js'
 export interface Reported {
   readonly options: Options
   readonly store: Store
+  readonly insight: Insight
   readonly clock: Clock
   readonly settings: Settings
   readonly slots: Slots
   readonly prefixes: Prefixes
-  readonly insight: Insight
   readonly listeners: Listeners
   readonly udp: Udp
   readonly connections: Connections
@@ -59,6 +60,7 @@ export class Reports {
   own(name: OwnReport): Iterable<Rows> {
     switch (name) {
       case 'hash': return [hashReport(this.parts.store, this.facts)]
+      case 'refused': return this.refused()
     }
   }
 
@@ -71,6 +73,12 @@ export class Reports {
     const { metricsText } = require('../stats/metrics.js') as typeof import('../stats/metrics.js')
     const { insightMetrics } = require('../insight/metrics.js') as typeof import('../insight/metrics.js')
     return metricsText({ store, server: this.facts, settings: this.settings(), others: insightMetrics(this.parts.insight) })
+  }
+
+  private *refused(): Iterable<Rows> {
+    const { store, insight: { refusals } } = this.parts
+    yield refusedCounts(store, this.facts)
+    yield* refusedRows(refusals.newest, store.epoch)
   }
 
   sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }

@@ -17,6 +17,8 @@ export const enum Counter {
   ResponseOom,
   /** The times that a thread waited for a lock of the store, and those of them that it slept; and how long it slept. */
   LockWaits, LockSleeps, LockSleepUs,
+  /** The writes that were refused, in the order of Refusal. */
+  RefusedTooLarge, RefusedNoMemory, RefusedBadData,
   // Numbers that go up and down, which a reset leaves alone: see `current`.
   /** The references to items that sessions hold: reserved items, and items that are being sent. */
   RefsHeld,

@@ -1,8 +1,8 @@
 // The answers of `stats`, made from the rows of rows.ts: names and order are memcached's, the values those of this server.
 // server/reports.ts calls them in the thread that serves the client.
 import { type Store } from '../store/store.js'
-import { activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, slabRows, slabTotalRows, valueOf,
-  type ClassStatistic, type ServerFacts, type Statistic } from './rows.js'
+import { activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, refusedRows, slabRows, slabTotalRows,
+  valueOf, type ClassStatistic, type ServerFacts, type Statistic } from './rows.js'
 
 export type Row = readonly [name: string, value: string | number]
 
@@ -39,6 +39,9 @@ export function storeStats(store: Store): Record<string, number> {
 
 /** `stats hash`, which memcached does not have: the rows of `stats` about the hash table, and its longest chain. */
 export function hashReport(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(hashRows, store, server) }
+
+/** The counts at the head of `stats refused`. */
+export function refusedCounts(store: Store, server: ServerFacts): Iterable<Row> { return rowsOf(refusedRows, store, server) }
 
 /** `stats items`: the classes that hold items. */
 export function* itemsReport(store: Store, server: ServerFacts): Iterable<Row> {

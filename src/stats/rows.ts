@@ -65,6 +65,9 @@ export type ClassStatistic = Described & (
 /** The counters of hits: one for each list that the item was in. */
 const HITS = [ClassCounter.HitsToHot, ClassCounter.HitsToWarm, ClassCounter.HitsToCold, ClassCounter.HitsToTemp]
 
+/** The counters of refused writes. */
+const REFUSED = [Counter.RefusedTooLarge, Counter.RefusedNoMemory, Counter.RefusedBadData]
+
 /** memcached's name of a BusyStatus. */
 function busyStatusName(status: number): string {
   switch (status) {
@@ -122,6 +125,18 @@ const moveRows: readonly ClassStatistic[] = [
     help: 'Active items moved to the head of HOT or WARM' },
   { name: 'direct_reclaims', kind: 'counter', scope: 'class', counters: [ClassCounter.DirectReclaims], shownIf: ifMaintained,
     help: 'Times that a storage command had to make room itself' },
+]
+
+/** `stats refused`, which memcached does not have: the writes that were refused, whether their clients were told or not. */
+export const refusedRows: readonly Statistic[] = [
+  { name: 'total', kind: 'counter', scope: 'server', help: 'Writes that were refused',
+    value: (_server, { counters }) => REFUSED.reduce((sum, counter) => sum + counters.sum(counter), 0) },
+  { name: 'too_large', kind: 'counter', scope: 'thread', counter: Counter.RefusedTooLarge,
+    help: 'Writes refused because the item would be larger than -I allows' },
+  { name: 'no_memory', kind: 'counter', scope: 'thread', counter: Counter.RefusedNoMemory,
+    help: 'Writes refused because there was no memory' },
+  { name: 'bad_data', kind: 'counter', scope: 'thread', counter: Counter.RefusedBadData,
+    help: 'Writes refused because of a wrong line, or of a value without a line end' },
 ]
 
 const reclaimedRow: ClassStatistic =

@@ -4,12 +4,14 @@ import { StoreWord } from '../memory/layout.js'
 import { type Instructions } from '../memory/wasm.js'
 import { Counter64 } from '../memory/counter64.js'
 import { type Log } from '../log/log.js'
-import { type Counters } from '../stats/counters.js'
+import { Counter, type Counters } from '../stats/counters.js'
 import { type Departures } from './departures.js'
 import { nominalOverhead } from './slabs/classes.js'
 import { type Hash } from './index/hash.js'
 import { type FlushedPrefixes } from './items/flushes.js'
 import { type ItemId, type Items } from './items/items.js'
+import { type Refusal } from './outcome.js'
+import { type Client } from './request.js'
 import { type Sizes } from './items/sizes.js'
 import { type Stripes } from './index/stripes.js'
 
@@ -37,6 +39,15 @@ export interface DepartureSink {
     valueBytes: number): void
 }
 
+/** A receiver of the writes that this thread refuses. */
+export interface RefusalSink {
+  /**
+   * Takes a write whose key is `[start, end)` of `bytes`. Locks may be held, so it begins no operation of the store.
+   * @param valueBytes the length of the value; 0 if it is not known
+   */
+  refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void
+}
+
 /** A bit beside the Departure of an item that a client has fetched. */
 export const enum DepartedBit { Fetched = 1 << 8 }
 
@@ -47,6 +58,11 @@ export class StoreContext {
   watched = 0
   /** Set while an operation is to report the items that leave. Beside it, `departed` has all of them for listeners. */
   departureSink: DepartureSink | undefined
+  refusalSink: RefusalSink | undefined
+  /** The client that stands for the program itself. */
+  readonly program: Client = { id: 0, address: 'program' }
+  /** The client whose request this thread carries out. */
+  client = this.program
   /** The bytes that memcached counts for an item beside its key, flags and value. */
   readonly overhead: number
   private readonly cas: Counter64
@@ -124,6 +140,12 @@ export class StoreContext {
   /** The size of an item as memcached counts it, with its larger header. It decides the item's class and is shown to clients. */
   nominalBytes(keyBytes: number, flags: number, valueBytes: number): number {
     return this.overhead + keyBytes + (flags === 0 ? 0 : 4) + valueBytes
+  }
+
+  /** Counts a write that is refused, and passes it to the sink: see RefusalSink. */
+  countRefused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void {
+    this.counters.add(Counter.RefusedTooLarge + reason)
+    this.refusalSink?.refused(reason, bytes, start, end, valueBytes)
   }
 
   countSize(items: Items, item: ItemId, change: 1 | -1): void {

@@ -2,7 +2,7 @@
 // is complete. Its owner ends it once: `commit` stores the item, `reject` or `drop` frees it.
 import { Uint64 } from '../memory/numbers.js'
 import { type ItemId } from './items/items.js'
-import { type Outcome } from './outcome.js'
+import { Refusal, type Outcome } from './outcome.js'
 import { type Mode, type Request } from './request.js'
 import { type Shard } from './shard.js'
 
@@ -65,10 +65,16 @@ export class Filling {
     return shard.commit(request, item)
   }
 
-  /** Drops the value because it was not followed by a line end. Counts it as a value that a client has sent. */
-  reject(): void {
-    this.shard.countSet(this.item)
+  /**
+   * Drops the value because it was not followed by a line end. Counts it as a value that a client has sent.
+   * @param request the thread's Request; it gets the kept fields again, with a copy of the key
+   */
+  reject(request: Request): void {
+    const { shard } = this
+    this.restore(request)
+    shard.countSet(this.item)
     this.drop()
+    shard.refuse(request, Refusal.BadData, this.valueBytes)
   }
 
   /** Drops the value because the client will not send the rest of it. */

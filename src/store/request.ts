@@ -64,6 +64,14 @@ export const enum Found {
   Stale = 1 << 3,
 }
 
+/** A client of this thread. */
+export interface Client {
+  /** The number of its connection: the file descriptor if there is one, otherwise 0. */
+  readonly id: number
+  /** Its address, as `stats conns` shows it. */
+  readonly address: string
+}
+
 export class Request {
   /** The bytes that hold the key, half-open `[keyStart, keyEnd)`. */
   bytes: Uint8Array

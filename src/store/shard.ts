@@ -13,7 +13,7 @@ import { type Generations } from './items/generations.js'
 import { type Lru } from './items/lru.js'
 import { type Marks } from './walks/marks.js'
 import { type Moves } from './slabs/moves.js'
-import { Outcome, type Failure } from './outcome.js'
+import { Outcome, Refusal, type Failure } from './outcome.js'
 import { Reporter } from './reporter.js'
 import { Found, Mode, Want, type Request } from './request.js'
 import { type Holdings } from './slabs/holdings.js'
@@ -100,7 +100,10 @@ export class Shard implements Lender {
   private vivifyStripeLocked(request: Request): ItemId {
     request.flags = request.valueBytes = 0
     const item = this.reserve(request, 0)
-    if (item === NO_ITEM) return NO_ITEM
+    if (item === NO_ITEM) {
+      this.refuse(request, Refusal.NoMemory, 0)
+      return NO_ITEM
+    }
     this.replaceStripeLocked(request, NO_ITEM, item)
     request.result = Found.Vivified
     return item
@@ -418,6 +421,7 @@ export class Shard implements Lender {
     const joined = isTooLarge ? NO_ITEM
       : this.allocateBesideStripeLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
     if (joined === NO_ITEM) {
+      this.refuse(request, isTooLarge ? Refusal.TooLarge : Refusal.NoMemory, oldBytes + addedBytes)
       this.allocator.abandon(addition)
       return Outcome.NotStored
     }
@@ -440,6 +444,7 @@ export class Shard implements Lender {
     const { counters, stripes, watched } = this.context
     counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
     const dropsOld = request.mode === Mode.Set || (request.wants & Want.DropOld) !== 0
+    this.refuse(request, outcome === Outcome.TooLarge ? Refusal.TooLarge : Refusal.NoMemory, request.valueBytes)
     if (watched === 0 && !dropsOld) return outcome
     // the event needs the lock, too: of a thread that ends without one, nothing may be left half written
     stripes.take(request.hash)
@@ -447,6 +452,17 @@ export class Shard implements Lender {
     if (dropsOld) this.dropOldStripeLocked(request, outcome)
     stripes.release(request.hash)
     return outcome
+  }
+
+  /** Counts and reports a write that is refused. */
+  refuse({ bytes, keyStart, keyEnd }: Request, reason: Refusal, valueBytes: number): void {
+    this.context.countRefused(reason, bytes, keyStart, keyEnd, valueBytes)
+  }
+
+  /** The same for a change of an item that needs another one, of so many bytes of value. */
+  private refuseForMemory(request: Request, valueBytes: number): Outcome {
+    this.refuse(request, Refusal.NoMemory, valueBytes)
+    return Outcome.NoMemory
   }
 
   private dropOldStripeLocked(request: Request, outcome: Failure): void {
@@ -501,7 +517,7 @@ export class Shard implements Lender {
     const high = items.casHigh(item)
     const low = items.casLow(item)
     const replacement = this.allocateBesideStripeLocked(request, item, request.flags, request.expiresAt, 0)
-    if (replacement === NO_ITEM) return Outcome.NoMemory
+    if (replacement === NO_ITEM) return this.refuseForMemory(request, 0)
     this.allocator.linkStripeLocked(request.hash, item, replacement)
     items.setCas(replacement, high, low)
     this.applyCasWants(request, replacement)
@@ -608,7 +624,7 @@ export class Shard implements Lender {
     digits.set(initial.high, initial.low)
     request.valueBytes = digits.count
     const item = this.reserve(request, (request.wants & Want.NewExpiry) === 0 ? request.expiresAt : 0)
-    if (item === NO_ITEM) return Outcome.NoMemory
+    if (item === NO_ITEM) return this.refuseForMemory(request, digits.count)
     writeDigits(this.items, item, digits)
     this.replaceStripeLocked(request, NO_ITEM, item)
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
@@ -622,7 +638,7 @@ export class Shard implements Lender {
     const { digits } = request
     const replacement = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
       Math.max(digits.count, items.valueBytes(item)))
-    if (replacement === NO_ITEM) return Outcome.NoMemory
+    if (replacement === NO_ITEM) return this.refuseForMemory(request, digits.count)
     writeDigits(items, replacement, digits)
     this.replaceStripeLocked(request, item, replacement)
     this.applyNumberWantsStripeLocked(request, replacement)

@@ -91,7 +91,7 @@ t.test('the keys of one get are one answer', async t => {
 })
 
 t.test('an answer of a megabyte is numbered through', async t => {
-  const answer = new Answer(frame('get k\r\n', { id: 65535 }), 0)
+  const answer = new Answer(frame('get k\r\n', { id: 65535 }), 0, { address: '127.0.0.1', port: 1 })
   const bytes = Buffer.alloc(1_000_033, 'a value')
   t.ok(answer.write(bytes.subarray(0, 700_000)) && answer.writeMany([bytes.subarray(700_000, 700_001), bytes.subarray(700_001)]))
   const datagrams = answer.finish()
@@ -210,7 +210,7 @@ t.test('what is whole before an unfinished line or value is answered', async t =
 })
 
 t.test('there is a bound to how many answers a datagram has', async t => {
-  const answer = new Answer(frame('mn\r\n', { id: 3 }), 0)
+  const answer = new Answer(frame('mn\r\n', { id: 3 }), 0, { address: '127.0.0.1', port: 1 })
   for (let count = 0; count < 1500; count++) {
     t.ok(answer.write(toBuffer('MN\r\n')))
     answer.endMessage()

@@ -14,6 +14,7 @@ import { startSessions } from '../support/session.js'
 class Client implements Peer {
   readonly lentBytesMax = 512 * 1024
   readonly id = 9
+  readonly address = 'test'
   readonly isLasting = true
   readonly held: Held[] = []
   text = ''

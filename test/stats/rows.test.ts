@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {
-  generalRows, hashRows, itemRows, ownRows, slabRows, slabTotalRows, type ClassStatistic, type Statistic,
+  generalRows, hashRows, itemRows, ownRows, refusedRows, slabRows, slabTotalRows, type ClassStatistic, type Statistic,
 } from '../../src/stats/rows.js'
 import '../support/fresh.js'
 import { inProject } from '../support/places.js'
 
 const TABLES: Readonly<Record<string,
-  readonly (Statistic | ClassStatistic)[]>> = { generalRows, hashRows, ownRows, itemRows, slabRows, slabTotalRows }
+  readonly (Statistic | ClassStatistic)[]>> = { generalRows, hashRows, ownRows, itemRows, refusedRows, slabRows, slabTotalRows }
 
 /** What there is now, which the rows about buffers and references are computed from. */
 const FIRST_OF_THE_PRESENT = 'RefsHeld'

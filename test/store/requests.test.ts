@@ -459,7 +459,7 @@ t.test('a value that is rejected counts as sent, one that is dropped does not, a
       if (typeof filling === 'number') throw new Error('there is memory')
       t.equal(subject.store.refCount, 1)
       filling.write(0, bytesOf(1, valueBytes), 0, valueBytes)
-      filling[end]()
+      filling[end](request)
       t.equal(subject.store.counters.sumClasses(ClassCounter.CmdSet), sets, `${end} of ${valueBytes} bytes`)
       t.equal(subject.get('k')?.value.toString(), 'value')
       subject.verify()

@@ -49,6 +49,7 @@ export async function startSessions(t: Ends, options: Partial<Options> = {}, isD
 class Door implements SessionPeer {
   readonly lentBytesMax = 512 * 1024
   readonly id = 0
+  readonly address = 'stream'
   readonly isLasting = true
   readonly answered: Buffer[] = []
   /** Written, but not read by the client yet. */

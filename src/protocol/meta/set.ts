@@ -1,5 +1,5 @@
 // ms: its line, and the value that follows it, at once or in parts.
-import { Outcome, type Failure } from '../../store/outcome.js'
+import { Outcome, Refusal, type Failure } from '../../store/outcome.js'
 import { Mode, Want, type Request } from '../../store/request.js'
 import { VALUE_BYTES_MAX } from '../line.js'
 import { logAnswer, logReply } from '../log.js'
@@ -47,6 +47,7 @@ export class MetaSet implements StorageAnswers {
     const valueStart = flags.lineEnd + 1
     if (length < 0 || length > VALUE_BYTES_MAX || flags.isMalformed) {
       // nothing says where the value ends, so it is not skipped
+      this.countRefused(at, 0)
       this.reply.line(META.badFormat)
       return valueStart
     }
@@ -55,8 +56,17 @@ export class MetaSet implements StorageAnswers {
       parser.lookAhead(valueStart + length + 2, end)
       return this.takeValue(session, length, valueStart, end)
     }
+    this.countRefused(at, length)
     this.answerAfter(session, length + 2, error)
     return valueStart
+  }
+
+  /** Counts a line that is wrong, if it has a key. @param at the end of its name; @param valueBytes 0 if it is not known */
+  private countRefused(at: number, valueBytes: number): void {
+    const { meta: { host: { store }, parser }, request: { bytes } } = this
+    const start = parser.skipSpaces(at)
+    const end = parser.tokenEndAt(start)
+    if (end > start) store.context.countRefused(Refusal.BadData, bytes, start, end, valueBytes)
   }
 
   /** Puts what the flags say into the request; returns the error of one that is wrong. */

@@ -1,6 +1,6 @@
 // set, add, replace, append, prepend and cas: the commands that bring a value.
 import { Ascii } from '../../memory/ascii.js'
-import { type Failure, type Outcome } from '../../store/outcome.js'
+import { Refusal, type Failure, type Outcome } from '../../store/outcome.js'
 import { Mode, Want, type Request } from '../../store/request.js'
 import { NOT_A_NUMBER } from '../line.js'
 import { logReply } from '../log.js'
@@ -61,16 +61,25 @@ export class Values implements StorageAnswers {
     const length = parser.tokenCount < 5 ? -1 : parser.length(parser.tokenStart(4), parser.tokenEnd(4))
     if (length < 0) {
       // without a length nothing says where the value ends, so it is not skipped, and the error is always sent
+      this.countRefused(0)
       text.answer(session, TEXT.badFormat)
       return lineEnd + 1
     }
     session.isQuiet = endsWithNoreply(parser)
     request.valueBytes = length
     if (!this.readTokens(request)) {
+      this.countRefused(length)
       this.answerAfter(session, length + 2, TEXT.badFormat)
       return lineEnd + 1
     }
     return this.take(session, lineEnd + 1, end)
+  }
+
+  /** Counts a line that is wrong, if it has a key. @param valueBytes the length of its value, 0 if it has none */
+  private countRefused(valueBytes: number): void {
+    const { bytes, text: { parser, store } } = this
+    if (parser.tokenCount < 2) return
+    store.context.countRefused(Refusal.BadData, bytes, parser.tokenStart(1), parser.tokenEnd(1), valueBytes)
   }
 
   /** Reads the tokens around the length; false if one is wrong. */
