@@ -22,3 +22,10 @@ function decode(text: string): Buffer {
   const byteOf = (_: string, digits: string): string => String.fromCharCode(parseInt(digits, 16))
   return Buffer.from(text.replace(/\+/g, ' ').replace(/%([0-9a-f]{2})/gi, byteOf), 'latin1')
 }
+
+/** A field as a whole number; `absent` if there is no such field, and undefined if it is no number. */
+export function numberIn(query: Query, name: string, absent: number): number | undefined {
+  const text = query.get(name)?.toString('latin1')
+  if (text === undefined) return absent
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}

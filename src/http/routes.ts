@@ -11,6 +11,7 @@ import { type Access } from './access.js'
 import { type Events } from './events.js'
 import { everything, objectOf, REPORTS } from './everything.js'
 import { type Exchange } from './exchange.js'
+import { answerKeys } from './keys.js'
 
 /** The parts of a thread that answers need. */
 export interface Answering {
@@ -38,6 +39,7 @@ const ROUTES: readonly Route[] = [
   { path: '/metrics', answer: exchange => exchange.send(200, EXPOSITION_TYPE, exchange.host.metrics()) },
   { path: '/stats', place: Place.Request, answer: (exchange, { clock }) =>
     exchange.work(everything(exchange.host, clock), all => exchange.sendJson(all)) },
+  { path: '/keys', place: Place.Request, showsKeys: true, answer: answerKeys },
   { path: '/events', place: Place.Stream, answer: (exchange, { events }) => events.add(exchange) },
 ]
 
