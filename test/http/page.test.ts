@@ -85,6 +85,17 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
     t.same(await page.run('[[10, 0, 0], [0, 10, 0], [0, 0, 5]].map(counts => quantile(counts, [1, 2], 0.5))'), [0.5, 1.5, 2])
   })
 
+  t.test('the age of what is evicted is that of the class that evicts most', async t => {
+    const ageOf = (before: object, now: object) => page.run(`(() => {
+      samples = [{ at: 0, evicted: ${JSON.stringify(before)} }, { at: 70, evicted: {} }]
+      return evictedAge({ items: ${JSON.stringify(now)} }) ?? 'none'
+    })()`)
+    const items = { 'items:3:evicted': 100, 'items:3:evicted_time': 9, 'items:5:evicted': 40, 'items:5:evicted_time': 300 }
+    t.equal(await ageOf({}, { 'items:3:evicted': 0, 'items:3:evicted_time': 0 }), 'none')
+    t.equal(await ageOf({ 3: 100, 5: 40 }, items), 9, 'none lately: most of all')
+    t.equal(await ageOf({ 3: 90, 5: 10 }, items), 300, 'most of late')
+  })
+
   t.test('what clients have chosen is text, whatever is in it', async t => {
     const { url } = await serve(t)
     await page.open(url)
