@@ -85,6 +85,15 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
     t.same(await page.run('[[10, 0, 0], [0, 10, 0], [0, 0, 5]].map(counts => quantile(counts, [1, 2], 0.5))'), [0.5, 1.5, 2])
   })
 
+  t.test('a refused write is there, though its client was not told', async t => {
+    const { client, url } = await serve(t)
+    await client.says(`set large:1 0 0 2000000 noreply\r\n${'v'.repeat(2_000_000)}\r\nmn\r\n`, 'MN\r\n')
+    await page.open(url)
+    await page.until("document.querySelectorAll('#refused-rows tr').length > 0")
+    t.match(await page.text('#refused-rows'), /^large:1\s+too large\s+1\.9 MiB\s+tcp:127\.0\.0\.1:\d+\s+\d+ s ago/)
+    t.match(await page.text('#verdict'), /Writes are refused\s+1 in the last minute/)
+  })
+
   t.test('the age of what is evicted is that of the class that evicts most', async t => {
     const ageOf = (before: object, now: object) => page.run(`(() => {
       samples = [{ at: 0, evicted: ${JSON.stringify(before)} }, { at: 70, evicted: {} }]
