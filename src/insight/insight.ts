@@ -2,6 +2,7 @@
 // threads share, cut into regions, a row each. A thread writes its own part of a region, and any thread reads all of it.
 import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
+import { Habits } from './habits.js'
 import { Loops } from './loops.js'
 import { Places } from './places.js'
 import { type Store } from '../store/store.js'
@@ -10,7 +11,7 @@ import { Refusals } from './refusals.js'
 import { Sampler } from './sampler.js'
 
 /** The names of the regions. */
-type RegionName = 'http' | 'latency' | 'loops' | 'refusals'
+type RegionName = 'habits' | 'http' | 'latency' | 'loops' | 'refusals'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -28,6 +29,7 @@ interface RegionRow {
 const regionRows: readonly RegionRow[] = [
   { name: 'http', alignment: CACHE_LINE, bytes: () => Places.BYTES },
   { name: 'latency', alignment: CACHE_LINE, bytes: ({ threads }) => Latency.bytesFor(threads) },
+  { name: 'habits', alignment: CACHE_LINE, bytes: ({ threads }) => Habits.bytesFor(threads) },
   { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
   { name: 'refusals', alignment: CACHE_LINE, bytes: ({ threads }) => Refusals.bytesFor(threads) },
 ]
@@ -39,6 +41,8 @@ function regionsFor(facts: RegionFacts): Regions<RegionName> {
 export class Insight {
   /** The places of HTTP. */
   readonly places: Places
+  /** What clients do, for `stats advice`. */
+  readonly habits: Habits
   /** The delays of the threads' event loops. */
   readonly loops: Loops
   /** The writes that were refused last. */
@@ -63,13 +67,18 @@ export class Insight {
     this.latency = new Latency(memory, regions.startOf('latency'), threads, thread)
     this.refusals = context.refusalSink = new Refusals(memory, regions.startOf('refusals'), context, threads, thread)
     this.sampler = new Sampler(options.hotkeys, store)
-    for (const learner of [this.latency]) this.sampler.teach(learner)
-    this.loops = new Loops(memory, regions.startOf('loops'), threads, store.thread)
+    this.habits = new Habits(memory, regions.startOf('habits'), threads, thread, options.hotkeys, options.itemSizeMax)
+    for (const learner of [this.latency, this.habits]) this.sampler.teach(learner)
+    this.loops = new Loops(memory, regions.startOf('loops'), threads, thread)
   }
 
   /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */
   beginAnew(): void {
     this.latency.clear()
     this.refusals.clear()
+    this.habits.clear()
   }
+
+  /** `stats reset`: sets back what is counted as the counters of `stats` are. */
+  reset(): void { this.habits.clear() }
 }

@@ -31,7 +31,9 @@ export class Sample {
   now = 0
   /** False if it was sampled because the request before it of the same client was. */
   isChance = true
-  /** If it is not by chance: the request before it, the number of its keys, and the milliseconds from its answer to this one. */
+  /** True if it is the next one of a client after a sample, the first of its next batch. It is sampled for that, or anyway. */
+  isNext = false
+  /** If it is: the request before it, the number of its keys, and the milliseconds from its answer to this one. */
   previous: Command = Command.Other
   previousKeys = 0
   previousMs = 0
@@ -57,6 +59,8 @@ export class Sample {
   keys = 0
   /** From the beginning of the request to its answer in the output; UNTIMED if the value came or went in parts. */
   microseconds = UNTIMED
+  /** True if the client sent nothing behind it in the same batch. */
+  isLast = false
 
   constructor(bytes: Uint8Array) { this.bytes = bytes }
 }
@@ -134,6 +138,7 @@ export class Sampler {
     sample.client = client
     sample.now = this.store.context.now
     sample.isChance = isChance
+    sample.isNext = this.isFollowing
     sample.keys = 0
     this.beganAt = this.milliseconds()
     if (!this.isFollowing) return
@@ -142,12 +147,17 @@ export class Sampler {
     sample.previousMs = this.beganAt - this.followedAt
   }
 
-  /** Ends the sample when the request is answered. @param isTimed false if the client still has to send or take some of it */
-  close(isTimed: boolean): void {
+  /**
+   * Ends the sample when the request is answered.
+   * @param isTimed false if the client still has to send or take some of it
+   * @param isLast true if the client sent nothing behind it in the same batch
+   */
+  close(isTimed: boolean, isLast: boolean): void {
     if (!this.isOpen) return
     const { sample } = this
     const now = this.milliseconds()
     this.isOpen = false
+    sample.isLast = isLast
     sample.microseconds = isTimed ? Math.max(now - this.beganAt, 0) * 1000 : UNTIMED
     for (const learner of this.requestLearners) learner.request!(sample)
     this.left = sample.isChance ? this.gap() : this.kept

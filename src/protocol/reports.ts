@@ -3,7 +3,7 @@
 import { type Options } from '../options/options.js'
 
 /** The report of a name, in server/reports.ts. */
-export type OwnReport = 'hash' | 'refused'
+export type OwnReport = 'advice' | 'hash' | 'refused'
 
 export interface ReportRow {
   readonly name: OwnReport
@@ -14,6 +14,7 @@ export interface ReportRow {
 export const OWN_REPORTS: readonly ReportRow[] = [
   { name: 'hash' },
   { name: 'refused', showsKeys: true },
+  { name: 'advice' },
 ]
 
 /** The report with a name; undefined if the server has none. `notAllowed` is set if -X forbids it. */

@@ -205,7 +205,7 @@ export class Session implements Owner {
     sampler.open(commandAt(this.host.input.bytes, at), this, this.peer.id)
     const next = this.protocol.serve(this, at, end)
     if (next === UNFINISHED && this.work === undefined) sampler.drop()
-    else sampler.close(this.work === undefined)
+    else sampler.close(this.work === undefined, next === end)
     return next
   }
 

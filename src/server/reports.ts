@@ -2,6 +2,7 @@
 // Engine makes them for the clients of its thread. All threads report the same, as nearly all facts are in memory that they
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
+import { adviceReport } from '../insight/advice.js'
 import { type Insight } from '../insight/insight.js'
 import { refusedRows } from '../insight/report.js'
 import { type Connections } from '../net/connections.js'
@@ -61,6 +62,7 @@ export class Reports {
     switch (name) {
       case 'hash': return [hashReport(this.parts.store, this.facts)]
       case 'refused': return this.refused()
+      case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]
     }
   }
 

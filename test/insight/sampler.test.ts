@@ -118,7 +118,7 @@ t.test('by chance, each request has the same share of samples, whatever the patt
   for (let request = 0; request < requests; request++) {
     if (sampler.left-- > 0) continue
     sampler.open(Command.Get, sampler, 0)
-    sampler.close(true)
+    sampler.close(true, true)
     sampled[request % 10]!++
     // the next batch of a client, whose sample is not by chance
     sampler.followed = undefined

@@ -62,6 +62,7 @@ function rowsFor(packets: Packets, key: string): Rows | undefined {
 function resetCounts({ host }: Packets): Rows {
   host.store.resetCounts()
   host.prefixes.reset()
+  host.insight.reset()
   return []
 }
 

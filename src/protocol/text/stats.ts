@@ -63,6 +63,7 @@ function report(text: Text, rows: Rows): void {
 function statsReset(text: Text, session: Session): void {
   text.host.store.resetCounts()
   text.host.prefixes.reset()
+  text.host.insight.reset()
   text.answer(session, TEXT.reset)
 }
 
