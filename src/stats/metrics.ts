@@ -9,8 +9,8 @@ import {
 import { headOf, labelOf, metricOf } from './exposition.js'
 import { processMetrics } from './process.js'
 import {
-  activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, ownRows, slabRows, slabTotalRows, valueOf,
-  type ClassStatistic, type ServerFacts, type Statistic, type Value,
+  activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, ownRows, refusedRows, slabRows, slabTotalRows,
+  valueOf, type ClassStatistic, type ServerFacts, type Statistic, type Value,
 } from './rows.js'
 import { type Store } from '../store/store.js'
 
@@ -76,7 +76,8 @@ class Table<Row extends Statistic | ClassStatistic> {
     return this.metric({ name, type, samples: { '': row.name }, help }, prefix, factor)
   }
 
-  private metric(metric: ExportedMetric, prefix: string, factor = 1): Metric<Row> {
+  /** A metric with the samples of its row. */
+  metric(metric: ExportedMetric, prefix: string, factor = 1): Metric<Row> {
     const name = prefix + metric.name
     const samples = Object.entries(metric.samples).map(([labels, statistics]) => {
       const [first, ...others] = partsOf(statistics).map(part => this.rows.find(row => row.name === part)!)
@@ -93,8 +94,14 @@ function partsOf(statistics: string): string[] { return statistics.split(' - ') 
 
 // some rows of `stats` are those of `stats hash` as well
 const wholeRows = [...new Set([...generalRows, ...hashRows, ...ownRows])]
-const general = [...new Table(wholeRows, false).metrics(exportedGeneral, OWN),
-  ...new Table(slabTotalRows, false).metrics(exportedSlabTotals, OWN)]
+const general = [
+  ...new Table(wholeRows, false).metrics(exportedGeneral, OWN),
+  ...new Table(slabTotalRows, false).metrics(exportedSlabTotals, OWN),
+  new Table(refusedRows, false).metric({ name: 'refused_writes_total', type: 'counter',
+    help: 'Writes that were refused, by reason, whether their clients asked for an answer or not',
+    samples: Object.fromEntries(refusedRows.filter(({ scope }) => scope === 'thread').map(({ name }) =>
+      [labelOf('reason', name), name])) }, OWN),
+]
 const items = new Table(itemRows, true).metrics(exportedItems, `${OWN}slab_`)
 const slabs = new Table(slabRows, true).metrics(exportedSlabs, `${OWN}slab_`)
 

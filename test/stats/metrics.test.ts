@@ -154,9 +154,23 @@ t.test('what the exporter does not know has a name of memslab\'s, also a counter
   t.equal(samples.get('memslab_slabs_moved_total'), 0)
   t.equal(samples.get('memslab_active_slabs'), 4)
   t.equal(samples.get('memslab_lock_waits_total'), 0)
+  t.equal(samples.get('memslab_refused_writes_total{reason="too_large"}'), 1)
+  t.equal(samples.get('memslab_refused_writes_total{reason="bad_data"}'), 0)
   t.equal(types.get('memslab_lock_sleep_seconds_total'), 'counter')
   t.equal(samples.get('memslab_slab_evicted_active_total{slab="1"}'), 0)
   t.notOk(statsOf(host, '').has('invented'), 'stats has memcached\'s rows alone')
+})
+
+t.test('how long requests take is a histogram for each command', async t => {
+  const { samples, types } = scrape(await startUsed(t, { hotkeys: 1 }))
+  const name = 'memslab_command_duration_seconds'
+  t.equal(types.get(name), 'histogram')
+  t.equal(samples.get(`${name}_count{command="get"}`), 2)
+  t.equal(samples.get(`${name}_bucket{command="get",le="+Inf"}`), 2)
+  const buckets = [...samples].filter(([sample]) => sample.startsWith(`${name}_bucket{command="get"`)).map(([, count]) => count)
+  t.same(buckets, [...buckets].sort((a, b) => a - b), 'each counts those below it')
+  const sum = samples.get(`${name}_sum{command="get"}`)!
+  t.ok(sum > 0 && sum < 10)
 })
 
 t.test('what `stats` leaves out has no metric', async t => {
@@ -180,7 +194,7 @@ const COMPLAINTS = ['slab_items_evicted_time_seconds', 'slab_items_moves_to_cold
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 
 t.test('promtool complains of the six counters alone', { skip: !hasPromtool && 'promtool is not installed' }, async t => {
-  for (const options of [{}, { tempLru: true, temporaryTtl: 10, idleTimeout: 60 }]) {
+  for (const options of [{}, { tempLru: true, temporaryTtl: 10, idleTimeout: 60, hotkeys: 1 }]) {
     const host = await startUsed(t, options)
     const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'],
       { input: host.server.host.metrics(), encoding: 'utf8' })
