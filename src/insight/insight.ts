@@ -2,16 +2,18 @@
 // threads share, cut into regions, a row each. A thread writes its own part of a region, and any thread reads all of it.
 import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
+import { BigKeys } from './bigkeys.js'
 import { Habits } from './habits.js'
 import { Loops } from './loops.js'
 import { Places } from './places.js'
 import { type Store } from '../store/store.js'
+import { HotKeys } from './hotkeys.js'
 import { Latency } from './latency.js'
 import { Refusals } from './refusals.js'
 import { Sampler } from './sampler.js'
 
 /** The names of the regions. */
-type RegionName = 'habits' | 'http' | 'latency' | 'loops' | 'refusals'
+type RegionName = 'bigkeys' | 'hotkeys' | 'habits' | 'http' | 'latency' | 'loops' | 'refusals'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -30,6 +32,8 @@ const regionRows: readonly RegionRow[] = [
   { name: 'http', alignment: CACHE_LINE, bytes: () => Places.BYTES },
   { name: 'latency', alignment: CACHE_LINE, bytes: ({ threads }) => Latency.bytesFor(threads) },
   { name: 'habits', alignment: CACHE_LINE, bytes: ({ threads }) => Habits.bytesFor(threads) },
+  { name: 'hotkeys', alignment: CACHE_LINE, bytes: ({ threads }) => HotKeys.bytesFor(threads) },
+  { name: 'bigkeys', alignment: CACHE_LINE, bytes: ({ threads }) => BigKeys.bytesFor(threads) },
   { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
   { name: 'refusals', alignment: CACHE_LINE, bytes: ({ threads }) => Refusals.bytesFor(threads) },
 ]
@@ -53,6 +57,10 @@ export class Insight {
 
   /** How long requests take. */
   readonly latency: Latency
+  /** The keys that are read and written most. */
+  readonly hotKeys: HotKeys
+  /** The keys with the largest values. */
+  readonly bigKeys: BigKeys
   /** Takes some of the requests of this thread, for those who learn from samples. */
   readonly sampler: Sampler
 
@@ -66,15 +74,20 @@ export class Insight {
     this.places = new Places(memory, regions.startOf('http'))
     this.latency = new Latency(memory, regions.startOf('latency'), threads, thread)
     this.refusals = context.refusalSink = new Refusals(memory, regions.startOf('refusals'), context, threads, thread)
+    this.hotKeys = new HotKeys(memory, regions.startOf('hotkeys'), store, options.hotkeys)
+    this.bigKeys = new BigKeys(memory, regions.startOf('bigkeys'), store)
+    if (options.hotkeys > 0) context.walkSink = this.bigKeys
     this.sampler = new Sampler(options.hotkeys, store)
     this.habits = new Habits(memory, regions.startOf('habits'), threads, thread, options.hotkeys, options.itemSizeMax)
-    for (const learner of [this.latency, this.habits]) this.sampler.teach(learner)
+    for (const learner of [this.latency, this.habits, this.hotKeys, this.bigKeys]) this.sampler.teach(learner)
     this.loops = new Loops(memory, regions.startOf('loops'), threads, thread)
   }
 
   /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */
   beginAnew(): void {
     this.latency.clear()
+    this.hotKeys.clear()
+    this.bigKeys.clear()
     this.refusals.clear()
     this.habits.clear()
   }

@@ -3,7 +3,7 @@
 import { type Options } from '../options/options.js'
 
 /** The report of a name, in server/reports.ts. */
-export type OwnReport = 'advice' | 'hash' | 'refused'
+export type OwnReport = 'bigkeys' | 'hotkeys' | 'advice' | 'hash' | 'refused'
 
 export interface ReportRow {
   readonly name: OwnReport
@@ -13,6 +13,8 @@ export interface ReportRow {
 
 export const OWN_REPORTS: readonly ReportRow[] = [
   { name: 'hash' },
+  { name: 'hotkeys', showsKeys: true },
+  { name: 'bigkeys', showsKeys: true },
   { name: 'refused', showsKeys: true },
   { name: 'advice' },
 ]

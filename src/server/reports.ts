@@ -60,6 +60,8 @@ export class Reports {
   /** The reports that memcached does not have. */
   own(name: OwnReport): Iterable<Rows> {
     switch (name) {
+      case 'bigkeys': return this.parts.insight.bigKeys.report()
+      case 'hotkeys': return this.parts.insight.hotKeys.report()
       case 'hash': return [hashReport(this.parts.store, this.facts)]
       case 'refused': return this.refused()
       case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]

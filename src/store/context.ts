@@ -48,6 +48,15 @@ export interface RefusalSink {
   refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void
 }
 
+/** A receiver of the items that the background walk passes. */
+export interface WalkSink {
+  /**
+   * Takes the facts about an item, whose key is `[start, end)` of `bytes`. The item is not locked, so they are hints: another
+   * thread may be changing them. It begins no operation of the store.
+   */
+  walked(slabClass: number, valueBytes: number, bytes: Uint8Array, start: number, end: number): void
+}
+
 /** A bit beside the Departure of an item that a client has fetched. */
 export const enum DepartedBit { Fetched = 1 << 8 }
 
@@ -63,6 +72,8 @@ export class StoreContext {
   readonly program: Client = { id: 0, address: 'program' }
   /** The client whose request this thread carries out. */
   client = this.program
+  /** The receiver of the items that the background walk passes, if this thread carries out the walk. */
+  walkSink: WalkSink | undefined
   /** The bytes that memcached counts for an item beside its key, flags and value. */
   readonly overhead: number
   private readonly cas: Counter64

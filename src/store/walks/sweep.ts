@@ -3,7 +3,7 @@
 // between two walks if the first was limited to a number of items in each class.
 import { ClassWord, Size, State } from '../../memory/layout.js'
 import { ClassCounter } from '../../stats/counters.js'
-import { type StoreContext } from '../context.js'
+import { type StoreContext, type WalkSink } from '../context.js'
 import { ClassSet } from './crawler.js'
 import { type ItemId } from '../items/items.js'
 import { type Shard } from '../shard.js'
@@ -143,9 +143,18 @@ class ShardSweep {
     this.seenOfClass++
     this.seen++
     if (this.isCrawl) this.context.counters.addClass(slabClass, ClassCounter.CrawlerChecked)
-    if (this.isCrawl ? !allocator.isLongDead(chunk) : !allocator.isDead(chunk)) return
+    if (this.isCrawl ? !allocator.isLongDead(chunk) : !allocator.isDead(chunk)) {
+      if (this.context.walkSink !== undefined) this.show(this.context.walkSink, slabClass, chunk)
+      return
+    }
     this.found++
     allocator.reclaim(chunk, this.isCrawl ? ClassCounter.CrawlerReclaimed : ClassCounter.Reclaimed)
     this.left -= RECLAIM_COST
+  }
+
+  private show(sink: WalkSink, slabClass: number, item: ItemId): void {
+    const { items } = this.shard
+    const start = items.keyStart(item)
+    sink.walked(slabClass, items.valueBytes(item), items.bytes, start, start + items.keyBytes(item))
   }
 }
