@@ -12,7 +12,9 @@ import { Counter } from '../stats/counters.js'
 /** Why a request is refused. */
 export interface Refusal { readonly status: 401 | 403 | 421, readonly sentence: string }
 
-const WRONG_HOST: Refusal = { status: 421, sentence: 'The host of this request is no name of this server. Ask by its address.' }
+const WRONG_HOST: Refusal = {
+  status: 421, sentence: 'This is not a name of this server: ask by its address, or see -o http_host.',
+}
 const OTHER_SITE: Refusal = { status: 403, sentence: 'A page of another site may not ask this server.' }
 const UNKNOWN_USER: Refusal = { status: 401, sentence: 'This server asks for the name and password of one of its users.' }
 
@@ -52,12 +54,12 @@ export class Access {
   }
 }
 
-/** The name of this machine, those of `-l`, and that of a port for HTTP. */
-function namesOf({ listen, http }: Options): ReadonlySet<string> {
+/** The name of this machine, and those of `-l`, of a port for HTTP and of `-o http_host`. */
+function namesOf({ listen, http, httpHosts }: Options): ReadonlySet<string> {
   const texts = typeof http === 'string' ? [...listen, http] : listen
   const listed = texts.flatMap(text => {
     const address = parseAddress(text)
     return typeof address === 'string' ? [] : address.host.toLowerCase()
   })
-  return new Set(['localhost', hostname().toLowerCase(), ...listed])
+  return new Set(['localhost', hostname().toLowerCase(), ...listed, ...httpHosts.map(name => name.toLowerCase())])
 }

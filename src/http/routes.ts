@@ -43,7 +43,8 @@ const ROUTES: readonly Route[] = [
   { path: '/events', place: Place.Stream, answer: (exchange, { events }) => events.add(exchange) },
 ]
 
-const REPORT_PATH = /^\/stats\/(\w+)$/
+/** A report of `stats`. What is asked for often has a path of its own. */
+const REPORT_PATH = /^\/(?:stats\/(\w+)|(refused))$/
 
 /** Answers a request. */
 export function answer(exchange: Exchange, parts: Answering): void {
@@ -75,7 +76,7 @@ const PATHS = `Try ${ROUTES.map(({ path }) => path).join(', ')} or /stats/genera
 
 /** The route of one report of `stats`. */
 function reportRoute(path: string): Route | undefined {
-  const [, name = ''] = REPORT_PATH.exec(path) ?? []
+  const [, listed, short, name = listed ?? short ?? ''] = REPORT_PATH.exec(path) ?? []
   const common = Object.hasOwn(REPORTS, name) ? REPORTS[name] : undefined
   const own = OWN_REPORTS.find(row => row.name === name)
   if (common === undefined && own === undefined) return undefined

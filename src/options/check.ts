@@ -4,7 +4,7 @@ import { parseAddress } from './address.js'
 import { CONTRADICTIONS, DOUBTS, type Contradiction } from './contradictions.js'
 import { kindOf } from './embedded.js'
 import { guess } from './guess.js'
-import { httpProblem } from './http.js'
+import { httpProblem, isHostName } from './http.js'
 import { fractionBounds, isFraction } from './read.js'
 import { fieldsOf, optionRows, printSize, type OptionRow, type Value } from './rows.js'
 import { defaultOptions, type Options } from './values.js'
@@ -57,6 +57,9 @@ function typeProblem(field: Field, value: unknown): string | undefined {
   if (field === 'listen') return listenProblem(value)
   if (field === 'shown') return shownProblem(value)
   if (field === 'http') return httpProblem(value)
+  if (field === 'httpHosts') {
+    return Array.isArray(value) && value.every(isHostName) ? undefined : 'must be an array of names without ports'
+  }
   if (field === 'slabSizes') {
     return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
   }

@@ -43,6 +43,9 @@ export function httpProblem(http: unknown): string | undefined {
   return hasProtocol ? 'speaks only HTTP, so not with proto' : undefined
 }
 
+/** True for a name of a host, without a port. */
+export function isHostName(name: unknown): name is string { return typeof name === 'string' && /^[\w.-]{1,253}$/.test(name) }
+
 /** The hosts of `-l` without their ports, for a port of its own; those of the loopback with a Unix socket. */
 function hostsOf({ listen, socketPath }: Options): readonly string[] {
   if (socketPath !== undefined) return LOOPBACK.slice(0, 1)

@@ -1,6 +1,6 @@
 // Reads one argument of the command line into the fields that it sets, as memcached reads it: text behind a number is ignored,
 // with a warning. The bounds are those of the rows. A value beyond them is a problem, and sets nothing.
-import { httpProblem } from './http.js'
+import { httpProblem, isHostName } from './http.js'
 import { readFraction, readFractionStrictly, readOctal, readSize, readStrictly, readWhole, type Reading } from './numbers.js'
 import { printSize, type FractionValue, type ShownValue, type Value, type WholeValue } from './rows.js'
 import { type Options } from './values.js'
@@ -36,6 +36,7 @@ export function readArgument(value: Value, text: string | undefined, given: Part
     case 'sizes': return readSizes(text ?? '')
     case 'character': return readCharacter(text ?? '')
     case 'http': return readHttp(text)
+    case 'names': return readName(given, text ?? '')
     case 'text':
       return text === undefined || text === '' ? { problem: 'must not be empty' } : { fields: { [value.field]: text } }
   }
@@ -165,6 +166,11 @@ function readHttp(text: string | undefined): Argument {
   const http = text ?? true
   const problem = httpProblem(http)
   return problem === undefined ? { fields: { http } } : { problem }
+}
+
+/** Reads one more name of the server. */
+function readName({ httpHosts = [] }: Partial<Options>, text: string): Argument {
+  return isHostName(text) ? { fields: { httpHosts: [...httpHosts, text] } } : { problem: `"${text}" is not a name` }
 }
 
 function readCharacter(text: string): Argument {

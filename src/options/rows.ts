@@ -56,6 +56,7 @@ export type Value =
   | { readonly kind: 'addresses', readonly field: 'listen' }
   | { readonly kind: 'sizes', readonly field: 'slabSizes' }
   | { readonly kind: 'http', readonly field: 'http' }
+  | { readonly kind: 'names', readonly field: 'httpHosts' }
   | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
   | ShownValue
 
@@ -180,6 +181,11 @@ const LISTENING: readonly OptionRow[] = [
       'Prometheus, /healthz, /readyz and more; on the ports of all other',
       'clients, or with <port> or <addr>:<port> on a port of its own',
       '(default: off)'] },
+  { name: 'http_host', argument: 'name', value: { kind: 'names', field: 'httpHosts' },
+    setting: 'http_host',
+    help: ['a name of this server, as in the addresses that people and Prometheus',
+      'ask by HTTP, beside its addresses, localhost, the name of the machine',
+      'and the names of -l; one for each http_host'] },
   { long: 'nodes', argument: 'num', value: { kind: 'whole', field: 'nodes', min: 0, max: 100, least: 1, isStrict: true },
     sets: { discovery: true },
     help: ['start so many servers in one process, each with memory, threads and',

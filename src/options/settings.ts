@@ -83,6 +83,7 @@ function settingOf(row: OptionRow | undefined, options: Options): string {
   switch (value.kind) {
     case 'fraction': return options[value.field].toFixed(value.digits ?? 2)
     case 'octal': return options[value.field].toString(8)
+    case 'names': return options[value.field].join(',') || 'NULL'
     case 'http': return typeof options.http === 'boolean' ? yesOrNo(options.http) : String(options.http)
     case 'choice': case 'shown': return String(options[fieldsOf(value)[0]])
     default: return String(options[value.field] ?? 'NULL')

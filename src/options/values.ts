@@ -49,6 +49,11 @@ export interface Options {
    * port of its own, where 0 is any free one. A port alone is opened on the addresses of `listen`. Default false, nowhere.
    */
   http: boolean | number | string
+  /**
+   * Names of the server that requests by HTTP may have as their host, beside its addresses, localhost, the name of the machine
+   * and the names of `listen`. Default none.
+   */
+  httpHosts: readonly string[]
   /** Path of a Unix socket, of at most 107 bytes, `-s`. With it there is neither TCP nor UDP. Default none. */
   socketPath: string | undefined
   /** Access mask of the Unix socket, from 0 to 0o777, `-a`. Default 0o700. */
@@ -224,6 +229,7 @@ export function defaultOptions(): Options {
     udpport: 0,
     listen: [],
     http: false,
+    httpHosts: [],
     socketPath: undefined,
     umask: 0o700,
     shutdownCommand: false,

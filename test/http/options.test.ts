@@ -59,6 +59,20 @@ t.test('where nobody may ask by it, it is off, and that is said', async t => {
   t.equal(httpPlace(parse('-S -Y users -o http').options).isShared, true)
 })
 
+t.test('a server may have more names', async t => {
+  const { options, problems } = parse('-o http,http_host=Cache.Example,http_host=memslab')
+  t.same(problems, [])
+  t.same(options.httpHosts, ['Cache.Example', 'memslab'])
+  for (const wrong of ['a:1', '', 'a/b', '[::1]']) t.match(parse(`-o http_host=${wrong}`).problems, [/is not a name$/], wrong)
+  t.throws(() => new ServerCore({ httpHosts: ['a:1'] }), { code: 'EUSAGE' })
+  t.throws(() => new ServerCore(JSON.parse('{ "httpHosts": "name" }') as object), { code: 'EUSAGE' })
+  const { server, client } = await startServer(t, { http: true, httpHosts: options.httpHosts })
+  for (const [host, status] of [['cache.example', 200], ['memslab:11211', 200], ['example', 421], ['x.memslab', 421]] as const) {
+    t.equal((await ask(server.port, '/stats/hash', { headers: { host } })).status, status, host)
+  }
+  t.match(String(await client.says('stats settings\r\n', /[^]*END\r\n/)), /^STAT http_host Cache\.Example,memslab\r$/m)
+})
+
 t.test('a program is told what is wrong', async t => {
   for (const http of [null, {}, 'x', -1, 1.5, 70_000]) {
     t.throws(() => new ServerCore(JSON.parse(JSON.stringify({ http })) as { http: boolean }), { code: 'EUSAGE' }, String(http))
