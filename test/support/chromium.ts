@@ -136,8 +136,8 @@ export class Page {
     }
   }
 
-  /** A picture of the window, as PNG. */
-  async picture(): Promise<Buffer> {
-    return Buffer.from((await this.command('Page.captureScreenshot', { format: 'png' }))['data'] as string, 'base64')
+  /** A picture of the window. */
+  async picture(format: 'png' | 'webp'): Promise<Buffer> {
+    return Buffer.from((await this.command('Page.captureScreenshot', { format, quality: 85 }))['data'] as string, 'base64')
   }
 }
