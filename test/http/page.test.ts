@@ -94,6 +94,28 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
     t.match(await page.text('#verdict'), /Writes are refused\s+1 in the last minute/)
   })
 
+  t.test('sizing is a curve and a table, prefixes are by their memory, and what is off says so', async t => {
+    const { url } = await serve(t)
+    await page.open(url)
+    await page.until(IS_SHOWN)
+    const ratios = { 0.25: 0.5, 0.5: 0.625, 1: 0.75, 2: 0.8, 4: 0.81 }
+    const sizing = { sample_rate: 0.1, sampled_keys: 4100, requests: 123_456, ...Object.fromEntries(Object.entries(ratios)
+      .flatMap(([factor, ratio]) => [[`${factor}:bytes`, Number(factor) * 2 ** 26], [`${factor}:hit_ratio`, ratio]])) }
+    const prefixes = { status: 'on', delimiter: ':', count: 1, '1:prefix': 'user', '1:items': 3, '1:bytes': 2048, '1:hits': 9,
+      '1:misses': 1, '1:evictions': 0, '1:quota': 4096, 'other:items': 5, 'other:bytes': 512, 'other:hits': 0, 'other:misses': 0 }
+    const show = (own: object) => page.run(`isPaused = true, event = { ...event, own: ${JSON.stringify(own)} }, show()`)
+    await show({ sizing, prefixes })
+    const table = await page.text('#sizing-rows')
+    t.match(table, /16 MiB\s+a quarter\s+50\.0 %\s+−25\.0 points/)
+    t.match(table, /256 MiB\s+four times\s+81\.0 %\s+\+6\.0 points/)
+    t.equal(await page.run("document.querySelectorAll('#curve circle').length"), 5)
+    t.match(await page.run<string>("byId('curve').ariaLabel"), /75\.0 % with 64 MiB/)
+    t.match(await page.text('#prefix-rows'), /user\s+2 KiB\s+3\s+9\s+1\s+90\.0 %\s+0\s+4 KiB\s+all others\s+512 B\s+5/)
+    await show({ sizing: { sample_rate: 0, sampled_keys: 0, requests: 0 }, prefixes: { status: 'off', count: 0 } })
+    t.match(await page.text('#sizing'), /Not measured/)
+    t.match(await page.text('#prefixes'), /Not counted: start the server with -o track_prefixes or -D/)
+  })
+
   t.test('the age of what is evicted is that of the class that evicts most', async t => {
     const ageOf = (before: object, now: object) => page.run(`(() => {
       samples = [{ at: 0, evicted: ${JSON.stringify(before)} }, { at: 70, evicted: {} }]
