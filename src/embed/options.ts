@@ -10,7 +10,8 @@ import { completeOptions, defaultOptions, type Options } from '../options/values
 /** The options of a server that a Cache has too. */
 const OF_THE_STORE = [
   'maxbytes', 'evictions', 'factor', 'chunkSize', 'prefixDelimiter', 'useCas', 'itemSizeMax', 'slabChunkMax', 'slabSizes',
-  'trackSizes', 'lruSegmented', 'lruMaintainer', 'lruCrawler', 'lruCrawlerSleep', 'lruCrawlerTocrawl', 'hotLruPct', 'warmLruPct',
+  'trackSizes', 'trackPrefixes', 'prefixQuotas', 'lruSegmented', 'lruMaintainer', 'lruCrawler', 'lruCrawlerSleep',
+  'lruCrawlerTocrawl', 'hotLruPct', 'warmLruPct',
   'hotMaxFactor', 'warmMaxFactor', 'tempLru', 'temporaryTtl', 'slabReassign', 'slabAutomove', 'slabAutomoveRatio',
   'slabAutomoveWindow', 'slabAutomoveFreeratio', 'workerLogbufSize',
 ] as const satisfies readonly (keyof Options)[]

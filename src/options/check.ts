@@ -60,6 +60,7 @@ function typeProblem(field: Field, value: unknown): string | undefined {
   if (field === 'httpHosts') {
     return Array.isArray(value) && value.every(isHostName) ? undefined : 'must be an array of names without ports'
   }
+  if (field === 'prefixQuotas') return quotasProblem(value)
   if (field === 'slabSizes') {
     return Array.isArray(value) && value.every(Number.isInteger) ? undefined : 'must be an array of whole numbers'
   }
@@ -79,6 +80,12 @@ function listenProblem(value: unknown): string | undefined {
 function shownProblem(value: unknown): string | undefined {
   const isRight = typeof value === 'object' && value !== null && Object.values(value).every(text => typeof text === 'string')
   return isRight ? undefined : 'must be an object of texts'
+}
+
+function quotasProblem(value: unknown): string | undefined {
+  const isRight = typeof value === 'object' && value !== null && !Array.isArray(value) &&
+    Object.values(value).every(percent => typeof percent === 'number')
+  return isRight ? undefined : 'must be an object of percents by prefix'
 }
 
 function valueProblem(value: Value, options: Options, inUnits: boolean): string | undefined {
@@ -105,7 +112,7 @@ function valueProblem(value: Value, options: Options, inUnits: boolean): string 
     case 'text':
       return value.field === 'socketPath' && Buffer.byteLength(options.socketPath ?? '') > SOCKET_PATH_BYTES
         ? `must be at most ${SOCKET_PATH_BYTES} bytes long` : undefined
-    case 'addresses': case 'sizes': case 'shown':
+    case 'addresses': case 'sizes': case 'quota': case 'shown':
       return undefined
   }
 }

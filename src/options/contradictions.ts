@@ -35,6 +35,19 @@ const MEMORY: readonly Contradiction[] = [
     tempLru && !lruMaintainer && 'there is no list for short lives without the LRU maintainer' },
 ]
 
+/** The most prefixes with a quota. */
+const QUOTAS_MAX = 1024
+/** The longest prefix, as a key has at least the delimiter behind it. */
+const PREFIX_BYTES_MAX = 249
+
+const QUOTAS: readonly Contradiction[] = [
+  { fields: ['prefixQuotas', 'prefixDelimiter'], problem: options => wrongQuotas(options).join('; ') || false },
+  { fields: ['prefixQuotas', 'evictions'], problem: ({ prefixQuotas, evictions }, nameOf) =>
+    Object.keys(prefixQuotas).length > 0 && !evictions && `has items evicted, so not with ${nameOf('evictions')}` },
+  { fields: ['prefixQuotas', 'trackPrefixes'], problem: ({ prefixQuotas, trackPrefixes }, nameOf) =>
+    Object.keys(prefixQuotas).length > 0 && !trackPrefixes && `needs ${nameOf('trackPrefixes')}` },
+]
+
 const AUTHENTICATION: readonly Contradiction[] = [
   { fields: ['sasl', 'protocol'], problem: ({ sasl, protocol }, nameOf) =>
     sasl && protocol !== 'binary' && `is only for the binary protocol, so ${nameOf('protocol')} cannot be ${protocol}` },
@@ -74,7 +87,7 @@ const PROFILE: readonly Contradiction[] = [
     `${options.profile} has only TLS and the text protocol, which a prefix of ${nameOf('listen')} cannot change` },
 ]
 
-export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...AUTHENTICATION, ...TLS, ...PROFILE]
+export const CONTRADICTIONS: readonly Contradiction[] = [...MEMORY, ...QUOTAS, ...AUTHENTICATION, ...TLS, ...PROFILE]
 
 /** Combinations that are hardly intended: errors in a program; warnings on the command line, as memcached starts with them. */
 export const DOUBTS: readonly Contradiction[] = [
@@ -118,6 +131,19 @@ function hasListenerBesides(expected: ProtocolName, options: Options): boolean {
 /** The addresses of `-l`, which have been checked before. */
 export function listenersOf({ listen }: Options): Address[] {
   return listen.map(parseAddress).filter(address => typeof address !== 'string')
+}
+
+/** The problems of `prefix_quota`. */
+function wrongQuotas({ prefixQuotas, prefixDelimiter }: Options): string[] {
+  const quotas = Object.entries(prefixQuotas)
+  const wrong = quotas.flatMap(([prefix, percent]) => {
+    if (prefix.includes(prefixDelimiter)) return [`"${prefix}" has the delimiter in it, ${prefixDelimiter}`]
+    const bytes = Buffer.byteLength(prefix)
+    if (bytes < 1 || bytes > PREFIX_BYTES_MAX) return [`"${prefix}" is not 1 to ${PREFIX_BYTES_MAX} bytes long`]
+    return percent > 0 && percent <= 100 ? [] : [`the percents of "${prefix}" must be above 0 and at most 100, not ${percent}`]
+  })
+  if (quotas.length > QUOTAS_MAX) wrong.push(`${quotas.length} prefixes are more than ${QUOTAS_MAX}`)
+  return wrong
 }
 
 /** The problems of `slab_sizes`. */

@@ -34,6 +34,7 @@ export function readArgument(value: Value, text: string | undefined, given: Part
     case 'choice': return readChoice(value.choices, text ?? '')
     case 'addresses': return readAddresses(given, text ?? '')
     case 'sizes': return readSizes(text ?? '')
+    case 'quota': return readQuota(given, text ?? '')
     case 'character': return readCharacter(text ?? '')
     case 'http': return readHttp(text)
     case 'names': return readName(given, text ?? '')
@@ -171,6 +172,13 @@ function readHttp(text: string | undefined): Argument {
 /** Reads one more name of the server. */
 function readName({ httpHosts = [] }: Partial<Options>, text: string): Argument {
   return isHostName(text) ? { fields: { httpHosts: [...httpHosts, text] } } : { problem: `"${text}" is not a name` }
+}
+
+/** Reads a prefix and its quota in percent, and adds it to those before it. Of two for the same prefix the last counts. */
+function readQuota({ prefixQuotas }: Partial<Options>, text: string): Argument {
+  const [, prefix, percent] = /^(.+):(\d+(?:\.\d+)?)%$/.exec(text) ?? []
+  if (prefix === undefined) return { problem: `"${text}" is not a prefix and its percents, such as app1:25%` }
+  return { fields: { prefixQuotas: { ...prefixQuotas, [prefix]: Number(percent) } } }
 }
 
 function readCharacter(text: string): Argument {

@@ -57,6 +57,7 @@ export type Value =
   | { readonly kind: 'sizes', readonly field: 'slabSizes' }
   | { readonly kind: 'http', readonly field: 'http' }
   | { readonly kind: 'names', readonly field: 'httpHosts' }
+  | { readonly kind: 'quota', readonly field: 'prefixQuotas' }
   | { readonly kind: 'choice', readonly choices: Readonly<Record<string, Partial<Options>>> }
   | ShownValue
 
@@ -229,6 +230,11 @@ const MEMORY: readonly OptionRow[] = [
     value: { kind: 'whole', field: 'slabChunkMax', min: KIB, max: MIB, unit: KIB, isStrict: true },
     setting: 'slab_chunk_max',
     help: ['largest chunk in kilobytes, larger items span several; it must', 'divide -I and 1024 evenly. (default: {default})'] },
+  { name: 'prefix_quota', argument: 'prefix:percent%', value: { kind: 'quota', field: 'prefixQuotas' },
+    setting: 'prefix_quota',
+    help: ['the part of -m that the items of a prefix (-D) may take, as in',
+      'app1:25%; above it they make room for each other. One prefix for',
+      'each prefix_quota'] },
   { name: 'no_chunked_items', sets: { slabChunkMax: MIB },
     help: ['the largest chunk is a whole page'] },
 ]
@@ -428,6 +434,9 @@ const LOGS: readonly OptionRow[] = [
   { name: 'track_sizes', sets: { trackSizes: true },
     setting: 'track_sizes',
     help: ['enable dynamic reports for \'stats sizes\' command.'] },
+  { name: 'track_prefixes', sets: { trackPrefixes: true },
+    help: ['count items, bytes, hits, misses and evictions by prefix for',
+      '\'stats prefixes\'; -D and prefix_quota do so too.'] },
   { name: 'watcher_logbuf_size', argument: 'num',
     value: { kind: 'whole', field: 'watcherLogbufSize', min: KIB, max: LOGBUF_MAX, unit: KIB, isStrict: true, isOurBound: true },
     setting: 'watcher_logbuf_size',

@@ -86,6 +86,7 @@ function settingOf(row: OptionRow | undefined, options: Options): string {
     case 'names': return options[value.field].join(',') || 'NULL'
     case 'http': return typeof options.http === 'boolean' ? yesOrNo(options.http) : String(options.http)
     case 'choice': case 'shown': return String(options[fieldsOf(value)[0]])
+    case 'quota': return Object.entries(options[value.field]).map(([prefix, percent]) => `${prefix}:${percent}%`).join(',')
     default: return String(options[value.field] ?? 'NULL')
   }
 }

@@ -118,6 +118,16 @@ export interface Options {
   hotkeys: number
   /** True: items are counted by size for `stats sizes`. Default false. */
   trackSizes: boolean
+  /**
+   * True: what each prefix of keys has is counted for `stats prefixes`. Default false, or true with `detailEnabled` or
+   * `prefixQuotas`.
+   */
+  trackPrefixes: boolean
+  /**
+   * The percents of `maxbytes` that the items of prefixes may take, above 0 and up to 100, such as `{ app1: 25 }`. A prefix above
+   * its percents has its own items evicted. At most 1,024 prefixes. Default none.
+   */
+  prefixQuotas: Readonly<Record<string, number>>
   /** Seconds until an idle connection is closed; 0 or less for never. Default 0. */
   idleTimeout: number
   /** Seconds that a client may take to authenticate, and for its TLS handshake; 0 for no limit. Default 30. */
@@ -257,6 +267,8 @@ export function defaultOptions(): Options {
     slabSizes: [],
     hotkeys: 0.01,
     trackSizes: false,
+    trackPrefixes: false,
+    prefixQuotas: {},
     idleTimeout: 0,
     authTimeout: 30,
     lruSegmented: true,
@@ -317,7 +329,13 @@ export function completeOptions(given: Partial<Options>): Options {
   const sizes: readonly unknown[] = [options.maxbytes, options.itemSizeMax, options.slabChunkMax]
   if (sizes.every(size => typeof size === 'number')) fitSizes(options, given)
   if (given.protocol === undefined) options.protocol = protocolOf(options)
+  if (given.trackPrefixes === undefined) options.trackPrefixes = options.detailEnabled || hasQuotas(options)
   return options
+}
+
+/** True if there are quotas. A program may have passed a value of any type; checkOptions reports it. */
+function hasQuotas({ prefixQuotas }: Options): boolean {
+  return typeof prefixQuotas === 'object' && prefixQuotas !== null && Object.keys(prefixQuotas).length > 0
 }
 
 /** Fits the largest item, the memory of unfinished requests and the largest chunk to the memory for items. */

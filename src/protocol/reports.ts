@@ -3,7 +3,7 @@
 import { type Options } from '../options/options.js'
 
 /** The report of a name, in server/reports.ts. */
-export type OwnReport = 'bigkeys' | 'hotkeys' | 'advice' | 'hash' | 'refused'
+export type OwnReport = 'bigkeys' | 'hotkeys' | 'advice' | 'hash' | 'refused' | 'prefixes'
 
 export interface ReportRow {
   readonly name: OwnReport
@@ -17,6 +17,7 @@ export const OWN_REPORTS: readonly ReportRow[] = [
   { name: 'bigkeys', showsKeys: true },
   { name: 'refused', showsKeys: true },
   { name: 'advice' },
+  { name: 'prefixes', showsKeys: true },
 ]
 
 /** The report with a name; undefined if the server has none. `notAllowed` is set if -X forbids it. */

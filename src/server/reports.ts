@@ -19,7 +19,8 @@ import { OUTPUT_BUFFERS, OUTPUT_BYTES } from '../protocol/output.js'
 import { Budget } from '../stats/budget.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import {
-  connsReport, generalReport, hashReport, itemsReport, refusedCounts, sizesReport, slabsReport, type ConnectionFacts,
+  connsReport, generalReport, hashReport, itemsReport, prefixesReport, refusedCounts, sizesReport, slabsReport,
+  type ConnectionFacts,
 } from '../stats/report.js'
 import { ageOfTail, type ServerFacts } from '../stats/rows.js'
 import { Segment } from '../store/items/items.js'
@@ -65,6 +66,7 @@ export class Reports {
       case 'hash': return [hashReport(this.parts.store, this.facts)]
       case 'refused': return this.refused()
       case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]
+      case 'prefixes': return prefixesReport(this.parts.store)
     }
   }
 

@@ -1,5 +1,7 @@
 // The answers of `stats`, made from the rows of rows.ts: names and order are memcached's, the values those of this server.
 // server/reports.ts calls them in the thread that serves the client.
+import { encodeKey } from '../memory/uri.js'
+import { type PrefixFacts } from '../store/items/prefixes.js'
 import { type Store } from '../store/store.js'
 import { activeClasses, classesWithItems, classValueOf, generalRows, hashRows, itemRows, refusedRows, slabRows, slabTotalRows,
   valueOf, type ClassStatistic, type ServerFacts, type Statistic } from './rows.js'
@@ -73,6 +75,35 @@ export function* sizesReport(store: Store): Iterable<Row[]> {
     return
   }
   for (const part of sizes.parts()) yield part.map(([bytes, items]) => [String(bytes), items])
+}
+
+/** The prefixes in a part of their report. */
+const PREFIXES_PER_PART = 64
+
+/**
+ * `stats prefixes`, which memcached does not have, in parts: what each prefix has, those with the most bytes first. `none` has
+ * the keys without a prefix, and `other` the prefixes beyond those that are counted each by itself.
+ */
+export function* prefixesReport(store: Store): Iterable<Row[]> {
+  const { context: { prefixes }, options: { prefixDelimiter } } = store
+  const rows = prefixes?.rowsByBytes() ?? []
+  yield [['status', prefixes === undefined ? 'off' : 'on'], ['delimiter', prefixDelimiter], ['count', rows.length]]
+  if (prefixes === undefined) return
+  let number = 0
+  for (let at = 0; at < rows.length; at += PREFIXES_PER_PART) {
+    const facts = rows.slice(at, at + PREFIXES_PER_PART).flatMap(row => prefixes.factsOf(row) ?? [])
+    yield facts.flatMap(each => prefixRows(String(++number), each, store))
+  }
+  yield [...prefixRows('none', prefixes.none, store), ...prefixRows('other', prefixes.other, store)]
+}
+
+function prefixRows(name: string, { prefix, items, bytes, hits, misses, evictions, quota }: PrefixFacts, store: Store): Row[] {
+  return [
+    ...name === 'none' || name === 'other' ? [] : [[`${name}:prefix`, encodeKey(prefix, 0, prefix.length)] as const],
+    [`${name}:items`, items], [`${name}:bytes`, bytes], [`${name}:hits`, hits], [`${name}:misses`, misses],
+    [`${name}:evictions`, evictions],
+    ...quota === 0 ? [] : [[`${name}:quota`, Math.floor(quota * store.maxbytes)] as const],
+  ]
 }
 
 /** `stats conns`. */

@@ -18,6 +18,7 @@ import { FlushedPrefixes } from './items/flushes.js'
 import { Ghosts } from './items/ghosts.js'
 import { Generations } from './items/generations.js'
 import { Items } from './items/items.js'
+import { PrefixUse } from './items/prefixes.js'
 import { Lru } from './items/lru.js'
 import { Maintainer } from './items/maintainer.js'
 import { Shares } from './items/shares.js'
@@ -41,6 +42,10 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   /** Memory for items, in bytes; at least one page of 1 MiB. */
   maxbytes: number
   trackSizes: boolean
+  /** True if what each prefix has is counted. */
+  trackPrefixes: boolean
+  /** The percents of the memory limit that prefixes may take. With any of them, `trackPrefixes` is true. */
+  prefixQuotas: Readonly<Record<string, number>>
   /** True if `balanceStep` maintains the lists. */
   lruMaintainer: boolean
   /** The settings of automove at the start, see automove.ts. With mode 0 pages move only if a class has nothing to evict. */
@@ -133,11 +138,14 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const crawler = new Crawler(first.words, first.take('crawler') >> 2, thread)
   const sizesAt = first.take('sizes')
   const sizes = options.trackSizes ? new Sizes(first.buffer, sizesAt, options.itemSizeMax) : undefined
+  const prefixesAt = first.take('prefixes')
+  const prefixes = options.trackPrefixes
+    ? new PrefixUse(first, prefixesAt, hash, locks, options.prefixDelimiter, options.threads, thread) : undefined
   const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
   const ghosts = new Ghosts(first, first.take('ghosts'), options.maxbytes)
   const flushedPrefixes = new FlushedPrefixes(first, first.take('flushedPrefixes') >> 2, options.prefixDelimiter)
-  const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, departures,
-    flushedPrefixes, log, departed, first.instructions)
+  const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, prefixes,
+    departures, flushedPrefixes, log, departed, first.instructions)
   const tuning = new LruTuning(first.buffer, first.take('tuning'))
   const automove = new AutomoveSettings(first.buffer, first.take('automove'))
   const ioStart = first.take('io') + options.ioBytes * thread
@@ -164,6 +172,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
 function begin(parts: StoreParts, options: StoreOptions, bucketCount: number): void {
   const { shards, context } = parts
   for (const { table } of shards) table.begin(bucketCount)
+  context.prefixes?.begin(options.prefixQuotas)
   context.generation = context.sweptGeneration = context.sweepGeneration = 1
   beginSettings(parts, options)
 }
@@ -199,9 +208,9 @@ interface ArenaPlan {
  * reserved as if all pages had the smallest size; memory is only taken as it is touched.
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
-  const { threads, trackSizes, itemSizeMax, ioBytes, maxbytes, stripes: stripeCount = STRIPES } = options
+  const { threads, trackSizes, trackPrefixes, itemSizeMax, ioBytes, maxbytes, stripes: stripeCount = STRIPES } = options
   const { chunkBytesMin, largest, pageBytesMin } = classes
-  const facts = { maxbytes, threads, stripeCount, trackSizes, itemSizeMax, ioBytes, chunkBytesMin }
+  const facts = { maxbytes, threads, stripeCount, trackSizes, trackPrefixes, itemSizeMax, ioBytes, chunkBytesMin }
   const inWhole = { ...facts, bucketsMax: BUCKETS_OF_WHOLE, pages: 0 }
   const room = ARENA_PAGES_MAX - largest - regionsFor(true, inWhole).startOf('pages') / Size.Page
   const pages = Math.ceil(maxbytes / pageBytesMin)

@@ -12,6 +12,7 @@ import { type FlushedPrefixes } from './items/flushes.js'
 import { type ItemId, type Items } from './items/items.js'
 import { type Refusal } from './outcome.js'
 import { type Client } from './request.js'
+import { type PrefixUse } from './items/prefixes.js'
 import { type Sizes } from './items/sizes.js'
 import { type Stripes } from './index/stripes.js'
 
@@ -80,14 +81,14 @@ export class StoreContext {
 
   /**
    * @param words the memory with the StoreWords, which begin at `at`
-   * @param sizes given with -o track_sizes
+   * @param sizes given with -o track_sizes; @param prefixes given if what prefixes have is counted
    * @param departures the rings of all threads; this thread writes its own
    * @param log the log that clients watch
    * @param departed the log of the listeners
    */
   constructor(readonly settings: StoreSettings, readonly hash: Hash, readonly stripes: Stripes, readonly counters: Counters,
     private readonly words: Int32Array, private readonly at: number, shared: boolean,
-    readonly sizes: Sizes | undefined, readonly departures: Departures,
+    readonly sizes: Sizes | undefined, readonly prefixes: PrefixUse | undefined, readonly departures: Departures,
     readonly flushedPrefixes: FlushedPrefixes, readonly log: Log, readonly departed: Log,
     instructions: Instructions | undefined) {
     this.overhead = nominalOverhead(settings.useCas)

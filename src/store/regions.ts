@@ -9,6 +9,7 @@ import { Departures } from './departures.js'
 import { Hash } from './index/hash.js'
 import { FlushedPrefixes } from './items/flushes.js'
 import { Ghosts } from './items/ghosts.js'
+import { PrefixUse } from './items/prefixes.js'
 import { Sizes } from './items/sizes.js'
 import { LruTuning } from './items/tuning.js'
 import { AutomoveSettings } from './slabs/automove.js'
@@ -17,9 +18,9 @@ import { Slabs } from './slabs/slabs.js'
 import { Marks } from './walks/marks.js'
 
 /** The names of the regions that a store uses. */
-export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'departures' |
-  'ghosts' | 'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'holdings' | 'buckets' | 'pageTables' |
-  'marks'
+export type RegionName = 'counters' | 'hashKey' | 'stripes' | 'store' | 'lives' | 'crawler' | 'sizes' | 'prefixes' |
+  'departures' | 'ghosts' | 'flushedPrefixes' | 'tuning' | 'automove' | 'io' | 'classes' | 'shard' | 'holdings' | 'buckets' |
+  'pageTables' | 'marks'
 
 /** The facts from which the sizes of regions are computed. */
 export interface RegionFacts {
@@ -28,6 +29,7 @@ export interface RegionFacts {
   readonly threads: number
   readonly stripeCount: number
   readonly trackSizes: boolean
+  readonly trackPrefixes: boolean
   readonly itemSizeMax: number
   /** Bytes for each thread. */
   readonly ioBytes: number
@@ -70,6 +72,9 @@ export const regionRows: readonly RegionRow[] = [
   { name: 'sizes', owner: 'first', alignment: CACHE_LINE,
     bytes: ({ trackSizes, itemSizeMax }) => trackSizes ? Sizes.bytesFor(itemSizeMax) : 0,
     holds: 'the counts of `stats sizes`, with `-o track_sizes`' },
+  { name: 'prefixes', owner: 'first', alignment: CACHE_LINE,
+    bytes: ({ trackPrefixes, threads }) => trackPrefixes ? PrefixUse.bytesFor(threads) : 0,
+    holds: 'the prefixes of keys and what each has, with `-D`, `-o track_prefixes` or `-o prefix_quota`' },
   { name: 'departures', owner: 'first', alignment: CACHE_LINE,
     bytes: ({ maxbytes, threads }) => Departures.bytesFor(maxbytes, threads),
     holds: 'records of items that left the store, a ring for each thread' },

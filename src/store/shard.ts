@@ -10,6 +10,7 @@ import { Departure } from './departures.js'
 import { changeDigits, readNumber, writeDigits } from './items/digits.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items/items.js'
 import { type Generations } from './items/generations.js'
+import { type PrefixUse } from './items/prefixes.js'
 import { type Lru } from './items/lru.js'
 import { type Marks } from './walks/marks.js'
 import { type Moves } from './slabs/moves.js'
@@ -17,6 +18,7 @@ import { Outcome, Refusal, type Failure } from './outcome.js'
 import { Reporter } from './reporter.js'
 import { Found, Mode, Want, type Request } from './request.js'
 import { type Holdings } from './slabs/holdings.js'
+import { Quotas } from './slabs/quotas.js'
 import { type Slabs } from './slabs/slabs.js'
 import { type Allocator } from './slabs/allocator.js'
 import { type Table } from './index/table.js'
@@ -35,6 +37,9 @@ export class Shard implements Lender {
   readonly view: ItemView
   private readonly number = new Uint64()
   private readonly reporter: Reporter
+  /** Given if what prefixes have is counted. */
+  private readonly prefixes: PrefixUse | undefined
+  private readonly quotas: Quotas | undefined
   /** The values that this thread has lent, by item. */
   private readonly loans = new Map<ItemId, ValueLoan>()
 
@@ -43,6 +48,9 @@ export class Shard implements Lender {
     private readonly holdings: Holdings, private readonly context: StoreContext, readonly moves: Moves) {
     this.reporter = new Reporter(items, allocator, context)
     this.view = new ItemView(this, allocator, context)
+    const { prefixes } = context
+    this.prefixes = prefixes
+    this.quotas = prefixes && new Quotas(items, table, slabs, allocator, context, prefixes)
   }
 
   get itemCount(): number { return this.allocator.itemCount }
@@ -64,11 +72,13 @@ export class Shard implements Lender {
     if (item === NO_ITEM) {
       counters.add(Counter.CmdGet)
       counters.add(Counter.GetMisses)
+      if (this.prefixes !== undefined) this.prefixes.miss(request.bytes, request.keyStart, request.keyEnd)
       return false
     }
     if (!reader.read(this.view.of(item))) return true
     counters.add(Counter.CmdGet)
     this.countHit(item)
+    if (this.prefixes !== undefined) this.prefixes.hit(request.bytes, request.keyStart, request.keyEnd)
     this.bumpStripeLocked(item)
     return true
   }
@@ -81,7 +91,7 @@ export class Shard implements Lender {
     let item = this.findLiveStripeLocked(request)
     if (item === NO_ITEM && (wants & Want.Vivify) !== 0) item = this.vivifyStripeLocked(request)
     if (item === NO_ITEM) {
-      this.countGet(item, wants)
+      this.countGet(request, item)
       return false
     }
     request.endBefore = items.expiresAt(item)
@@ -90,7 +100,7 @@ export class Shard implements Lender {
       this.offerRenewalStripeLocked(request, item)
     }
     if (!reader.read(this.view.of(item))) return true
-    this.countGet(item, wants)
+    this.countGet(request, item)
     if ((request.result & Found.Won) !== 0) items.mark(item, State.Won)
     if ((wants & (Want.NoBump | Want.Peek)) === 0) this.bumpStripeLocked(item)
     return true
@@ -132,17 +142,25 @@ export class Shard implements Lender {
     return expiresAt !== 0 && expiresAt < recacheBefore
   }
 
+  /** Counts a get for the prefix of its key. */
+  private countPrefix(prefixes: PrefixUse, { bytes, keyStart, keyEnd }: Request, isHit: boolean): void {
+    if (isHit) prefixes.hit(bytes, keyStart, keyEnd)
+    else prefixes.miss(bytes, keyStart, keyEnd)
+  }
+
   private countHit(item: ItemId): void {
     this.context.counters.addClass(this.allocator.classOf(item), ClassCounter.HitsToHot + this.items.segment(item))
   }
 
   /** Counts a get, with its item or NO_ITEM. As in memcached, a get that sets the expiration time counts only as a touch. */
-  private countGet(item: ItemId, wants: number): void {
+  private countGet(request: Request, item: ItemId): void {
     const { counters } = this.context
+    const { wants } = request
     if ((wants & Want.Peek) !== 0) return
     const isHit = item !== NO_ITEM
     const isTouch = (wants & Want.Touch) !== 0 || (isHit && (wants & Want.NewExpiry) !== 0)
     counters.add(isTouch ? Counter.CmdTouch : Counter.CmdGet)
+    if (this.prefixes !== undefined && !isTouch) this.countPrefix(this.prefixes, request, isHit)
     if (!isHit) counters.add(isTouch ? Counter.TouchMisses : Counter.GetMisses)
     else if (isTouch) counters.addClass(this.allocator.classOf(item), ClassCounter.TouchHits)
     else this.countHit(item)
@@ -210,6 +228,7 @@ export class Shard implements Lender {
     stripes.take(request.hash)
     const outcome = this.storeStripeLocked(request, this.findLiveStripeLocked(request), item)
     stripes.release(request.hash)
+    if (this.quotas !== undefined) this.keepQuota(request)
     return outcome
   }
 
@@ -226,7 +245,18 @@ export class Shard implements Lender {
     context.stripes.take(request.hash)
     const outcome = this.trySetStripeLocked(request, valueAt, bytes)
     context.stripes.release(request.hash)
+    if (this.quotas !== undefined) this.keepQuota(request)
     return outcome ?? this.setInSteps(request, valueAt)
+  }
+
+  /** Evicts items of the prefix that this thread last stored a value for, if it has a quota and is above it. */
+  private keepQuota({ flags, hash, keyEnd, keyStart, valueBytes }: Request): void {
+    const { context, prefixes, quotas, slabs: { classes } } = this
+    const row = prefixes?.grown ?? 0
+    if (prefixes === undefined || row === 0) return
+    prefixes.grown = 0
+    const slabClass = classes.classFor(context.nominalBytes(keyEnd - keyStart, flags, valueBytes))
+    quotas?.enforce(row, slabClass === 0 ? classes.largest : slabClass, hash)
   }
 
   /** Stores the value if its item can be reserved without waiting; returns undefined otherwise. @param bytes the nominal size */
@@ -317,6 +347,7 @@ export class Shard implements Lender {
     const change = items.bytesOf(item) - bytesBefore
     this.lru.resize(slabClass, items.segment(item), change)
     slabs.add(slabClass, ClassWord.RequestedBytes, change)
+    if (this.context.prefixes !== undefined) this.context.prefixes.resize(items, item, change)
     slabs.unlock(slabClass)
   }
 

@@ -26,7 +26,7 @@ import { type Shard } from './shard.js'
 import { type AutomoveSettings } from './slabs/automove.js'
 import { type SlabClasses } from './slabs/classes.js'
 import { type Rebalance } from './slabs/rebalance.js'
-import { verifyShard } from './verify.js'
+import { linkedItems, verifyShard } from './verify.js'
 import { type Reader } from './view.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
 import { ClassDump, Dump } from './walks/dump.js'
@@ -66,6 +66,8 @@ const FLUSH_COST_MAX = 8 * FLUSH_CHUNKS_MAX
 const BALANCE_MOVES_MAX = 1000
 /** The most of these moves that are made while a class is locked. Then other threads can take the lock. */
 const BALANCE_MOVES = 50
+/** The least seconds between two times at which prefixes without items lose their rows: see PrefixUse. */
+const TIDY_SECONDS = 10
 /** The most buckets and items in a step of growing tables. Each takes a third of a microsecond if it is fetched from memory. */
 const GROW_COST = 1200
 
@@ -116,6 +118,8 @@ export class Store {
   private sweepBegunAt = 0
   /** The second at which its next one is due. */
   private sweepDueAt = 0
+  /** The second from which on the rows of prefixes may be tidied again. */
+  private tidyDueAt = 0
   private isCrawling = false
   private readonly heads = new Int32Array(PREFETCH_MAX)
   /** All words that `prefetch` has read, by xor. It has no meaning, but keeps the compiler from removing the reads. */
@@ -231,8 +235,9 @@ export class Store {
 
   /** True if a thread, which has ended, holds a lock. */
   private holdsLock(thread: number): boolean {
-    const { context: { stripes, log, departed }, locks, lock } = this
+    const { context: { stripes, log, departed, prefixes }, locks, lock } = this
     return locks.isHeldBy(lock, thread) || stripes.isAnyHeldBy(thread) || log.isLockedBy(thread) || departed.isLockedBy(thread) ||
+      prefixes?.isLockedBy(thread) === true ||
       this.shards.some(({ slabs }) => slabs.isAnyLockHeldBy(thread))
   }
 
@@ -361,7 +366,11 @@ export class Store {
   }
 
   /** Called when the clock of a test may have gone back: the next walk of the crawler is not further away than usual. */
-  clockMoved(): void { this.sweepDueAt = Math.min(this.sweepDueAt, this.context.now + SWEEP_SECONDS) }
+  clockMoved(): void {
+    const { now } = this.context
+    this.sweepDueAt = Math.min(this.sweepDueAt, now + SWEEP_SECONDS)
+    this.tidyDueAt = Math.min(this.tidyDueAt, now + TIDY_SECONDS)
+  }
 
   private flushDue(): void {
     this.locks.take(this.lock)
@@ -566,6 +575,7 @@ export class Store {
    */
   sweepStep(milliseconds: number): boolean {
     this.refreshTime()
+    this.tidyPrefixesIfDue()
     if (!this.isSweeping) this.beginSweepIfDue()
     if (!this.isSweeping || this.isEmptySince(this.context.generation)) return false
     this.sweepOwed += this.sweepShare(milliseconds)
@@ -574,6 +584,16 @@ export class Store {
     this.isSweeping = !this.sweep.step(chunks)
     if (!this.isSweeping) this.endSweep()
     return this.isSweeping && this.sweepOwed > 0
+  }
+
+  /** Has the counts of prefixes free rows that have no items, if a prefix found none. */
+  private tidyPrefixesIfDue(): void {
+    const { context: { now, prefixes, stripes } } = this
+    if (prefixes === undefined || !prefixes.isFull || now < this.tidyDueAt) return
+    this.tidyDueAt = now + TIDY_SECONDS
+    stripes.takeAll()
+    prefixes.tidyAllStripesLocked()
+    stripes.releaseAll()
   }
 
   /** The number of chunks that the background walk is to cover in so many milliseconds. `lru_crawler sleep` may lower it. */
@@ -679,11 +699,12 @@ export class Store {
   /** Carries out `stats reset`. */
   resetCounts(): void {
     this.counters.reset()
+    this.context.prefixes?.reset()
   }
 
   /** Sets all counts back to 0, and the settings that commands have changed to those of the options. The items stay. */
   beginAnew(): void {
-    this.counters.reset()
+    this.resetCounts()
     beginSettings(this, this.options)
     this.setMemoryLimit(this.options.maxbytes)
   }
@@ -703,6 +724,9 @@ export class Store {
     this.departed.verify()
     this.context.departures.verify(this.classes.largest)
     this.context.flushedPrefixes.verify(this.context.hash, this.context.generation)
+    this.context.prefixes?.verify(each => {
+      for (const shard of this.shards) for (const item of linkedItems(shard)) each(shard.items, item)
+    })
     return Math.max(...found.map(({ longestChain }) => longestChain))
   }
 }

@@ -25,6 +25,18 @@ export function verifyShard(shard: Shard): { refs: number, longestChain: number 
   return { refs, longestChain }
 }
 
+/** All items of a shard. No other thread may use the store meanwhile. */
+export function* linkedItems({ arena, items, slabs }: Shard): Iterable<ItemId> {
+  for (let page = arena.firstPage; page < slabs.pageEnd; page++) {
+    const slabClass = slabs.classOfPage(page)
+    if (slabClass <= 0) continue
+    for (let index = 0; index < slabs.carvedChunks(page); index++) {
+      const chunk = slabs.chunkAt(page, index, slabClass)
+      if (items.has(chunk, State.Linked)) yield chunk
+    }
+  }
+}
+
 function walkPages(shard: Shard, linked: Set<ItemId>): { tallies: ClassTally[], refs: number } {
   const { items, slabs } = shard
   const tallies = Array.from({ length: slabs.classes.largest + 1 },

@@ -40,6 +40,8 @@ const WORLDS: readonly World[] = [
     valueBytesMax: 12_000, isRoomy: false },
   { title: 'a list for short lives', options: { maxbytes: 2 * MIB, tempLru: true, slabChunkMax: 16384 }, keys: 5000,
     valueBytesMax: 12_000, isRoomy: false },
+  { title: 'quotas', options: { maxbytes: 3 * MIB, slabChunkMax: 16384, prefixQuotas: { 0: 0.5, 1: 5, 2: 20, 7: 0.01 } }, keys: 5000,
+    valueBytesMax: 12_000, isRoomy: false },
   { title: 'no evictions', options: { maxbytes: 2 * MIB, evictions: false, slabChunkMax: 16384 }, keys: 5000,
     valueBytesMax: 12_000, isRoomy: false },
 ]
@@ -50,7 +52,7 @@ for (const world of WORLDS) {
 
 function simulate(t: Test, world: World, seed: number): void {
   const random = new Prng(seed)
-  const subject = new StoreUnderTest({ trackSizes: true, ...world.options })
+  const subject = new StoreUnderTest({ trackSizes: true, trackPrefixes: true, ...world.options })
   const model = new Map<string, Entry>()
   const pins: { item: ItemId, end: () => void }[] = []
   const steps = world.valueBytesMax > MIB ? STEPS / 40 : STEPS

@@ -180,7 +180,7 @@ export class World {
   constructor(readonly setup: Setup, readonly relation: Relation, seed: number) {
     this.maker = withRandom(seed, () => new StoreUnderTest(
       { ...setup.options, shared: true, threads: THREADS_MAX + 1, stripes: STRIPES, ioBytes: IO_BYTES, trackSizes: true,
-        prefixDelimiter: DELIMITER }))
+        trackPrefixes: true, prefixDelimiter: DELIMITER }))
     const { maker } = this
     const other = relation === 'same key' ? KEY : this.findOther()
     setup.prepare(maker, KEY)

@@ -23,7 +23,8 @@ type Work = Pick<MemberData, 'keys' | 'sizes' | 'flushes'> & { readonly share?: 
 /** @returns how many increments the threads were told of */
 async function crowd(t: Test, options: Partial<StoreOptions>, work: Work): Promise<{ subject: StoreUnderTest, added: number }> {
   t.comment(`MEMSLAB_SEED=${SEED}`)
-  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, shared: true, threads: THREADS + 1, ...options })
+  const subject = new StoreUnderTest({ maxbytes: 8 * MIB, shared: true, threads: THREADS + 1, trackPrefixes: true,
+    ...options })
   const gate = new Int32Array(new SharedArrayBuffer(Gate.Count * 4))
   const shared = subject.store.share()
   const members = Array.from({ length: THREADS }, (_, index): MemberData =>
@@ -54,6 +55,15 @@ t.test('few keys, two stripes: no value is torn, no increment is lost', async t 
 t.test('small items in a full memory: everybody evicts what the others read', async t => {
   const { subject } = await crowd(t, { stripes: 2, maxbytes: 2 * MIB }, { keys: 250, sizes: [200, 8000, 60_000], flushes: 1 })
   t.ok(subject.store.itemCount > 0)
+})
+
+t.test('prefixes with quotas: each thread evicts items that the others store and read, and the counts are exact', async t => {
+  const prefixQuotas = { 'key-': 10, 'key-2': 1 }
+  const { subject } = await crowd(t, { stripes: 4, maxbytes: 4 * MIB, prefixDelimiter: '1', prefixQuotas },
+    { keys: 250, sizes: [200, 8000, 60_000], flushes: 1 })
+  const { prefixes } = subject.store.context
+  const evicted = prefixes!.rowsByBytes().map(row => prefixes!.factsOf(row)!).filter(({ evictions }) => evictions > 0)
+  t.ok(evicted.length >= 2, 'each of them was above its quota')
 })
 
 t.test('items of many pieces are replaced, evicted and read at once', async t => {

@@ -117,6 +117,7 @@ export class Allocator {
     this.slabs.add(slabClass, ClassWord.RequestedBytes, items.bytesOf(item))
     this.slabs.unlock(slabClass)
     context.countSize(items, item, 1)
+    if (context.prefixes !== undefined) context.prefixes.count(items, item, 1)
   }
 
   /** Removes an item from the table and the lists. @param reason given if a client caused the removal */
@@ -175,6 +176,7 @@ export class Allocator {
     this.lru.unlink(slabClass, item)
     this.slabs.add(slabClass, ClassWord.RequestedBytes, -this.items.bytesOf(item))
     this.context.countSize(this.items, item, -1)
+    if (this.context.prefixes !== undefined) this.context.prefixes.count(this.items, item, -1)
   }
 
   dropRefStripeLocked(item: ItemId): void {
@@ -483,6 +485,7 @@ export class Allocator {
     if (items.has(item, State.Active)) counters.addClass(slabClass, ClassCounter.EvictedActive)
     const age = this.slabs.word(slabClass, ClassWord.EvictedAge)
     this.arena.words[age] = items.age(item, now)
+    if (this.context.prefixes !== undefined) this.context.prefixes.evicted(items, item)
     if (this.context.watched !== 0) this.logEviction(slabClass, item)
   }
 
