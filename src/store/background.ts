@@ -26,7 +26,9 @@ export class Background {
   /** True while the walk that reclaims dead items had more to do than fitted in its last step. */
   private isWalkBehind = false
 
-  constructor(private readonly store: Store, private readonly clock: Clock) {}
+  /** @param beside work of other parts, in a bounded step: every 100 ms, or once a second while no client sends anything */
+  constructor(private readonly store: Store, private readonly clock: Clock,
+    private readonly beside: (milliseconds: number) => void = () => {}) {}
 
   start(): void {
     this.sinceStepMs = BUSY_MS
@@ -78,6 +80,7 @@ export class Background {
     const isUnfinished = store.balanceStep()
     this.walkStep(this.sinceStepMs)
     store.chainStep()
+    this.beside(this.sinceStepMs)
     this.sinceStepMs = 0
     this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
   }

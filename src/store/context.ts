@@ -5,15 +5,16 @@ import { type Instructions } from '../memory/wasm.js'
 import { Counter64 } from '../memory/counter64.js'
 import { type Log } from '../log/log.js'
 import { Counter, type Counters } from '../stats/counters.js'
+import { Access, Accesses } from './accesses.js'
 import { type Departures } from './departures.js'
 import { nominalOverhead } from './slabs/classes.js'
 import { type Hash } from './index/hash.js'
 import { type FlushedPrefixes } from './items/flushes.js'
 import { type ItemId, type Items } from './items/items.js'
 import { type Refusal } from './outcome.js'
-import { type Client } from './request.js'
 import { type PrefixUse } from './items/prefixes.js'
 import { type Sizes } from './items/sizes.js'
+import { type Client, type Request } from './request.js'
 import { type Stripes } from './index/stripes.js'
 
 /** The settings of a store that do not change. LruTuning, Crawler and AutomoveSettings have those that commands change. */
@@ -75,6 +76,8 @@ export class StoreContext {
   client = this.program
   /** The receiver of the items that the background walk passes, if this thread carries out the walk. */
   walkSink: WalkSink | undefined
+  /** The accesses of this thread to keys of a sample, for a sink outside the store. */
+  readonly accesses = new Accesses()
   /** The bytes that memcached counts for an item beside its key, flags and value. */
   readonly overhead: number
   private readonly cas: Counter64
@@ -158,6 +161,11 @@ export class StoreContext {
   countRefused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void {
     this.counters.add(Counter.RefusedTooLarge + reason)
     this.refusalSink?.refused(reason, bytes, start, end, valueBytes)
+  }
+
+  /** Notes that the value of a sampled key was stored. */
+  noteStored({ hash, keyStart, keyEnd, flags, valueBytes, expiresAt }: Request): void {
+    this.accesses.note(Access.Stored, hash, this.nominalBytes(keyEnd - keyStart, flags, valueBytes), expiresAt)
   }
 
   countSize(items: Items, item: ItemId, change: 1 | -1): void {

@@ -1,8 +1,9 @@
 // A value that comes in parts: a reserved item that is being filled, and the fields of the request that are needed when the value
 // is complete. Its owner ends it once: `commit` stores the item, `reject` or `drop` frees it.
 import { Uint64 } from '../memory/numbers.js'
+import { type StoreContext } from './context.js'
 import { type ItemId } from './items/items.js'
-import { Refusal, type Outcome } from './outcome.js'
+import { Outcome, Refusal } from './outcome.js'
 import { type Mode, type Request } from './request.js'
 import { type Shard } from './shard.js'
 
@@ -16,7 +17,8 @@ export class Filling {
   private readonly newCas = new Uint64()
 
   /** @param item an item that is reserved for the request, see Shard.reserve */
-  constructor(private readonly shard: Shard, private readonly item: ItemId, request: Request) {
+  constructor(private readonly shard: Shard, private readonly context: StoreContext, private readonly item: ItemId,
+    request: Request) {
     this.valueBytes = request.valueBytes
     this.hash = request.hash
     this.mode = request.mode
@@ -62,7 +64,9 @@ export class Filling {
     const { shard, item } = this
     this.restore(request)
     shard.countSet(item)
-    return shard.commit(request, item)
+    const outcome = shard.commit(request, item)
+    if (outcome === Outcome.Stored && this.context.accesses.isSampled(request.hash)) this.context.noteStored(request)
+    return outcome
   }
 
   /**

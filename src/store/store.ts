@@ -10,6 +10,7 @@ import { type Locks } from '../memory/lock.js'
 import { bufferOf, type WasmMemory } from '../memory/wasm.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { assembleStore, beginSettings, type SharedStore, type StoreOptions } from './assemble.js'
+import { Access, type Accesses } from './accesses.js'
 import { type StoreContext } from './context.js'
 import { Departure } from './departures.js'
 import { Filling } from './filling.js'
@@ -21,7 +22,7 @@ import { NO_ITEM, type ItemId } from './items/items.js'
 import { type Maintainer } from './items/maintainer.js'
 import { type LruTuning } from './items/tuning.js'
 import { Outcome, type Failure } from './outcome.js'
-import { type Request } from './request.js'
+import { Found, Want, type Request } from './request.js'
 import { type Shard } from './shard.js'
 import { type AutomoveSettings } from './slabs/automove.js'
 import { type SlabClasses } from './slabs/classes.js'
@@ -102,6 +103,7 @@ export class Store {
   /** The byte index of a region of the first arena for the server's buffers, see StoreOptions.ioBytes. */
   readonly ioStart: number
   private readonly first: Shard
+  private readonly accesses: Accesses
   /** The settings that `lru_crawler` changes, and the classes of a run under way. */
   readonly crawler: Crawler
   /** The background walk. */
@@ -158,6 +160,7 @@ export class Store {
     this.lock = parts.lock
     this.crawler = parts.crawler
     this.context = parts.context
+    this.accesses = parts.context.accesses
     this.tuning = parts.tuning
     this.automove = parts.automove
     this.ioStart = parts.ioStart
@@ -261,40 +264,66 @@ export class Store {
    * the reader declines.
    * @returns false if there is no item
    */
-  get(request: Request, reader: Reader): boolean { return this.shardOf(request.hash).get(request, reader) }
+  get(request: Request, reader: Reader): boolean {
+    const shard = this.shardOf(request.hash)
+    const isHit = shard.get(request, reader)
+    if (this.accesses.isSampled(request.hash)) this.accesses.got(request, isHit, shard.view)
+    return isHit
+  }
 
   /**
    * Stores a value in the request's mode.
    * @param valueAt the index of the value, of `valueBytes`, in the request's bytes
    */
-  set(request: Request, valueAt: number): Outcome { return this.shardOf(request.hash).set(request, valueAt) }
+  set(request: Request, valueAt: number): Outcome {
+    const outcome = this.shardOf(request.hash).set(request, valueAt)
+    if (outcome === Outcome.Stored && this.accesses.isSampled(request.hash)) this.context.noteStored(request)
+    return outcome
+  }
 
   /** Begins to store a value of `valueBytes` that comes in parts. Returns an item to fill, or the reason why there is none. */
   begin(request: Request): Filling | Failure {
     const shard = this.shardOf(request.hash)
     if (shard.isTooLarge(request, request.flags, request.valueBytes)) return shard.fail(request, Outcome.TooLarge)
     const item = shard.reserve(request)
-    return item === NO_ITEM ? shard.fail(request, Outcome.NoMemory) : new Filling(shard, item, request)
+    return item === NO_ITEM ? shard.fail(request, Outcome.NoMemory) : new Filling(shard, this.context, item, request)
   }
 
   /**
    * Deletes an item, or makes it stale or removes its value, as the request's options say.
    * @returns Deleted, NotFound, Exists or NoMemory
    */
-  delete(request: Request): Outcome { return this.shardOf(request.hash).delete(request) }
+  delete(request: Request): Outcome {
+    const outcome = this.shardOf(request.hash).delete(request)
+    const isGone = outcome === Outcome.Deleted && (request.wants & (Want.Invalidate | Want.RemoveValue)) === 0
+    if (isGone && this.accesses.isSampled(request.hash)) this.accesses.note(Access.Deleted, request.hash, 0, 0)
+    return outcome
+  }
 
   /** Evicts the item of a key, as if its memory were needed. Returns false if there is no item. For tests. */
   evict(request: Request): boolean { return this.shardOf(request.hash).evict(request) }
 
   /** Sets the expiration time of an item to `expiresAt`. Returns Touched or NotFound. */
-  touch(request: Request): Outcome { return this.shardOf(request.hash).touch(request) }
+  touch(request: Request): Outcome {
+    const outcome = this.shardOf(request.hash).touch(request)
+    const isDone = outcome === Outcome.Touched
+    if (isDone && this.accesses.isSampled(request.hash)) this.accesses.note(Access.Touched, request.hash, 0, request.expiresAt)
+    return outcome
+  }
 
   /**
    * incr and decr: adds `number` to the number that is an item's value, and wraps at 2^64, or subtracts it, and stops at 0. The
    * result is in `digits`.
    * @returns Number, NotFound, NonNumeric, Exists or NoMemory
    */
-  arithmetic(request: Request): Outcome { return this.shardOf(request.hash).arithmetic(request) }
+  arithmetic(request: Request): Outcome {
+    const outcome = this.shardOf(request.hash).arithmetic(request)
+    if (outcome === Outcome.Number && this.accesses.isSampled(request.hash)) {
+      if ((request.result & Found.Vivified) !== 0) this.context.noteStored(request)
+      else this.accesses.note(Access.Used, request.hash, 0, 0)
+    }
+    return outcome
+  }
 
   // Walks
 
@@ -362,6 +391,7 @@ export class Store {
     assert(!lives.hasFailed, 'another thread has died')
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
     context.watched = this.log.kinds
+    context.accesses.refresh()
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
   }
 

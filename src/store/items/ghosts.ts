@@ -22,7 +22,7 @@ const AGE_MAX = 3
 /** The number of times, a multiple of EVICTIONS_SHARE. */
 const TIMES = 28
 /** The table takes at most the memory limit divided by this, and so counts as part of it: see Store. */
-const SHARE = 256
+export const GHOSTS_SHARE = 256
 /** The largest table, for which the first arena has room. */
 const BYTES_MAX = 32 * Size.Page
 
@@ -35,11 +35,11 @@ export class Ghosts {
 
   /** The bytes of the table for a memory limit, a power of two. */
   static bytesFor(maxbytes: number): number {
-    return 2 ** Math.floor(Math.log2(Math.min(maxbytes / SHARE, BYTES_MAX)))
+    return 2 ** Math.floor(Math.log2(Math.min(maxbytes / GHOSTS_SHARE, BYTES_MAX)))
   }
 
   /** @param at byte index of `bytesFor(maxbytes)` bytes, which are 0 at the start */
-  constructor(arena: Arena, at: number, maxbytes: number) {
+  constructor(arena: Pick<Arena, 'buffer'>, at: number, maxbytes: number) {
     const count = Ghosts.bytesFor(maxbytes) / 2
     this.places = new Uint16Array(arena.buffer, at, count)
     this.mask = count - 1

@@ -31,7 +31,8 @@ export class Items {
    * @param pieceBytes the value bytes in each piece of a large item except the last
    * @param overhead the bytes that memcached counts for an item beside its key, flags and value
    */
-  constructor(arena: Arena, readonly pieceBytes: number, private readonly overhead: number, private readonly counters: Counters) {
+  constructor(arena: Pick<Arena, 'words' | 'memory'>, readonly pieceBytes: number, private readonly overhead: number,
+    private readonly counters: Counters) {
     this.words = arena.words
     this.lastWord = arena.words.length - 1
     this.idsPerPiece = pieceBytes >> 2

@@ -28,7 +28,7 @@ import { ClassWord, ListWord, State } from '../../memory/layout.js'
 import { ClassCounter, type Counters } from '../../stats/counters.js'
 import { Ghost } from './ghosts.js'
 import { NO_ITEM, Segment, type ItemId, type Items } from './items.js'
-import { type Slabs } from '../slabs/slabs.js'
+import { type ClassWords } from '../slabs/slabs.js'
 import { type Shares } from './shares.js'
 import { type LruTuning } from './tuning.js'
 
@@ -40,7 +40,7 @@ const USED_PER_FREE = 8
 export class Lru {
   private readonly words: Int32Array
 
-  constructor(arena: Arena, private readonly items: Items, private readonly slabs: Slabs,
+  constructor(arena: Pick<Arena, 'words'>, private readonly items: Items, private readonly slabs: ClassWords,
     readonly settings: LruTuning, private readonly shares: Shares, private readonly counters: Counters) {
     this.words = arena.words
   }

@@ -12,7 +12,7 @@
 // All methods need the lock of the class unless they say otherwise. Large items are in the lists of the largest class.
 import { type Arena } from '../../memory/arena.js'
 import { ClassWord, Share } from '../../memory/layout.js'
-import { type Slabs } from '../slabs/slabs.js'
+import { type ClassWords } from '../slabs/slabs.js'
 import { EVICTIONS_SHARE, Ghost, Ghosts } from './ghosts.js'
 import { type LruTuning } from './tuning.js'
 
@@ -28,7 +28,7 @@ const PART_FIRST = Share.Unit / 2
 export class Shares {
   private readonly words: Int32Array
 
-  constructor(arena: Arena, private readonly slabs: Slabs, private readonly settings: LruTuning,
+  constructor(arena: Pick<Arena, 'words'>, private readonly slabs: ClassWords, private readonly settings: LruTuning,
     private readonly ghosts: Ghosts) {
     this.words = arena.words
   }

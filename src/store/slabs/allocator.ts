@@ -18,7 +18,7 @@ import { Victims } from './victims.js'
 /** The most items that an allocation tries to evict. */
 const EVICT_TRIES = 100
 /** The most items that it moves to other lists instead. If it meets more, it evicts one of them. */
-const RESCUES_MAX = 60
+export const RESCUES_MAX = 60
 /** The evictions of an allocation that may free only chunks of a page that is leaving, before it takes such a chunk itself. */
 const RETIRED_MAX = 20
 /** The most pages that are checked to find one that can be taken from its class. */

@@ -9,6 +9,9 @@ import { assert } from '../../errors.js'
 import { type SlabClasses } from './classes.js'
 import { NO_ITEM, type ItemId } from '../items/items.js'
 
+/** The words of classes that the lists of items are kept in. */
+export type ClassWords = Pick<Slabs, 'classes' | 'word' | 'get' | 'add' | 'classAt'>
+
 export class Slabs {
   private readonly words: Int32Array
   /**
