@@ -11,9 +11,10 @@ import { HotKeys } from './hotkeys.js'
 import { Latency } from './latency.js'
 import { Refusals } from './refusals.js'
 import { Sampler } from './sampler.js'
+import { Sizing } from './sizing.js'
 
 /** The names of the regions. */
-type RegionName = 'bigkeys' | 'hotkeys' | 'habits' | 'http' | 'latency' | 'loops' | 'refusals'
+type RegionName = 'bigkeys' | 'hotkeys' | 'habits' | 'http' | 'latency' | 'loops' | 'refusals' | 'sizing'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -36,6 +37,7 @@ const regionRows: readonly RegionRow[] = [
   { name: 'bigkeys', alignment: CACHE_LINE, bytes: ({ threads }) => BigKeys.bytesFor(threads) },
   { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
   { name: 'refusals', alignment: CACHE_LINE, bytes: ({ threads }) => Refusals.bytesFor(threads) },
+  { name: 'sizing', alignment: CACHE_LINE, bytes: ({ options, threads }) => Sizing.bytesFor(options, threads) },
 ]
 
 function regionsFor(facts: RegionFacts): Regions<RegionName> {
@@ -51,6 +53,8 @@ export class Insight {
   readonly loops: Loops
   /** The writes that were refused last. */
   readonly refusals: Refusals
+  /** The hit ratio with more or less memory. */
+  readonly sizing: Sizing
 
   /** The bytes of memory that an Insight needs, which are 0 at the start. */
   static bytesFor(options: Options, threads: number): number { return regionsFor({ options, threads }).end }
@@ -81,6 +85,7 @@ export class Insight {
     this.habits = new Habits(memory, regions.startOf('habits'), threads, thread, options.hotkeys, options.itemSizeMax)
     for (const learner of [this.latency, this.habits, this.hotKeys, this.bigKeys]) this.sampler.teach(learner)
     this.loops = new Loops(memory, regions.startOf('loops'), threads, thread)
+    this.sizing = new Sizing(memory, regions.startOf('sizing'), options, store)
   }
 
   /** Forgets everything, as the server begins anew. No thread may be serving meanwhile. */

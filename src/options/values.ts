@@ -128,6 +128,8 @@ export interface Options {
    * its percents has its own items evicted. At most 1,024 prefixes. Default none.
    */
   prefixQuotas: Readonly<Record<string, number>>
+  /** True: `stats sizing` says what the hit ratio would be with more or less memory. Default true. */
+  sizing: boolean
   /** Seconds until an idle connection is closed; 0 or less for never. Default 0. */
   idleTimeout: number
   /** Seconds that a client may take to authenticate, and for its TLS handshake; 0 for no limit. Default 30. */
@@ -269,6 +271,7 @@ export function defaultOptions(): Options {
     trackSizes: false,
     trackPrefixes: false,
     prefixQuotas: {},
+    sizing: true,
     idleTimeout: 0,
     authTimeout: 30,
     lruSegmented: true,

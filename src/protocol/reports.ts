@@ -3,7 +3,7 @@
 import { type Options } from '../options/options.js'
 
 /** The report of a name, in server/reports.ts. */
-export type OwnReport = 'bigkeys' | 'hotkeys' | 'advice' | 'hash' | 'refused' | 'prefixes'
+export type OwnReport = 'bigkeys' | 'hotkeys' | 'advice' | 'hash' | 'refused' | 'prefixes' | 'sizing'
 
 export interface ReportRow {
   readonly name: OwnReport
@@ -18,6 +18,7 @@ export const OWN_REPORTS: readonly ReportRow[] = [
   { name: 'refused', showsKeys: true },
   { name: 'advice' },
   { name: 'prefixes', showsKeys: true },
+  { name: 'sizing' },
 ]
 
 /** The report with a name; undefined if the server has none. `notAllowed` is set if -X forbids it. */

@@ -110,6 +110,7 @@ export class ServerCore {
     shutdown: isGraceful => this.onShutdown?.(isGraceful),
     crawlBegun: () => { if (!this.isClosed) this.background.crawl() },
     moveAsked: () => this.background.move(),
+    accessesNoted: () => this.thread.insight.sizing.take(0),
     failed: error => this.failed(error),
   }
   private readonly timers: (() => void)[] = []
@@ -147,7 +148,6 @@ export class ServerCore {
       places: attachable, pastSeconds: test?.pastSeconds ?? 0,
     }
     this.store = new Store(storeOptions, this.clock)
-    this.background = new Background(this.store, this.clock)
     const memory = {
       settings: allocate(Settings.BYTES), slots: allocate(Slots.bytesFor(maxconns)), prefixes: allocate(Prefixes.BYTES),
       epitaph: allocate(Epitaph.BYTES), insight: allocate(Insight.bytesFor(this.options, storeOptions.threads)),
@@ -160,10 +160,12 @@ export class ServerCore {
     this.settings = new Settings(memory.settings)
     this.settings.verbosity = verbosity
     this.settings.startedAt = this.settings.certificatesReadAt = this.clock.milliseconds()
+    const insight = new Insight(memory.insight, this.options, this.store)
+    this.background = new Background(this.store, this.clock, milliseconds => insight.sizing.take(milliseconds))
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
-      ...facts, prefixes, insight: new Insight(memory.insight, this.options, this.store), debugClock, testClock: this.testClock,
+      ...facts, prefixes, insight, debugClock, testClock: this.testClock,
       listeners: prepared.listeners ?? new Listeners(this.options, undefined),
       store: this.store, clock: this.clock, settings: this.settings,
       slots: new Slots(memory.slots, maxconns, this.store.lives),

@@ -3,13 +3,13 @@
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
 import { adviceReport } from '../insight/advice.js'
-import { type Insight } from '../insight/insight.js'
 import { refusedRows } from '../insight/report.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
 import { type Tls } from '../net/tls.js'
 import { type Udp } from '../net/udp.js'
+import { type Insight } from '../insight/insight.js'
 import { type Options } from '../options/options.js'
 import { settingsReport } from '../options/settings.js'
 import { type Host, type Rows } from '../protocol/host.js'
@@ -67,6 +67,7 @@ export class Reports {
       case 'refused': return this.refused()
       case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]
       case 'prefixes': return prefixesReport(this.parts.store)
+      case 'sizing': return [this.parts.insight.sizing.rows()]
     }
   }
 

@@ -77,6 +77,8 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     attached.fail()
     beginners.die()
   })
+  const insight = new Insight(parts.insight, options, attached)
+  insight.sizing.whenHalfFull = signals.accessesNoted
   return new Engine({
     ...parts, clock, debugClock, testClock, signals, settings,
     store: attached,
@@ -84,7 +86,7 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     cluster: parts.cluster && new Cluster(parts.cluster, attached.lives),
     listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
-    insight: new Insight(parts.insight, options, attached),
+    insight,
     makeTap: parts.tap && tapOf(parts.tap),
   })
 }

@@ -19,6 +19,8 @@ interface ServerValues {
   crawlBegun: void
   /** `slabs reassign` has asked for a page to move. */
   moveAsked: void
+  /** A thread has noted many accesses for `stats sizing`. */
+  accessesNoted: void
   /** Something was thrown that only a bug can throw. Memory may be half written, so all threads stop. */
   failed: unknown
 }
@@ -59,6 +61,7 @@ const ACTING: Readonly<Record<SignalName, 'first' | 'each'>> = {
   shutdown: 'first',
   crawlBegun: 'first',
   moveAsked: 'first',
+  accessesNoted: 'first',
   failed: 'first',
   slotFreed: 'each',
   memoryShort: 'each',

@@ -22,7 +22,7 @@ const REFUSED = [
   'me k', 'me k b', 'watch', 'watch fetchers', 'lru tune 20 30 0.2 2.0', 'lru mode flat', 'lru_crawler enable',
   'lru_crawler metadump all', 'lru_crawler mgdump all', 'lru_crawler crawl all', 'verbosity 1', 'slabs reassign 1 2',
   'slabs automove 0', 'cache_memlimit 64', 'extstore free_memchunks 1 1', 'refresh_certs', 'shutdown', 'shutdown graceful',
-  'stats settings', 'stats items', 'stats slabs', 'stats sizes', 'stats conns', 'stats hash', 'stats detail on',
+  'stats settings', 'stats items', 'stats slabs', 'stats sizes', 'stats conns', 'stats hash', 'stats sizing', 'stats detail on',
   'stats detail dump', 'stats cachedump 1 1', 'stats extstore', 'stats s', 'stats nothing',
 ]
 

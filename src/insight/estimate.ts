@@ -1,0 +1,93 @@
+// Takes the accesses that threads have noted (rings.ts) and gives them to the models, in the first thread.
+//
+// The sample is that of SHARDS (Waldspurger et al., "Efficient MRC construction with SHARDS", 2015): all accesses to a key or
+// none. By chance it has too many or too few of the keys that clients ask for most. SHARDS takes the gets that a sample has too
+// few for hits, and divides by the gets that it should have. Beyond that, one of the models has the memory of the store, whose
+// hit ratio is known, and all are taken to be as far off as that one. Together, these corrections make the ratio of a model that
+// of the store, plus the hits that the model has more than that one, divided by the gets that the sample should have.
+//
+// The models take 1.5 % of a core at most, over a minute. When clients ask for more, the sample becomes smaller. If it would have
+// too few keys, it is empty for some seconds, and the models keep their items: they rest. What clients store in that time is
+// missing in the models, so the ratios of those with more memory are too low while the models rest often.
+import { Counter } from '../stats/counters.js'
+import { Below } from '../store/accesses.js'
+import { type Store } from '../store/store.js'
+import { Miniatures } from './miniatures.js'
+import { FACTORS, Result, type Rings } from './rings.js'
+
+/**
+ * The costs that the models may have in a millisecond, at the start and after a rest, and at once after a long quiet time: in
+ * units of 0.1 µs, as Miniatures.take returns them.
+ */
+const COST_PER_MS = 150
+const COST_FIRST = 250_000
+const COST_MAX = 1_000_000
+/** The rate is not halved to lower the costs if that would leave fewer keys. */
+const KEYS_MIN = 4000
+
+export class Estimator {
+  private readonly models: Miniatures
+  /** The costs that the models may have before a rest. */
+  private budget = COST_FIRST
+  private isResting = false
+  /** The gets of the store at the last step, and those that each ring had lost. */
+  private gets = 0
+  private readonly lost: Int32Array
+
+  constructor(private readonly store: Store, private readonly rings: Rings) {
+    this.models = new Miniatures(store)
+    this.lost = new Int32Array(store.options.threads)
+  }
+
+  /** @param milliseconds since the last background step, 0 if this is not one */
+  step(milliseconds: number): void {
+    const { models } = this
+    if (milliseconds > 0) this.store.refreshTime()
+    this.countGets()
+    models.refresh()
+    if (milliseconds > 0) models.sweep()
+    this.budget = Math.min(this.budget + milliseconds * COST_PER_MS, COST_MAX)
+    for (let thread = 0; thread < this.lost.length; thread++) this.takeFrom(thread)
+    if (this.budget <= 0) this.relax()
+    else if (this.budget >= COST_FIRST) this.isResting = false
+    this.rings.below = this.isResting ? Below.None : models.below
+    this.publish()
+  }
+
+  /** Counts the gets since the last step. After `stats reset`, counts anew. */
+  private countGets(): void {
+    const { models, rings: { results }, store: { counters } } = this
+    const gets = counters.sum(Counter.CmdGet)
+    if (gets < this.gets) {
+      models.resetCounts()
+      this.gets = results[Result.NotedGets] = 0
+    }
+    if (!this.isResting) results[Result.NotedGets]! += gets - this.gets
+    this.gets = results[Result.Gets] = gets
+    results[Result.Misses] = counters.sum(Counter.GetMisses)
+  }
+
+  private takeFrom(thread: number): void {
+    const { models, rings } = this
+    const lost = rings.lost(thread)
+    rings.results[Result.NotedGets]! -= (lost - this.lost[thread]! | 0) / models.rate
+    this.lost[thread] = lost
+    this.budget -= rings.take(thread, models)
+  }
+
+  /** Lowers the costs: by a smaller sample, if that has enough keys, or by a rest. */
+  private relax(): void {
+    if (this.models.keyCount >= 2 * KEYS_MIN) this.models.halve()
+    else this.isResting = true
+  }
+
+  /** Checks the models, for tests. */
+  verify(): void { this.models.verify() }
+
+  private publish(): void {
+    const { models, rings: { results } } = this
+    results[Result.Rate] = models.rate
+    results[Result.Keys] = models.keyCount
+    for (const model of FACTORS.keys()) results[Result.Hits + model] = models.hitsOf(model)
+  }
+}
