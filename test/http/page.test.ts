@@ -1,9 +1,10 @@
 // The page in a real browser: what it shows, what it does with keys that are meant to harm it, and who can use it.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Page, whyNoBrowser } from '../support/chromium.js'
 import { Client } from '../support/client.js'
-import { start } from '../support/command.js'
+import { folder, start } from '../support/command.js'
 import '../support/fresh.js'
 import { until } from '../support/patience.js'
 import { inProject } from '../support/places.js'
@@ -288,6 +289,18 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
     }
   })
 
+  t.test('a user of -Y has all of it with the password', async t => {
+    const users = join(folder(t), 'users')
+    writeFileSync(users, 'anna:secret\n')
+    const { port } = await serve(t, ['-Y', users])
+    await page.open(`http://anna:secret@127.0.0.1:${port}/`)
+    await page.until(IS_SHOWN)
+    t.equal(await page.text('#status'), 'live')
+    await page.run("byId('key').value = 'none', document.querySelector('form.ask button').click()")
+    await page.until("byId('answer').textContent !== ''")
+    t.notMatch(await page.text('#answer'), /does not answer|password/)
+  })
+
   t.test('a page that pauses stays as it is', async t => {
     const { client, url } = await serve(t)
     await page.open(url)
@@ -303,7 +316,7 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
   })
 
   t.test('the browser asked for nothing from elsewhere, and had nothing to complain of', async t => {
-    t.same(page.requests.filter(url => !/^(http:\/\/127\.0\.0\.1:|data:|about:)/.test(url)), [])
+    t.same(page.requests.filter(url => !/^(http:\/\/(anna:secret@)?127\.0\.0\.1:|data:|about:)/.test(url)), [])
     // the restart, and until `explain` is there
     const expected = /ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)|explain\?key=/
     t.same(page.complaints.filter(complaint => !expected.test(complaint)), [])
