@@ -32,6 +32,9 @@ interface LatencyFacts {
   readonly commands: Readonly<Record<string, { readonly counts: readonly number[], readonly sum: number }>>
 }
 
+/** The parts of `stats prefixes` that go into the object of all reports: the largest prefixes. `/stats/prefixes` has all. */
+const PREFIX_PARTS_MAX = 3
+
 /** memcached's reports by their names in `/stats/NAME`; `general` is the one without a name. */
 export const REPORTS: Readonly<Record<string, (host: Host) => Iterable<Rows>>> = {
   general: host => [host.report('')],
@@ -42,12 +45,14 @@ export const REPORTS: Readonly<Record<string, (host: Host) => Iterable<Rows>>> =
   conns: host => host.reportConnections(),
 }
 
-/** Makes an object of a report, in steps. */
-export function* objectOf(parts: Iterable<Rows>): Generator<undefined, Report> {
+/** Makes an object of a report, in steps. @param partsMax the most parts of it */
+export function* objectOf(parts: Iterable<Rows>, partsMax = Infinity): Generator<undefined, Report> {
   const report: Report = {}
+  let count = 0
   for (const part of parts) {
     for (const [name, value] of part) report[name] = value
     yield
+    if (++count === partsMax) break
   }
   return report
 }
@@ -59,7 +64,7 @@ export function* everything(host: Host, clock: Clock): Generator<undefined, Ever
   const forbidden: OwnReport[] = []
   for (const { name, showsKeys } of OWN_REPORTS) {
     if (showsKeys === true && !host.options.dumpEnabled) forbidden.push(name)
-    else own[name] = yield* objectOf(host.reportOwn(name))
+    else own[name] = yield* objectOf(host.reportOwn(name), name === 'prefixes' ? PREFIX_PARTS_MAX : Infinity)
   }
   const pages = yield* mapMemory(host.store)
   return {

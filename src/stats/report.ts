@@ -81,20 +81,20 @@ export function* sizesReport(store: Store): Iterable<Row[]> {
 const PREFIXES_PER_PART = 64
 
 /**
- * `stats prefixes`, which memcached does not have, in parts: what each prefix has, those with the most bytes first. `none` has
- * the keys without a prefix, and `other` the prefixes beyond those that are counted each by itself.
+ * `stats prefixes`, which memcached does not have, in parts: `none` has the keys without a prefix, `other` the prefixes beyond
+ * those that are counted each by itself; then what each prefix has, those with the most bytes first.
  */
 export function* prefixesReport(store: Store): Iterable<Row[]> {
   const { context: { prefixes }, options: { prefixDelimiter } } = store
   const rows = prefixes?.rowsByBytes() ?? []
   yield [['status', prefixes === undefined ? 'off' : 'on'], ['delimiter', prefixDelimiter], ['count', rows.length]]
   if (prefixes === undefined) return
+  yield [...prefixRows('none', prefixes.none, store), ...prefixRows('other', prefixes.other, store)]
   let number = 0
   for (let at = 0; at < rows.length; at += PREFIXES_PER_PART) {
     const facts = rows.slice(at, at + PREFIXES_PER_PART).flatMap(row => prefixes.factsOf(row) ?? [])
     yield facts.flatMap(each => prefixRows(String(++number), each, store))
   }
-  yield [...prefixRows('none', prefixes.none, store), ...prefixRows('other', prefixes.other, store)]
 }
 
 function prefixRows(name: string, { prefix, items, bytes, hits, misses, evictions, quota }: PrefixFacts, store: Store): Row[] {
