@@ -76,6 +76,7 @@ export class BareSession {
     const peer: Peer = {
       id: 0,
       address: 'bench',
+      clientNumber: 0,
       isLasting: true,
       lentBytesMax: 512 * 1024,
       write: bytes => this.take([bytes]),

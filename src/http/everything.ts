@@ -62,9 +62,11 @@ export function* everything(host: Host, clock: Clock): Generator<undefined, Ever
   const time = Math.floor(clock.milliseconds() / 1000)
   const own: Partial<Record<OwnReport, Report>> = {}
   const forbidden: OwnReport[] = []
-  for (const { name, showsKeys } of OWN_REPORTS) {
+  for (const { name, showsKeys, isAboutKey } of OWN_REPORTS) {
     if (showsKeys === true && !host.options.dumpEnabled) forbidden.push(name)
-    else own[name] = yield* objectOf(host.reportOwn(name), name === 'prefixes' ? PREFIX_PARTS_MAX : Infinity)
+    else if (isAboutKey !== true) {
+      own[name] = yield* objectOf(host.reportOwn(name), name === 'prefixes' ? PREFIX_PARTS_MAX : Infinity)
+    }
   }
   const pages = yield* mapMemory(host.store)
   return {

@@ -78,7 +78,7 @@ const PATHS = `Try ${ROUTES.map(({ path }) => path).join(', ')} or /stats/genera
 function reportRoute(path: string): Route | undefined {
   const [, listed, short, name = listed ?? short ?? ''] = REPORT_PATH.exec(path) ?? []
   const common = Object.hasOwn(REPORTS, name) ? REPORTS[name] : undefined
-  const own = OWN_REPORTS.find(row => row.name === name)
+  const own = OWN_REPORTS.find(row => row.name === name && row.isAboutKey !== true)
   if (common === undefined && own === undefined) return undefined
   return {
     path, place: Place.Request, ...own?.showsKeys && { showsKeys: true },

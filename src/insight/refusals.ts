@@ -2,9 +2,9 @@
 // that it refuses in a ring of its own, without a lock, whether their clients want an answer or not. Any thread may read all
 // rings.
 //
-//   tickets | ring | ring ...      ring     | count | (to the next cache line) | entry | entry ...     a power of two
-//    16 words                      entry    ticket   second   reason   valueBytes   lengths   key       address
-//                                           a word each ...                                   63 words  28 words
+//   tickets | ring | ring ...      ring     | count | (to the next cache line) | entry | entry ...     a power of two of them
+//    16 words                      entry    ticket   second   reason   valueBytes   lengths   order   generation   key   address
+//                                           a word each ...                                                        63    28
 //
 // A thread takes a ticket for each entry, so that entries of all threads have an order. It writes the entry first and then the
 // new count of its ring, modulo 2^32. So all entries except the one at the count's own place are complete, and a reader that sees
@@ -24,9 +24,15 @@ export interface Refused {
   readonly client: string
   /** In store time. */
   readonly second: number
+  /** See Departures; 0 if the key cannot have been in the store. */
+  readonly order: number
+  /** That of the store. */
+  readonly generation: number
 }
 
-const enum EntryWord { Ticket, Second, Reason, ValueBytes, Lengths, Key, Address = Key + 63, Stride = Address + 28 }
+const enum EntryWord {
+  Ticket, Second, Reason, ValueBytes, Lengths, Order, Generation, Key, Address = Key + 63, Stride = Address + 28,
+}
 
 /** The words before the rings, and those of a ring before its entries. */
 const HEADER_WORDS = 16
@@ -70,7 +76,7 @@ export class Refusals implements RefusalSink {
     this.own = this.ringOf(thread)
   }
 
-  refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void {
+  refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number, order: number): void {
     const { words, own, capacity, context } = this
     const count = words[own]!
     const entry = own + HEADER_WORDS + (count & (capacity - 1)) * EntryWord.Stride
@@ -81,6 +87,8 @@ export class Refusals implements RefusalSink {
     words[entry + EntryWord.Second] = context.now
     words[entry + EntryWord.Reason] = reason
     words[entry + EntryWord.ValueBytes] = valueBytes
+    words[entry + EntryWord.Order] = order
+    words[entry + EntryWord.Generation] = context.generation
     words[entry + EntryWord.Lengths] = key.length | (addressBytes << LENGTH_BITS)
     Atomics.store(words, own, count + 1)
   }
@@ -122,6 +130,8 @@ export class Refusals implements RefusalSink {
       valueBytes: words[entry + EntryWord.ValueBytes]!,
       client: bytes.toString('latin1', addressAt, addressAt + (lengths >>> LENGTH_BITS)),
       second: words[entry + EntryWord.Second]!,
+      order: words[entry + EntryWord.Order]!,
+      generation: words[entry + EntryWord.Generation]!,
     }
   }
 }

@@ -2,9 +2,7 @@
 import { encodeKey } from '../memory/uri.js'
 import { type Row } from '../stats/report.js'
 import { type Refused } from './refusals.js'
-
-/** The words for Refusal. */
-const REASONS: readonly string[] = ['too_large', 'no_memory', 'bad_data']
+import { reasonWord } from './words.js'
 
 /** The most writes in one part of a report. */
 const WRITES_PER_PART = 16
@@ -20,7 +18,7 @@ export function* refusedRows(newest: readonly Refused[], epoch: number): Iterabl
 function rowsOf({ key, reason, valueBytes, client, second }: Refused, number: number, epoch: number): Row[] {
   return [
     [`${number}:key`, encodeKey(key, 0, key.length)],
-    [`${number}:reason`, REASONS[reason]!],
+    [`${number}:reason`, reasonWord(reason)],
     [`${number}:bytes`, valueBytes],
     [`${number}:client`, client],
     [`${number}:time`, epoch + second],

@@ -161,6 +161,8 @@ export const enum StoreWord {
   FlushedAt,
   /** The generation that this flush began; and 1 if a flush of any kind may have left dead items. See generations.ts. */
   Floor, MayHoldDead,
+  /** The generation that the last flush of everything began, also when no dead item of it is left; 0 for none. */
+  FlushedIn,
   End = 16,
 }
 

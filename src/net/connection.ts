@@ -43,6 +43,7 @@ export class Connection implements Peer, LinkUser, CallersConnection {
   private isYielding = false
   /** True once the client has closed its sending side. */
   private hasEnded = false
+  clientNumber = 0
   /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
   /** What has the client in place of the session, as it speaks HTTP. */

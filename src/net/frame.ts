@@ -38,6 +38,7 @@ export function isRequest(datagram: Buffer): boolean {
 export class Answer implements Peer {
   readonly lentBytesMax = 64 * 1024
   readonly isLasting = false
+  clientNumber = 0
   /** True if the session wrote more than DATAGRAMS_MAX allows. */
   isTooLong = false
   private readonly requestId: number

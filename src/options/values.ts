@@ -116,6 +116,11 @@ export interface Options {
    * 0 to 1. Default 0.01.
    */
   hotkeys: number
+  /**
+   * Items that left, which are remembered to explain why a key is not there: at least so many, at most 1,048,576, each with 28
+   * bytes of memory beside that of the items; 0 for none. Default -1: as many as a hundredth of `maxbytes` has room for.
+   */
+  explainEntries: number
   /** True: items are counted by size for `stats sizes`. Default false. */
   trackSizes: boolean
   /**
@@ -268,6 +273,7 @@ export function defaultOptions(): Options {
     slabChunkMax: 512 * 1024,
     slabSizes: [],
     hotkeys: 0.01,
+    explainEntries: -1,
     trackSizes: false,
     trackPrefixes: false,
     prefixQuotas: {},

@@ -53,8 +53,11 @@ export interface Host {
   readonly answersMax: number
   /** The reports of `stats`. The general one has the name ''. */
   report(name: '' | 'settings' | 'items' | 'slabs'): Rows
-  /** A report that memcached does not have, in parts that take a short time each. A part may have no rows. */
-  reportOwn(name: OwnReport): Iterable<Rows>
+  /**
+   * A report that memcached does not have, in parts that take a short time each. A part may have no rows.
+   * @param key given for a report about a key, of 1 to 250 bytes
+   */
+  reportOwn(name: OwnReport, key?: Uint8Array): Iterable<Rows>
   /** The report of `stats sizes`, in parts that take a short time each. A part may have no rows. */
   reportSizes(): Iterable<Rows>
   /** The report of `stats conns`, in such parts. */

@@ -330,7 +330,7 @@ export class Engine implements Host {
   }
 
   report(name: Parameters<Host['report']>[0]): Rows { return this.reports.report(name) }
-  reportOwn(name: OwnReport): Iterable<Rows> { return this.reports.own(name) }
+  reportOwn(name: OwnReport, key?: Uint8Array): Iterable<Rows> { return this.reports.own(name, key) }
   metrics(): Uint8Array { return this.reports.metrics() }
   reportSizes(): Iterable<Rows> { return this.reports.sizes() }
   reportConnections(): Iterable<Rows> { return this.reports.connections() }

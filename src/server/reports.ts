@@ -3,13 +3,12 @@
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
 import { adviceReport } from '../insight/advice.js'
-import { refusedRows } from '../insight/report.js'
+import { type Insight } from '../insight/insight.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
 import { type Tls } from '../net/tls.js'
 import { type Udp } from '../net/udp.js'
-import { type Insight } from '../insight/insight.js'
 import { type Options } from '../options/options.js'
 import { settingsReport } from '../options/settings.js'
 import { type Host, type Rows } from '../protocol/host.js'
@@ -58,13 +57,14 @@ export class Reports {
     }
   }
 
-  /** The reports that memcached does not have. */
-  own(name: OwnReport): Iterable<Rows> {
+  /** The reports that memcached does not have. @param key given for those about a key */
+  own(name: OwnReport, key?: Uint8Array): Iterable<Rows> {
     switch (name) {
       case 'bigkeys': return this.parts.insight.bigKeys.report()
       case 'hotkeys': return this.parts.insight.hotKeys.report()
       case 'hash': return [hashReport(this.parts.store, this.facts)]
       case 'refused': return this.refused()
+      case 'explain': return this.explain(key!)
       case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]
       case 'prefixes': return prefixesReport(this.parts.store)
       case 'sizing': return [this.parts.insight.sizing.rows()]
@@ -84,8 +84,14 @@ export class Reports {
 
   private *refused(): Iterable<Rows> {
     const { store, insight: { refusals } } = this.parts
+    const { refusedRows } = require('../insight/report.js') as typeof import('../insight/report.js')
     yield refusedCounts(store, this.facts)
     yield* refusedRows(refusals.newest, store.epoch)
+  }
+
+  private explain(key: Uint8Array): Iterable<Rows> {
+    const { explain } = require('../insight/explain.js') as typeof import('../insight/explain.js')
+    return explain(this.parts.store, this.parts.insight.refusals, key)
   }
 
   sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }

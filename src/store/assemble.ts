@@ -59,6 +59,8 @@ export interface StoreOptions extends StoreSettings, LruSettings, CrawlerSetting
   shared: boolean
   /** The number of threads that use the store, this one included. */
   threads: number
+  /** The records of departures: see DepartureFacts. */
+  explainEntries: number
   /** The bytes of each thread's ring in the log that `watch` shows. */
   workerLogbufSize: number
   /** The character that ends the prefix of a key (-D). */
@@ -141,7 +143,7 @@ export function assembleStore(options: StoreOptions, clock: Clock, thread: numbe
   const prefixesAt = first.take('prefixes')
   const prefixes = options.trackPrefixes
     ? new PrefixUse(first, prefixesAt, hash, locks, options.prefixDelimiter, options.threads, thread) : undefined
-  const departures = new Departures(first.words, first.take('departures') >> 2, options.maxbytes, options.threads, thread)
+  const departures = new Departures(first.words, first.take('departures') >> 2, plan.facts, thread)
   const ghosts = new Ghosts(first, first.take('ghosts'), options.maxbytes)
   const flushedPrefixes = new FlushedPrefixes(first, first.take('flushedPrefixes') >> 2, options.prefixDelimiter)
   const context = new StoreContext(options, hash, stripes, counters, first.words, storeWords, options.shared, sizes, prefixes,
@@ -208,9 +210,12 @@ interface ArenaPlan {
  * reserved as if all pages had the smallest size; memory is only taken as it is touched.
  */
 function planArenas(options: StoreOptions, classes: SlabClasses): ArenaPlan {
-  const { threads, trackSizes, trackPrefixes, itemSizeMax, ioBytes, maxbytes, stripes: stripeCount = STRIPES } = options
+  const { threads, trackSizes, trackPrefixes, itemSizeMax, ioBytes, maxbytes, explainEntries } = options
+  const { stripes: stripeCount = STRIPES } = options
   const { chunkBytesMin, largest, pageBytesMin } = classes
-  const facts = { maxbytes, threads, stripeCount, trackSizes, trackPrefixes, itemSizeMax, ioBytes, chunkBytesMin }
+  const facts = {
+    maxbytes, threads, stripeCount, explainEntries, trackSizes, trackPrefixes, itemSizeMax, ioBytes, chunkBytesMin,
+  }
   const inWhole = { ...facts, bucketsMax: BUCKETS_OF_WHOLE, pages: 0 }
   const room = ARENA_PAGES_MAX - largest - regionsFor(true, inWhole).startOf('pages') / Size.Page
   const pages = Math.ceil(maxbytes / pageBytesMin)

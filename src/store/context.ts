@@ -46,8 +46,9 @@ export interface RefusalSink {
   /**
    * Takes a write whose key is `[start, end)` of `bytes`. Locks may be held, so it begins no operation of the store.
    * @param valueBytes the length of the value; 0 if it is not known
+   * @param order see Departures; 0 for a line that was wrong
    */
-  refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void
+  refused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number, order: number): void
 }
 
 /** A receiver of the items that the background walk passes. */
@@ -71,7 +72,7 @@ export class StoreContext {
   departureSink: DepartureSink | undefined
   refusalSink: RefusalSink | undefined
   /** The client that stands for the program itself. */
-  readonly program: Client = { id: 0, address: 'program' }
+  readonly program: Client = { id: 0, address: 'program', clientNumber: 0 }
   /** The client whose request this thread carries out. */
   client = this.program
   /** The receiver of the items that the background walk passes, if this thread carries out the walk. */
@@ -120,6 +121,10 @@ export class StoreContext {
   get flushedAt(): number { return this.words[this.at + StoreWord.FlushedAt]! }
   set flushedAt(second: number) { this.words[this.at + StoreWord.FlushedAt] = second }
 
+  /** The generation that this flush began; 0 for none. */
+  get flushedIn(): number { return this.words[this.at + StoreWord.FlushedIn]! }
+  set flushedIn(generation: number) { this.words[this.at + StoreWord.FlushedIn] = generation }
+
   /** The generation up to which no dead item of a flush is left. */
   get sweptGeneration(): number { return this.words[this.at + StoreWord.SweptGeneration]! }
   set sweptGeneration(generation: number) { this.words[this.at + StoreWord.SweptGeneration] = generation }
@@ -158,9 +163,9 @@ export class StoreContext {
   }
 
   /** Counts a write that is refused, and passes it to the sink: see RefusalSink. */
-  countRefused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number): void {
+  countRefused(reason: Refusal, bytes: Uint8Array, start: number, end: number, valueBytes: number, order = 0): void {
     this.counters.add(Counter.RefusedTooLarge + reason)
-    this.refusalSink?.refused(reason, bytes, start, end, valueBytes)
+    this.refusalSink?.refused(reason, bytes, start, end, valueBytes, order)
   }
 
   /** Notes that the value of a sampled key was stored. */

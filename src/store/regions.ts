@@ -28,6 +28,8 @@ export interface RegionFacts {
   readonly maxbytes: number
   readonly threads: number
   readonly stripeCount: number
+  /** The records of departures: see DepartureFacts. */
+  readonly explainEntries: number
   readonly trackSizes: boolean
   readonly trackPrefixes: boolean
   readonly itemSizeMax: number
@@ -76,8 +78,8 @@ export const regionRows: readonly RegionRow[] = [
     bytes: ({ trackPrefixes, threads }) => trackPrefixes ? PrefixUse.bytesFor(threads) : 0,
     holds: 'the prefixes of keys and what each has, with `-D`, `-o track_prefixes` or `-o prefix_quota`' },
   { name: 'departures', owner: 'first', alignment: CACHE_LINE,
-    bytes: ({ maxbytes, threads }) => Departures.bytesFor(maxbytes, threads),
-    holds: 'records of items that left the store, a ring for each thread' },
+    bytes: facts => Departures.bytesFor(facts),
+    holds: 'records of items that left the store, a ring for each thread, and who removed them' },
   { name: 'ghosts', owner: 'first', alignment: CACHE_LINE, bytes: ({ maxbytes }) => Ghosts.bytesFor(maxbytes),
     holds: 'traces of items that were evicted lately' },
   { name: 'flushedPrefixes', owner: 'first', alignment: CACHE_LINE, bytes: () => FlushedPrefixes.BYTES,

@@ -70,6 +70,8 @@ export interface Client {
   readonly id: number
   /** Its address, as `stats conns` shows it. */
   readonly address: string
+  /** @internal Its number in the table of clients, 0 at first: see clients.ts. */
+  clientNumber: number
 }
 
 export class Request {

@@ -32,6 +32,18 @@ const CAS_WANTS = Want.TellCas | Want.NewCas
 /** The options of a set that may overwrite the old item. With any other option, a set makes a new item. */
 const PLAIN_WANTS = CAS_WANTS | Want.DropOld
 
+/** The facts about an item, dead or alive. The fields are those of ItemView. */
+export interface Inspected {
+  readonly isFlushed: boolean
+  readonly isExpired: boolean
+  readonly isFetched: boolean
+  readonly isStale: boolean
+  readonly usedAt: number
+  readonly expiresAt: number
+  readonly valueBytes: number
+  readonly slabClass: number
+}
+
 export class Shard implements Lender {
   /** The view of one item at a time, for code outside the store. */
   readonly view: ItemView
@@ -111,7 +123,7 @@ export class Shard implements Lender {
     request.flags = request.valueBytes = 0
     const item = this.reserve(request, 0)
     if (item === NO_ITEM) {
-      this.refuse(request, Refusal.NoMemory, 0)
+      this.refuseStripeLocked(request, Refusal.NoMemory, 0)
       return NO_ITEM
     }
     this.replaceStripeLocked(request, NO_ITEM, item)
@@ -452,7 +464,7 @@ export class Shard implements Lender {
     const joined = isTooLarge ? NO_ITEM
       : this.allocateBesideStripeLocked(request, old, items.flags(old), items.expiresAt(old), oldBytes + addedBytes)
     if (joined === NO_ITEM) {
-      this.refuse(request, isTooLarge ? Refusal.TooLarge : Refusal.NoMemory, oldBytes + addedBytes)
+      this.refuseStripeLocked(request, isTooLarge ? Refusal.TooLarge : Refusal.NoMemory, oldBytes + addedBytes)
       this.allocator.abandon(addition)
       return Outcome.NotStored
     }
@@ -475,24 +487,31 @@ export class Shard implements Lender {
     const { counters, stripes, watched } = this.context
     counters.add(outcome === Outcome.TooLarge ? Counter.StoreTooLarge : Counter.StoreNoMemory)
     const dropsOld = request.mode === Mode.Set || (request.wants & Want.DropOld) !== 0
-    this.refuse(request, outcome === Outcome.TooLarge ? Refusal.TooLarge : Refusal.NoMemory, request.valueBytes)
-    if (watched === 0 && !dropsOld) return outcome
     // the event needs the lock, too: of a thread that ends without one, nothing may be left half written
     stripes.take(request.hash)
     if (watched !== 0) this.reporter.store(request, outcome, request.expiresAt, 0, 0)
     if (dropsOld) this.dropOldStripeLocked(request, outcome)
+    this.refuseStripeLocked(request, outcome === Outcome.TooLarge ? Refusal.TooLarge : Refusal.NoMemory, request.valueBytes)
     stripes.release(request.hash)
     return outcome
   }
 
   /** Counts and reports a write that is refused. */
-  refuse({ bytes, keyStart, keyEnd }: Request, reason: Refusal, valueBytes: number): void {
-    this.context.countRefused(reason, bytes, keyStart, keyEnd, valueBytes)
+  refuse(request: Request, reason: Refusal, valueBytes: number): void {
+    const { stripes } = this.context
+    stripes.take(request.hash)
+    this.refuseStripeLocked(request, reason, valueBytes)
+    stripes.release(request.hash)
+  }
+
+  private refuseStripeLocked({ bytes, keyStart, keyEnd, hash }: Request, reason: Refusal, valueBytes: number): void {
+    const { context } = this
+    context.countRefused(reason, bytes, keyStart, keyEnd, valueBytes, context.departures.nextOrder(hash))
   }
 
   /** The same for a change of an item that needs another one, of so many bytes of value. */
-  private refuseForMemory(request: Request, valueBytes: number): Outcome {
-    this.refuse(request, Refusal.NoMemory, valueBytes)
+  private refuseForMemoryStripeLocked(request: Request, valueBytes: number): Outcome {
+    this.refuseStripeLocked(request, Refusal.NoMemory, valueBytes)
     return Outcome.NoMemory
   }
 
@@ -548,7 +567,7 @@ export class Shard implements Lender {
     const high = items.casHigh(item)
     const low = items.casLow(item)
     const replacement = this.allocateBesideStripeLocked(request, item, request.flags, request.expiresAt, 0)
-    if (replacement === NO_ITEM) return this.refuseForMemory(request, 0)
+    if (replacement === NO_ITEM) return this.refuseForMemoryStripeLocked(request, 0)
     this.allocator.linkStripeLocked(request.hash, item, replacement)
     items.setCas(replacement, high, low)
     this.applyCasWants(request, replacement)
@@ -655,7 +674,7 @@ export class Shard implements Lender {
     digits.set(initial.high, initial.low)
     request.valueBytes = digits.count
     const item = this.reserve(request, (request.wants & Want.NewExpiry) === 0 ? request.expiresAt : 0)
-    if (item === NO_ITEM) return this.refuseForMemory(request, digits.count)
+    if (item === NO_ITEM) return this.refuseForMemoryStripeLocked(request, digits.count)
     writeDigits(this.items, item, digits)
     this.replaceStripeLocked(request, NO_ITEM, item)
     if (this.context.watched !== 0) this.reporter.storedStripeLocked(request, item)
@@ -669,7 +688,7 @@ export class Shard implements Lender {
     const { digits } = request
     const replacement = this.allocateBesideStripeLocked(request, item, items.flags(item), items.expiresAt(item),
       Math.max(digits.count, items.valueBytes(item)))
-    if (replacement === NO_ITEM) return this.refuseForMemory(request, digits.count)
+    if (replacement === NO_ITEM) return this.refuseForMemoryStripeLocked(request, digits.count)
     writeDigits(items, replacement, digits)
     this.replaceStripeLocked(request, item, replacement)
     this.applyNumberWantsStripeLocked(request, replacement)
@@ -684,6 +703,25 @@ export class Shard implements Lender {
   }
 
   // Finding
+
+  /** The facts about the item of a key, which may be dead. Counts nothing, and leaves the item as it is. */
+  inspect(request: Request): Inspected | undefined {
+    const { allocator, context: { stripes }, items } = this
+    stripes.take(request.hash)
+    const item = this.find(request)
+    const facts = item === NO_ITEM ? undefined : {
+      isFlushed: allocator.isFlushed(item),
+      isExpired: allocator.isExpired(item),
+      isFetched: items.has(item, State.Fetched),
+      isStale: items.has(item, State.Stale),
+      usedAt: items.usedAt(item),
+      expiresAt: items.expiresAt(item),
+      valueBytes: items.valueBytes(item),
+      slabClass: allocator.classOf(item),
+    }
+    stripes.release(request.hash)
+    return facts
+  }
 
   /** The live item of a key, or NO_ITEM. Drops and counts a dead one. */
   private findLiveStripeLocked(request: Request): ItemId { return this.liveStripeLocked(request, this.find(request)) }

@@ -12,7 +12,6 @@ import { Counter, type Counters } from '../stats/counters.js'
 import { assembleStore, beginSettings, type SharedStore, type StoreOptions } from './assemble.js'
 import { Access, type Accesses } from './accesses.js'
 import { type StoreContext } from './context.js'
-import { Departure } from './departures.js'
 import { Filling } from './filling.js'
 import { Chains } from './index/chains.js'
 import { type Growth } from './index/growth.js'
@@ -23,7 +22,7 @@ import { type Maintainer } from './items/maintainer.js'
 import { type LruTuning } from './items/tuning.js'
 import { Outcome, type Failure } from './outcome.js'
 import { Found, Want, type Request } from './request.js'
-import { type Shard } from './shard.js'
+import { type Inspected, type Shard } from './shard.js'
 import { type AutomoveSettings } from './slabs/automove.js'
 import { type SlabClasses } from './slabs/classes.js'
 import { type Rebalance } from './slabs/rebalance.js'
@@ -325,6 +324,9 @@ export class Store {
     return outcome
   }
 
+  /** The facts about the item of a key, which may be dead. Counts nothing, and leaves the item as it is. */
+  inspect(request: Request): Inspected | undefined { return this.shardOf(request.hash).inspect(request) }
+
   // Walks
 
   /** Begins a dump of the items of some classes. A store has one dump at a time: see Dump. */
@@ -449,7 +451,7 @@ export class Store {
     context.stripes.takeAll()
     context.flushedPrefixes.forget(context.generation)
     if (context.generation === GENERATIONS_MAX) this.restartGenerationsAllStripesLocked()
-    context.floor = ++context.generation
+    context.floor = context.flushedIn = ++context.generation
     context.mayHoldDead = true
     context.stripes.releaseAll()
   }
@@ -470,9 +472,10 @@ export class Store {
     this.locks.take(this.lock)
     context.stripes.takeAll()
     const isDone = this.flushPrefixAllStripesLocked(hash, prefix)
+    const { generation } = context
     context.stripes.releaseAll()
     this.locks.release(this.lock)
-    if (isDone) context.departures.record(hash, Departure.PrefixFlushed, 0, context.now, context.now)
+    if (isDone) context.departures.recordPrefix(hash, context.now, generation)
     return isDone
   }
 
@@ -752,7 +755,7 @@ export class Store {
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)
     this.log.verify()
     this.departed.verify()
-    this.context.departures.verify(this.classes.largest)
+    this.context.departures.verify(this.classes.largest, this.context.generation)
     this.context.flushedPrefixes.verify(this.context.hash, this.context.generation)
     this.context.prefixes?.verify(each => {
       for (const shard of this.shards) for (const item of linkedItems(shard)) each(shard.items, item)

@@ -131,7 +131,7 @@ t.test('a thread remembers a bounded number, and counts may come round', async t
   const words = new Int32Array(Refusals.bytesFor(1) / 4)
   const refusals = new Refusals(words.buffer, 0, subject.store.context, 1, 0)
   words[16] = 0x7fffffff & ~255
-  for (let i = 0; i < 1000; i++) refusals.refused(Refusal.BadData, Buffer.from(`key-${i}`), 0, 7, i)
+  for (let i = 0; i < 1000; i++) refusals.refused(Refusal.BadData, Buffer.from(`key-${i}`), 0, 7, i, 0)
   t.ok(words[16]! < 0)
   t.same(refusals.newest.map(({ valueBytes }) => valueBytes), Array.from({ length: 255 }, (_, index) => 999 - index))
 })

@@ -19,9 +19,9 @@ const { memory, shared, gate, threads, thread, writes } = workerData as RefuserD
 const { context } = StoreUnderTest.attach(shared, thread).store
 const refusals = new Refusals(memory, 0, context, threads + 1, thread)
 const address = `thread ${thread}`
-context.client = { id: thread, address }
+context.client = { id: thread, address, clientNumber: 0 }
 meet(gate, threads)
 for (let count = 0; count < writes; count++) {
   const key = Buffer.from(`${address}-${count}-${'x'.repeat(count % 200)}`)
-  refusals.refused(Refusal.NoMemory, key, 0, key.length, count)
+  refusals.refused(Refusal.NoMemory, key, 0, key.length, count, 0)
 }

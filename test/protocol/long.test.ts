@@ -172,7 +172,7 @@ t.test('the others have their turn between the pieces', async t => {
   let turns = 0
   const answered: Buffer[] = []
   const peer: Peer = {
-    id: 0, address: 'test', isLasting: true, lentBytesMax: PIECE, hold: () => {}, pause: () => {}, end: () => {}, drop: () => {},
+    id: 0, address: 'test', clientNumber: 0, isLasting: true, lentBytesMax: PIECE, hold: () => {}, pause: () => {}, end: () => {}, drop: () => {},
     write: bytes => answered.push(Buffer.from(bytes)) > 0,
     writeMany: parts => parts.every(part => answered.push(Buffer.from(part)) > 0),
     yield: () => { turns++ },

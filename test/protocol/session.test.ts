@@ -15,6 +15,7 @@ class Client implements Peer {
   readonly lentBytesMax = 512 * 1024
   readonly id = 9
   readonly address = 'test'
+  clientNumber = 0
   readonly isLasting = true
   readonly held: Held[] = []
   text = ''

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ClassCounter } from '../../src/stats/counters.js'
-import { Departure, Departures, type Departed } from '../../src/store/departures.js'
+import { Departure, Departures, EXPLAIN_ENTRIES_MAX, type Departed, type DepartureFacts } from '../../src/store/departures.js'
 import { Mode, Want } from '../../src/store/request.js'
 import { Outcome } from '../../src/store/outcome.js'
 import { StoreUnderTest, bytesOf } from '../support/store.js'
@@ -9,6 +9,21 @@ import { type LeaverData } from './leaver.js'
 
 const MIB = 1024 * 1024
 const VALUE = bytesOf(1, 100)
+/** The facts about a store of one thread whose records are as many as the limit allows. */
+const factsOf = (maxbytes: number, threads = 1, explainEntries = -1): DepartureFacts =>
+  ({ maxbytes, threads, stripeCount: 1024, explainEntries })
+
+/** Departures of one thread in memory of their own. */
+function alone(maxbytes: number): { words: Int32Array, departures: Departures } {
+  const words = new Int32Array(Departures.bytesFor(factsOf(maxbytes)) / 4)
+  return { words, departures: new Departures(words, 0, factsOf(maxbytes), 0) }
+}
+
+/** Records a departure in generation 1, which no client has asked for. */
+function record(departures: Departures, hash: number, reason: Departure, slabClass: number, second: number): void {
+  departures.record(hash, reason, slabClass, second, 3, 1, undefined)
+}
+
 /** More steps than any search here may take. */
 const STEPS_MAX = 100
 
@@ -30,7 +45,7 @@ t.test('what a client deletes is recorded with the time, its class, and when it 
   subject.clock.advance(40)
   t.equal(departed(subject, 'k'), undefined, 'it is there')
   subject.delete('k')
-  t.same(departed(subject, 'k'), { reason: Departure.Deleted, slabClass, second: storedAt + 40, since: storedAt })
+  t.match(departed(subject, 'k'), { reason: Departure.Deleted, slabClass, second: storedAt + 40, since: storedAt })
   t.equal(subject.delete('k'), Outcome.NotFound)
   t.equal(remembered(subject), 1, 'a delete of what is not there is none')
   subject.verify()
@@ -143,17 +158,19 @@ t.test('a ring that is full forgets its oldest records', async t => {
   t.equal(departed(subject, 'k2-7')?.reason, Departure.Deleted)
 })
 
-t.test('the rings take no more than a hundredth of the memory limit', async t => {
+t.test('the records take no more than a hundredth of the memory limit', async t => {
   for (const threads of [1, 4, 64]) {
     for (const maxbytes of [MIB, 10 * MIB, 64 * MIB, 1024 * MIB, 64 * 1024 * MIB]) {
-      const bytes = Departures.bytesFor(maxbytes, threads)
+      const facts = factsOf(maxbytes, threads)
+      const bytes = Departures.bytesFor(facts)
       t.ok(bytes <= maxbytes / 100, `${bytes} of ${maxbytes}`)
-      t.ok(bytes <= 65 * MIB, `${bytes} whatever the limit`)
-      const { capacity } = { capacity: Departures.capacityFor(maxbytes, threads) }
-      if (capacity < 2 ** 22 / threads / 2) t.ok(bytes >= maxbytes / 256 - threads * 128, `${bytes} of ${maxbytes}`)
+      t.ok(bytes <= 64 * MIB, `${bytes} whatever the limit`)
+      if (Departures.capacityFor(facts) < 2 ** 21 / threads / 2) {
+        t.ok(bytes >= maxbytes / 200 - 4096 - threads * 256, `${bytes} of ${maxbytes}`)
+      }
     }
   }
-  t.equal(Departures.capacityFor(MIB, 512), 0)
+  t.equal(Departures.capacityFor(factsOf(MIB, 512)), 0)
   const crowded = new StoreUnderTest({ maxbytes: MIB, shared: true, threads: 512 })
   crowded.put(Mode.Set, 'k', VALUE)
   crowded.delete('k')
@@ -162,20 +179,36 @@ t.test('the rings take no more than a hundredth of the memory limit', async t =>
   crowded.verify()
 })
 
+t.test('there are at least as many records as are asked for, or none', async t => {
+  for (const threads of [1, 5, 257]) {
+    for (const entries of [1, 100, 4096, 100_000, EXPLAIN_ENTRIES_MAX]) {
+      const facts = factsOf(MIB, threads, entries)
+      const records = Departures.capacityFor(facts) * threads
+      t.ok(records >= entries && records < 2 * (entries + threads), `${records} for ${entries}`)
+      t.ok(Departures.bytesFor(facts) <= 64 * MIB)
+    }
+    t.equal(Departures.bytesFor(factsOf(MIB, threads, 0)), 0)
+  }
+  const none = new StoreUnderTest({ explainEntries: 0 })
+  none.put(Mode.Set, 'k', VALUE)
+  none.delete('k')
+  t.equal(departed(none, 'k'), undefined)
+  none.verify()
+})
+
 t.test('a search goes in steps, and what is overwritten meanwhile is not believed', async t => {
-  const words = new Int32Array(Departures.bytesFor(64 * MIB, 1) / 4)
-  const departures = new Departures(words, 0, 64 * MIB, 1, 0)
+  const { departures } = alone(64 * MIB)
   const { capacity } = departures
-  for (let i = 1; i <= capacity; i++) departures.record(i, Departure.Evicted, 5, 10, 3)
-  departures.verify(63)
+  for (let i = 1; i <= capacity; i++) record(departures, i, Departure.Evicted, 5, 10)
+  departures.verify(63, 1)
   const whole = departures.search(1 + 1)
   let steps = 1
   for (; !whole.step(); steps++);
   t.ok(steps >= 4, `${steps} steps`)
-  t.same(whole.found, { reason: Departure.Evicted, slabClass: 5, second: 10, since: 3 })
+  t.match(whole.found, { reason: Departure.Evicted, slabClass: 5, second: 10, since: 3 })
   const overtaken = departures.search(2)
   overtaken.step()
-  for (let i = 1; i <= capacity / 2; i++) departures.record(i, Departure.Deleted, 6, 20, 3)
+  for (let i = 1; i <= capacity / 2; i++) record(departures, i, Departure.Deleted, 6, 20)
   while (!overtaken.step());
   t.equal(overtaken.found, undefined, 'the record in its place is another one, which was not there when it began')
   const newest = departures.search(2)
@@ -184,15 +217,17 @@ t.test('a search goes in steps, and what is overwritten meanwhile is not believe
 })
 
 t.test('counts may come round', async t => {
-  const words = new Int32Array(Departures.bytesFor(MIB, 1) / 4)
-  const departures = new Departures(words, 0, MIB, 1, 0)
+  const { words, departures } = alone(MIB)
   const { capacity } = departures
-  words[0] = 0x7fffffff - (0x7fffffff & (capacity - 1))
-  for (let i = 1; i <= capacity * 3; i++) departures.record(i, Departure.Expired, 5, i, 3)
-  t.ok(words[0]! < 0)
-  words[0] = -(capacity * 2)
-  for (let i = 1; i <= capacity * 4 + 5; i++) departures.record(i, Departure.Expired, 5, i, 3)
-  departures.verify(63)
+  // behind the orders
+  const COUNT = 1024
+  words[COUNT] = 0x7fffffff - (0x7fffffff & (capacity - 1))
+  words.fill(-5, 0, COUNT)
+  for (let i = 1; i <= capacity * 3; i++) record(departures, i, Departure.Expired, 5, i)
+  t.ok(words[COUNT]! < 0)
+  words[COUNT] = -(capacity * 2)
+  for (let i = 1; i <= capacity * 4 + 5; i++) record(departures, i, Departure.Expired, 5, i)
+  departures.verify(63, 1)
   for (const hash of [capacity * 4 + 5, capacity * 4, capacity * 3 + 10]) {
     const search = departures.search(hash)
     while (!search.step());
@@ -201,11 +236,10 @@ t.test('counts may come round', async t => {
 })
 
 t.test('a prefix and a key of the same hash are told apart', async t => {
-  const words = new Int32Array(Departures.bytesFor(MIB, 1) / 4)
-  const departures = new Departures(words, 0, MIB, 1, 0)
-  departures.record(7, Departure.Deleted, 3, 10, 2)
-  departures.record(7, Departure.PrefixFlushed, 0, 20, 20)
-  departures.verify(63)
+  const { departures } = alone(MIB)
+  record(departures, 7, Departure.Deleted, 3, 10)
+  departures.recordPrefix(7, 20, 1)
+  departures.verify(63, 1)
   const found = [false, true].map(isPrefix => {
     const search = departures.search(7, isPrefix)
     while (!search.step());

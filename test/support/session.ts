@@ -50,6 +50,7 @@ class Door implements SessionPeer {
   readonly lentBytesMax = 512 * 1024
   readonly id = 0
   readonly address = 'stream'
+  clientNumber = 0
   readonly isLasting = true
   readonly answered: Buffer[] = []
   /** Written, but not read by the client yet. */

@@ -46,12 +46,15 @@ export function stat(packets: Packets, session: Session): void {
   packets.reply.stat('', '')
 }
 
-/** The reports that memcached does not have. */
+/** The reports that memcached does not have. The name of one about a key is followed by a space and the key. */
 function ownStat(packets: Packets, session: Session): void {
   const { host, parser } = packets
-  const report = ownReport(parser.keyText, host.options)
-  if (report === undefined || report.notAllowed) packets.error(session, Status.NotFound)
-  else session.list(new RowsListing(packets, host.reportOwn(report.name)))
+  const [name = ''] = parser.keyText.split(' ', 1)
+  const report = ownReport(name, host.options)
+  const key = parser.keyText.slice(name.length + 1)
+  const isWhole = report !== undefined && (report.isAboutKey ? key !== '' : name === parser.keyText)
+  if (!isWhole || report.notAllowed) packets.error(session, Status.NotFound)
+  else session.list(new RowsListing(packets, host.reportOwn(report.name, Buffer.from(key, 'latin1'))))
 }
 
 function rowsFor(packets: Packets, key: string): Rows | undefined {

@@ -1,4 +1,5 @@
 // `stats` and the words that may follow it.
+import { Size } from '../../memory/layout.js'
 import { isRefused, type Trait } from '../../options/profiles.js'
 import { line } from '../answers.js'
 import { type Host, type Rows } from '../host.js'
@@ -45,11 +46,15 @@ export function stats(text: Text, session: Session): void {
 
 /** The reports that memcached does not have. */
 function ownStats(text: Text, session: Session, word: string): void {
-  const { host, profile } = text
+  const { host, parser, profile } = text
   const report = ownReport(word, host.options)
   if (report === undefined || isRefused(profile, 'reveals')) return text.answer(session, TEXT.error)
   if (report.notAllowed) return text.answer(session, line(`CLIENT_ERROR stats ${report.name} not allowed`))
-  list(host, session, host.reportOwn(report.name))
+  if (!report.isAboutKey) return list(host, session, host.reportOwn(report.name))
+  const key = parser.bytes.slice(parser.tokenStart(2), parser.tokenEnd(2))
+  const isKey = parser.tokenCount === 3 && key.length <= Size.KeyMax
+  if (!isKey) text.answer(session, line(`CLIENT_ERROR usage: stats ${report.name} <key>`))
+  else list(host, session, host.reportOwn(report.name, key))
 }
 
 function list(host: Host, session: Session, parts: Iterable<Rows>): void {

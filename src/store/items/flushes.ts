@@ -45,6 +45,9 @@ export class FlushedPrefixes {
 
   get count(): number { return this.words[this.at + Word.Count]! }
 
+  /** The length of a key's prefix; negative if it has none. */
+  prefixBytesOf(key: Uint8Array): number { return find(key, this.delimiter, 0, key.length) }
+
   /** True if there may be keys with this prefix: it has no delimiter, and a key has room for one behind it. */
   isPrefix(prefix: Uint8Array): boolean {
     return prefix.length <= PREFIX_BYTES_MAX && find(prefix, this.delimiter, 0, prefix.length) < 0

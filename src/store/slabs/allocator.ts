@@ -139,7 +139,8 @@ export class Allocator {
     if (reason === Departure.Flushed) return
     if (context.departed.kinds !== 0 || context.departureSink !== undefined) this.reportDeparted(item, reason)
     const since = reason === Departure.Expired ? items.expiresAt(item) : items.usedAt(item)
-    context.departures.record(hash, reason, this.classOf(item), context.now, since)
+    const client = reason >= Departure.Deleted ? context.client : undefined
+    context.departures.record(hash, reason, this.classOf(item), context.now, since, context.generation, client)
   }
 
   /** Reports an item that leaves to the log of the listeners, and to the operation under way. */
