@@ -15,6 +15,8 @@ type Leave = () => void
 export class Conversation {
   /** What has to be undone for the exchanges under way. */
   private readonly open = new Set<Leave>()
+  /** True once its client has left. */
+  isClosed = false
   private idleSince: number
   /** The bytes that have come with the requests so far; and the time when more were seen. */
   private received = 0
@@ -66,6 +68,7 @@ export class Conversation {
 
   /** Ends all exchanges, as the client has left or the server closes. */
   closed(): void {
+    this.isClosed = true
     for (const leave of [...this.open]) this.finish(leave)
   }
 }

@@ -45,7 +45,8 @@ export class Http {
     Object.assign(server, { httpAllowHalfOpen: true })
     server.on('request', (request, response) => {
       const conversation = this.byStream.get(request.socket)
-      if (conversation === undefined) return void response.destroy()
+      // several requests may come at once, of which an early one ends the connection
+      if (conversation === undefined || conversation.isClosed) return void response.destroy()
       const exchange = new Exchange(host, request, response, conversation)
       exchange.guard(() => answer(exchange, { ...this.parts, access: this.access, events: this.events }))
     })
