@@ -161,7 +161,8 @@ export class Sampler {
     sample.microseconds = isTimed ? Math.max(now - this.beganAt, 0) * 1000 : UNTIMED
     for (const learner of this.requestLearners) learner.request!(sample)
     this.left = sample.isChance ? this.gap() : this.kept
-    if (!this.isFollowing) this.considerFollowing(now)
+    // of a client that sends requests without waiting for answers, none follows another
+    if (!this.isFollowing && isLast) this.considerFollowing(now)
     this.isFollowing = false
   }
 

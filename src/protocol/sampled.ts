@@ -5,17 +5,24 @@ import { Ascii } from '../memory/ascii.js'
 
 /** The first byte of a binary request, with which no text command begins. */
 const BINARY = 0x80
-/** The longest name of a command. */
-const NAME_BYTES_MAX = 16
 
-const BY_NAME: ReadonlyMap<string, Command> = new Map(COMMAND_NAMES.map((name, command) => [name, command]))
+/** By `signature`, which a test shows to be different for all names. */
+const BY_SIGNATURE: ReadonlyMap<number, Command> = new Map(COMMAND_NAMES.map((name, command) => {
+  const bytes = Buffer.from(name)
+  return [signature(bytes, 0, bytes.length), command]
+}))
 
-/** The command of the request at `at`. The line or packet may not be whole. */
+/** The command of the request at `at`, which may not be whole. A word that looks like a command is taken for it. */
 export function commandAt(bytes: Uint8Array, at: number): Command {
   if (bytes[at] === BINARY) return OPCODES[bytes[at + 1]!] ?? Command.Other
-  let name = ''
-  for (let stop = at; bytes[stop]! > Ascii.Space && stop - at <= NAME_BYTES_MAX; stop++) name += String.fromCharCode(bytes[stop]!)
-  return BY_NAME.get(name) ?? Command.Other
+  let stop = at
+  while (bytes[stop]! > Ascii.Space) stop++
+  return BY_SIGNATURE.get(signature(bytes, at, stop)) ?? Command.Other
+}
+
+/** Tells names apart by their length and three of their bytes. A comparison of strings would take a tenth of a sample's time. */
+function signature(bytes: Uint8Array, start: number, end: number): number {
+  return ((end - start) & 0x7f) << 24 | bytes[start]! << 16 | bytes[start + 1]! << 8 | bytes[end - 1]!
 }
 
 /** By opcode; see the table of binary/commands.ts. */
