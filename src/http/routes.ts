@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock } from '../clock.js'
 import { Place } from '../insight/places.js'
+import { Size } from '../memory/layout.js'
 import { OWN_REPORTS } from '../protocol/reports.js'
 import { ServerPhase, type Settings } from '../server/settings.js'
 import { EXPOSITION_TYPE } from '../stats/exposition.js'
@@ -40,6 +41,7 @@ const ROUTES: readonly Route[] = [
   { path: '/stats', place: Place.Request, answer: (exchange, { clock }) =>
     exchange.work(everything(exchange.host, clock), all => exchange.sendJson(all)) },
   { path: '/keys', place: Place.Request, showsKeys: true, answer: answerKeys },
+  { path: '/explain', place: Place.Request, showsKeys: true, answer: explain },
   { path: '/events', place: Place.Stream, answer: (exchange, { events }) => events.add(exchange) },
 ]
 
@@ -88,6 +90,14 @@ function reportRoute(path: string): Route | undefined {
       exchange.work(objectOf(parts), report => exchange.sendJson(report))
     },
   }
+}
+
+/** What became of a key, which is in the query. */
+function explain(exchange: Exchange): void {
+  const key = exchange.query.get('key')
+  if (key === undefined || key.length === 0) return exchange.say(400, 'Which key? Ask /explain?key=...')
+  if (key.length > Size.KeyMax) return exchange.say(400, `A key has at most ${Size.KeyMax} bytes.`)
+  exchange.work(objectOf(exchange.host.reportOwn('explain', key)), report => exchange.sendJson(report))
 }
 
 /** Whether the server serves: not any more once it closes. */
