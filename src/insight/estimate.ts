@@ -6,9 +6,10 @@
 // hit ratio is known, and all are taken to be as far off as that one. Together, these corrections make the ratio of a model that
 // of the store, plus the hits that the model has more than that one, divided by the gets that the sample should have.
 //
-// The models take 1.5 % of a core at most, over a minute. When clients ask for more, the sample becomes smaller. If it would have
-// too few keys, it is empty for some seconds, and the models keep their items: they rest. What clients store in that time is
-// missing in the models, so the ratios of those with more memory are too low while the models rest often.
+// The models may take 2 % of the processor time that the process takes, and a little more at the start. When clients ask for so
+// much that this does not suffice, the sample becomes smaller. If it would have too few keys, it is empty for a while, and the
+// models keep their items: they rest. What clients store in that time is missing in the models, so the ratios of those with more
+// memory are too low while the models rest often.
 import { Counter } from '../stats/counters.js'
 import { Below } from '../store/accesses.js'
 import { type Store } from '../store/store.js'
@@ -16,12 +17,12 @@ import { Miniatures } from './miniatures.js'
 import { FACTORS, Result, type Rings } from './rings.js'
 
 /**
- * The costs that the models may have in a millisecond, at the start and after a rest, and at once after a long quiet time: in
+ * The costs that the models may have for each millisecond that the process takes, at the start and after a rest, and at once: in
  * units of 0.1 µs, as Miniatures.take returns them.
  */
-const COST_PER_MS = 150
-const COST_FIRST = 250_000
-const COST_MAX = 1_000_000
+const COST_PER_MS = 200
+const COST_FIRST = 150_000
+const COST_MAX = 500_000
 /** The rate is not halved to lower the costs if that would leave fewer keys. */
 const KEYS_MIN = 4000
 
@@ -39,14 +40,14 @@ export class Estimator {
     this.lost = new Int32Array(store.options.threads)
   }
 
-  /** @param milliseconds since the last background step, 0 if this is not one */
-  step(milliseconds: number): void {
+  /** @param cpuMs the processor time that the process took since the last background step; undefined if this is not one */
+  step(cpuMs?: number): void {
     const { models } = this
-    if (milliseconds > 0) this.store.refreshTime()
+    if (cpuMs !== undefined) this.store.refreshTime()
     this.countGets()
     models.refresh()
-    if (milliseconds > 0) models.sweep()
-    this.budget = Math.min(this.budget + milliseconds * COST_PER_MS, COST_MAX)
+    if (cpuMs !== undefined) models.sweep()
+    this.budget = Math.min(this.budget + (cpuMs ?? 0) * COST_PER_MS, COST_MAX)
     for (let thread = 0; thread < this.lost.length; thread++) this.takeFrom(thread)
     if (this.budget <= 0) this.relax()
     else if (this.budget >= COST_FIRST) this.isResting = false

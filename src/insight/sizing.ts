@@ -12,7 +12,7 @@ const RATIO_UNIT = 1e6
 
 export class Sizing implements AccessSink {
   /** Called when the ring of this thread is half full. The first thread takes the accesses out; others ask it to. */
-  whenHalfFull: () => void = () => this.take(0)
+  whenHalfFull: () => void = () => this.take()
   /** Undefined with -o no_sizing. */
   private readonly rings: Rings | undefined
   /** Made in the first thread when a client has accessed a key. */
@@ -39,9 +39,9 @@ export class Sizing implements AccessSink {
 
   /**
    * Gives the accesses of all threads to the models, in the first thread.
-   * @param milliseconds since the last background step, 0 if this is not one
+   * @param cpuMs the processor time that the process took since the last background step; undefined if this is not one
    */
-  take(milliseconds: number): void {
+  take(cpuMs?: number): void {
     const { rings } = this
     if (rings === undefined || !this.isFirst) return
     if (this.estimator === undefined) {
@@ -49,7 +49,7 @@ export class Sizing implements AccessSink {
       const { Estimator } = require('./estimate.js') as typeof import('./estimate.js')
       this.estimator = new Estimator(this.store, rings)
     }
-    this.estimator.step(milliseconds)
+    this.estimator.step(cpuMs)
   }
 
   /** Checks the models and throws at the first inconsistency, for tests. */
@@ -57,7 +57,7 @@ export class Sizing implements AccessSink {
 
   /** The rows of `stats sizing`. In other threads than the first they are up to a second old. */
   *rows(): Iterable<readonly [name: string, value: number]> {
-    this.take(0)
+    this.take()
     const { rings, store } = this
     const results = rings?.results ?? []
     yield ['sample_rate', results[Result.Rate] ?? 0]

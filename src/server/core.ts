@@ -110,12 +110,14 @@ export class ServerCore {
     shutdown: isGraceful => this.onShutdown?.(isGraceful),
     crawlBegun: () => { if (!this.isClosed) this.background.crawl() },
     moveAsked: () => this.background.move(),
-    accessesNoted: () => this.thread.insight.sizing.take(0),
+    accessesNoted: () => this.thread.insight.sizing.take(),
     failed: error => this.failed(error),
   }
   private readonly timers: (() => void)[] = []
   private state: 'new' | 'listening' | 'closed' = 'new'
   private hasFailed = false
+  /** The processor time that the process had taken at the last call of `cpuMs`, in microseconds. */
+  private cpuUs = 0
   private isInBackground = false
 
   /**
@@ -161,7 +163,7 @@ export class ServerCore {
     this.settings.verbosity = verbosity
     this.settings.startedAt = this.settings.certificatesReadAt = this.clock.milliseconds()
     const insight = new Insight(memory.insight, this.options, this.store)
-    this.background = new Background(this.store, this.clock, milliseconds => insight.sizing.take(milliseconds))
+    this.background = new Background(this.store, this.clock, () => insight.sizing.take(this.cpuMs()))
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
@@ -188,6 +190,14 @@ export class ServerCore {
       testClock: test?.time,
       time: parts.clock === undefined ? ownClock.origin : new SharedArrayBuffer(MirroredClock.BYTES),
     }
+  }
+
+  /** The milliseconds of processor time that the process took since the last call. */
+  private cpuMs(): number {
+    const { user, system } = process.cpuUsage()
+    const before = this.cpuUs
+    this.cpuUs = user + system
+    return (this.cpuUs - before) / 1000
   }
 
   private log(line: string): void { this.signals.log(line) }

@@ -28,7 +28,7 @@ export class Background {
 
   /** @param beside work of other parts, in a bounded step: every 100 ms, or once a second while no client sends anything */
   constructor(private readonly store: Store, private readonly clock: Clock,
-    private readonly beside: (milliseconds: number) => void = () => {}) {}
+    private readonly beside: () => void = () => {}) {}
 
   start(): void {
     this.sinceStepMs = BUSY_MS
@@ -80,7 +80,7 @@ export class Background {
     const isUnfinished = store.balanceStep()
     this.walkStep(this.sinceStepMs)
     store.chainStep()
-    this.beside(this.sinceStepMs)
+    this.beside()
     this.sinceStepMs = 0
     this.restMs = isQuiet && !isUnfinished ? IDLE_MS : BUSY_MS
   }

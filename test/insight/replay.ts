@@ -12,6 +12,8 @@ import { inProject } from '../support/places.js'
 const MIB = 1024 * 1024
 const KEY_BYTES = 16
 const STEPS_PER_SECOND = 10
+/** The processor time that a server takes for a request of its own packet. */
+const CPU_MS = 0.015
 /** A page that moves has a step every 5 ms. */
 const MOVE_STEPS = 20
 
@@ -46,7 +48,7 @@ export function replay(keys: Iterable<number>, { megabytes, valueBytes, requests
       clock.advance(1 / STEPS_PER_SECOND)
       store.balanceStep()
       for (let step = 0; step < MOVE_STEPS && store.moveStep(); step++);
-      sizing.take(1000 / STEPS_PER_SECOND)
+      sizing.take(requestsPerSecond / STEPS_PER_SECOND * CPU_MS)
     }
     bytes.write(String(key).padStart(KEY_BYTES, '0'), 0, 'latin1')
     request.hash = store.context.hash.of(bytes, 0, KEY_BYTES)
