@@ -2,7 +2,6 @@
 // Engine makes them for the clients of its thread. All threads report the same, as nearly all facts are in memory that they
 // share; only those about listeners and UDP sockets are the thread's own.
 import { type Clock } from '../clock.js'
-import { adviceReport } from '../insight/advice.js'
 import { type Insight } from '../insight/insight.js'
 import { type Connections } from '../net/connections.js'
 import { type Listeners } from '../net/listeners.js'
@@ -65,7 +64,7 @@ export class Reports {
       case 'hash': return [hashReport(this.parts.store, this.facts)]
       case 'refused': return this.refused()
       case 'explain': return this.explain(key!)
-      case 'advice': return [adviceReport(this.parts.insight, this.facts.connections)]
+      case 'advice': return [this.advice()]
       case 'prefixes': return prefixesReport(this.parts.store)
       case 'sizing': return [this.parts.insight.sizing.rows()]
     }
@@ -87,6 +86,11 @@ export class Reports {
     const { refusedRows } = require('../insight/report.js') as typeof import('../insight/report.js')
     yield refusedCounts(store, this.facts)
     yield* refusedRows(refusals.newest, store.epoch)
+  }
+
+  private advice(): Rows {
+    const { adviceReport } = require('../insight/advice.js') as typeof import('../insight/advice.js')
+    return adviceReport(this.parts.insight, this.facts.connections)
   }
 
   private explain(key: Uint8Array): Iterable<Rows> {

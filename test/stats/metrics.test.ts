@@ -173,6 +173,17 @@ t.test('how long requests take is a histogram for each command', async t => {
   t.ok(sum > 0 && sum < 10)
 })
 
+t.test('the hit ratio with more or less memory is that of `stats sizing`', async t => {
+  const host = await startUsed(t)
+  const rows = new Map([...host.server.host.reportOwn('sizing')].flatMap(part => [...part]))
+  const { samples } = scrape(host)
+  t.ok(Number(rows.get('requests')) > 0)
+  for (const memory of ['0.25', '0.5', '1', '2', '4']) {
+    t.equal(samples.get(`memslab_sizing_hit_ratio{memory="${memory}"}`), Number(rows.get(`${memory}:hit_ratio`)))
+  }
+  t.notOk(scrape(await startSessions(t)).types.has('memslab_sizing_hit_ratio'), 'of an empty server it is not known')
+})
+
 t.test('what `stats` leaves out has no metric', async t => {
   const moving = 'memslab_slabs_moved_total'
   t.ok(scrape(await startUsed(t)).types.has(moving))
