@@ -1,6 +1,6 @@
 // HTTP in one thread: gives the clients that speak it to node:http, ends those that are too slow, and answers requests by
 // routes.ts. Loaded when the first client of the thread speaks HTTP.
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Clock } from '../clock.js'
 import { type Caller } from '../net/caller.js'
 import { type Host } from '../protocol/host.js'
@@ -43,13 +43,22 @@ export class Http {
     server.maxHeadersCount = HEADERS_MAX
     // a client that has sent all still gets its answers
     Object.assign(server, { httpAllowHalfOpen: true })
-    server.on('request', (request, response) => {
-      const conversation = this.byStream.get(request.socket)
-      // several requests may come at once, of which an early one ends the connection
-      if (conversation === undefined || conversation.isClosed) return void response.destroy()
-      const exchange = new Exchange(host, request, response, conversation)
-      exchange.guard(() => answer(exchange, { ...this.parts, access: this.access, events: this.events }))
-    })
+    server.on('request', (request, response) => this.guard(() => this.serve(request, response)))
+  }
+
+  private serve(request: IncomingMessage, response: ServerResponse): void {
+    const conversation = this.byStream.get(request.socket)
+    // several requests may come at once, of which an early one ends the connection
+    if (conversation === undefined || conversation.isClosed) return void response.destroy()
+    const exchange = new Exchange(this.parts.host, request, response, conversation)
+    exchange.guard(() => answer(exchange, { ...this.parts, access: this.access, events: this.events }))
+  }
+
+  /** Runs an action. If it throws, an invariant is broken, and the server has to end. */
+  private guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) { this.parts.host.signals.failed(error) }
   }
 
   /** Serves a client from now on. */
@@ -58,12 +67,12 @@ export class Http {
     const conversation = new Conversation(caller, clock)
     conversations.add(conversation)
     this.byStream.set(caller.stream, conversation)
-    caller.onClosed = () => {
+    caller.onClosed = () => this.guard(() => {
       conversation.closed()
       conversations.delete(conversation)
       if (conversations.size === 0) this.stop()
-    }
-    this.stopChecks ??= clock.every(CHECK_MS, () => this.check())
+    })
+    this.stopChecks ??= clock.every(CHECK_MS, () => this.guard(() => this.check()))
     this.server.emit('connection', caller.stream)
   }
 
