@@ -5,6 +5,7 @@
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Memory } from '../dist/memory/bytes.js'
+import { Departure } from '../dist/store/departures.js'
 import { Request } from '../dist/store/request.js'
 import { Outcome } from '../dist/store/outcome.js'
 import type { Store } from '../dist/store/store.js'
@@ -92,6 +93,7 @@ function storeLayers(store: Store): Layer[] {
     { name: `hash ${KEY_BYTES} B`, work: times => repeat(times, turn => { point(store, request, turn) }) },
     { name: `store set ${VALUE_BYTES} B`, work: times => repeat(times, turn => setOne(store, request, turn)) },
     { name: `store get ${VALUE_BYTES} B`, work: times => repeat(times, turn => getOne(store, request, turn)) },
+    { name: 'record what left', work: times => repeat(times, turn => recordOne(store, turn)) },
   ]
 }
 
@@ -110,6 +112,12 @@ function point(store: Store, request: Request, turn: number): void {
 function setOne(store: Store, request: Request, turn: number): void {
   point(store, request, turn)
   if (store.set(request, store.ioStart) !== Outcome.Stored) throw new Error('no memory')
+}
+
+// What stats explain adds to a removal.
+function recordOne({ context }: Store, turn: number): void {
+  const { departures, now, generation, program } = context
+  departures.record(Math.imul(turn, 0x9e3779b1), Departure.Deleted, 1, now, now, generation, program)
 }
 
 // Looks at an item as a protocol does, but answers nothing.
