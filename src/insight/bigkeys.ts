@@ -1,6 +1,6 @@
 // `stats bigkeys`: the keys with the largest values of each slab class. They are found by the background walk, which passes every
-// item about once a minute, and by samples, which are there at once, and also where there is no walk. What a thread has found is
-// a hint: the report looks each key up, and shows what is there now.
+// item about once a minute, and by samples of writes, which are there at once, and also where there is no walk. What a thread has
+// found is a hint: the report looks each key up, and shows what is there now.
 //
 //   a thread | class 0 | class 1 ...    each: PLACES_MAX places | value bytes | second | length of the key | key |
 import { copy } from '../memory/bytes.js'
@@ -45,7 +45,8 @@ export class BigKeys implements Learner, WalkSink {
   }
 
   key({ bytes, keyEnd, keyStart, use, valueBytes }: Sample): void {
-    if (valueBytes === 0 || (use !== Use.Read && use !== Use.Store)) return
+    // the walk finds what is read; a look at the places for each read would take most of the time of its sample
+    if (use !== Use.Store) return
     const { classes, context } = this.store
     const slabClass = classes.classFor(context.nominalBytes(keyEnd - keyStart, 0, valueBytes))
     this.walked(slabClass === 0 ? classes.largest : slabClass, valueBytes, bytes, keyStart, keyEnd)
