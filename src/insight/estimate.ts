@@ -21,7 +21,7 @@ import { FACTORS, Result, type Rings } from './rings.js'
  * units of 0.1 µs, as Miniatures.take returns them.
  */
 const COST_PER_MS = 200
-const COST_FIRST = 150_000
+const COST_FIRST = 60_000
 const COST_MAX = 500_000
 /** The rate is not halved to lower the costs if that would leave fewer keys. */
 const KEYS_MIN = 4000

@@ -469,8 +469,9 @@ export class Miniatures {
 
   private setHalvings(count: number): void {
     this.halvings = count
-    this.weight = 2 ** count
-    this.sampledBelow = Math.min(Below.None + 2 ** (32 - count), Below.All)
+    this.weight = 1 << count
+    // an integer for V8 too, as a field that becomes a double has it compile all methods again
+    this.sampledBelow = count === 0 ? Below.All : Below.None + (1 << 31 - count >>> 0) * 2 | 0
   }
 
   /** Makes the lists anew over the same words, with ghosts as the rate wants them. */

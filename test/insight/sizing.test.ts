@@ -32,11 +32,11 @@ class Subject extends StoreUnderTest {
     if (this.get(key) === undefined) this.put(Mode.Set, key, VALUE, 0, exptime)
   }
 
-  /** A step of the background, in a process that took a tenth of the time. */
+  /** A step of the background, in a process that took a fifth of the time. */
   pass(seconds = 0.1): void {
     this.clock.advance(seconds)
     this.store.balanceStep()
-    this.insight.sizing.take(seconds * 100)
+    this.insight.sizing.take(seconds * 200)
   }
 
   get rows(): Readonly<Record<string, number>> {
@@ -131,7 +131,7 @@ t.test('many requests at once have a smaller sample and then none, until the mod
   const keys = keysOf(100)
   while (sizing.below !== Below.None) for (const key of keys) subject.get(key)
   const gets = subject.rows['requests']!
-  t.ok(gets > 100_000 && gets < 500_000, `${gets} gets`)
+  t.ok(gets > 20_000 && gets < 200_000, `${gets} gets`)
   for (const key of keys) subject.put(Mode.Set, key, VALUE)
   t.equal(subject.rows['sampled_keys'], 0, 'the models rest')
   for (let second = 0; second < 10; second++) subject.pass(1)
