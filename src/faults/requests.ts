@@ -171,7 +171,7 @@ for (const [verb, { loud, quiet = [] }] of Object.entries(OPCODES)) {
 /** The verbs of all protocols, for messages about one that does not exist. */
 export const KNOWN_VERBS: readonly string[] = [...new Set([
   ...GETS, ...TOUCHING_GETS, ...STORING, ...WITH_KEY, 'mn', ...Object.keys(OPCODES), 'verbosity', 'slabs', 'lru', 'lru_crawler',
-  'watch', 'cache_memlimit', 'shutdown', 'extstore', 'refresh_certs', 'debugtime',
+  'watch', 'cache_memlimit', 'shutdown', 'extstore', 'refresh_certs', 'debugtime', 'flush_prefix', 'keys',
 ])]
 
 /** Opcodes whose answers have the key. */

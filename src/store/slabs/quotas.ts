@@ -20,8 +20,9 @@ import { type PrefixUse } from '../items/prefixes.js'
 import { type Allocator } from './allocator.js'
 import { type Slabs } from './slabs.js'
 
-/** The items of the prefix of which one is evicted. */
+/** The items of the prefix of which one is evicted; fewer if the hand meets only some among so many chunks. */
 const CANDIDATES = 5
+const CHUNKS_FOR_CANDIDATES = 64
 /** The most evictions for a value that was stored, and the most chunks that are looked at for them, of which each costs 20 ns. */
 const EVICTIONS_MAX = 64
 const CHUNKS_MAX = 2048
@@ -88,6 +89,7 @@ export class Quotas {
     let active: ItemId = NO_ITEM
     let met = 0
     for (let count = 0; count < SEARCH_MAX && met < CANDIDATES && this.left > 0; count++) {
+      if (best !== NO_ITEM && count >= CHUNKS_FOR_CANDIDATES) break
       const chunk = this.nextChunk(slabClass)
       if (chunk === NO_ITEM) break
       const item = this.items.isPiece(chunk) ? this.items.pieceOwner(chunk) : chunk
