@@ -60,6 +60,7 @@ t.test('gets of several keys, gets that come together, and gets with other reque
   for (const requests of [
     times(200, n => `get k${n} l${n}\r\n`),
     times(200, n => `mg k${n} v\r\nmg l${n} v\r\nmn\r\n`),
+    times(200, n => `get k${n}\r\nget l${n}\r\n`),
     times(100, n => `get k${n}\r\n`).flatMap(get => [get, 'set a 0 0 1\r\na\r\n']),
   ]) {
     const { send, names } = await start(t)
