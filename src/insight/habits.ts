@@ -13,7 +13,7 @@ import { Command } from './commands.js'
 export const enum Habit {
   /** All samples. */
   Requests,
-  /** The samples that were drawn by chance, each for 1/rate requests. */
+  /** The weights of the samples that were drawn by chance: each stands for weight/rate requests. */
   ByChance,
   /** Gets of one key whose client was seen again; and those of them that were followed by another such get without a pause. */
   GetsFollowed, SingleGets,
@@ -51,7 +51,7 @@ const ROW_BYTES = Habit.Count * 8 + Math.ceil(KEY_BYTES_MAX / 8) * 8
 
 /** The places for keys that were missed, a power of two, and the words of a place. */
 const PLACES = 256
-const enum Missed { Hash, Since, Count, Client, Clients, Stride = 8 }
+const enum Missed { Hash, Since, Count, Weight, Client, Clients, Stride = 8 }
 
 export class Habits implements Learner {
   private readonly rows: readonly Float64Array[]
@@ -98,7 +98,7 @@ export class Habits implements Learner {
   request(sample: Sample): void {
     const { row } = this
     row[Habit.Requests]!++
-    if (sample.isChance) row[Habit.ByChance]!++
+    if (sample.isChance) row[Habit.ByChance]! += sample.weight
     if (sample.isNext && isGet(sample.previous) && sample.previousKeys === 1) {
       row[Habit.GetsFollowed]!++
       if (isGet(sample.command) && sample.keys === 1 && sample.isLast && sample.previousMs <= PAUSE_MS) row[Habit.SingleGets]!++
@@ -141,17 +141,19 @@ export class Habits implements Learner {
 
   // Herds
 
-  private miss({ hash, now, client }: Sample): void {
+  private miss({ hash, now, client, weight }: Sample): void {
     const { missed } = this
     const place = placeOf(hash)
     if (!this.isMissed(hash, now)) {
       missed[place + Missed.Hash] = hash
       missed[place + Missed.Since] = now
+      missed[place + Missed.Weight] = 0
       missed[place + Missed.Count] = missed[place + Missed.Clients] = 1
     } else {
       missed[place + Missed.Count]!++
       if (missed[place + Missed.Client] !== client) missed[place + Missed.Clients]!++
     }
+    missed[place + Missed.Weight]! += weight
     missed[place + Missed.Client] = client
   }
 
@@ -160,7 +162,7 @@ export class Habits implements Learner {
     const place = placeOf(sample.hash)
     if (!this.isMissed(sample.hash, sample.now)) return
     const seen = missed[place + Missed.Count]!
-    const misses = Math.round(seen / this.rate)
+    const misses = Math.round(missed[place + Missed.Weight]! / this.rate)
     if (seen < HERD_SEEN_MIN || misses < HERD_MISSES_MIN || missed[place + Missed.Clients]! < 2) return
     this.forgetMisses(sample.hash)
     row[Habit.Herds]!++

@@ -32,7 +32,7 @@ class Windows {
     this.tables = [new TopKeys(memory, at), new TopKeys(memory, at + TopKeys.BYTES)]
   }
 
-  add({ bytes, hash, keyEnd, keyStart, now }: Sample): void {
+  add({ bytes, hash, keyEnd, keyStart, now, weight }: Sample): void {
     let table = this.tables[this.current]
     if (!table.isBegun) table.begin(now)
     if (now - table.since >= WINDOW_SECONDS && table.seen >= WINDOW_SAMPLES_MIN) {
@@ -40,7 +40,7 @@ class Windows {
       table = this.tables[this.current]
       table.begin(now)
     }
-    table.add(hash, bytes, keyStart, keyEnd)
+    table.add(hash, bytes, keyStart, keyEnd, weight)
   }
 
   clear(): void { for (const table of this.tables) table.clear() }

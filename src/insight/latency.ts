@@ -36,13 +36,13 @@ export class Latency implements Learner {
     this.row = this.rows.subarray(thread * ROW, (thread + 1) * ROW)
   }
 
-  request({ command, isChance, microseconds }: Sample): void {
+  request({ command, isChance, microseconds, weight }: Sample): void {
     if (!isChance || microseconds === UNTIMED) return
     const seconds = microseconds / 1e6
     let bucket = 0
     while (bucket < LATENCY_BUCKETS.length && seconds > LATENCY_BUCKETS[bucket]!) bucket++
-    this.row[command * STRIDE + bucket]!++
-    this.row[command * STRIDE + SUM]! += seconds
+    this.row[command * STRIDE + bucket]! += weight
+    this.row[command * STRIDE + SUM]! += seconds * weight
   }
 
   /** The histograms of all threads together, for the commands that have been sampled since the start. */

@@ -3,7 +3,11 @@
 //
 // A session counts `left` down for each request. At 0 it opens a sample, serves the request, and closes the sample. Meanwhile
 // the code that carries out a command on a key notes the key. The gap to the next sample is drawn anew each time. So no
-// pattern in the requests can hide from it, and each sample stands for 1/rate requests.
+// pattern in the requests can hide from it.
+//
+// A thread that serves more requests than some 100,000 a second takes no more samples for it: the gaps become twice as long, and
+// twice as long again, and each sample weighs as much more. So a sample stands for weight/rate requests. With a rate of 1 every
+// request is sampled.
 //
 // A learner that asks what a client does in a row needs two requests of that client. So the client of a sample is followed: the
 // first request of its next batch is sampled too. Such a sample was not drawn by chance, and has `isChance` false.
@@ -19,6 +23,12 @@ export const enum Use { Read, Store, Arithmetic, Delete, Touch }
 const GAP_MAX = 2 ** 30 - 1
 /** The time in milliseconds after which a client that sends nothing is no longer followed. */
 const FOLLOW_MS = 1000
+/** The milliseconds from the beginning of a client's being followed to that of the next one's. */
+const FOLLOW_PAUSE_MS = 20
+/** The number of samples after which the gaps are set, and the milliseconds that so many should take at least and at most. */
+const PACE_SAMPLES = 64
+const PACE_MS_MIN = 64
+const PACE_MS_MAX = 3 * PACE_MS_MIN
 /** `microseconds` of a request whose time depends on its client. */
 export const UNTIMED = -1
 
@@ -31,6 +41,8 @@ export class Sample {
   now = 0
   /** False if it was sampled because the request before it of the same client was. */
   isChance = true
+  /** A sample by chance stands for weight/rate requests. A power of two. */
+  weight = 1
   /** True if it is the next one of a client after a sample, the first of its next batch. It is sampled for that, or anyway. */
   isNext = false
   /** If it is: the request before it, the number of its keys, and the milliseconds from its answer to this one. */
@@ -83,15 +95,18 @@ export class Sampler {
   readonly sample: Sample
   private readonly keyLearners: Learner[] = []
   private readonly requestLearners: Learner[] = []
-  /** The number of different gaps. */
-  private readonly gaps: number
+  /** The number of different gaps, and the weight of a sample behind one of them. */
+  private gaps: number
+  private weight = 1
+  private paceLeft = PACE_SAMPLES
+  private paceSince: number
   private session: object | undefined
   private beganAt = 0
   /** `left` before a client was followed. */
   private kept = 0
   private isFollowing = false
   // the request whose client is followed
-  private followedAt = 0
+  private followedAt = -Infinity
   private followedCommand = Command.Other
   private followedKeys = 0
 
@@ -103,7 +118,8 @@ export class Sampler {
   constructor(readonly rate: number, private readonly store: Store,
     private readonly milliseconds: () => number = monotonicMilliseconds, private readonly random: () => number = Math.random) {
     this.sample = new Sample(store.shards[0]!.items.memory.bytes)
-    this.gaps = 2 / rate - 1
+    this.gaps = gapsFor(rate, 1)
+    this.paceSince = milliseconds()
     this.left = this.gap()
   }
 
@@ -116,6 +132,7 @@ export class Sampler {
   /** The number of requests before the next sample. */
   private gap(): number {
     if (this.rate === 0) return GAP_MAX
+    this.sample.weight = this.weight
     // as probable as each other: all gaps up to about twice the mean. A logarithm, as for a coin, takes longer
     return Math.min(Math.floor(this.random() * this.gaps), GAP_MAX) | 0
   }
@@ -161,10 +178,22 @@ export class Sampler {
     sample.isLast = isLast
     sample.microseconds = isTimed ? Math.max(now - this.beganAt, 0) * 1000 : UNTIMED
     for (const learner of this.requestLearners) learner.request!(sample)
+    if (sample.isChance && --this.paceLeft === 0) this.setPace(now)
     this.left = sample.isChance ? this.gap() : this.kept
     // of a client that sends requests without waiting for answers, none follows another
     if (!this.isFollowing && isLast) this.considerFollowing(now)
     this.isFollowing = false
+  }
+
+  /** Makes the gaps longer if samples come too fast, or shorter if they come more slowly than they have to. */
+  private setPace(now: number): void {
+    const took = now - this.paceSince
+    this.paceLeft = PACE_SAMPLES
+    this.paceSince = now
+    if (this.rate === 1) return
+    if (took < PACE_MS_MIN) this.weight *= 2
+    else if (took > PACE_MS_MAX && this.weight > 1) this.weight /= 2
+    this.gaps = gapsFor(this.rate, this.weight)
   }
 
   /** Ends the sample of a request whose rest has not come yet. It, or another one, is sampled instead. */
@@ -175,7 +204,8 @@ export class Sampler {
   }
 
   private considerFollowing(now: number): void {
-    if (this.followed !== undefined && now - this.followedAt < FOLLOW_MS) return
+    const pauseMs = this.rate === 1 ? 0 : FOLLOW_PAUSE_MS
+    if (now - this.followedAt < (this.followed === undefined ? pauseMs : FOLLOW_MS)) return
     this.followed = this.session
     this.followedAt = now
     this.followedCommand = this.sample.command
@@ -208,3 +238,6 @@ export class Sampler {
     for (const learner of this.keyLearners) learner.key!(sample)
   }
 }
+
+/** The number of different gaps, from 0 on, so that one in so many requests is sampled. */
+function gapsFor(rate: number, weight: number): number { return 2 * weight / rate - 1 }

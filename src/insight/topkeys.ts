@@ -76,14 +76,14 @@ export class TopKeys {
     this.least = this.searchAt = 0
   }
 
-  /** Counts the key `[start, end)` of `bytes`. */
-  add(hash: number, bytes: Uint8Array, start: number, end: number): void {
+  /** Counts the key `[start, end)` of `bytes` for so many. */
+  add(hash: number, bytes: Uint8Array, start: number, end: number, weight = 1): void {
     const { words } = this
-    words[Word.Seen]!++
+    words[Word.Seen]! += weight
     const known = this.find(hash, bytes, start, end)
-    if (known !== NONE) words[COUNTS + known]!++
-    else if (this.size < ENTRIES_MAX) this.write(words[Word.Size]!++, 0, hash, bytes, start, end)
-    else this.takeOver(hash, bytes, start, end)
+    if (known !== NONE) words[COUNTS + known]! += weight
+    else if (this.size < ENTRIES_MAX) this.write(words[Word.Size]!++, 0, hash, bytes, start, end, weight)
+    else this.takeOver(hash, bytes, start, end, weight)
   }
 
   private find(hash: number, bytes: Uint8Array, start: number, end: number): number {
@@ -101,10 +101,10 @@ export class TopKeys {
     return true
   }
 
-  private takeOver(hash: number, bytes: Uint8Array, start: number, end: number): void {
+  private takeOver(hash: number, bytes: Uint8Array, start: number, end: number, weight: number): void {
     const entry = this.leastEntry()
     this.unchain(entry)
-    this.write(entry, this.words[COUNTS + entry]!, hash, bytes, start, end)
+    this.write(entry, this.words[COUNTS + entry]!, hash, bytes, start, end, weight)
   }
 
   /** An entry of the least count. As counts only grow, the search goes on where the last one ended. */
@@ -132,14 +132,14 @@ export class TopKeys {
     nexts[before] = nexts[entry]!
   }
 
-  private write(entry: number, error: number, hash: number, bytes: Uint8Array, start: number, end: number): void {
+  private write(entry: number, error: number, hash: number, bytes: Uint8Array, start: number, end: number, weight: number): void {
     const { words, keys, firsts, nexts } = this
     const chain = hash & (ENTRIES_MAX - 1)
     const at = entry * KEY_BYTES
     keys[at] = end - start
     copy(bytes, start, keys, at + 1, end - start)
     words[HASHES + entry] = hash
-    words[COUNTS + entry] = error + 1
+    words[COUNTS + entry] = error + weight
     words[ERRORS + entry] = error
     nexts[entry] = firsts[chain]!
     firsts[chain] = entry

@@ -101,8 +101,9 @@ t.test('counts are estimates of all requests, from a sample', async t => {
   const session = await connect()
   const random = new Prng(7)
   const { sampler } = server.host.insight
-  // the sampler of the server, with numbers by chance that are the same each time
-  Object.assign(sampler, { random: () => random.below(2 ** 30) / 2 ** 30 })
+  // the sampler of the server, with numbers by chance that are the same each time, and a clock by which samples come in their pace
+  let now = 0
+  Object.assign(sampler, { random: () => random.below(2 ** 30) / 2 ** 30, milliseconds: () => ++now })
   for (let batch = 0; batch < 1000; batch++) {
     await session.send(Buffer.from(`get hot\r\nget warm\r\nget hot\r\nget cold${batch}\r\n`.repeat(10)))
     await session.answer()

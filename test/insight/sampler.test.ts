@@ -115,10 +115,11 @@ t.test('a request that waits for its client has no time', async t => {
 t.test('by chance, each request has the same share of samples, whatever the pattern', async t => {
   const rate = 0.02
   const random = new Prng(20260115)
-  const sampler = new Sampler(rate, new StoreUnderTest().store, () => 0, () => random.below(2 ** 30) / 2 ** 30)
+  let request = 0
+  const sampler = new Sampler(rate, new StoreUnderTest().store, () => request * 0.025, () => random.below(2 ** 30) / 2 ** 30)
   const sampled = new Array<number>(10).fill(0)
   const requests = 1_000_000
-  for (let request = 0; request < requests; request++) {
+  for (; request < requests; request++) {
     if (sampler.left-- > 0) continue
     sampler.open(Command.Get, sampler, 0)
     sampler.close(true, true)
@@ -130,6 +131,32 @@ t.test('by chance, each request has the same share of samples, whatever the patt
     // 2,000 expected, with a deviation of 44
     t.ok(Math.abs(count - requests * rate / 10) < 5 * 45, `${count} samples of one place in ten`)
   }
+})
+
+t.test('a thread that serves more takes no more samples, and each of them stands for more', async t => {
+  const random = new Prng(20261129)
+  let [now, requests, samples, weights] = [0, 0, 0, 0]
+  const sampler = new Sampler(0.01, new StoreUnderTest().store, () => now, () => random.below(2 ** 30) / 2 ** 30)
+  const serve = (count: number, microseconds: number): void => {
+    [requests, samples, weights] = [count, 0, 0]
+    for (let request = 0; request < count; request++, now += microseconds / 1000) {
+      if (sampler.left-- > 0) continue
+      sampler.open(Command.Get, sampler, 0)
+      samples++
+      weights += sampler.sample.weight
+      sampler.close(true, false)
+    }
+  }
+  const isUnbiased = (): void => { t.ok(Math.abs(weights / (requests * 0.01) - 1) < 0.1, `weights of ${weights}`) }
+  serve(1_000_000, 20)
+  t.equal(weights, samples, 'at 50,000 requests a second each stands for a hundred')
+  isUnbiased()
+  serve(10_000_000, 0.5)
+  t.ok(samples < 2000 * 5, `at 2,000,000 there are ${samples} in 5 seconds`)
+  isUnbiased()
+  serve(500_000, 20)
+  serve(1_000_000, 20)
+  t.equal(weights, samples, 'and as before when there is less to do')
 })
 
 t.test('a rate of 0 takes no request, and of 1 each', async t => {
