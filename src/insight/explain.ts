@@ -7,6 +7,7 @@ import { Refusal } from '../store/outcome.js'
 import { Request } from '../store/request.js'
 import { type Inspected } from '../store/shard.js'
 import { type Store } from '../store/store.js'
+import { type Ages } from './ages.js'
 import { type Refusals, type Refused } from './refusals.js'
 import { ago, clockTime, duration, reasonWord, size } from './words.js'
 
@@ -25,9 +26,24 @@ interface Flush {
   readonly prefix: string | undefined
 }
 
+/** What is known beside the store: see Insight. */
+interface Known {
+  readonly ages: Ages
+  readonly refusals: Refusals
+}
+
+/** How long ago a value was stored, in seconds, and by how much more or less that may be; 0 if it is exact to about a second. */
+interface Age {
+  readonly seconds: number
+  readonly error: number
+}
+
+/** The least span of time, in seconds, that makes an age an estimate. The looks of Ages may be two seconds apart. */
+const SPAN_MIN = 3
+
 /** The rows about a key, in parts. Most parts have none. @param key of 1 to 250 bytes */
-export function* explain(store: Store, refusals: Refusals, key: Uint8Array): Iterable<Row[]> {
-  const explainer = new Explainer(store, refusals, key)
+export function* explain(store: Store, { ages, refusals }: Known, key: Uint8Array): Iterable<Row[]> {
+  const explainer = new Explainer(store, ages, refusals, key)
   yield* explainer.search()
   const { state, answer, facts } = explainer.explanation()
   yield [['key', encodeKey(key, 0, key.length)], ['state', state], ['answer', answer], ...facts]
@@ -41,7 +57,8 @@ class Explainer {
   private flushed: Departed | undefined
   private readonly prefixBytes: number
 
-  constructor(private readonly store: Store, private readonly refusals: Refusals, private readonly key: Uint8Array) {
+  constructor(private readonly store: Store, private readonly ages: Ages, private readonly refusals: Refusals,
+    private readonly key: Uint8Array) {
     const { context } = store
     store.refreshTime()
     this.departures = context.departures
@@ -98,7 +115,8 @@ class Explainer {
     const { expiresAt, isFetched, isStale, slabClass, usedAt, valueBytes } = item
     const used = now - usedAt
     const refused = this.lastRefused()
-    const usage = isFetched ? `last used at most ${ago(used)}` : `stored ${ago(used)} and not read since`
+    const age = this.ageOf(item)
+    const usage = isFetched ? `${storedWords(age)}last used at most ${ago(used)}` : `stored ${ago(used)} and not read since`
     const end = expiresAt === 0 ? 'without an expiration time' : `expires in ${duration(expiresAt - now)}`
     const sentences = [
       `It is there: ${size(valueBytes)}, ${usage}, ${end}.`,
@@ -107,10 +125,26 @@ class Explainer {
     ]
     const facts: Row[] = [['bytes', valueBytes], ['class', slabClass], ['ttl', expiresAt === 0 ? -1 : expiresAt - now],
       ['last_access', used], ['fetched', isFetched ? 'yes' : 'no']]
-    if (!isFetched) facts.push(['age', used])
+    if (age !== undefined) facts.push(['age', age.seconds])
+    if (age !== undefined && age.error > 0) facts.push(['age_error', age.error])
     if (isStale) facts.push(['stale', 'yes'])
     if (refused !== undefined) facts.push(['refused_seconds_ago', now - refused.second])
     return { state: 'there', answer: sentences.filter(sentence => sentence !== false).join(' '), facts }
+  }
+
+  /**
+   * How long ago a value was stored. A read leaves only the cas number to tell it, which is a new one for an item that was marked
+   * as stale. Undefined if it is not known.
+   */
+  private ageOf({ cas, isFetched, isStale, usedAt }: Inspected): Age | undefined {
+    const { now } = this
+    if (!isFetched) return { seconds: now - usedAt, error: 0 }
+    const span = isStale ? undefined : this.ages.find(cas)
+    if (span === undefined) return undefined
+    const until = Math.min(span.until, usedAt)
+    const from = Math.min(span.from, until)
+    const error = until - from < SPAN_MIN ? 0 : Math.ceil((until - from) / 2)
+    return { seconds: now - until + error, error }
   }
 
   /** Explains an item that is dead, but still in memory. A write may have been refused since. */
@@ -212,6 +246,11 @@ class Explainer {
       facts: [['remembered', remembered]],
     }
   }
+}
+
+/** When a value was stored that has been read, before what else is said; empty if it is not known. */
+function storedWords(age: Age | undefined): string {
+  return age === undefined ? '' : `stored ${age.error > 0 ? 'about ' : ''}${ago(age.seconds)}, `
 }
 
 function* searched(search: DepartureSearch): Generator<Row[], Departed | undefined> {

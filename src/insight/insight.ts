@@ -2,6 +2,7 @@
 // threads share, cut into regions, a row each. A thread writes its own part of a region, and any thread reads all of it.
 import { CACHE_LINE, Regions } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
+import { Ages } from './ages.js'
 import { BigKeys } from './bigkeys.js'
 import { Habits } from './habits.js'
 import { Loops } from './loops.js'
@@ -14,7 +15,7 @@ import { Sampler } from './sampler.js'
 import { Sizing } from './sizing.js'
 
 /** The names of the regions. */
-type RegionName = 'bigkeys' | 'hotkeys' | 'habits' | 'http' | 'latency' | 'loops' | 'refusals' | 'sizing'
+type RegionName = 'ages' | 'bigkeys' | 'hotkeys' | 'habits' | 'http' | 'latency' | 'loops' | 'refusals' | 'sizing'
 
 /** The facts from which the sizes of regions are computed. */
 interface RegionFacts {
@@ -38,6 +39,7 @@ const regionRows: readonly RegionRow[] = [
   { name: 'loops', alignment: CACHE_LINE, bytes: ({ threads }) => Loops.bytesFor(threads) },
   { name: 'refusals', alignment: CACHE_LINE, bytes: ({ threads }) => Refusals.bytesFor(threads) },
   { name: 'sizing', alignment: CACHE_LINE, bytes: ({ options, threads }) => Sizing.bytesFor(options, threads) },
+  { name: 'ages', alignment: CACHE_LINE, bytes: () => Ages.BYTES },
 ]
 
 function regionsFor(facts: RegionFacts): Regions<RegionName> {
@@ -45,6 +47,8 @@ function regionsFor(facts: RegionFacts): Regions<RegionName> {
 }
 
 export class Insight {
+  /** When values were stored. */
+  readonly ages: Ages
   /** The places of HTTP. */
   readonly places: Places
   /** What clients do, for `stats advice`. */
@@ -75,6 +79,7 @@ export class Insight {
   constructor(readonly memory: ArrayBuffer | SharedArrayBuffer, readonly options: Options, readonly store: Store) {
     const { context, thread, options: { threads } } = store
     const regions = regionsFor({ options, threads })
+    this.ages = new Ages(memory, regions.startOf('ages'), context)
     this.places = new Places(memory, regions.startOf('http'))
     this.latency = new Latency(memory, regions.startOf('latency'), threads, thread)
     this.refusals = context.refusalSink = new Refusals(memory, regions.startOf('refusals'), context, threads, thread)

@@ -33,6 +33,15 @@ export class Counter64 {
     this.high = crossings >>> 1
   }
 
+  /** The number that a thread took last, rounded above 2^53. */
+  get last(): number {
+    const { words, at } = this
+    const low = Atomics.load(words, at + Counter64Word.Low) >>> 0
+    let crossings = Atomics.load(words, at + Counter64Word.Crossings)
+    if ((crossings & 1) !== low >>> 31) crossings += (low & LATE_BIT) === 0 ? 1 : -1
+    return (crossings >>> 1) * 0x100000000 + low
+  }
+
   private takeLow(): number {
     const { at, instructions } = this
     return (instructions === undefined ? Atomics.add(this.words, at, 1) : instructions.add(at << 2, 1)) + 1

@@ -163,7 +163,10 @@ export class ServerCore {
     this.settings.verbosity = verbosity
     this.settings.startedAt = this.settings.certificatesReadAt = this.clock.milliseconds()
     const insight = new Insight(memory.insight, this.options, this.store)
-    this.background = new Background(this.store, this.clock, () => insight.sizing.take(this.cpuMs()))
+    this.background = new Background(this.store, this.clock, () => {
+      insight.ages.note()
+      insight.sizing.take(this.cpuMs())
+    })
     const prefixes = new Prefixes(memory.prefixes, prefixDelimiter, this.store.context.hash, this.store.lives)
     prefixes.isOn = detailEnabled
     this.thread = new Engine({
@@ -441,6 +444,8 @@ export class ServerCore {
   clockMoved(): void {
     const { testClock, pool, thread, settings } = this
     assert(testClock !== undefined, 'the server has no clock of a test')
+    // the store has not read the clock since it was moved
+    thread.insight.ages.note()
     // after going back, a server that began in the future begins now
     const now = testClock.milliseconds()
     settings.startedAt = Math.min(settings.startedAt, now)

@@ -95,7 +95,7 @@ export class Reports {
 
   private explain(key: Uint8Array): Iterable<Rows> {
     const { explain } = require('../insight/explain.js') as typeof import('../insight/explain.js')
-    return explain(this.parts.store, this.parts.insight.refusals, key)
+    return explain(this.parts.store, this.parts.insight, key)
   }
 
   sizes(): Iterable<Rows> { return sizesReport(this.parts.store) }

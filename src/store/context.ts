@@ -150,6 +150,9 @@ export class StoreContext {
   get longestChainBefore(): number { return this.words[this.at + StoreWord.LongestChainBefore]! }
   set longestChainBefore(items: number) { this.words[this.at + StoreWord.LongestChainBefore] = items }
 
+  /** The last cas number that the store has given to an item; 0 for none. Above 2^53 it is rounded. */
+  get casGiven(): number { return this.cas.last }
+
   /** Gives an item the next cas number of the store. */
   stampCas(items: Items, item: ItemId): void {
     if (!this.settings.useCas) return items.setCas(item, 0, 0)

@@ -42,6 +42,8 @@ export interface Inspected {
   readonly expiresAt: number
   readonly valueBytes: number
   readonly slabClass: number
+  /** The cas number, rounded above 2^53; 0 with -C. */
+  readonly cas: number
 }
 
 export class Shard implements Lender {
@@ -718,6 +720,7 @@ export class Shard implements Lender {
       expiresAt: items.expiresAt(item),
       valueBytes: items.valueBytes(item),
       slabClass: allocator.classOf(item),
+      cas: items.casHigh(item) * 0x100000000 + items.casLow(item),
     }
     stripes.release(request.hash)
     return facts

@@ -31,7 +31,7 @@ class Explained extends StoreUnderTest {
   }
 
   ask(key: string): Facts {
-    const parts = [...explain(this.store, this.insight.refusals, Buffer.from(key, 'latin1'))]
+    const parts = [...explain(this.store, this.insight, Buffer.from(key, 'latin1'))]
     return Object.fromEntries(parts.flat())
   }
 }
@@ -53,6 +53,73 @@ t.test('a key that is there: its value, its age, when it was used, and when it e
   const { cmd_get: gets } = { cmd_get: subject.store.counters.sumClasses(ClassCounter.HitsToHot) }
   subject.ask('k')
   t.equal(subject.store.counters.sumClasses(ClassCounter.HitsToHot), gets, 'that is no get')
+})
+
+t.test('a key that was read: its age is that of its value, exact to about a second', async t => {
+  const subject = new Explained()
+  const { ages } = subject.insight
+  /** Lets seconds pass, in each of which the background looks. */
+  const pass = (seconds: number): void => {
+    for (let second = 0; second < seconds; second++) {
+      subject.clock.advance(1)
+      subject.store.refreshTime()
+      ages.note()
+    }
+  }
+  pass(1)
+  subject.put(Mode.Set, 'k', VALUE)
+  ages.note()
+  pass(3600)
+  subject.get('k')
+  subject.get('k')
+  pass(5)
+  t.match(subject.ask('k'), { age: 3605, last_access: 5, fetched: 'yes', age_error: undefined,
+    answer: 'It is there: 100 bytes, stored 60 min ago, last used at most 5 s ago, without an expiration time.' })
+  subject.put(Mode.Append, 'k', VALUE)
+  subject.get('k')
+  t.match(subject.ask('k'), { age: 0, answer: /stored just now, last used/ }, 'before the next look')
+  ages.note()
+  pass(90)
+  subject.get('k')
+  subject.store.touch(subject.for('k'))
+  t.match(subject.ask('k'), { age: 90, last_access: 0, answer: /, stored 90 s ago, last used at most just now/ },
+    'neither a read nor a touch stores a value')
+  subject.put(Mode.Set, 'n', bytesOf(1, 1))
+  subject.get('n')
+  pass(10)
+  subject.delete('n', Want.Invalidate)
+  t.equal(subject.ask('n').age, undefined, 'a stale item has a new cas number')
+  subject.verify()
+})
+
+t.test('an age is an estimate if nothing has looked meanwhile, and left out if nothing is known', async t => {
+  const subject = new Explained()
+  const { ages } = subject.insight
+  const ask = (): Facts => {
+    // the second read notes the time
+    subject.get('k')
+    subject.get('k')
+    return subject.ask('k')
+  }
+  subject.put(Mode.Set, 'k', VALUE)
+  t.equal(ask().age, undefined, 'nothing has looked')
+  ages.note()
+  t.equal(ask().age, undefined, 'the first look was later')
+  subject.put(Mode.Set, 'k', VALUE)
+  subject.clock.advance(100)
+  t.match(ask(), { age: 50, age_error: 50, answer: /, stored about 50 s ago, last used/ })
+  ages.note()
+  subject.clock.advance(100)
+  t.match(ask(), { age: 150, age_error: 50, answer: /, stored about 2 min ago, last used/ })
+  const choose = (cas: number): void => {
+    const { items, item } = subject.find('k')
+    items.setCas(item, cas / 2 ** 32, cas % 2 ** 32)
+  }
+  choose(2 ** 32)
+  t.equal(ask().age, undefined, 'a client chose a cas number that the store has not reached')
+  // as with -C
+  choose(0)
+  t.equal(ask().age, undefined)
 })
 
 t.test('an expired key, whether its item is still in memory or not', async t => {

@@ -11,6 +11,7 @@ function begin(low: number, crossings: number, shared = true): { words: Int32Arr
   const sequence = new Counter64(words, 0, shared)
   const next = () => {
     sequence.advance()
+    t.equal(sequence.last, sequence.high * 2 ** 32 + sequence.low)
     return BigInt(sequence.high) * 2n ** 32n + BigInt(sequence.low)
   }
   return { words, sequence, next }

@@ -34,6 +34,21 @@ t.test('items expire, in all threads, as soon as the time has been moved', async
   for (const client of clients) await client.says('get k\r\n', 'END\r\n')
 })
 
+t.test('stats explain says how old a value is, when the time is moved and when it goes back', async t => {
+  const { cache, clients } = await begin(t)
+  const [client] = clients
+  const explained = async (): Promise<string> => String(await client!.says('stats explain k\r\n', /[^]*END\r\n/))
+  await client!.says('set k 0 0 1\r\nv\r\n', 'STORED\r\n')
+  cache.clock.tick('200s')
+  // the second read notes the time
+  for (const client of clients.slice(0, 2)) await client.says('mg k t\r\n', 'HD t-1\r\n')
+  t.match(await explained(), /, stored 3 min ago, last used at most just now[^]*STAT age 200\r\n/)
+  cache.clock.tick('1h')
+  t.match(await explained(), /STAT age 3800\r\n/)
+  cache.clock.setTime(cache.clock.now() - 86_400_000)
+  t.notMatch(await explained(), /STAT age/)
+})
+
 t.test('a month is what an exptime may be, and a date from there on', async t => {
   const { cache, clients: [client] } = await begin(t)
   cache.clock.setTime('2030-01-01T00:00:00Z')
