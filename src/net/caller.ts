@@ -1,6 +1,7 @@
 // The client of a connection that has left its session: a link as a stream of Node's, for node:http. Loaded when the first client
 // speaks HTTP.
 import { Duplex } from 'node:stream'
+import { setImmediate } from '../timers.js'
 import { Counter, type Counters } from '../stats/counters.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
 
@@ -17,6 +18,11 @@ export interface CallersConnection {
 
 /** The bytes that a stream buffers in each direction before the other side has to wait. */
 const BUFFER_BYTES = 16 * 1024
+/**
+ * The most bytes that the stream gets in one turn of the event loop. node:http answers all requests in them at once, and other
+ * clients wait so long: some 10 short requests.
+ */
+const TURN_BYTES = 512
 
 export class Caller implements LinkUser {
   readonly stream: Duplex
@@ -26,6 +32,10 @@ export class Caller implements LinkUser {
   /** Called once, when the connection is closed. */
   onClosed: () => void = () => {}
   private writing: { readonly bytes: number, readonly done: Done } | undefined
+  /** The bytes that have come and that the stream gets in later turns. The link is paused meanwhile. */
+  private waiting: Buffer | undefined
+  /** True once the client has closed its sending side. An encrypted stream says so even while it is paused. */
+  private hasEnded = false
 
   /**
    * @param firstTarget the memory that a socket is read into
@@ -35,8 +45,8 @@ export class Caller implements LinkUser {
     private readonly connection: CallersConnection, private readonly counters: Counters) {
     this.stream = new LinkStream(this)
     this.bytesReceived = first.length
-    if (first.length > 0) this.stream.push(first)
     link.passTo(this)
+    if (first.length > 0) this.pass(first)
   }
 
   /** The number of its connection in logs. */
@@ -62,10 +72,21 @@ export class Caller implements LinkUser {
   private receive(bytes: Buffer): void {
     this.counters.add(Counter.BytesRead, bytes.length)
     this.bytesReceived += bytes.length
-    if (!this.stream.destroyed && !this.stream.push(bytes)) this.link.pause()
+    if (this.waiting !== undefined) this.waiting = Buffer.concat([this.waiting, bytes])
+    else if (!this.stream.destroyed) this.pass(bytes)
   }
 
-  ended(): void { if (!this.stream.destroyed) this.stream.push(null) }
+  /** Gives the stream the first of some bytes. It asks for the others by `resume`. */
+  private pass(bytes: Buffer): void {
+    if (bytes.length > TURN_BYTES) this.waiting = bytes.subarray(TURN_BYTES)
+    const hasRoom = this.stream.push(bytes.subarray(0, TURN_BYTES))
+    if (!hasRoom || this.waiting !== undefined) this.link.pause()
+  }
+
+  ended(): void {
+    this.hasEnded = true
+    if (this.waiting === undefined && !this.stream.destroyed) this.stream.push(null)
+  }
 
   drained(): void {
     const { writing } = this
@@ -88,7 +109,18 @@ export class Caller implements LinkUser {
 
   // The other side of the stream
 
-  resume(): void { this.link.resume() }
+  resume(): void {
+    if (this.waiting === undefined) this.link.resume()
+    else setImmediate(() => this.passWaiting())
+  }
+
+  private passWaiting(): void {
+    const { waiting } = this
+    this.waiting = undefined
+    if (waiting === undefined || this.stream.destroyed) return
+    this.pass(waiting)
+    if (this.hasEnded) this.ended()
+  }
 
   write(parts: readonly Uint8Array[], done: Done): void {
     const bytes = parts.reduce((sum, { length }) => sum + length, 0)
@@ -120,10 +152,8 @@ class LinkStream extends Duplex {
     this.caller.write(chunks.map(({ chunk }) => chunk), done)
   }
 
-  override _final(done: Done): void {
-    this.caller.end()
-    done()
-  }
+  /** Not done before `closed`: a stream that has finished is destroyed, and an encrypted link may still have bytes to send. */
+  override _final(): void { this.caller.end() }
 
   override _destroy(error: Error | null, done: Done): void {
     this.caller.destroy()

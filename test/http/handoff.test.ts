@@ -20,6 +20,16 @@ for (const over of ['tcp', 'unix', 'tls'] as const) {
   })
 }
 
+for (const over of ['tcp', 'tls'] as const) {
+  t.test(`a client that sends many requests over ${over} and then ends its side gets all answers`, async t => {
+    const { connect } = await startServer(t, { over, http: true })
+    const client = await connect()
+    await client.send(HEALTHZ.repeat(100))
+    const answers = await client.hangUp()
+    t.equal(answers.toString().match(/200 OK/g)?.length, 100)
+  })
+}
+
 t.test('a client may send its first line byte by byte, and its next request with the first', async t => {
   const { connect, settle } = await startServer(t, { http: true })
   const slow = await connect()

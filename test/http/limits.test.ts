@@ -1,5 +1,6 @@
 // What one client, or many, may take of a server by HTTP: places, time, bytes.
 import t from 'tap'
+import { turn } from '../../src/timers.js'
 import { startServer } from '../support/server.js'
 import { ask } from './ask.js'
 import { Hand } from './hand.js'
@@ -42,6 +43,26 @@ t.test('pipelined requests each need a place', async t => {
   const statuses = [...slow.received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(match => match[1])
   t.equal(statuses.length, REQUESTS + 4)
   t.equal(statuses[0], '200')
+})
+
+t.test('a client that pipelines many requests has some of them answered in each turn, and all of them', async t => {
+  const { server, settle } = await startServer(t, { http: true })
+  const COUNT = 300
+  const client = new Hand(server)
+  client.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(COUNT))
+  const answered = (): number => client.received.match(/200 OK/g)?.length ?? 0
+  const each: number[] = []
+  while (answered() < COUNT && each.length < COUNT) {
+    const before = answered()
+    await turn()
+    each.push(answered() - before)
+  }
+  t.equal(answered(), COUNT)
+  t.ok(Math.max(...each) <= 25, `${String(each)} in a turn`)
+  await settle()
+  client.get('/healthz')
+  await settle()
+  t.equal(answered(), COUNT + 1)
 })
 
 t.test('there are sixteen event streams', async t => {
