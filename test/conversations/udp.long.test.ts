@@ -23,7 +23,7 @@ const rows: readonly Row[] = [
   { reason: 'the server has a password', fits: block => /auth/.test(block.file) },
   { reason: 'somebody watches', fits: block => sends(block).some(text => /^watch/m.test(text)) },
   { reason: 'keys are listed',
-    fits: block => sends(block).some(text => /^lru_crawler mg? |^lru_crawler (meta|mg)dump /m.test(text)) },
+    fits: block => sends(block).some(text => /^lru_crawler mg? |^lru_crawler (meta|mg)dump |^keys /m.test(text)) },
   { reason: 'the connection is closed', fits: block => block.steps.some(step => step.kind === 'closed') },
   { reason: 'more than a datagram is sent', fits: block => sends(block).some(text => text.length > BYTES_MAX) },
   { reason: 'more is answered than a client takes at once', fits: block => answers(block).some(text => text.length > BYTES_MAX) },
