@@ -6,7 +6,7 @@ import { type Clock } from '../clock.js'
 import { Place } from '../insight/places.js'
 import { Size } from '../memory/layout.js'
 import { OWN_REPORTS } from '../protocol/reports.js'
-import { ServerPhase, type Settings } from '../server/settings.js'
+import { ServerState, type Settings } from '../server/settings.js'
 import { EXPOSITION_TYPE } from '../stats/exposition.js'
 import { type Access } from './access.js'
 import { type Events } from './events.js'
@@ -102,14 +102,14 @@ function explain(exchange: Exchange): void {
 
 /** Whether the server serves: not any more once it closes. */
 function healthz(exchange: Exchange, { settings }: Answering): void {
-  if (settings.phase === ServerPhase.Stopping) exchange.say(503, 'stopping')
+  if (settings.serverState === ServerState.Stopping) exchange.say(503, 'stopping')
   else exchange.say(200, 'ok')
 }
 
 /** Whether all threads serve. */
 function readyz(exchange: Exchange, { settings }: Answering): void {
-  if (settings.phase === ServerPhase.Serving) exchange.say(200, 'ok')
-  else exchange.say(503, settings.phase === ServerPhase.Stopping ? 'stopping' : 'starting')
+  if (settings.serverState === ServerState.Serving) exchange.say(200, 'ok')
+  else exchange.say(503, settings.serverState === ServerState.Stopping ? 'stopping' : 'starting')
 }
 
 // The page

@@ -10,7 +10,7 @@ import { type CacheThread } from '../embed/thread.js'
 import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Insight } from '../insight/insight.js'
-import { ServerPhase, Settings } from './settings.js'
+import { ServerState, Settings } from './settings.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/lesson.js'
 import { Listeners } from '../net/listeners.js'
@@ -248,7 +248,7 @@ export class ServerCore {
       if (!this.isClosed) this.state = 'new'
       throw cause
     }
-    this.settings.phase = ServerPhase.Serving
+    this.settings.serverState = ServerState.Serving
     this.thread.startTimers()
     if (this.prepared.test !== undefined) this.unref()
   }
@@ -364,7 +364,7 @@ export class ServerCore {
   /** Closes listeners and connections, and resolves when the last of them is gone. May be called twice. */
   async close(): Promise<void> {
     this.state = 'closed'
-    this.settings.phase = ServerPhase.Stopping
+    this.settings.serverState = ServerState.Stopping
     this.cacheThread?.close()
     for (const stop of this.timers.splice(0)) stop()
     await Promise.all([this.pool?.close(), this.thread.close()])
@@ -405,7 +405,7 @@ export class ServerCore {
   /** Closes the listeners and the connections that they accepted. Streams that the program handed in go on. */
   private async undoListen(): Promise<void> {
     for (const stop of this.timers.splice(0)) stop()
-    if (!this.isClosed) this.settings.phase = ServerPhase.Starting
+    if (!this.isClosed) this.settings.serverState = ServerState.Starting
     const { pool } = this
     await Promise.all([pool?.close(), this.thread.undoOpen()])
     // a `close` from now on need not wait for the pool, and an earlier one waits for it already

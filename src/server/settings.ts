@@ -1,12 +1,12 @@
-// State of a running server that all its threads use, in memory that they share: its phase, the verbosity, the number of log
-// lines that wait to be written, the times at which the server started and at which the certificates were last read, and the
-// settings of `extstore`. A leaf: any file may import it.
+// State of a running server that all its threads use, in memory that they share: whether it serves, the verbosity, the number
+// of log lines that wait to be written, the times at which the server started and at which the certificates were last read, and
+// the settings of `extstore`. A leaf: any file may import it.
 
 /** The words, which are followed by doubles: two times, and the settings of `extstore`. */
-const enum Word { Verbosity, LinesUnderWay, LinesLost, ExternalSet, Phase, Count = 6 }
+const enum Word { Verbosity, LinesUnderWay, LinesLost, ExternalSet, ServerState, Count = 6 }
 
 /** What a server does. Zeroed memory is a server that starts. */
-export const enum ServerPhase { Starting, Serving, Stopping }
+export const enum ServerState { Starting, Serving, Stopping }
 
 /** The times, in milliseconds. */
 const enum Time { CertificatesRead, Started, Count }
@@ -44,8 +44,8 @@ export class Settings {
   set verbosity(level: number) { this.words[Word.Verbosity] = level }
 
   /** Serving from the time when all threads answer clients. */
-  get phase(): ServerPhase { return this.words[Word.Phase]! as ServerPhase }
-  set phase(phase: ServerPhase) { this.words[Word.Phase] = phase }
+  get serverState(): ServerState { return this.words[Word.ServerState]! as ServerState }
+  set serverState(state: ServerState) { this.words[Word.ServerState] = state }
 
   /** Counts a line that a worker posts to the main thread. Returns false if too many wait: then the line is counted as lost. */
   mayPostLine(): boolean {

@@ -2,7 +2,7 @@
 import { Duplex } from 'node:stream'
 import t from 'tap'
 import { ServerCore } from '../../src/server/core.js'
-import { ServerPhase, type Settings } from '../../src/server/settings.js'
+import { ServerState, type Settings } from '../../src/server/settings.js'
 import { startServer } from '../support/server.js'
 import { ask, askJson } from './ask.js'
 
@@ -141,13 +141,13 @@ t.test('a port of its own speaks nothing else', async t => {
   }
 })
 
-t.test('what asks for its health and its readiness is told its phase', async t => {
+t.test('health and readiness follow from the state of the server', async t => {
   const { server } = await startServer(t, { http: true })
   const settings = Reflect.get(server, 'settings') as Settings
-  for (const [phase, health, readiness] of [
-    [ServerPhase.Starting, 200, 503], [ServerPhase.Serving, 200, 200], [ServerPhase.Stopping, 503, 503],
+  for (const [state, health, readiness] of [
+    [ServerState.Starting, 200, 503], [ServerState.Serving, 200, 200], [ServerState.Stopping, 503, 503],
   ] as const) {
-    settings.phase = phase
+    settings.serverState = state
     t.equal((await ask(server.port, '/healthz')).status, health)
     t.equal((await ask(server.port, '/readyz')).status, readiness)
   }
@@ -156,13 +156,13 @@ t.test('what asks for its health and its readiness is told its phase', async t =
 t.test('a server is starting until it listens, and stops when it closes', async t => {
   const server = new ServerCore({ port: -1, listen: ['127.0.0.1'], http: true })
   const settings = Reflect.get(server, 'settings') as Settings
-  t.equal(settings.phase, ServerPhase.Starting)
+  t.equal(settings.serverState, ServerState.Starting)
   await server.listen()
-  t.equal(settings.phase, ServerPhase.Serving)
+  t.equal(settings.serverState, ServerState.Serving)
   await server.suspend()
-  t.equal(settings.phase, ServerPhase.Starting)
+  t.equal(settings.serverState, ServerState.Starting)
   const closed = server.close()
-  t.equal(settings.phase, ServerPhase.Stopping)
+  t.equal(settings.serverState, ServerState.Stopping)
   await closed
-  t.equal(settings.phase, ServerPhase.Stopping)
+  t.equal(settings.serverState, ServerState.Stopping)
 })
