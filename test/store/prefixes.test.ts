@@ -1,6 +1,8 @@
 // What each prefix has: counted exactly whatever happens to its items, in bounded memory, and kept within quotas.
 import t from 'tap'
-import { COUNTED_PREFIXES_MAX, type PrefixFacts } from '../../src/store/items/prefixes.js'
+import { Memory } from '../../src/memory/bytes.js'
+import { Locks } from '../../src/memory/lock.js'
+import { COUNTED_PREFIXES_MAX, PrefixRow, PrefixUse, type PrefixFacts } from '../../src/store/items/prefixes.js'
 import { Mode, Want } from '../../src/store/request.js'
 import { Counter, ClassCounter } from '../../src/stats/counters.js'
 import { Prng } from '../support/prng.js'
@@ -164,6 +166,65 @@ t.test('while prefixes come and go for ever, the counts stay right', t => {
   subject.verify()
   const { items } = factsOf(subject)['(other)']!
   t.ok(items < subject.store.itemCount / 4, `${items} of ${subject.store.itemCount} items are others'`)
+  t.end()
+})
+
+// The table alone
+
+/** Locks that count how often they are taken. */
+class CountedLocks extends Locks {
+  taken = 0
+
+  override take(word: number): void {
+    this.taken++
+    super.take(word)
+  }
+}
+
+/** A table that is used by a test alone. */
+function makeTable(memoryOf = (bytes: Uint8Array) => new Memory(bytes)) {
+  const buffer = new ArrayBuffer(PrefixUse.bytesFor(1))
+  const words = new Int32Array(buffer)
+  const locks = new CountedLocks(words, false)
+  const { hash } = new StoreUnderTest().store.context
+  const table = new PrefixUse({ buffer, words, memory: memoryOf(new Uint8Array(buffer)) }, 0, hash, locks, ':', 1, 0)
+  table.begin({})
+  return { table, locks }
+}
+
+t.test('where all rows are taken, prefixes are looked up without the lock that adds rows', t => {
+  const { table, locks } = makeTable()
+  const rowOf = (name: string) => {
+    const key = Buffer.from(`${name}:1`)
+    return table.rowOf(key, 0, key.length)
+  }
+  for (let index = 0; index < COUNTED_PREFIXES_MAX; index++) rowOf(`p${index}`)
+  t.equal(table.isFull, false)
+  t.equal(rowOf('late'), PrefixRow.Other)
+  t.equal(table.isFull, true)
+  const { taken } = locks
+  for (const name of ['late', 'later', 'late']) t.equal(rowOf(name), PrefixRow.Other)
+  t.ok(rowOf('p17') >= PrefixRow.First)
+  t.equal(locks.taken, taken)
+  t.end()
+})
+
+t.test('a row that another prefix takes over is at no moment taken for that of the one before', t => {
+  let whileCopying = () => {}
+  const { table } = makeTable(bytes => new class extends Memory {
+    override copyFrom(from: Uint8Array, fromAt: number, toAt: number, count: number): void {
+      whileCopying()
+      super.copyFrom(from, fromAt, toAt, count)
+    }
+  }(bytes))
+  const [before, after] = [Buffer.from('abc:1'), Buffer.from('xyz:1')]
+  const row = table.rowOf(before, 0, before.length)
+  table.tidyAllStripesLocked()
+  const seen: boolean[] = []
+  whileCopying = () => seen.push(table.isKeyOf(row, before, 0, before.length))
+  t.equal(table.rowOf(after, 0, after.length), row)
+  t.same(seen, [false])
+  t.ok(table.isKeyOf(row, after, 0, after.length))
   t.end()
 })
 

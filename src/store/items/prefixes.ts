@@ -82,8 +82,8 @@ export class PrefixUse {
    * @param hash the hash of keys in the arena; @param locks those of the arena
    * @param delimiter one character, see -D
    */
-  constructor({ buffer, words, memory }: Arena, start: number, private readonly hash: Hash, private readonly locks: Locks,
-    delimiter: string, private readonly threads: number, thread: number) {
+  constructor({ buffer, words, memory }: Pick<Arena, 'buffer' | 'words' | 'memory'>, start: number, private readonly hash: Hash,
+    private readonly locks: Locks, delimiter: string, private readonly threads: number, thread: number) {
     this.at = start >> 2
     this.words = words
     this.memory = memory
@@ -181,9 +181,13 @@ export class PrefixUse {
   }
 
   private findOrAdd(bytes: Uint8Array, start: number, end: number): number {
+    // looked at before the search: what a thread has added since the table was full cannot have been missed
+    const isFull = Atomics.load(this.words, this.at + Word.IsFull) !== 0
     const hash = this.hash.of(bytes, start, end)
     const row = this.find(hash, bytes, start, end - start)
     if (row !== PrefixRow.None) return row
+    // only `tidy` changes that, for which all stripes are held: so threads need not wait for each other here
+    if (isFull || this.isBlocked(hash)) return PrefixRow.Other
     this.locks.take(this.at + Word.Lock)
     const added = this.addLocked(hash, bytes, start, end - start)
     this.locks.release(this.at + Word.Lock)
@@ -210,9 +214,10 @@ export class PrefixUse {
     const { words } = this
     const at = this.rowAt(row)
     words[at + RowWord.Hash] = hash
-    words[at + RowWord.Length] = length + 1
     words[at + RowWord.Quota] = 0
     this.memory.copyFrom(bytes, start, (at + RowWord.Bytes) << 2, length)
+    // last, as another thread may remember the row by the prefix that it had before `tidy`
+    Atomics.store(words, at + RowWord.Length, length + 1)
     this.enter(row)
     return row
   }
