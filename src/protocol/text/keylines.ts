@@ -2,6 +2,7 @@
 // one line, whatever bytes the key has.
 import { Ascii } from '../../memory/ascii.js'
 import { writeNumber, writeUint64 } from '../../memory/numbers.js'
+import { ENCODED_BYTES_MAX, writeEncodedKey } from '../../memory/uri.js'
 import { type Store } from '../../store/store.js'
 import { type ItemView } from '../../store/view.js'
 import { line } from '../answers.js'
@@ -15,14 +16,9 @@ export interface KeyLine {
   write(to: Uint8Array, at: number, store: Store, view: ItemView): number
 }
 
-export const METADUMP_LINE: KeyLine = { lineBytes: 160, keyFactor: 3, write: writeMetadumpLine }
+export const METADUMP_LINE: KeyLine = { lineBytes: 160, keyFactor: ENCODED_BYTES_MAX, write: writeMetadumpLine }
 
 export const MGDUMP_LINE: KeyLine = { lineBytes: 16, keyFactor: 2, write: writeMgdumpLine }
-
-/** Bytes that stand for themselves in the key of a metadump line; the others are written as % and two digits. */
-const UNRESERVED = new Uint8Array(256)
-for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')) UNRESERVED[byte] = 1
-const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
 
 const LABELS = {
   key: Buffer.from('key='), exp: Buffer.from(' exp='), never: Buffer.from('-1'), la: Buffer.from(' la='),
@@ -33,9 +29,9 @@ const LABELS = {
 
 /** `key=KEY exp=SECOND la=SECOND cas=NUMBER fetch=yes|no cls=CLASS size=BYTES flags=NUMBER `, and a bare \n. */
 function writeMetadumpLine(to: Uint8Array, at: number, store: Store, view: ItemView): number {
-  const { expiresAt } = view
+  const { bytes, expiresAt, keyBytes, keyStart } = view
   at = writeBytes(to, at, LABELS.key)
-  at = writeEscapedKey(to, at, view)
+  at = writeEncodedKey(to, at, bytes, keyStart, keyStart + keyBytes)
   at = writeBytes(to, at, LABELS.exp)
   at = expiresAt === 0 ? writeBytes(to, at, LABELS.never) : writeNumber(to, at, expiresAt + store.epoch)
   at = writeBytes(to, at, LABELS.la)
@@ -79,22 +75,6 @@ export function isPlainKey(view: ItemView): boolean {
     if (byte <= Ascii.Space || byte === Ascii.Delete) return false
   }
   return true
-}
-
-function writeEscapedKey(to: Uint8Array, at: number, view: ItemView): number {
-  const { bytes, keyStart } = view
-  const end = keyStart + view.keyBytes
-  for (let from = keyStart; from < end; from++) {
-    const byte = bytes[from]!
-    if (UNRESERVED[byte] === 1) {
-      to[at++] = byte
-      continue
-    }
-    to[at++] = Ascii.Percent
-    to[at++] = HEXADECIMAL[byte >> 4]!
-    to[at++] = HEXADECIMAL[byte & 15]!
-  }
-  return at
 }
 
 export function writeBytes(to: Uint8Array, at: number, from: Uint8Array): number {
