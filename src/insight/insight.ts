@@ -51,8 +51,16 @@ export class Insight {
   readonly ages: Ages
   /** The places of HTTP. */
   readonly places: Places
+  /** Takes some of the requests of this thread, for those who learn from samples. */
+  readonly sampler: Sampler
+  /** How long requests take. */
+  readonly latency: Latency
   /** What clients do, for `stats advice`. */
   readonly habits: Habits
+  /** The keys that are read and written most. */
+  readonly hotKeys: HotKeys
+  /** The keys with the largest values. */
+  readonly bigKeys: BigKeys
   /** The delays of the threads' event loops. */
   readonly loops: Loops
   /** The writes that were refused last. */
@@ -62,15 +70,6 @@ export class Insight {
 
   /** The bytes of memory that an Insight needs, which are 0 at the start. */
   static bytesFor(options: Options, threads: number): number { return regionsFor({ options, threads }).end }
-
-  /** How long requests take. */
-  readonly latency: Latency
-  /** The keys that are read and written most. */
-  readonly hotKeys: HotKeys
-  /** The keys with the largest values. */
-  readonly bigKeys: BigKeys
-  /** Takes some of the requests of this thread, for those who learn from samples. */
-  readonly sampler: Sampler
 
   /**
    * @param memory of `bytesFor(options, store.options.threads)` bytes
