@@ -70,6 +70,9 @@ class Explainer {
 
   private get now(): number { return this.store.context.now }
 
+  /** The seconds since a second of store time; 0 if the clock has been set back behind it. */
+  private secondsSince(second: number): number { return Math.max(this.now - second, 0) }
+
   /** Searches the records, unless the item is there. */
   *search(): Iterable<Row[]> {
     const { departures, key, prefixBytes, request, store } = this
@@ -113,7 +116,7 @@ class Explainer {
     const { now } = this
     if (item.isFlushed || item.isExpired) return this.explainDead(item)
     const { expiresAt, isFetched, isStale, slabClass, usedAt, valueBytes } = item
-    const used = now - usedAt
+    const used = this.secondsSince(usedAt)
     const refused = this.lastRefused()
     const age = this.ageOf(item)
     const usage = isFetched ? `${storedWords(age)}last used at most ${ago(used)}` : `stored ${ago(used)} and not read since`
@@ -121,14 +124,14 @@ class Explainer {
     const sentences = [
       `It is there: ${size(valueBytes)}, ${usage}, ${end}.`,
       isStale && 'It is marked as stale.',
-      refused !== undefined && `A write of ${size(refused.valueBytes)} was refused ${ago(now - refused.second)}.`,
+      refused !== undefined && `A write of ${size(refused.valueBytes)} was refused ${ago(this.secondsSince(refused.second))}.`,
     ]
     const facts: Row[] = [['bytes', valueBytes], ['class', slabClass], ['ttl', expiresAt === 0 ? -1 : expiresAt - now],
       ['last_access', used], ['fetched', isFetched ? 'yes' : 'no']]
     if (age !== undefined) facts.push(['age', age.seconds])
     if (age !== undefined && age.error > 0) facts.push(['age_error', age.error])
     if (isStale) facts.push(['stale', 'yes'])
-    if (refused !== undefined) facts.push(['refused_seconds_ago', now - refused.second])
+    if (refused !== undefined) facts.push(['refused_seconds_ago', this.secondsSince(refused.second)])
     return { state: 'there', answer: sentences.filter(sentence => sentence !== false).join(' '), facts }
   }
 
@@ -137,14 +140,13 @@ class Explainer {
    * as stale. Undefined if it is not known.
    */
   private ageOf({ cas, isFetched, isStale, usedAt }: Inspected): Age | undefined {
-    const { now } = this
-    if (!isFetched) return { seconds: now - usedAt, error: 0 }
+    if (!isFetched) return { seconds: this.secondsSince(usedAt), error: 0 }
     const span = isStale ? undefined : this.ages.find(cas)
     if (span === undefined) return undefined
     const until = Math.min(span.until, usedAt)
     const from = Math.min(span.from, until)
     const error = until - from < SPAN_MIN ? 0 : Math.ceil((until - from) / 2)
-    return { seconds: now - until + error, error }
+    return { seconds: this.secondsSince(until) + error, error }
   }
 
   /** Explains an item that is dead, but still in memory. A write may have been refused since. */
@@ -170,7 +172,7 @@ class Explainer {
 
   /** Explains an old value that a refused write took along, when the list of these has forgotten the write. */
   private droppedFor(departed: Departed, why: string): Explanation {
-    const seconds = this.now - departed.second
+    const seconds = this.secondsSince(departed.second)
     const reason = reasonWord(departed.reason === Departure.TooLarge ? Refusal.TooLarge : Refusal.NoMemory)
     return {
       state: 'refused',
@@ -180,13 +182,13 @@ class Explainer {
   }
 
   private expired(expiresAt: number, slabClass: number): Explanation {
-    const seconds = this.now - expiresAt
+    const seconds = this.secondsSince(expiresAt)
     return { state: 'expired', answer: `It expired ${ago(seconds)}.`, facts: [['seconds_ago', seconds], ['class', slabClass]] }
   }
 
   private evicted({ second, since, slabClass }: Departed): Explanation {
-    const seconds = this.now - second
-    const unused = second - since
+    const seconds = this.secondsSince(second)
+    const unused = Math.max(second - since, 0)
     return {
       state: 'evicted',
       answer: `It was evicted ${ago(seconds)}, as memory was needed, after ${duration(unused)} unread.`,
@@ -195,7 +197,7 @@ class Explainer {
   }
 
   private deleted(departed: Departed): Explanation {
-    const seconds = this.now - departed.second
+    const seconds = this.secondsSince(departed.second)
     const client = this.clientOf(departed)
     return {
       state: 'deleted',
@@ -213,7 +215,7 @@ class Explainer {
   }
 
   private explainRefusal({ reason, valueBytes, client, second }: Refused): Explanation {
-    const seconds = this.now - second
+    const seconds = this.secondsSince(second)
     const { itemSizeMax } = this.store.options
     return {
       state: 'refused',
@@ -228,12 +230,13 @@ class Explainer {
     if (flush === undefined) return { state: 'flushed', answer: 'It was flushed.', facts: [] }
     const { second, prefix } = flush
     const time = this.store.epoch + second
+    const seconds = this.secondsSince(second)
     const what = prefix === undefined ? 'Everything' : `The prefix ${prefix}`
     return {
       state: 'flushed',
-      answer: `${what} was flushed at ${clockTime(time)}, ${ago(this.now - second)}, and the key was not stored since.` +
+      answer: `${what} was flushed at ${clockTime(time)}, ${ago(seconds)}, and the key was not stored since.` +
         (before === undefined ? '' : ` Before that: ${before.answer}`),
-      facts: [['seconds_ago', this.now - second], ['time', time], ...prefix === undefined ? [] : [['prefix', prefix] as const]],
+      facts: [['seconds_ago', seconds], ['time', time], ...prefix === undefined ? [] : [['prefix', prefix] as const]],
     }
   }
 

@@ -143,6 +143,23 @@ t.test('an evicted key, with how long it was not read', async t => {
     answer: 'It was evicted 3 s ago, as memory was needed, after 40 min unread.' })
 })
 
+t.test('where the clock has been set back, nothing happened in the future', async t => {
+  const subject = new Explained()
+  subject.clock.advance(1000)
+  subject.store.refreshTime()
+  for (const key of ['there', 'evicted', 'deleted']) subject.put(Mode.Set, key, VALUE)
+  subject.clock.jump(-100)
+  subject.store.refreshTime()
+  subject.store.evict(subject.for('evicted'))
+  t.match(subject.ask('evicted'), { seconds_ago: 0, unread: 0 })
+  subject.clock.jump(200)
+  subject.store.refreshTime()
+  subject.delete('deleted')
+  subject.clock.jump(-300)
+  t.match(subject.ask('there'), { last_access: 0, age: 0, answer: /stored just now/ })
+  t.match(subject.ask('deleted'), { seconds_ago: 0, answer: /^It was deleted just now/ })
+})
+
 t.test('a deleted key, with who deleted it', async t => {
   const subject = new Explained()
   const { context } = subject.store
