@@ -147,6 +147,16 @@ t.test('in Chromium', { skip: whyNoBrowser ?? false }, async t => {
     t.equal(await page.run("globalThis.hacked ?? 'not hacked'"), 'not hacked')
   })
 
+  t.test('a key that is no text is the one that is asked about', async t => {
+    const { client, url } = await serve(t, ['-o', 'hotkeys=1'])
+    await client.says('set \xff 0 0 1\r\nv\r\nget \xff\r\n', 'STORED\r\nVALUE \xff 0 1\r\nv\r\nEND\r\n')
+    await page.open(url)
+    await page.until("byId('read-rows').children.length === 1")
+    await page.run("document.querySelector('#reads button.key').click()")
+    await page.until("byId('answer').textContent !== ''")
+    t.match(await page.text('#answer'), /^It is there/)
+  })
+
   t.test('what clients have chosen is text, whatever is in it', async t => {
     const { url } = await serve(t)
     await page.open(url)
