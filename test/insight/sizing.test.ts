@@ -140,6 +140,18 @@ t.test('many requests at once have a smaller sample and then none, until the mod
   t.equal(subject.rows['sampled_keys'], 100)
 })
 
+t.test('many writes at once have what changes may cost at first, and then the models rest', async t => {
+  const subject = new Subject()
+  const { sizing } = subject.insight
+  const keys = keysOf(100)
+  let sets = 0
+  while (sizing.below !== Below.None && sets < 100_000) {
+    for (const key of keys) subject.put(Mode.Set, key, VALUE)
+    sets += keys.length
+  }
+  t.ok(sets > 20_000 && sets < 50_000, `${sets} sets`)
+})
+
 t.test('the sample of a large cache has few of its keys, and no fewer than 4,000', async t => {
   const { sizing } = replay(Array.from({ length: 100_000 }, (_, index) => index % 60_000), { megabytes: 64, valueBytes: () => 500 })
   t.ok(sizing['sample_rate']! <= 1 / 8, `a rate of ${sizing['sample_rate']}`)
