@@ -50,7 +50,8 @@ const ADVICE: readonly AdviceRow[] = [
   { name: 'connection_per_request', judge: ({ habits, counters, insight: { sampler: { rate } }, connections }) => {
     const seen = habits.sum(Habit.ByChance)
     const requests = Math.round(seen / rate)
-    const ended = counters.sum(Counter.TotalConnections) - connections
+    // a probe by HTTP has a connection for each request, and should
+    const ended = counters.sum(Counter.TotalConnections) - counters.sum(Counter.HttpConnections) - connections
     return seen < SAMPLES_MIN || ended < CONNECTIONS_MIN || requests > REQUESTS_MIN * ended ? undefined : {
       text: `Clients made ${ended} connections and closed them again, for about ${requests} requests in all: a connection that ` +
         'is kept and used again saves the time of opening it.',

@@ -9,6 +9,7 @@ import { type Held } from '../protocol/output.js'
 import { type Peer } from '../protocol/peer.js'
 import { Session, type Protocol } from '../protocol/session.js'
 import { ConnectionState } from '../protocol/work/state.js'
+import { Counter } from '../stats/counters.js'
 import { setImmediate } from '../timers.js'
 import { formatAddress } from './addresses.js'
 import { type Caller, type CallersConnection } from './caller.js'
@@ -211,6 +212,7 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     assert(this.takeCaller !== undefined, 'a client speaks HTTP where it may not')
     // most servers have no such client
     const { Caller } = require('./caller.js') as typeof import('./caller.js')
+    this.host.store.counters.add(Counter.HttpConnections)
     this.caller = new Caller(this.link, this.host.input.readBuffer, first, this, this.host.store.counters)
     this.takeCaller(this.caller)
   }

@@ -117,7 +117,7 @@ export interface Options {
    */
   hotkeys: number
   /**
-   * Items that left, which are remembered to explain why a key is not there: at least so many, at most 1,048,576, each with 28
+   * Items that left, which are remembered to explain why a key is not there: about so many, at most 1,048,576, each with 28
    * bytes of memory beside that of the items; 0 for none. Default -1: as many as a hundredth of `maxbytes` has room for.
    */
   explainEntries: number

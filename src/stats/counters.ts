@@ -19,6 +19,8 @@ export const enum Counter {
   LockWaits, LockSleeps, LockSleepUs,
   /** The writes that were refused, in the order of Refusal. */
   RefusedTooLarge, RefusedNoMemory, RefusedBadData,
+  /** The connections whose clients spoke HTTP. They count among all connections, too. */
+  HttpConnections,
   // Numbers that go up and down, which a reset leaves alone: see `current`.
   /** The references to items that sessions hold: reserved items, and items that are being sent. */
   RefsHeld,

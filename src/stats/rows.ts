@@ -107,6 +107,8 @@ export const ownRows: readonly Statistic[] = [
     help: 'Times that a thread slept until a lock of the store was released, as that took over some 2 microseconds' },
   { name: 'lock_sleep_us', kind: 'counter', scope: 'thread', counter: Counter.LockSleepUs,
     help: 'Time that threads slept for locks' },
+  { name: 'http_connections', kind: 'counter', scope: 'thread', counter: Counter.HttpConnections,
+    help: 'Connections whose clients spoke HTTP' },
 ]
 
 /** The rows about background work and list moves: the sums in `stats`, and those of each class in `stats items`. */

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { Habit, Habits } from '../../src/insight/habits.js'
 import { type Options } from '../../src/options/options.js'
 import { type Client } from '../support/client.js'
+import { ask } from '../http/ask.js'
 import { startLonelyServer, startServer } from '../support/server.js'
 import { startSessions } from '../support/session.js'
 
@@ -86,6 +87,16 @@ t.test('a connection for each request', async t => {
   server.host.store.resetCounts()
   await once('get a b\r\n', 'END\r\n', 101)
   t.same(names(), ['connection_per_request'])
+})
+
+t.test('probes by HTTP, which have a connection each, are none', async t => {
+  const { server, connect, settle } = await startLonelyServer(t, { hotkeys: 1, http: true })
+  const client = await connect()
+  for (let n = 0; n < 60; n++) await client.says('get a\r\n', 'END\r\n')
+  for (let probe = 0; probe < 110; probe++) t.equal((await ask(server.port, '/healthz')).status, 200)
+  await settle()
+  t.same(adviceIn([...server.host.reportOwn('advice')].flatMap(part => [...part])).map(given => given.get('advice'))
+    .filter(name => name === 'connection_per_request'), [])
 })
 
 t.test('a ttl that looks like milliseconds', async t => {
