@@ -214,12 +214,13 @@ class Explainer {
     return { words: `connection ${id} from ${address}`, facts: [['connection', id], ['client', address]] }
   }
 
-  private explainRefusal({ reason, valueBytes, client, second }: Refused): Explanation {
+  private explainRefusal(refused: Refused): Explanation {
+    const { reason, valueBytes, client, second } = refused
     const seconds = this.secondsSince(second)
     const { itemSizeMax } = this.store.options
     return {
       state: 'refused',
-      answer: `A write of ${size(valueBytes)} from ${client} was refused ${ago(seconds)}: ${reasonWord(reason, itemSizeMax)}.`,
+      answer: `${aWrite(refused)} from ${client} was refused ${ago(seconds)}: ${reasonWord(reason, itemSizeMax)}.`,
       facts: [['reason', reasonWord(reason)], ['bytes', valueBytes], ['limit', itemSizeMax], ['seconds_ago', seconds],
         ['client', client]],
     }
@@ -255,6 +256,9 @@ class Explainer {
 function storedWords(age: Age | undefined): string {
   return age === undefined ? '' : `stored ${age.error > 0 ? 'about ' : ''}${ago(age.seconds)}, `
 }
+
+/** A write in words; its size is not known if its line was wrong. */
+function aWrite({ valueBytes }: Refused): string { return valueBytes === 0 ? 'A write' : `A write of ${size(valueBytes)}` }
 
 function* searched(search: DepartureSearch): Generator<Row[], Departed | undefined> {
   while (!search.step()) yield []

@@ -1,6 +1,7 @@
 // What each prefix of keys has in the store: its items, their bytes, the hits and misses of gets, and the evictions. A prefix is
 // the part of a key before the first delimiter (-D). It is counted with -D, -o track_prefixes and -o prefix_quota, exactly: the
-// sums over all prefixes are those of `stats`, and verify() compares them with a walk over all items.
+// sums over all prefixes are `curr_items` and the `mem_requested` of all classes, and verify() compares them with a walk over all
+// items.
 //
 //   control words | index: a word a slot, 0 or the row's number + 1 | row | row ...      row   hash  length + 1  quota  bytes
 //   tallies of thread 0, of thread 1 ... | those at the last reset                        tallies of a row   five doubles
