@@ -18,7 +18,7 @@ t.test('a server has what programs need, and nothing of its inside', async t => 
   const server = api.createServer({ port: 0 })
   t.teardown(() => server.close())
   t.same(Object.getOwnPropertyNames(api.Server.prototype).sort(),
-    ['addresses', 'cache', 'close', 'constructor', 'handle', 'listen', 'onShutdown', 'options', 'port', 'reload', 'udpPort'])
+    ['addresses', 'cache', 'close', 'constructor', 'handle', 'httpPort', 'listen', 'onShutdown', 'options', 'port', 'reload', 'udpPort'])
   t.same(Reflect.ownKeys(server), [])
   t.equal(api.Server.length, 0, 'it is made of options and parts, both of which may be left out')
 })

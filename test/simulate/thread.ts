@@ -56,17 +56,20 @@ export class SimulatedThread {
   }
 }
 
+/** Nothing is sampled by chance or noted for models, so that a schedule can be run again. */
+const OPTIONS = { ...defaultOptions(), hotkeys: 0, sizing: false }
+
 /** A host that has nothing but its store. */
 function makeHost(store: Store): Host {
   const signals: Signals = { ...postedSignals(() => {}), failed: error => { throw error } }
   const { memory } = store.shards[0]!.items
   return {
-    options: defaultOptions(), store, signals, log: signals.log,
+    options: OPTIONS, store, signals, log: signals.log,
     input: new Input(memory.bytes, store.ioStart),
     output: new Output(memory, store.ioStart + INPUT_BYTES, store.counters),
     unfinished: new Unfinished(store.counters, Infinity, Infinity, () => {}),
     prefixes,
-    insight: new Insight(new ArrayBuffer(Insight.bytesFor(defaultOptions(), store.options.threads)), defaultOptions(), store),
+    insight: new Insight(new ArrayBuffer(Insight.bytesFor(OPTIONS, store.options.threads)), OPTIONS, store),
     debugClock: undefined, cluster: undefined, verbosity: 0, credentials: undefined, asksText: false,
     requestsPerTurn: 0, answersMax: 0,
     report: () => [],

@@ -182,13 +182,16 @@ export class PrefixUse {
   }
 
   private findOrAdd(bytes: Uint8Array, start: number, end: number): number {
-    // looked at before the search: what a thread has added since the table was full cannot have been missed
-    const isFull = Atomics.load(this.words, this.at + Word.IsFull) !== 0
     const hash = this.hash.of(bytes, start, end)
     const row = this.find(hash, bytes, start, end - start)
     if (row !== PrefixRow.None) return row
-    // only `tidy` changes that, for which all stripes are held: so threads need not wait for each other here
-    if (isFull || this.isBlocked(hash)) return PrefixRow.Other
+    // only `tidy` changes either, for which all stripes are held: so threads need not wait for each other here
+    if (this.isBlocked(hash)) return PrefixRow.Other
+    if (Atomics.load(this.words, this.at + Word.IsFull) !== 0) {
+      // what another thread had added before the table was full cannot be missed now
+      const late = this.find(hash, bytes, start, end - start)
+      return late === PrefixRow.None ? PrefixRow.Other : late
+    }
     this.locks.take(this.at + Word.Lock)
     const added = this.addLocked(hash, bytes, start, end - start)
     this.locks.release(this.at + Word.Lock)
