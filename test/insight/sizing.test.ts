@@ -59,7 +59,9 @@ t.test('a program that asks for more keys than fit would hit all of them with tw
   const keys = keysOf(Math.floor(ITEMS * 1.5))
   for (let round = 0; round < 20; round++) for (const key of keys) subject.ask(key)
   const { rows, ratios: [quarter, half, once, twice, fourfold] } = subject
-  t.match(rows, { sample_rate: 1, sampled_keys: keys.length, requests: 20 * keys.length, '0.25:bytes': MIB / 2, '4:bytes': 8 * MIB })
+  t.match(rows, { sample_rate: 1, requests: 20 * keys.length, '0.25:bytes': MIB / 2, '4:bytes': 8 * MIB })
+  // the models tell keys apart by their hashes, whose key is another each time: once in a thousand runs two have the same
+  t.ok(rows['sampled_keys']! <= keys.length && rows['sampled_keys']! >= keys.length - 2, `${rows['sampled_keys']} keys`)
   // each key misses once, and all but a few miss every time where not all fit
   for (const ratio of [twice!, fourfold!]) t.ok(Math.abs(ratio - 0.95) < 0.02, String(ratio))
   for (const ratio of [quarter!, half!, once!]) t.ok(ratio < 0.1, String(ratio))
