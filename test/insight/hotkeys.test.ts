@@ -96,6 +96,16 @@ t.test('a key is written so that it stays in its line', async t => {
   t.equal(Object.entries(await report(text, 'bigkeys')).join(), '1:1:key,a%0D%0ASTAT%20b,1:1:bytes,1')
 })
 
+t.test('a key counts for as many as its samples stand for', async t => {
+  const hash = new StoreUnderTest().store.context.hash
+  const table = new TopKeys(new ArrayBuffer(TopKeys.BYTES), 0)
+  table.begin(1)
+  const key = Buffer.from('key')
+  for (const weight of [8, 4, 1]) table.add(hash.of(key, 0, 3), key, 0, 3, weight)
+  t.equal(table.seen, 13)
+  t.same([...table.read(hash)].map(({ count, error }) => [count, error]), [[13, 0]])
+})
+
 t.test('counts are estimates of all requests, from a sample', async t => {
   const { server, connect } = await startSessions(t, { hotkeys: 0.1 })
   const session = await connect()
