@@ -9,7 +9,8 @@
 // makes it anew, but not by a process that has flags itself. V8 checks neither whether the cache belongs to the bundle nor, in
 // Node 20, whether the same platform made it, so the name says both. Nor does it notice bytes that a disk has lost, and dies of
 // them. So a cache is twice in its file: comparing the two takes 0.1 ms, and a checksum 2 ms. Without a cache, or without a
-// bundle, everything only starts later.
+// bundle, everything only starts later. Behind the command's cache is the result of the proof that sockets can be served quickly,
+// see net/proof.ts: a process that can use the cache need not prove it again.
 //
 // Then V8 gets leave to put more functions into one when it optimizes. A small request runs through some thirty functions, which
 // the kernel has driven out of the processor's caches since the last one. In fewer pieces they are back sooner: a request takes 1
@@ -25,6 +26,10 @@ const IDENTITY_LENGTH = 16
 /** The entries of the bundle: the command, and its workers. They run different code, so each has a cache of its own. */
 const COMMAND = 'command.js'
 const WORKER = 'server/worker.js'
+/** The module that has the way in which sockets are served quickly, once that is proven. */
+const PROVEN = 'net/proven.js'
+/** The length of a way in a file, which is padded with spaces. */
+const WAY_LENGTH = 8
 /** The time after which the code that a start runs has been compiled, and is written if there is no cache. */
 const STARTED_MS = 500
 /** The times after the start of all threads at which V8 may inline more: if all caches are there, and otherwise. */
@@ -45,6 +50,18 @@ type Bundle = (require: NodeJS.Require, folder: string) => (name: string) => unk
 /** What the module of the command exports: a promise that resolves when all threads of its server serve. */
 interface Command { readonly started: Promise<void> }
 
+/** What that module exports. The way is 'handed' or 'answered', and undefined if none is proven. */
+interface Proven {
+  trustWay(way: string | undefined): void
+  provenWay(): string | undefined
+}
+
+/** What a file keeps. The way is empty if none was proven, and in those of workers, which get it from the command. */
+interface Kept {
+  readonly cache: Buffer
+  readonly way: string
+}
+
 if (require.main === module) load(COMMAND)
 
 /** Loads the command's workers. */
@@ -60,15 +77,17 @@ function load(name: string): void {
 function run(name: string, source: string): void {
   const path = cachePath(name, source)
   const file = tryTo(() => readFileSync(path))
-  const cachedData = file && cacheIn(file)
-  const script = new Script(source, { filename: BUNDLE, ...cachedData && { cachedData } })
+  const kept = file && keptIn(file)
+  const script = new Script(source, { filename: BUNDLE, ...kept && { cachedData: kept.cache } })
   const isUsed = script.cachedDataRejected === false
+  const loadModule = (script.runInThisContext() as Bundle)(require, __dirname)
   if (hasUsualFlags) {
-    if (file === undefined) later(STARTED_MS, () => write(path, script.createCachedData()))
+    const { provenWay, trustWay } = loadModule(PROVEN) as Proven
+    if (file === undefined) later(STARTED_MS, () => write(path, { cache: script.createCachedData(), way: provenWay() ?? '' }))
     else if (!isUsed) tryTo(() => rmSync(path))
+    else trustWay(kept?.way || undefined)
   }
-  const bundle = script.runInThisContext() as Bundle
-  const loaded = bundle(require, __dirname)(name)
+  const loaded = loadModule(name)
   if (name !== COMMAND) return
   const hasAll = isUsed && existsSync(cachePath(WORKER, source))
   const { started } = loaded as Command
@@ -89,19 +108,22 @@ function cachePath(name: string, source: string): string {
   return `${BUNDLE}.${name.replace('/', '-').replace(/\.js$/, '')}.${identity}.${version}-${platform}-${arch}.cache`
 }
 
-/** The cache in a file; undefined if the file is damaged. */
-function cacheIn(file: Buffer): Buffer | undefined {
+/** What a file keeps; undefined if the file is damaged. */
+function keptIn(file: Buffer): Kept | undefined {
   const half = Math.floor(file.length / 2)
-  const cache = file.subarray(0, half)
-  return cache.equals(file.subarray(half)) ? cache : undefined
+  const kept = file.subarray(0, half)
+  if (!kept.equals(file.subarray(half))) return undefined
+  const end = Math.max(0, half - WAY_LENGTH)
+  return { cache: kept.subarray(0, end), way: kept.toString('latin1', end).trimEnd() }
 }
 
-/** Writes a cache, which appears complete or not at all. */
-function write(path: string, cache: Buffer): void {
+/** Writes a file, which appears complete or not at all. */
+function write(path: string, { cache, way }: Kept): void {
+  const kept = Buffer.concat([cache, Buffer.from(way.padEnd(WAY_LENGTH), 'latin1')])
   const draft = `${path}.${process.pid}`
   const descriptor = openSync(draft, 'wx', FILE_MODE)
   try {
-    writeFileSync(descriptor, Buffer.concat([cache, cache]))
+    writeFileSync(descriptor, Buffer.concat([kept, kept]))
     fsyncSync(descriptor)
     renameSync(draft, path)
   } catch (error) {

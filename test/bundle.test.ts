@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { proveQuickWay } from '../src/net/proof.js'
 import { stackOf } from '../src/stack.js'
 import { Client } from './support/client.js'
 import { folder, start } from './support/command.js'
@@ -45,6 +46,15 @@ t.test('the command makes the caches for its Node, and removes those that are of
   await serve(t, dist)
   await until('both have been made again', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
   t.ok(cachesIn(dist).every(name => readFileSync(join(dist, name)).length > 10_000))
+})
+
+t.test('the cache of the command says how sockets are served', async t => {
+  const dist = install(t)
+  await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  const ends = cachesIn(dist).map(name => readFileSync(join(dist, name), 'latin1').slice(-8).trim())
+  const { way = '' } = await proveQuickWay()
+  t.same(ends, [way, ''])
 })
 
 t.test('a process with other flags serves, and leaves the caches as they are', async t => {
