@@ -11,8 +11,11 @@
 // change nothing, so it is not for them. When clients ask for so much that this does not suffice, the sample becomes smaller. If
 // it would have too few keys, it is empty for a while, and the models keep their items: they rest. What clients store in that
 // time is missing in the models, so the ratios of those with more memory are too low while the models rest often.
+//
+// Where clients ask for the same keys all the time, hits soon change nothing any more: the models have the keys, and their items
+// have all marks. Then hits are not noted for a second, and taken to be hits in all models.
 import { Counter } from '../stats/counters.js'
-import { Below } from '../store/accesses.js'
+import { Below, Bound } from '../store/accesses.js'
 import { type Store } from '../store/store.js'
 import { COST_CHANGE, Miniatures } from './miniatures.js'
 import { FACTORS, Result, type Rings } from './rings.js'
@@ -28,6 +31,10 @@ const COST_MAX = 500_000
 const ALLOWANCE = 700_000
 /** The rate is not halved to lower the costs if that would leave fewer keys. */
 const KEYS_MIN = 4000
+/** Hits are not noted for so many background steps, after as many accesses of which not more than this share changed a model. */
+const PAUSE_STEPS = 10
+const PAUSE_ACCESSES = 2000
+const PAUSE_SHARE = 0.001
 
 export class Estimator {
   private readonly models: Miniatures
@@ -36,6 +43,11 @@ export class Estimator {
   /** What is left of the costs that changes in the models may have beside that. */
   private allowance = ALLOWANCE
   private isResting = false
+  /** The accesses that were noted since hits were last judged, and the changes by them. */
+  private accesses = 0
+  private changes = 0
+  /** The background steps for which hits are still not noted. */
+  private pauseSteps = 0
   /** The gets of the store at the last step, and those that each ring had lost. */
   private gets = 0
   private readonly lost: Int32Array
@@ -56,7 +68,10 @@ export class Estimator {
     for (let thread = 0; thread < this.lost.length; thread++) this.takeFrom(thread)
     if (this.budget <= 0) this.relax()
     else if (this.budget >= COST_FIRST) this.isResting = false
-    this.rings.below = this.isResting ? Below.None : models.below
+    if (cpuMs !== undefined) this.judgeHits()
+    const { bounds } = this.rings
+    bounds[Bound.Others] = this.isResting ? Below.None : models.below
+    bounds[Bound.Hits] = this.isResting || this.pauseSteps > 0 ? Below.None : models.below
     this.publish()
   }
 
@@ -78,11 +93,21 @@ export class Estimator {
     const lost = rings.lost(thread)
     rings.results[Result.NotedGets]! -= (lost - this.lost[thread]! | 0) / models.rate
     this.lost[thread] = lost
-    models.changes = 0
+    models.accesses = models.changes = 0
     const cost = rings.take(thread, models)
+    this.accesses += models.accesses
+    this.changes += models.changes
     const allowed = Math.min(models.changes * COST_CHANGE, this.allowance)
     this.allowance -= allowed
     this.budget -= cost - allowed
+  }
+
+  /** Decides whether hits are noted. */
+  private judgeHits(): void {
+    if (this.pauseSteps > 0) this.pauseSteps--
+    else if (this.accesses < PAUSE_ACCESSES) return
+    else if (this.changes <= this.accesses * PAUSE_SHARE) this.pauseSteps = PAUSE_STEPS
+    this.accesses = this.changes = 0
   }
 
   /** Lowers the costs: by a smaller sample, if that has enough keys, or by a rest. */

@@ -88,7 +88,8 @@ export class Miniatures {
   private commonHits = 0
   /** The keys that at least one model has. */
   keyCount = 0
-  /** The changes of single models by accesses, since the user of the models has set it to 0. */
+  /** The accesses to keys of the sample, and the changes of single models by them, since the models' user has set them to 0. */
+  accesses = 0
   changes = 0
   private halvings = 0
   private sampledBelow: number = Below.All
@@ -171,6 +172,7 @@ export class Miniatures {
     if (this.freeSlots < COUNT) this.makeRoom()
     // the rate may have been halved since the access was noted
     if (spread(hash) >= this.sampledBelow) return COST
+    this.accesses++
     const entry = this.find(hash)
     if (access <= Access.Miss) this.gets += this.weight
     if (access === Access.Hit && this.isSettled(entry)) {

@@ -1,7 +1,7 @@
 // The memory of `stats sizing`, which all threads share: a ring for each thread, in which it notes accesses to keys of a sample,
 // and what the first thread makes of them (estimate.ts).
 //
-//   region   | below | (to the next cache line) | results: doubles | (to the next cache line) | ring | ring ...   one a thread
+//   region   | bounds | (to the next cache line) | results: doubles | (to the next cache line) | ring | ring ...   one a thread
 //   ring     | written | lost | (to the next cache line) | read | (to the next cache line) | access | access ...
 //   access     word 0   1       2           3
 //              hash     Access  item bytes  expires at
@@ -9,7 +9,7 @@
 // `written`, `lost` and `read` are counts modulo 2^32. A ring's own thread writes the first two, the first thread all else.
 import { CACHE_LINE } from '../memory/regions.js'
 import { type Options } from '../options/options.js'
-import { Access } from '../store/accesses.js'
+import { Access, Bound } from '../store/accesses.js'
 
 /** The memory of the models, as multiples of the store's. */
 export const FACTORS: readonly number[] = [0.25, 0.5, 1, 2, 4]
@@ -39,6 +39,8 @@ interface Taker {
 
 export class Rings {
   readonly results: Float64Array
+  /** The bounds of the sample, see AccessSink. */
+  readonly bounds: Int32Array
   private readonly words: Int32Array
   /** The index of this thread's ring, and its count of accesses. */
   private readonly own: number
@@ -50,14 +52,11 @@ export class Rings {
   /** @param at byte index of `bytesFor(options, threads)` bytes, which are not none; @param thread the number of this thread */
   constructor(memory: ArrayBuffer | SharedArrayBuffer, at: number, private readonly threads: number, thread: number) {
     this.words = new Int32Array(memory, at, RINGS_AT + threads * RING_WORDS)
+    this.bounds = new Int32Array(memory, at, Bound.Count)
     this.results = new Float64Array(memory, at + CACHE_LINE, Result.End)
     this.own = ringOf(thread)
     this.written = this.words[this.own + RingWord.Written]!
   }
-
-  /** The keys of the sample, see AccessSink. */
-  get below(): number { return this.words[0]! }
-  set below(below: number) { this.words[0] = below }
 
   /** Notes an access of this thread. Returns true if the ring has just become half full. */
   note(access: Access, hash: number, itemBytes: number, expiresAt: number): boolean {

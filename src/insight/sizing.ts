@@ -2,13 +2,14 @@
 // accesses to a sample of the keys (rings.ts). The first thread gives them to small models of the store (estimate.ts) in
 // background steps, and at once if a ring is half full. Any thread shows the results.
 import { type Options } from '../options/options.js'
-import { Below, type Access, type AccessSink } from '../store/accesses.js'
+import { Below, Bound, type Access, type AccessSink } from '../store/accesses.js'
 import { type Store } from '../store/store.js'
 import { type Estimator } from './estimate.js'
 import { ACTUAL, FACTORS, Result, Rings } from './rings.js'
 
 /** Ratios have six digits. */
 const RATIO_UNIT = 1e6
+const NO_SAMPLE = new Int32Array(Bound.Count).fill(Below.None)
 
 export class Sizing implements AccessSink {
   /** Called when the ring of this thread is half full. The first thread takes the accesses out; others ask it to. */
@@ -25,13 +26,16 @@ export class Sizing implements AccessSink {
   constructor(memory: ArrayBuffer | SharedArrayBuffer, at: number, { sizing }: Options, private readonly store: Store) {
     if (!sizing) return
     this.rings = new Rings(memory, at, store.options.threads, store.thread)
-    if (this.isFirst) this.rings.below = Below.All
+    if (this.isFirst) this.rings.bounds.fill(Below.All)
     store.context.accesses.begin(this)
   }
 
   private get isFirst(): boolean { return this.store.thread === 0 }
 
-  get below(): number { return this.rings?.below ?? Below.None }
+  /** The bound of the sample, for accesses that are no hits. */
+  get below(): number { return this.bounds[Bound.Others]! }
+
+  get bounds(): Int32Array { return this.rings?.bounds ?? NO_SAMPLE }
 
   note(access: Access, hash: number, itemBytes: number, expiresAt: number): void {
     if (this.rings?.note(access, hash, itemBytes, expiresAt) === true) this.whenHalfFull()

@@ -16,10 +16,13 @@ export const enum Access {
   Used,
 }
 
+/** The words of `AccessSink.bounds`: that for hits, and that for accesses of all other kinds. */
+export const enum Bound { Others, Hits, Count }
+
 /** A receiver of the accesses of one thread. */
 export interface AccessSink {
-  /** The keys of the sample: those for which `spread(hash)` is below this. It may change at any time. */
-  readonly below: number
+  /** The bounds of the sample, by Bound: an access is noted if `spread(hash)` is below its own. They may change at any time. */
+  readonly bounds: Int32Array
   /**
    * Takes an access. The thread holds no lock.
    * @param itemBytes the size of the item as memcached counts it, 0 if it is not known; @param expiresAt as that of an item
@@ -30,7 +33,7 @@ export interface AccessSink {
 /** The facts about an item that a sink is given, as ItemView has them. */
 interface Item { readonly itemBytes: number; readonly expiresAt: number }
 
-/** The values of `below` for no key and for every key, but for one hash in four billion. */
+/** The bounds for no key and for every key, but for one hash in four billion. */
 export const enum Below { None = -0x80000000, All = 0x7fffffff }
 
 /** Mixes the low bits of a hash into the high ones, as the low ones choose the bucket and the high ones the shard. */
@@ -39,22 +42,26 @@ export function spread(hash: number): number { return Math.imul(hash, 0x9e3779b1
 const TOUCHES = Want.Touch | Want.NewExpiry
 
 export class Accesses {
-  /** As that of the sink, updated once for each batch of requests. */
-  private below: number = Below.None
+  /** Those of the sink. */
+  private bounds: Int32Array = Int32Array.of(Below.None, Below.None)
   private sink: AccessSink | undefined
 
   /** Gives this thread a sink. */
   begin(sink: AccessSink): void {
     this.sink = sink
-    this.refresh()
+    this.bounds = sink.bounds
   }
 
-  /** Called together with Store.refreshTime. */
-  refresh(): void { if (this.sink !== undefined) this.below = this.sink.below }
+  /** True if an access is to be noted that is no hit. */
+  isSampled(hash: number): boolean { return Math.imul(hash, 0x9e3779b1) < this.bounds[Bound.Others]! }
 
-  isSampled(hash: number): boolean { return Math.imul(hash, 0x9e3779b1) < this.below }
+  /** True if a get is to be noted. */
+  isGetSampled({ hash, wants }: Request, isHit: boolean): boolean {
+    const bound = isHit && (wants & TOUCHES) === 0 ? Bound.Hits : Bound.Others
+    return Math.imul(hash, 0x9e3779b1) < this.bounds[bound]!
+  }
 
-  /** Notes a get of a sampled key. @param item the item of a hit. It may be gone by now, and then these are any numbers */
+  /** Notes such a get. @param item the item of a hit. It may be gone by now, and then these are any numbers */
   got({ hash, wants }: Request, isHit: boolean, item: Item): void {
     if ((wants & Want.Peek) !== 0) return
     if (!isHit) {

@@ -266,7 +266,7 @@ export class Store {
   get(request: Request, reader: Reader): boolean {
     const shard = this.shardOf(request.hash)
     const isHit = shard.get(request, reader)
-    if (this.accesses.isSampled(request.hash)) this.accesses.got(request, isHit, shard.view)
+    if (this.accesses.isGetSampled(request, isHit)) this.accesses.got(request, isHit, shard.view)
     return isHit
   }
 
@@ -393,7 +393,6 @@ export class Store {
     assert(!lives.hasFailed, 'another thread has died')
     context.now = Math.floor(this.clock.milliseconds() / 1000) - this.epoch
     context.watched = this.log.kinds
-    context.accesses.refresh()
     if (context.flushAt !== 0 && context.now >= context.flushAt) this.flushDue()
   }
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { Insight } from '../../src/insight/insight.js'
 import { defaultOptions, type Options } from '../../src/options/options.js'
-import { Below } from '../../src/store/accesses.js'
+import { Below, Bound } from '../../src/store/accesses.js'
 import { Mode } from '../../src/store/request.js'
 import { ManualClock } from '../support/clock.js'
 import { until } from '../support/patience.js'
@@ -152,6 +152,39 @@ t.test('many writes at once have what changes may cost at first, and then the mo
     sets += keys.length
   }
   t.ok(sets > 20_000 && sets < 50_000, `${sets} sets`)
+})
+
+t.test('hits that change nothing are not noted for a second, and count as hits with any memory', async t => {
+  const subject = new Subject()
+  const bounds = subject.insight.sizing.bounds
+  const keys = keysOf(100)
+  for (const key of keys) subject.ask(key)
+  subject.pass()
+  // the first hits of a key change its items
+  t.same(bounds, [Below.All, Below.All])
+  for (let round = 0; round < 25; round++) for (const key of keys) subject.get(key)
+  subject.pass()
+  t.same(bounds, [Below.All, Below.All])
+  for (let round = 0; round < 25; round++) for (const key of keys) subject.get(key)
+  subject.pass()
+  t.match(bounds, { [Bound.Others]: Below.All, [Bound.Hits]: Below.None })
+  for (let round = 0; round < 49; round++) for (const key of keys) subject.get(key)
+  t.same(subject.ratios, Array(5).fill(0.99))
+  subject.put(Mode.Set, 'another', VALUE)
+  t.equal(subject.rows['sampled_keys'], 101)
+  for (let step = 0; step < 10; step++) subject.pass()
+  t.same(bounds, [Below.All, Below.All])
+})
+
+t.test('hits are noted as long as models change', async t => {
+  const subject = new Subject()
+  const hot = keysOf(100)
+  for (let round = 0; round < 100; round++) {
+    for (const key of hot) subject.ask(key)
+    for (let count = 0; count < 20; count++) subject.ask(`${round}:${count}`)
+    subject.pass()
+    t.equal(subject.insight.sizing.bounds[Bound.Hits], Below.All)
+  }
 })
 
 t.test('the sample of a large cache has few of its keys, and no fewer than 4,000', async t => {
