@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {
   checkOptions, completeOptions, defaultOptions, helpText, optionRows, optionSections, optionTable, parseAddress, parseArguments,
-  readMemory, settingsReport, type Options,
+  readMemory, type Options,
 } from '../src/options/options.js'
+import { settingsReport } from '../src/options/settings.js'
 import './support/fresh.js'
 import { inProject } from './support/places.js'
 

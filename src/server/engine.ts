@@ -31,7 +31,7 @@ import { type Insight } from '../insight/insight.js'
 import { LoopWatch } from '../insight/loops.js'
 import { type Prefixes } from '../stats/prefixes.js'
 import { type Store } from '../store/store.js'
-import { Reports } from './reports.js'
+import { type Reports } from './reports.js'
 import { type External, type Settings } from './settings.js'
 import { type Signals, type ThreadSignals } from './signals.js'
 import { type TestClock } from './testclock.js'
@@ -108,7 +108,8 @@ export class Engine implements Host {
   private readonly udp: Udp
   private readonly watchers: Watchers
   private readonly connections: Connections
-  private readonly reports: Reports
+  /** Makes the reports, once one is asked for. */
+  private madeReports: Reports | undefined
   /** What answers HTTP, once a client has spoken it. */
   private http: Http | undefined
   /** The functions that act on signals of other threads. */
@@ -146,8 +147,7 @@ export class Engine implements Host {
       caller => this.takeCaller(caller), parts.makeTap?.(this))
     this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
-    const { connections, udp, tls } = this
-    this.reports = new Reports({ ...parts, connections, udp, tls, hasUsers: this.credentials !== undefined })
+    const { connections, tls } = this
     this.reactions = {
       slotFreed: () => connections.admitWaiting(),
       memoryShort: () => this.unfinished.makeRoom(),
@@ -327,6 +327,15 @@ export class Engine implements Host {
     // A single thread looks clients' addresses up only when they are needed. Once a client has gone it is too late.
     if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describeSoon()
     return watcher
+  }
+
+  private get reports(): Reports { return this.madeReports ??= this.makeReports() }
+
+  private makeReports(): Reports {
+    const { connections, udp, tls } = this
+    // a server starts sooner without them
+    const { Reports } = require('./reports.js') as typeof import('./reports.js')
+    return new Reports({ ...this.parts, connections, udp, tls, hasUsers: this.credentials !== undefined })
   }
 
   report(name: Parameters<Host['report']>[0]): Rows { return this.reports.report(name) }

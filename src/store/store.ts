@@ -26,7 +26,6 @@ import { type Inspected, type Shard } from './shard.js'
 import { type AutomoveSettings } from './slabs/automove.js'
 import { type SlabClasses } from './slabs/classes.js'
 import { type Rebalance } from './slabs/rebalance.js'
-import { linkedItems, verifyShard } from './verify.js'
 import { type Reader } from './view.js'
 import { ClassSet, type Crawler } from './walks/crawler.js'
 import { ClassDump, Dump } from './walks/dump.js'
@@ -749,6 +748,8 @@ export class Store {
    * @returns the length in items of the longest chain of the hash table
    */
   verify(): number {
+    // only tests do
+    const { linkedItems, verifyShard } = require('./verify.js') as typeof import('./verify.js')
     const found = this.shards.map(verifyShard)
     const refs = found.reduce((sum, shard) => sum + shard.refs, 0)
     assert(refs === this.refCount, `${refs} references in items, ${this.refCount} are held`)

@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { parseArguments, settingsReport } from '../../src/options/options.js'
+import { parseArguments } from '../../src/options/options.js'
+import { settingsReport } from '../../src/options/settings.js'
 import { Client } from '../support/client.js'
 import { realVersion } from '../support/real.js'
 import { OLDER_VERSION } from './differences.js'
