@@ -41,8 +41,10 @@ export class TextProtocol implements Protocol, Readers {
   private readonly bytes: Uint8Array
   private readonly text: Text
   private readonly commands = new Map<number, Command>()
+  private meta: MetaLines | undefined
 
-  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly meta: MetaLines) {
+  /** @param makeMeta makes the meta commands, once there is a line that may be one */
+  constructor(private readonly host: Host, private readonly parser: LineParser, private readonly makeMeta: () => MetaLines) {
     this.bytes = host.input.bytes
     this.text = new Text(host, parser)
     this.gets = new Gets(this.text, (session, at, end) => this.run(session, at, end))
@@ -71,7 +73,7 @@ export class TextProtocol implements Protocol, Readers {
 
   /** Carries out the line at `at`; returns where the next bytes begin, or UNFINISHED if it is not whole. */
   private run(session: Session, at: number, end: number): number {
-    const { bytes, host, meta } = this
+    const { bytes, host } = this
     let stop = at
     while (bytes[stop] !== Ascii.Space && bytes[stop] !== Ascii.LineEnd) stop++
     const isLogged = host.verbosity > 1
@@ -82,9 +84,12 @@ export class TextProtocol implements Protocol, Readers {
       if (bytes[at] === Ascii.S) return this.values.store(session, Mode.Set, at, stop, end)
     }
     const nameEnd = bytes[stop] === Ascii.LineEnd && stop > at && bytes[stop - 1] === Ascii.CarriageReturn ? stop - 1 : stop
-    if (nameEnd === at + 2 && bytes[at] === Ascii.M && meta.has(bytes[at + 1]!)) {
-      if (isLogged) return this.loggedMeta(session, bytes[at + 1]!, nameEnd, end)
-      return meta.serve(session, bytes[at + 1]!, nameEnd, end)
+    if (nameEnd === at + 2 && bytes[at] === Ascii.M) {
+      const meta = this.meta ??= this.makeMeta()
+      const letter = bytes[at + 1]!
+      if (meta.has(letter)) {
+        return isLogged ? this.loggedMeta(meta, session, letter, nameEnd, end) : meta.serve(session, letter, nameEnd, end)
+      }
     }
     const command = this.commandAt(at, nameEnd)
     if (command?.reads !== undefined) return command.reads(this, session, at, stop, end)
@@ -98,8 +103,8 @@ export class TextProtocol implements Protocol, Readers {
   }
 
   /** By itself, as a closure in `run` would cost each line something. */
-  private loggedMeta(session: Session, letter: number, at: number, end: number): number {
-    return logAnswer(this.host, session, () => this.meta.serve(session, letter, at, end))
+  private loggedMeta(meta: MetaLines, session: Session, letter: number, at: number, end: number): number {
+    return logAnswer(this.host, session, () => meta.serve(session, letter, at, end))
   }
 
   private commandAt(start: number, end: number): Command | undefined {
