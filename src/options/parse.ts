@@ -107,9 +107,10 @@ function tokensOf(argv: readonly string[]) {
   const add = (key: string, { argument, flag }: OptionRow, isWhole: boolean) => {
     options[key] = { type: argument === undefined ? 'boolean' : 'string', ...(isWhole && flag !== undefined && { short: flag }) }
   }
+  // the letters of flags may stand together; most rows are of none that are there, and parseArgs takes its time for each
+  const letters = argv.join('')
   for (const row of optionRows) {
-    const key = row.long ?? row.flag
-    if (key !== undefined) add(key, row, true)
+    if (row.flag !== undefined && letters.includes(row.flag)) add(row.long ?? row.flag, row, true)
   }
   for (const word of argv) {
     const [, long] = /^--([a-z-]+)/.exec(word) ?? []

@@ -5,7 +5,7 @@ import { type Duplex } from 'node:stream'
 import { monotonicMilliseconds, type Clock, type MovableClock } from '../clock.js'
 import { type Credentials, type Users } from '../secrets/credentials.js'
 import { Kind } from '../log/events.js'
-import { Watchers, type Watcher } from '../log/watchers.js'
+import { type Watcher, type Watchers } from '../log/watchers.js'
 import { type Certificates } from '../secrets/certificates.js'
 import { makeCredentials } from '../secrets/secrets.js'
 import { type Http } from '../http/http.js'
@@ -106,7 +106,7 @@ export class Engine implements Host {
   private readonly tls: Tls | undefined
   private readonly listeners: Listeners
   private readonly udp: Udp
-  private readonly watchers: Watchers
+  private watchers: Watchers | undefined
   private readonly connections: Connections
   /** Makes the reports, once one is asked for. */
   private madeReports: Reports | undefined
@@ -142,7 +142,6 @@ export class Engine implements Host {
     this.credentials = usersFile === undefined ? undefined : makeCredentials(usersFile, users)
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
-    this.watchers = new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
     this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name),
       caller => this.takeCaller(caller), parts.makeTap?.(this))
     this.listeners = listeners
@@ -323,10 +322,18 @@ export class Engine implements Host {
   setExternal(setting: External, value: number): void { this.settings.setExternal(setting, value) }
 
   watch(kinds: number, peer: Peer): Watcher | undefined {
+    this.watchers ??= this.makeWatchers()
     const watcher = this.watchers.add(kinds, peer)
     // A single thread looks clients' addresses up only when they are needed. Once a client has gone it is too late.
     if (watcher !== undefined && (kinds & Kind.ConnEvents) !== 0) this.connections.describeSoon()
     return watcher
+  }
+
+  private makeWatchers(): Watchers {
+    const { store, clock, options } = this
+    // most servers have none
+    const { Watchers } = require('../log/watchers.js') as typeof import('../log/watchers.js')
+    return new Watchers(store.log, clock, store.counters, options.watcherLogbufSize)
   }
 
   private get reports(): Reports { return this.madeReports ??= this.makeReports() }
