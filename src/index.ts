@@ -3,6 +3,7 @@
 import { type ServerOptions } from './options/memory.js'
 import { type ServerParts } from './server/parts.js'
 import { Server } from './server/server.js'
+import { packageVersion } from './version.js'
 
 export { type Clock, type Origin, SystemClock } from './clock.js'
 export { Cache, type CacheConstructor } from './embed/cache.js'
@@ -17,7 +18,10 @@ export { type ServerOptions } from './options/memory.js'
 export { type Options, type ProfileName, type ProtocolName } from './options/values.js'
 export { type DuplexStream, type ServerParts } from './server/parts.js'
 export { Server } from './server/server.js'
-export { PACKAGE_VERSION, PROTOCOL_VERSION } from './version.js'
+export { PROTOCOL_VERSION } from './version.js'
+
+/** The version of this package. */
+export const PACKAGE_VERSION: string = packageVersion()
 
 /**
  * Makes a server; `listen` opens it. Options have the names and defaults of the command line, but sizes are in bytes, except for

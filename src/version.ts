@@ -5,8 +5,10 @@ import { join } from 'node:path'
 /** The version of memcached whose protocol and behaviour memslab has. The `version` command answers with it. */
 export const PROTOCOL_VERSION = '1.6.45'
 
-/** The version of this package, from its package.json. */
-export const PACKAGE_VERSION = readPackageVersion()
+let version: string | undefined
+
+/** The version of this package, from its package.json, which few starts need to read. */
+export function packageVersion(): string { return version ??= readPackageVersion() }
 
 function readPackageVersion(): string {
   const description: unknown = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'))

@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
 import t from 'tap'
 import { helpText } from '../src/options/options.js'
-import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../src/version.js'
+import { packageVersion, PROTOCOL_VERSION } from '../src/version.js'
 import { spawnServer } from './clients/server.js'
 import { Client } from './support/client.js'
 import { folder, run, start } from './support/command.js'
@@ -19,7 +19,7 @@ if (!existsSync(CLI)) t.bailout('dist/cli.js is missing; npm test builds it firs
 t.test('help, version and license go to stdout, and nothing to stderr', async t => {
   for (const flag of ['-h', '--help']) t.same(run(flag), { code: 0, stdout: helpText(), stderr: '' })
   const version = run('-V')
-  t.same(version, { code: 0, stdout: `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION})\n`, stderr: '' })
+  t.same(version, { code: 0, stdout: `memslab ${packageVersion()} (memcached ${PROTOCOL_VERSION})\n`, stderr: '' })
   const license = run('-i')
   t.match(license, { code: 0, stdout: /MIT License/, stderr: '' })
   t.match(helpText(), /loopback only, 127\.0\.0\.1 and ::1.*\n.*-l 0\.0\.0\.0/)
@@ -209,7 +209,7 @@ t.test('-v says at the start where it listens, and what it may take', async t =>
   const first = await start(t, ['-v', '-l', '127.0.0.1', '-U', '-1', '-m', '16', '-t', '1', '-c', '100'])
   const udpPort = /UDP INET: (\d+)/.exec(first.ports)?.[1]
   await until('it has said so', () => first.output.stderr.split('\n').length === 3)
-  t.equal(first.output.stderr, `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION}) listens on ` +
+  t.equal(first.output.stderr, `memslab ${packageVersion()} (memcached ${PROTOCOL_VERSION}) listens on ` +
     `TCP 127.0.0.1:${first.port}, UDP 127.0.0.1:${udpPort}\n` +
     '16m of memory for items of up to 1m, 1 thread, up to 100 connections\n')
   const path = join(folder(t), 'socket')

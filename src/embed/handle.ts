@@ -2,7 +2,7 @@
 import { type SharedTime } from '../clock.js'
 import { MemslabError } from '../errors.js'
 import { type SharedStore } from '../store/store.js'
-import { PACKAGE_VERSION } from '../version.js'
+import { packageVersion } from '../version.js'
 import { type CacheHandle } from './interface.js'
 import { CacheMemory } from './memory.js'
 
@@ -23,8 +23,9 @@ export function readHandle(handle: unknown): HandleParts {
   if (typeof parts !== 'object' || parts === null || typeof parts.memslab !== 'string') {
     throw new MemslabError('EHANDLE', 'Cache.attach takes the handle of a cache')
   }
-  if (parts.memslab !== PACKAGE_VERSION) {
-    throw new MemslabError('EVERSION', `the cache is of memslab ${parts.memslab}, and this thread has memslab ${PACKAGE_VERSION}`)
+  if (parts.memslab !== packageVersion()) {
+    throw new MemslabError('EVERSION',
+      `the cache is of memslab ${parts.memslab}, and this thread has memslab ${packageVersion()}`)
   }
   if (parts.store?.memories === undefined || parts.time === undefined || !isMemory(parts.memory)) {
     throw new MemslabError('EHANDLE', 'the handle is incomplete: a handle is posted as it is, not as JSON')

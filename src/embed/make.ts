@@ -3,7 +3,7 @@ import { clockOf, GuardedClock, mirror, MirroredClock, MovableClock, SystemClock
 import { MemslabError } from '../errors.js'
 import { Background } from '../store/background.js'
 import { Store } from '../store/store.js'
-import { PACKAGE_VERSION } from '../version.js'
+import { packageVersion } from '../version.js'
 import { readHandle, type HandleParts } from './handle.js'
 import { type CacheHandle } from './interface.js'
 import { CacheMemory, State } from './memory.js'
@@ -87,7 +87,7 @@ function handleOf({ store, time, debugClock, ioOffset }: Attachable, { memory }:
     throw new MemslabError('ENOPLACE', 'the cache was made without places for other threads, see attachable')
   }
   const sharedClock = debugClock instanceof SharedArrayBuffer ? debugClock : undefined
-  return { memslab: PACKAGE_VERSION, store: store.share(), memory, time: time.shared, debugClock: sharedClock, ioOffset }
+  return { memslab: packageVersion(), store: store.share(), memory, time: time.shared, debugClock: sharedClock, ioOffset }
 }
 
 /** The parts of a server that its cache is made from. */

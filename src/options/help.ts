@@ -1,5 +1,5 @@
 // `--help` and the table of options in README.md, both made from the rows, section by section.
-import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
+import { packageVersion, PROTOCOL_VERSION } from '../version.js'
 import { optionSections, printSize, type OptionRow } from './rows.js'
 import { COMMAND_LINE_DEFAULTS, defaultOptions, type Options } from './values.js'
 
@@ -39,7 +39,7 @@ function wrap(text: string): string[] {
 
 /** The text of `-V`, and the first line of the help. */
 export function versionText(): string {
-  return `memslab ${PACKAGE_VERSION} (memcached ${PROTOCOL_VERSION})`
+  return `memslab ${packageVersion()} (memcached ${PROTOCOL_VERSION})`
 }
 
 /** The table of options in README.md of this folder; a test compares it. */

@@ -72,8 +72,12 @@ export function queueOf(backlog: number): number {
 
 const INT_MAX = 2 ** 31 - 1
 
+let longestQueue: number | undefined
+
 /** The longest queue that the system allows. A longer one would be cut to this by the kernel anyway. */
-function queueMax(): number {
+function queueMax(): number { return longestQueue ??= readQueueMax() }
+
+function readQueueMax(): number {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'))
   } catch {

@@ -1,7 +1,7 @@
 // The metrics of a server, in Prometheus's text format: those of the memcached exporter, by the rows of exporter.ts, those of the
 // process, and memslab's own. Each statistic of rows.ts that no exported metric shows has a metric with its own name behind
 // `memslab_`, so a new row shows up by itself. The lines are prepared when this file loads; a scrape only reads numbers.
-import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../version.js'
+import { packageVersion, PROTOCOL_VERSION } from '../version.js'
 import {
   exportedCrawlerSettings, exportedGeneral, exportedItems, exportedSettings, exportedSlabs, exportedSlabTotals,
   type ExportedMetric,
@@ -105,7 +105,7 @@ const general = [
 const items = new Table(itemRows, true).metrics(exportedItems, `${OWN}slab_`)
 const slabs = new Table(slabRows, true).metrics(exportedSlabs, `${OWN}slab_`)
 
-const VERSION = labelOf('version', PACKAGE_VERSION)
+const VERSION = labelOf('version', packageVersion())
 const CONSTANT =
   metricOf(`${EXPORTED}up`, 'gauge', '1, as the server answers', [['', 1]]) +
   metricOf(`${EXPORTED}version`, 'gauge', '1, with the version of memcached that the server is compatible with',
