@@ -15,7 +15,7 @@
 // Then V8 gets leave to put more functions into one when it optimizes. A small request runs through some thirty functions, which
 // the kernel has driven out of the processor's caches since the last one. In fewer pieces they are back sooner: a request takes 1
 // to 3 % less. V8 refuses all caches, also those of Node's own modules, of processes with other flags, so this waits until the
-// server and all its workers have started and nothing is left to be written.
+// server has started and nothing is left to be written. See process/inlining.ts for workers that start later.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
@@ -35,8 +35,6 @@ const STARTED_MS = 500
 /** The times after the start of all threads at which V8 may inline more: if all caches are there, and otherwise. */
 const SERVING_MS = 10
 const WRITTEN_MS = 1000
-/** V8's limit for what it inlines into one function, in bytes of bytecode. The default is 920. */
-const INLINE_MORE = '--max-inlined-bytecode-size-cumulative=4000'
 /** The flags of the process. A worker gets them as its arguments, see server/start.ts, as it has no `execArgv` of its own. */
 const flags = require.main === module ? process.execArgv : process.argv.slice(2)
 /** False in a process whose cache would be of no use to others, nor that of others to it. */
@@ -47,8 +45,12 @@ const FILE_MODE = 0o644
 /** The bundle, once it runs: gets Node's modules and its folder, and returns the function that loads a module by its name. */
 type Bundle = (require: NodeJS.Require, folder: string) => (name: string) => unknown
 
-/** What the module of the command exports: a promise that resolves when all threads of its server serve. */
-interface Command { readonly started: Promise<void> }
+/** What the module of the command exports. */
+interface Command {
+  /** Resolves when the server serves. */
+  readonly started: Promise<void>
+  readonly inlineMore: () => Promise<void>
+}
 
 /** What that module exports. The way is 'handed' or 'answered', and undefined if none is proven. */
 interface Proven {
@@ -83,20 +85,17 @@ function run(name: string, source: string): void {
   const loadModule = (script.runInThisContext() as Bundle)(require, __dirname)
   if (hasUsualFlags) {
     const { provenWay, trustWay } = loadModule(PROVEN) as Proven
-    if (file === undefined) later(STARTED_MS, () => write(path, { cache: script.createCachedData(), way: provenWay() ?? '' }))
+    if (file === undefined) later(STARTED_MS, () => {
+      if (!existsSync(path)) write(path, { cache: script.createCachedData(), way: provenWay() ?? '' })
+    })
     else if (!isUsed) tryTo(() => rmSync(path))
     else trustWay(kept?.way || undefined)
   }
   const loaded = loadModule(name)
   if (name !== COMMAND) return
   const hasAll = isUsed && existsSync(cachePath(WORKER, source))
-  const { started } = loaded as Command
+  const { started, inlineMore } = loaded as Command
   void started.then(() => later(hasAll ? SERVING_MS : WRITTEN_MS, inlineMore))
-}
-
-async function inlineMore(): Promise<void> {
-  const { setFlagsFromString } = await import('node:v8')
-  setFlagsFromString(INLINE_MORE)
 }
 
 /** Does something later, if the process still runs then. */

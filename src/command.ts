@@ -27,8 +27,14 @@ process.on('uncaughtException', error => {
 })
 
 let noteStart = (): void => {}
-/** Resolves when all threads of the server serve; stays pending if there is none. */
+/** Resolves when the server serves, with all threads that do not wait for clients; stays pending if there is none. */
 export const started = new Promise<void>(resolve => { noteStart = resolve })
+
+/** Lets V8 inline more from now on, see process/inlining.ts. */
+export async function inlineMore(): Promise<void> {
+  const inlining = await import('./process/inlining.js')
+  inlining.inlineMore()
+}
 
 void main(process.argv.slice(2)).then(exitCode => { process.exitCode = exitCode })
 

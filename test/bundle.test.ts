@@ -1,6 +1,7 @@
 // The bundle that the command is loaded from, and the caches of what V8 has compiled of it.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { proveQuickWay } from '../src/net/proof.js'
 import { stackOf } from '../src/stack.js'
@@ -55,6 +56,20 @@ t.test('the cache of the command says how sockets are served', async t => {
   const ends = cachesIn(dist).map(name => readFileSync(join(dist, name), 'latin1').slice(-8).trim())
   const { way = '' } = await proveQuickWay()
   t.same(ends, [way, ''])
+})
+
+t.test('threads that start later find the caches good, though V8 may inline more by then', async t => {
+  const dist = install(t)
+  const { child, ended } = await serve(t, dist)
+  await until('both caches are there', () => cachesIn(dist).filter(name => NAME.test(name)).length === 2)
+  child.kill('SIGTERM')
+  await ended
+  const { port, output } = await start(t, ['-t', '2', '-vv'], {}, join(dist, 'cli.js'))
+  // at 10 ms V8 gets leave to inline more, and at 500 ms caches would be written
+  await sleep(100)
+  for (let count = 0; count < 2; count++) await Client.connect({ host: '127.0.0.1', port })
+  await until('the second thread has one of the clients', () => output.stderr.includes('in another thread'))
+  t.equal(cachesIn(dist).filter(name => NAME.test(name)).length, 2, 'it has removed none')
 })
 
 t.test('a process with other flags serves, and leaves the caches as they are', async t => {

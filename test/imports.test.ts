@@ -45,6 +45,7 @@ const LEAVES = [
   'server/signals',    // what any part raises for the others
   'server/settings',   // shared memory for what commands of the protocols change and net/ reads
   'process/limits',    // what the system allows, which bounds what net/ listens with
+  'process/inlining',  // what V8 may do, which the command says and server/ while threads start
 ]
 
 const FILES = sourceFiles()

@@ -4,7 +4,8 @@
 // ahead, at most a millisecond. If the other threads have nothing else to do, that takes less than a tenth of a millisecond.
 //
 // The first thread may listen before the others have started. It does not wait for those, but serves all clients that connect
-// until then at once. Later it leaves more clients to the others, until the numbers are even.
+// until then at once. The others may wait for a second client before they start; then the first one hands some of its clients
+// over to them, see handover.ts. Otherwise it leaves more of the later clients to them, until the numbers are even.
 import { monotonicMilliseconds } from '../clock.js'
 
 /** A thread is ahead if it has this many connections more than the thread with the fewest, and this part of that number. */
@@ -16,12 +17,18 @@ const PATIENCE_MS = 1
 
 /**
  * The index of the word that changes whenever a thread accepts a connection or starts to listen. Behind it is a word for each
- * thread with the number of its connections, and then a word for each thread that is 1 once it listens.
+ * thread with the number of its connections, and then a word for each thread that is 1 once it listens. The last word is 1 while
+ * the other threads wait for the first one to ask for them.
  */
 const CHANGES = 0
+/** The words that do not belong to a thread. */
+const COMMON = 2
+
+/** The clients of the first thread for which the other threads start. */
+const CROWD = 2
 
 export class Balance {
-  static bytesFor(threads: number): number { return (1 + 2 * threads) * Int32Array.BYTES_PER_ELEMENT }
+  static bytesFor(threads: number): number { return (COMMON + 2 * threads) * Int32Array.BYTES_PER_ELEMENT }
 
   private readonly words: Int32Array
   private readonly threads: number
@@ -33,7 +40,7 @@ export class Balance {
    */
   constructor(memory: SharedArrayBuffer, private readonly thread: number, private readonly areEvenLater = false) {
     this.words = new Int32Array(memory)
-    this.threads = (this.words.length - 1) / 2
+    this.threads = (this.words.length - COMMON) / 2
   }
 
   /** Records that this thread listens. From now on the other threads leave it some connections, and it leaves them some. */
@@ -46,6 +53,27 @@ export class Balance {
   add(change: number): void {
     this.words[this.thread]! += change
     this.notify()
+  }
+
+  /** Has the first thread ask for the others when there is something for them to do. */
+  awaitNeed(): void { Atomics.store(this.words, this.words.length - 1, 1) }
+
+  /** True if other threads are to start now: `clients` are there at the same time, and no thread has asked before. */
+  takeNeed(clients = this.count): boolean {
+    const last = this.words.length - 1
+    return clients >= CROWD && this.words[last] === 1 && Atomics.compareExchange(this.words, last, 1, 0) === 1
+  }
+
+  /** The number of this thread's connections. */
+  get count(): number { return this.words[this.thread]! }
+
+  /** The number of connections of each thread that listens, by the thread's number. */
+  get counts(): Map<number, number> {
+    const counts = new Map<number, number>()
+    for (let thread = 1; thread <= this.threads; thread++) {
+      if (Atomics.load(this.words, this.threads + thread) !== 0) counts.set(thread, Atomics.load(this.words, thread))
+    }
+    return counts
   }
 
   private notify(): void {

@@ -3,6 +3,7 @@
 // other streams bring chunks. A client that speaks HTTP leaves its session: then the link passes its bytes to a Caller.
 import { assert } from '../errors.js'
 import { CloseReason, Transport } from '../log/events.js'
+import { type ProtocolName } from '../options/options.js'
 import { type Host } from '../protocol/host.js'
 import { READ_BYTES } from '../protocol/input.js'
 import { type Held } from '../protocol/output.js'
@@ -13,6 +14,7 @@ import { Counter } from '../stats/counters.js'
 import { setImmediate } from '../timers.js'
 import { formatAddress } from './addresses.js'
 import { type Caller, type CallersConnection } from './caller.js'
+import { type Handle } from './handle.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
 import { type Slots } from './slots.js'
 
@@ -21,6 +23,24 @@ export interface Origin {
   /** Its address, as `stats conns` shows it. */
   readonly name: string
 }
+
+/** How far a session is between two requests. It can be posted to another thread. */
+export interface Standing {
+  /** The descriptor of its connection. */
+  readonly id: number
+  /** Its slot, see slots.ts. */
+  readonly slot: number
+  /** The protocol that its client speaks; undefined if it has sent nothing. */
+  readonly protocol: ProtocolName | undefined
+  readonly isAuthenticated: boolean
+  /** The second of store time of its last request. */
+  readonly usedAt: number
+  /** The second of store time since which it has not authenticated. */
+  readonly unknownSince: number
+}
+
+/** A client that a connection has left, and its socket. */
+export interface Leaving { readonly handle: Handle, readonly standing: Standing }
 
 /** The name for `stats conns` where there is no listener. */
 const NO_ORIGIN = 'stream'
@@ -221,6 +241,30 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     this.host.store.refreshTime()
     this.session.usedAt = this.host.store.context.now
     this.note()
+  }
+
+  // Its way to another thread
+
+  /**
+   * Leaves its client to another thread, and is over then, without a call of `onClose`: its slot stays taken. Returns undefined,
+   * and goes on, if its client is in the middle of something.
+   */
+  leave(): Leaving | undefined {
+    const { session } = this
+    const isBusy = this.isOver || this.hasEnded || this.isPaused || this.isYielding || this.pending !== undefined ||
+      this.caller !== undefined || !session.isBetweenRequests
+    const handle = isBusy ? undefined : this.link.release?.()
+    if (handle === undefined) return undefined
+    this.isOver = true
+    const { protocol, isAuthenticated, usedAt, unknownSince } = session
+    session.close()
+    const spoken = protocol.isUndecided === true ? undefined : protocol.name as ProtocolName
+    return { handle, standing: { id: this.id, slot: this.slot, protocol: spoken, isAuthenticated, usedAt, unknownSince } }
+  }
+
+  /** Goes on where the connection of another thread has left. */
+  goOn({ isAuthenticated, usedAt, unknownSince }: Standing): void {
+    Object.assign(this.session, { isAuthenticated, usedAt, unknownSince })
   }
 
   // Its life

@@ -14,7 +14,7 @@ import { type Protocol } from '../protocol/session.js'
 import { setImmediate } from '../timers.js'
 import { ConnectionState } from '../protocol/work/state.js'
 import { Counter } from '../stats/counters.js'
-import { Connection, remoteAddress, type Origin, type TakeCaller } from './connection.js'
+import { Connection, remoteAddress, type Origin, type Standing, type TakeCaller } from './connection.js'
 import { DirectLink } from './direct.js'
 import { descriptorOf } from './handle.js'
 import { type Link } from './link.js'
@@ -54,13 +54,13 @@ export class Connections {
 
   /**
    * @param balance given if several threads accept clients
-   * @param protocolFor returns the protocol that a session begins with
+   * @param protocolFor returns the protocol that a session begins with; `isKnown` is true if its client has authenticated
    * @param takeCaller called with each client that speaks HTTP
    * @param tap given if the server is under a test's control
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly takeCaller: TakeCaller,
+    private readonly protocolFor: (name: ProtocolName, isKnown?: boolean) => Protocol, private readonly takeCaller: TakeCaller,
     private readonly tap?: Tap) {
     this.sharesHttp = httpPlace(options).isShared
     this.waitingMax = queueOf(options.backlog)
@@ -166,6 +166,45 @@ export class Connections {
     // a tap sees nothing of HTTP but its bytes
     const first = sharesHttp ? new FirstLine(host, spoken) : spoken
     return new Connection(host, first, tapped?.link ?? link, origin, slot, since, slots, this.closed, takeCaller)
+  }
+
+  // Clients that go from one thread to another
+
+  /**
+   * The clients of listeners, each of which may leave for another thread: `leave` of a connection. None while clients watch
+   * connections, which would see it end under another number.
+   */
+  *movable(): Iterable<Connection> {
+    for (const connection of this.all) {
+      if (this.isWatched || this.tap !== undefined) return
+      if (connection.origin !== undefined) yield connection
+    }
+  }
+
+  /** Forgets a connection whose client has left for another thread. */
+  hasLeft(connection: Connection): void {
+    this.all.delete(connection)
+    this.balance?.add(-1)
+    for (const { left, resolve } of this.endings) if (left.delete(connection) && left.size === 0) resolve()
+  }
+
+  /** Serves a client that has left another thread. */
+  takeOver(link: Link, origin: Origin, protocol: ListenerProtocol, standing: Standing): void {
+    this.balance?.add(1)
+    if (this.isClosed) {
+      link.destroy()
+      return this.release(standing.slot, true)
+    }
+    const { protocol: spoken, isAuthenticated, slot, unknownSince } = standing
+    const { host, slots, closed, takeCaller } = this
+    const chosen = spoken && this.protocolFor(spoken, isAuthenticated)
+    const connection = chosen === undefined ? this.connectionOver(link, origin, protocol, slot, unknownSince)
+      : new Connection(host, chosen, link, origin, slot, unknownSince, slots, closed, takeCaller)
+    connection.goOn(standing)
+    this.all.add(connection)
+    if (!this.keepAlive) link.unref()
+    connection.describe()
+    if (this.host.verbosity > 1) this.host.log(`<${standing.id} goes on as <${connection.id} in another thread`)
   }
 
   private readonly closed = (connection: Connection): void => {

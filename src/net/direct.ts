@@ -8,7 +8,7 @@
 import { type Socket } from 'node:net'
 import { rethrowInvariant } from '../errors.js'
 import { descriptorOf, takeHandle, type Handle, type PeerName, type WriteRequest } from './handle.js'
-import { isWriteRequest, learn, ReadResult, type Lesson, type WriteWay } from './lesson.js'
+import { isWriteRequest, learn, NOT_TAKEN, ReadResult, type Lesson, type WriteWay } from './lesson.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
 
 /** The lesson of this thread if the quick way is proved; otherwise undefined. */
@@ -31,9 +31,6 @@ export function linkInPlaceOf(socket: Socket, lesson = proved): DirectLink | und
   const handle = lesson && takeHandle(socket)
   return handle && new DirectLink(lesson, handle)
 }
-
-/** The async id of a request that libuv has not taken. */
-const NOT_TAKEN = -1
 
 /** The request for the next write that is handed in, of any link of the thread. */
 let spare: WriteRequest | undefined
@@ -186,6 +183,14 @@ export class DirectLink implements Link {
     proved = undefined
     this.destroy()
     this.user?.broke(problem)
+  }
+
+  release(): Handle | undefined {
+    if (this.isClosed || this.hasEnded || this.inFlight > 0) return undefined
+    this.pause()
+    this.isClosed = true
+    this.user = undefined
+    return this.handle
   }
 
   // Its end

@@ -11,7 +11,7 @@ export interface Handle {
   /** The number of bytes that were read so far. */
   readonly bytesRead: number
   /** Called after each read. If it returns a buffer, this is the buffer from now on. */
-  onread: () => Uint8Array | undefined
+  onread: (bytes?: ArrayBuffer) => Uint8Array | undefined
   /** Sets the buffer that reads go to. */
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
@@ -47,6 +47,24 @@ export interface WriteRequest {
 /** Node's ShutdownWrap. */
 export interface ShutdownRequest { oncomplete: (status: number) => void }
 
+/** A pipe between processes, which passes handles beside its bytes. */
+export interface IpcPipe extends Handle {
+  /** Takes a descriptor. */
+  open(descriptor: number): number
+  writeUtf8String(request: WriteRequest | null, text: string, handle: Handle): unknown
+  /** The handle that the present read has brought. */
+  pendingHandle?: unknown
+}
+
+/** Node's number for the kind of a pipe that passes handles. */
+const IPC = 2
+
+/** Makes a pipe that passes handles. @param pipe the handle of a Unix socket */
+export function makeIpcPipe(pipe: Handle): IpcPipe {
+  const Pipe = pipe.constructor as new (kind: number) => IpcPipe
+  return new Pipe(IPC)
+}
+
 const METHODS = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'writev', 'shutdown', 'close'] as const
 
 /** A listener's handle. */
@@ -56,7 +74,7 @@ interface ListeningHandle extends Pick<Handle, 'setNoDelay' | 'setKeepAlive'> {
 
 interface Inside<H> { _handle?: H | null }
 
-function isHandle(value: unknown): value is Handle {
+export function isHandle(value: unknown): value is Handle {
   if (typeof value !== 'object' || value === null || typeof Reflect.get(value, 'bytesRead') !== 'number') return false
   return METHODS.every(method => typeof Reflect.get(value, method) === 'function')
 }

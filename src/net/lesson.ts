@@ -11,6 +11,9 @@ import { type ShutdownRequest, type WriteRequest } from './handle.js'
  */
 export type WriteWay = 'handed' | 'answered'
 
+/** The async id of a request that libuv has not taken. */
+export const NOT_TAKEN = -1
+
 /** The results of `ReadResults.take` that are no number of bytes. */
 export const enum ReadResult { Nothing = 0, End = -1, Failed = -2 }
 

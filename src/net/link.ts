@@ -1,4 +1,5 @@
 // The link between a connection and its client: a stream of any kind, see stream.ts, or a socket without a stream, see direct.ts.
+import { type Handle } from './handle.js'
 
 /** The address of a client that came over TCP. */
 export interface Remote { readonly address: string; readonly port: number }
@@ -28,6 +29,11 @@ export interface Link {
   resume(): void
   /** Lets the process end while the link is open. */
   unref(): void
+  /**
+   * Leaves its handle, open and with what has not been read, to another link, and its user without a call. Returns undefined if
+   * it cannot, as bytes are under way. Only a socket without a stream has this.
+   */
+  release?(): Handle | undefined
   /** Closes when all writes are complete. */
   end(): void
   /** Closes at once. */

@@ -74,7 +74,8 @@ export class Listeners {
 
   /**
    * @param balance given if several threads accept clients
-   * @param crowded called when other threads should accept clients too, as this one cannot serve yet and keeps many already
+   * @param crowded called when other threads should accept clients too: this one cannot serve yet and keeps many already, or the
+   * others have waited for a second client
    */
   constructor(private readonly options: Options, readonly balance: Balance | undefined,
     private readonly crowded: () => void = () => {}) {
@@ -228,6 +229,7 @@ export class Listeners {
   /** Serves or keeps an accepted socket. Returns false if it was refused. */
   private arrived(socket: Accepted, listening: Listening): boolean {
     this.balance?.add(1)
+    if (this.balance?.takeNeed() === true) this.crowded()
     if (this.accept !== undefined) return this.pass(this.accept, socket, listening)
     this.early.push({ socket, listening })
     return true
@@ -240,6 +242,9 @@ export class Listeners {
     if (!stays) this.balance?.add(-1)
     return stays
   }
+
+  /** Called for a datagram: what sends datagrams may be any number of clients. */
+  datagramArrived(): void { if (this.balance?.takeNeed(Infinity) === true) this.crowded() }
 
   /** Called after a socket of a shared listener: gives other threads the time to accept the next, if this one is ahead. */
   private leaveSome(): void {
@@ -263,6 +268,9 @@ export class Listeners {
   unref(): void { for (const listener of [...this.all.map(({ listener }) => listener), ...this.own]) listener?.unref() }
 
   // Addresses
+
+  /** The place of a listener in `listening`, the same in all threads. */
+  placeOf(origin: unknown): number { return this.all.findIndex(({ listening }) => listening === origin) }
 
   get listening(): readonly Listening[] { return this.all.map(({ listening }) => listening) }
 

@@ -1,6 +1,6 @@
 // The slots of the connections of all threads: as many as -c allows, with the facts that `stats conns` shows. They lie in memory
-// that may be shared; zeroed memory is an empty table. A connection belongs to one thread, and only this thread takes, describes,
-// notes and releases its slot.
+// that may be shared; zeroed memory is an empty table. A connection belongs to one thread at a time, and only this thread takes,
+// describes, notes and releases its slot.
 //
 //   | control | slot 0 | slot 1 ...        slot   next  id  state  second  described  lengths  address  listenAddress
 //    16 words                                        a word each ...                              112 bytes each

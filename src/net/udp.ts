@@ -66,9 +66,11 @@ export class Udp {
   /**
    * @param protocolFor returns the protocol that a session begins with
    * @param opened called for each socket that is opened, with its file descriptor
+   * @param arrived called for each datagram that is served
    */
   constructor(private readonly host: Host, private readonly options: Options,
-    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void) {
+    private readonly protocolFor: (name: ProtocolName) => Protocol, private readonly opened: (id: number) => void,
+    private readonly arrived: () => void) {
     this.isByDescriptor = options.threads > 1 && !sharesPorts(options)
   }
 
@@ -118,7 +120,7 @@ export class Udp {
   know(others: readonly UdpBound[]): void { this.all.push(...others) }
 
   private add(socket: Socket, host: string, protocol: ProtocolName): UdpSocket {
-    const served = new UdpSocket(this.host, this.protocolFor(protocol), socket, this.isByDescriptor)
+    const served = new UdpSocket(this.host, this.protocolFor(protocol), socket, this.isByDescriptor, this.arrived)
     this.sockets.push(served)
     this.all.push({ id: served.id, address: served.address, host, protocol })
     return served
@@ -162,7 +164,7 @@ class UdpSocket {
   private readonly descriptor: SharedDescriptor | undefined
 
   constructor(private readonly host: Host, private readonly protocol: Protocol, private readonly socket: Socket,
-    isShared: boolean) {
+    isShared: boolean, private readonly arrived: () => void) {
     const { address, port, family } = socket.address()
     this.address = { transport: 'UDP', family: family === 'IPv6' ? 'IPv6' : 'IPv4', address, port }
     this.id = descriptorOfUdp(socket)
@@ -182,6 +184,7 @@ class UdpSocket {
       this.socket.getSendQueueSize() <= WAITING_BYTES_MAX
     counters.add(Counter.BytesRead, isServed ? HEADER_BYTES : datagram.length)
     if (!isServed) return
+    this.arrived()
     this.client = client
     const answer = this.serve(datagram, client).finish()
     this.client = undefined

@@ -44,6 +44,38 @@ export function canStartBesideClients(options: Options): boolean {
   return filesAllowed() >= (maxconns + queueOf(backlog)) * nodeCount(nodes) + filesToStart(threadsOfAll(options))
 }
 
+/** The memory that a thread takes when it starts, in bytes: 18 MiB with Node 20, 33 MiB with Node 24. */
+const MEMORY_PER_START = 24 * 1024 * 1024
+
+/**
+ * True if memory that was to be had at the start is to be had later, too. Where the address space is limited, or the system lets
+ * programs reserve no more than there is, a thread that finds no memory for its heap would end the process.
+ */
+export function hasMemoryLater(): boolean {
+  const areUnlimited = ['Max address space', 'Max data size'].every(name => processLimits(name).soft === Infinity)
+  return areUnlimited && overcommitMode() !== NO_OVERCOMMIT
+}
+
+/** The number of threads for which there is memory now, in the machine and in the container. */
+export function threadsInMemory(): number {
+  const { freemem } = require('node:os') as typeof import('node:os')
+  // without a limit it is 0, undefined or more than any machine has
+  const limit = process.constrainedMemory() || Infinity
+  return Math.max(0, Math.floor(Math.min(freemem(), limit - process.memoryUsage.rss()) / MEMORY_PER_START))
+}
+
+/** The value of vm.overcommit_memory with which Linux promises no memory that it does not have. */
+const NO_OVERCOMMIT = 2
+
+function overcommitMode(): number {
+  try {
+    return Number(readFileSync('/proc/sys/vm/overcommit_memory', 'latin1'))
+  } catch {
+    // not Linux, or hidden
+    return NO_OVERCOMMIT
+  }
+}
+
 /** The most connections that `ulimit -n` allows each server of the process; Infinity if the system has no limit. */
 export function connectionsAllowed({ threads, nodes }: Options): number {
   const count = nodeCount(nodes)
@@ -53,17 +85,21 @@ export function connectionsAllowed({ threads, nodes }: Options): number {
 let allowed: number | undefined
 
 /** The most files that the process may open: the hard limit, as Node.js raises the soft one. Infinity if there is none. */
-export function filesAllowed(): number { return allowed ??= readFilesAllowed() }
+export function filesAllowed(): number { return allowed ??= processLimits('Max open files').hard ?? Infinity }
 
-function readFilesAllowed(): number {
+/** The limits of this name that the system sets for the process: Infinity where there is none, undefined if it is not known. */
+function processLimits(name: string): { readonly soft?: number, readonly hard?: number } {
   try {
-    const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
-    return hard === undefined ? Infinity : Number(hard)
+    const limits = readFileSync('/proc/self/limits', 'latin1')
+    const [, soft, hard] = new RegExp(`^${name} +(\\S+) +(\\S+)`, 'm').exec(limits) ?? []
+    return soft === undefined || hard === undefined ? {} : { soft: limitOf(soft), hard: limitOf(hard) }
   } catch {
     // not Linux
-    return Infinity
+    return {}
   }
 }
+
+function limitOf(text: string): number { return text === 'unlimited' ? Infinity : Number(text) }
 
 /** The length of the kernel's queue of connections with `-b`: 1 for 0, and for negative numbers as long as the system allows. */
 export function queueOf(backlog: number): number {

@@ -21,7 +21,7 @@ type Complain = (line: string) => void
  * Serves until a signal or the `shutdown` command ends the process. Rejects with a MemslabError if a server cannot start, or
  * with code 'EDIED' if one ended because of a bug, whose cause has then been printed.
  * @param complain prints a line on stderr
- * @param started called when all threads serve
+ * @param started called when all threads serve that do not wait for clients
  */
 export async function serve(prepared: readonly Preparations[], portFile: string | undefined, complain: Complain,
   started: () => void): Promise<void> {

@@ -12,6 +12,7 @@ const LINE = /^(?:GET|HEAD) \/[^ ]* HTTP\/1\.\d\r?$/
 
 export class FirstLine implements Protocol {
   readonly name: string
+  readonly isUndecided = true
   readonly needsAuthentication: boolean
 
   /** @param next the protocol of a client that does not speak HTTP */

@@ -5,6 +5,7 @@ import { type Protocol, type Session } from './session.js'
 
 export class Negotiation implements Protocol {
   readonly name = 'auto-negotiate'
+  readonly isUndecided = true
   readonly needsAuthentication: boolean
 
   /**

@@ -12,6 +12,8 @@ import { type Protocol } from './session.js'
 import { TextProtocol, type MetaLines } from './text/execute.js'
 
 export class Protocols {
+  /** The text protocol of a client that has said who it is, if it has to. */
+  private readonly known: Protocol
   private readonly text: Protocol
   private madeBinary: Protocol | undefined
   private readonly either: Protocol
@@ -20,6 +22,7 @@ export class Protocols {
     const parser = new LineParser(host.input.bytes, host.store.context.hash)
     parser.ahead = new KeysAhead(host, parser)
     const text = new TextProtocol(host, parser, () => makeMeta(host, parser))
+    this.known = text
     this.text = host.asksText ? new AsciiAuthentication(host, text) : text
     this.either = new Negotiation(host, this.text, () => this.binary, Magic.Request)
   }
@@ -31,11 +34,14 @@ export class Protocols {
     return new BinaryProtocol(this.host)
   }
 
-  /** The protocol that a connection begins with where it is to speak `name`. */
-  for(name: ProtocolName): Protocol {
+  /**
+   * The protocol that a connection begins with where it is to speak `name`.
+   * @param isKnown true if its client has authenticated in another thread
+   */
+  for(name: ProtocolName, isKnown = false): Protocol {
     switch (name) {
       case 'auto': return this.either
-      case 'ascii': return this.text
+      case 'ascii': return isKnown ? this.known : this.text
       case 'binary': return this.binary
     }
   }

@@ -50,6 +50,8 @@ export interface Protocol {
   readonly name: string
   /** True if a client has to authenticate before it is served. */
   readonly needsAuthentication: boolean
+  /** True if it only finds out which protocol the client speaks. */
+  readonly isUndecided?: boolean
   /**
    * Carries out the request at `at`. Returns the index behind it, or UNFINISHED if its end is missing. With UNFINISHED it may
    * have ended the session, as the request is too long already, or begun work that takes the whole request.
@@ -392,6 +394,11 @@ export class Session implements Owner {
 
   /** True if it waits for a request or for the rest of a line, so that no reply is lost if it ends. */
   get isIdle(): boolean { return this.state === ConnectionState.Read }
+
+  /** True if it waits for a request, of which no byte has come, and for nothing else. */
+  get isBetweenRequests(): boolean {
+    return this.isIdle && !this.isPaused && this.saved === undefined && this.parked === undefined
+  }
 
   /** True if it is in the middle of a listing. */
   get isListing(): boolean { return this.work instanceof ListingWork }

@@ -11,6 +11,7 @@ import { asError, Epitaph } from './epitaph.js'
 import { assert, MemslabError } from '../errors.js'
 import { Insight } from '../insight/insight.js'
 import { ServerState, Settings } from './settings.js'
+import { Balance } from '../net/balance.js'
 import { Beginners } from '../net/descriptor.js'
 import { type WriteWay } from '../net/lesson.js'
 import { Listeners } from '../net/listeners.js'
@@ -31,11 +32,12 @@ import { readSecrets, type SecretFiles } from '../secrets/secrets.js'
 import { IO_BYTES, Engine } from './engine.js'
 import { type SharedParts, type TapSeat } from './messages.js'
 import { type ServerParts } from './parts.js'
-import { type Pool, type ServingThread } from './pool.js'
+import { type Pool } from './pool.js'
 import { isForEachThread, postedSignals, raise, type SignalMessage, type Signals } from './signals.js'
 import { type FirstThreads } from './start.js'
 import { queueMicrotask } from '../timers.js'
 import { TestClock } from './testclock.js'
+import { type ServingThread } from './thread.js'
 
 /** Parts that the command line has prepared before it loads the server, and settings that only it may use. */
 export interface Prepared {
@@ -49,7 +51,7 @@ export interface Prepared {
   logsToStderr?: boolean
   /** True if the options have been checked. A command line may have more options than a program. */
   isChecked?: boolean
-  /** Called as soon as a thread answers clients; `listen` resolves when all threads do. */
+  /** Called as soon as a thread answers clients; `listen` resolves when all threads do that have not to wait for clients. */
   opened?: () => void
   /** Given if the server is under a test's control. */
   test?: TestParts
@@ -291,19 +293,23 @@ export class ServerCore {
     // a server of one thread needs neither
     const { Pool } = require('./pool.js') as typeof import('./pool.js')
     const { startFirstThreads } = require('./start.js') as typeof import('./start.js')
-    const { workers, balance } = this.first ?? startFirstThreads(this.options, false)
+    const { workers, balance, files } = this.first ?? startFirstThreads(this.options, false)
     this.first = undefined
     // users and certificates may have been read again since the server was made
     const parts: SharedParts = { ...shared, users: credentials?.users, certificates, balance }
     const pool = this.pool = new Pool(parts, workers, {
       hear: (message, from) => this.hear(message, from),
       died: (thread, error) => this.failed(error, thread),
+      log: line => this.log(line),
     }, this.prepared.taps && (() => this.prepared.taps!.seat()))
     // the workers load while the quick way is tried out
-    const opened = await pool.open(await quickWay)
+    const way = await quickWay
+    const opened = await pool.open(way)
     this.thread.know(opened)
     this.hasOpened()
-    await pool.openOthers(opened)
+    // through streams, clients cannot be handed over to threads that start later
+    if (files === undefined || way === undefined) await pool.openOthers(opened)
+    else pool.letOthersWait(opened, files, new Balance(balance, 1))
   }
 
   /** Logs the table of classes as memcached does with -vv, with the chunk sizes of `stats slabs`. */

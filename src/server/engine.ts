@@ -3,6 +3,7 @@
 // in. Engines share memory, and send each other signals.
 import { type Duplex } from 'node:stream'
 import { monotonicMilliseconds, type Clock, type MovableClock } from '../clock.js'
+import { assert, rethrowInvariant } from '../errors.js'
 import { type Credentials, type Users } from '../secrets/credentials.js'
 import { Kind } from '../log/events.js'
 import { type Watcher, type Watchers } from '../log/watchers.js'
@@ -12,6 +13,7 @@ import { type Http } from '../http/http.js'
 import { type Caller } from '../net/caller.js'
 import { Connections } from '../net/connections.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
+import { type Door, type Giver, type HandOverParts } from '../net/handover.js'
 import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
 import { type Slots } from '../net/slots.js'
 import { type Tap } from '../net/tap.js'
@@ -112,6 +114,8 @@ export class Engine implements Host {
   private madeReports: Reports | undefined
   /** What answers HTTP, once a client has spoken it. */
   private http: Http | undefined
+  /** What hands clients over, while it does. */
+  private giver: Giver | undefined
   /** The functions that act on signals of other threads. */
   readonly reactions: ThreadSignals
   private readonly timers: (() => void)[] = []
@@ -142,10 +146,11 @@ export class Engine implements Host {
     this.credentials = usersFile === undefined ? undefined : makeCredentials(usersFile, users)
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
-    this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls, name => protocols.for(name),
-      caller => this.takeCaller(caller), parts.makeTap?.(this))
+    this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls,
+      (name, isKnown) => protocols.for(name, isKnown), caller => this.takeCaller(caller), parts.makeTap?.(this))
     this.listeners = listeners
-    this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'))
+    this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'),
+      () => listeners.datagramArrived())
     const { connections, tls } = this
     this.reactions = {
       slotFreed: () => connections.admitWaiting(),
@@ -197,6 +202,33 @@ export class Engine implements Host {
 
   /** Takes part in balancing from now on: this thread and the others wait for each other, so that each gets its share. */
   joinOthers(): void { this.listeners.balance?.join() }
+
+  // Clients that go from the first thread to the others, see handover.ts
+
+  /** Opens the door of the first thread for the others. Resolves with undefined if it cannot. */
+  async invite(): Promise<Door | undefined> {
+    const { Giver } = require('../net/handover.js') as typeof import('../net/handover.js')
+    this.giver = await tolerantly(Giver.open(this.handOverParts))
+    return this.giver?.door
+  }
+
+  /** Comes in by the door of the first thread. @param thread the number of this thread */
+  async comeIn(door: Door, thread: number): Promise<void> {
+    const { comeIn } = require('../net/handover.js') as typeof import('../net/handover.js')
+    await tolerantly(comeIn(this.handOverParts, door, thread, this.signals.failed))
+  }
+
+  /** Hands clients of this thread over to others, which have come in. @param count the number of the others */
+  async share(count: number): Promise<void> {
+    await this.giver?.share(count)
+    this.giver = undefined
+  }
+
+  private get handOverParts(): HandOverParts {
+    const { connections, listeners } = this
+    assert(listeners.balance !== undefined, 'a thread alone has clients to hand over')
+    return { connections, listeners, balance: listeners.balance }
+  }
 
   /** Stores the addresses that other threads listen on, for `opened`, `port` and `udpPort`. */
   know({ listening, udp }: Opened): void {
@@ -361,4 +393,14 @@ function requestsPerTurnOf({ reqsPerEvent, readBufMemLimit }: Options): number {
 function answersMaxOf({ readBufMemLimit, threads }: Options): number {
   if (readBufMemLimit === 0) return 0
   return Math.max(Math.floor(readBufMemLimit / threads / BLOCK_BYTES) - 1, 1) * ANSWERS_PER_BLOCK
+}
+
+/** Resolves with undefined in place of an error, unless an invariant is broken. */
+async function tolerantly<Result>(result: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await result
+  } catch (error) {
+    rethrowInvariant(error)
+    return undefined
+  }
 }

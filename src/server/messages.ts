@@ -5,6 +5,7 @@ import { type SharedTime } from '../clock.js'
 import { type Users } from '../secrets/credentials.js'
 import { type Certificates } from '../secrets/certificates.js'
 import { type WriteWay } from '../net/lesson.js'
+import { type Door } from '../net/handover.js'
 import { type Listening } from '../net/listeners.js'
 import { type Options } from '../options/options.js'
 import { type SharedStore } from '../store/store.js'
@@ -57,6 +58,12 @@ export type Task =
   | { readonly do: 'open'; readonly quickWay: WriteWay | undefined }
   /** Listen on the sockets of another worker. */
   | { readonly do: 'follow'; readonly opened: Opened; readonly quickWay: WriteWay | undefined }
+  /** Let the others in that take over clients. */
+  | { readonly do: 'invite' }
+  /** Take over clients of another worker, which has invited this one. */
+  | { readonly do: 'join', readonly door: Door }
+  /** Hand clients over to the workers that have joined, until all have as many. `count` is that of those workers. */
+  | { readonly do: 'share', readonly count: number }
   /** Accept no more clients. */
   | { readonly do: 'drop' }
   /** Close all connections. */
@@ -69,6 +76,8 @@ export interface Done {
   readonly task: number
   /** After `open`: the addresses and sockets that it listens on. */
   readonly opened?: Opened
+  /** After `invite`. */
+  readonly door?: Door
   /** After `drop`: true if the thread must not end, see SharedDescriptor. */
   readonly mustStay?: boolean
   /** The reason why the task failed; undefined if it succeeded. */
@@ -80,8 +89,10 @@ export type Life =
   /** It listens, but cannot serve yet. */
   | { readonly life: 'listening'; readonly listening: readonly Listening[] }
   | { readonly life: 'not listening'; readonly problem: Problem }
-  /** So many clients have connected that the other threads should start, and take some. */
+  /** There is something to do for the other threads: they should start, and take some of the clients. */
   | { readonly life: 'crowded' }
+  /** It has loaded its code, and waits for its parts or has them already. */
+  | { readonly life: 'loaded' }
   /** It can serve. */
   | { readonly life: 'ready' }
 

@@ -1,15 +1,19 @@
 // The workers of a server, as the main thread sees them. The first worker listens from its start on. The pool starts the others,
 // has them listen on the same sockets, passes signals that concern all of them, and notices when one of them dies. All workers
 // end together.
-import { type Worker } from 'node:worker_threads'
+//
+// The others may wait until the first one asks for them, see LateThreads. A thread that cannot start then is missing, and no
+// reason to end the server: it gets the memory that all share only when it has loaded its code.
 import { MemslabError, systemError } from '../errors.js'
+import { type Balance } from '../net/balance.js'
 import { type WriteWay } from '../net/lesson.js'
 import { type Listening } from '../net/listeners.js'
 import { type Opened } from './engine.js'
-import { type Done, type Life, type SharedParts, type TapSeat, type Task, type WorkerParts } from './messages.js'
+import { LateThreads } from './late.js'
+import { type Life, type SharedParts, type TapSeat } from './messages.js'
 import { type SignalMessage, type ThreadSignalMessage } from './signals.js'
-import { startWorker, type StartedWorker } from './start.js'
-import { clearTimeout, setImmediate, setTimeout } from '../timers.js'
+import { startWorker, type StartedWorker, type WorkerFiles } from './start.js'
+import { inTime, loss, ServingThread } from './thread.js'
 
 /** The longest that a worker may take to stop accepting clients, and again to close its connections; then it is terminated. */
 const PATIENCE_MS = 3000
@@ -22,6 +26,8 @@ export interface PoolEvents {
   hear(message: SignalMessage, from: ServingThread): void
   /** Called when a worker has died; the others must not go on. */
   died(thread: number, error: unknown): void
+  /** Called with a line for the person who started the server. */
+  log(line: string): void
 }
 
 export class Pool {
@@ -40,6 +46,8 @@ export class Pool {
   private readonly followers: Promise<void>[] = []
   private ended: Promise<void> | undefined
   private quickWay: WriteWay | undefined
+  /** The threads that wait until there is something for them to do. */
+  private late: LateThreads | undefined
 
   /**
    * @param started workers that have been started, the first of which listens; the pool empties the array
@@ -62,15 +70,31 @@ export class Pool {
     while (workers.length < count) {
       const thread = workers.length + 1
       const worker = started.shift() ?? startWorker(thread)
-      const serving: ServingThread = new ServingThread(worker, parts, thread, message => this.hear(message, serving),
-        (error, hasThrown) => this.hasDied(thread, error, hasThrown), this.seat?.())
-      workers.push(serving)
+      const serving = this.add(worker, thread)
+      serving.give(parts, this.seat?.())
       if (thread === 1) continue
       const following = this.follow(serving)
       // `followAll` handles a rejection; until it waits, it must not count as unhandled
       following.catch(() => {})
       this.followers.push(following)
     }
+  }
+
+  /** Adds a worker, which has no parts yet. */
+  private add(worker: StartedWorker, thread: number): ServingThread {
+    const serving: ServingThread = new ServingThread(worker, thread, message => this.hear(message, serving),
+      (error, hasThrown) => {
+        if (serving.hasParts) this.hasDied(thread, error, hasThrown)
+        else this.hasNotStarted(serving, error)
+      })
+    this.workers.push(serving)
+    return serving
+  }
+
+  /** Called when a worker has ended that never had the memory of the others, so that those can go on. */
+  private hasNotStarted(serving: ServingThread, error: unknown): void {
+    this.workers.splice(this.workers.indexOf(serving), 1)
+    this.late?.hasNotStarted(serving, error)
   }
 
   private hasDied(thread: number, error: unknown, hasThrown: boolean): void {
@@ -88,9 +112,10 @@ export class Pool {
     if ('signal' in message) return this.events.hear(message, from)
     switch (message.life) {
       case 'ready': return
+      case 'loaded': return this.late?.hasLoaded(from)
       case 'listening': return this.resolveListening(message.listening)
       case 'not listening': return this.rejectListening(systemError(message.problem.code, message.problem.message))
-      case 'crowded': return this.startAll()
+      case 'crowded': return this.late === undefined ? this.startAll() : void this.late.start()
     }
   }
 
@@ -112,6 +137,22 @@ export class Pool {
     const { opened } = await this.workers[0]!.ask({ do: 'open', quickWay: this.quickWay })
     this.checkGoesOn()
     return opened!
+  }
+
+  /** Has the other workers wait until there is something for them to do. @param files those that they start from */
+  letOthersWait(opened: Opened, files: WorkerFiles, balance: Balance): void {
+    const { workers, quickWay, events } = this
+    this.late = new LateThreads({
+      threads: this.parts.options.threads,
+      workers,
+      add: (worker, thread) => this.add(worker, thread),
+      give: worker => { if (this.endCause === undefined) worker.give(this.parts, this.seat?.()) },
+      follow: async worker => {
+        this.checkGoesOn()
+        await worker.ask({ do: 'follow', opened, quickWay })
+      },
+      log: line => { if (this.endCause === undefined) events.log(line) },
+    }, files, balance)
   }
 
   /** Has the other workers serve. Rejects as `open` does. */
@@ -168,7 +209,7 @@ export class Pool {
     for (const worker of this.workers) worker.ref()
     this.endCause ??= new MemslabError('ECANCELED', 'the server was closed while it opened')
     this.begin()
-    await inTime(Promise.allSettled([this.opening, ...this.followers]), patienceMs)
+    await inTime(Promise.allSettled([this.opening, ...this.followers, this.late?.end()]), patienceMs)
     // all workers drop their sockets before any of them ends: see SharedDescriptor
     const dropped = await Promise.all(this.workers.map(worker => worker.askInTime({ do: 'drop' }, patienceMs)))
     await Promise.all(this.workers.map(async (worker, index) => {
@@ -187,95 +228,4 @@ function partsFrom(message: ThreadSignalMessage): Partial<SharedParts> {
     case 'usersRead': return { users: message.value }
     case 'slotFreed': case 'memoryShort': case 'clockMoved': return {}
   }
-}
-
-/** Resolves with the result of a promise; with undefined if the promise rejects or takes longer than `patienceMs`. */
-async function inTime<Result>(result: Promise<Result>, patienceMs: number): Promise<Result | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), patienceMs) })
-  try {
-    return await Promise.race([result.catch(() => undefined), late])
-  } finally { clearTimeout(timer) }
-}
-
-function loss(thread: number): MemslabError { return new MemslabError('EDIED', `thread ${thread} has died`) }
-
-/** One worker, as the main thread sees it. */
-export class ServingThread {
-  /** Resolves when the worker can serve, or has ended before. */
-  readonly ready: Promise<void>
-  private readonly worker: Worker
-  private taskCount = 0
-  /** The tasks that the worker has not answered yet, by number. */
-  private readonly open = new Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>()
-  private isDead = false
-  private isReady = false
-
-  /** @param died called once, when the worker has ended; `hasThrown` is true if it ended by an uncaught error */
-  constructor(started: StartedWorker, parts: SharedParts, private readonly thread: number,
-    hear: (message: Life | SignalMessage) => void, private readonly died: (error: unknown, hasThrown: boolean) => void,
-    seat?: TapSeat) {
-    const { worker } = started
-    this.worker = worker
-    worker.ref()
-    worker.postMessage({ ...parts, thread, tap: seat?.data } satisfies WorkerParts, seat?.transfer ?? [])
-    this.ready = new Promise(resolve => {
-      // in a turn of its own: messages may be waiting, and the caller of this constructor does not have the object yet
-      setImmediate(() => started.deliverTo({
-        message: message => {
-          if ('task' in message) return this.answered(message)
-          if ('life' in message && message.life === 'ready') {
-            this.isReady = true
-            resolve()
-          }
-          hear(message)
-        },
-        error: error => this.hasDied(error, true),
-        exit: code => {
-          this.hasDied(new Error(`it has ended by itself, with code ${code}`), false)
-          resolve()
-        },
-      }))
-    })
-  }
-
-  private answered({ problem, ...done }: Done): void {
-    const asked = this.open.get(done.task)
-    this.open.delete(done.task)
-    if (problem === undefined) asked?.resolve(done)
-    else asked?.reject(systemError(problem.code, problem.message))
-  }
-
-  private hasDied(error: unknown, hasThrown: boolean): void {
-    if (this.isDead) return
-    this.isDead = true
-    for (const { reject } of this.open.values()) reject(loss(this.thread))
-    this.open.clear()
-    this.died(error, hasThrown)
-  }
-
-  /** Gives the worker a task. Resolves with its answer; rejects with a MemslabError if the task fails or the worker dies. */
-  ask(task: Task): Promise<Done> {
-    if (this.isDead) return Promise.reject(loss(this.thread))
-    const number = ++this.taskCount
-    this.worker.postMessage({ ...task, task: number })
-    return new Promise((resolve, reject) => { this.open.set(number, { resolve, reject }) })
-  }
-
-  /** Gives the worker a task. Resolves with undefined if the task fails or takes longer than `patienceMs`. */
-  askInTime(task: Task, patienceMs: number): Promise<Done | undefined> { return inTime(this.ask(task), patienceMs) }
-
-  post(message: ThreadSignalMessage): void { this.worker.postMessage(message) }
-
-  /** True while it acts on messages at once. */
-  get isServing(): boolean { return this.isReady && !this.isDead }
-
-  ref(): void { this.worker.ref() }
-
-  unref(): void { this.worker.unref() }
-
-  /** Lets the process end while the worker, which does nothing any more, is still there. */
-  leaveAlone(): void { this.unref() }
-
-  async end(): Promise<void> { await this.worker.terminate() }
 }

@@ -27,12 +27,13 @@ import { turn } from '../timers.js'
 type Post = (message: FromWorker) => void
 
 /** The state of a worker once it has received its parts. */
-interface Serving { readonly thread: Engine; readonly beginners: Beginners }
+interface Serving { readonly number: number; readonly thread: Engine; readonly beginners: Beginners }
 
 /** Handles the messages of the main thread. @param listeners the open listeners, in the worker that listens before it loads */
 export function beginServing(port: MessagePort, listeners: Listeners | undefined): void {
   const post: Post = message => port.postMessage(message)
   let serving: Serving | undefined
+  post({ life: 'loaded' })
   port.on('message', (message: WorkerParts | ToWorker) => {
     // the first message has the worker's parts
     if (serving === undefined) {
@@ -47,7 +48,7 @@ function serve(parts: WorkerParts, listeners: Listeners | undefined, post: Post)
   const beginners = new Beginners(parts.beginners)
   const thread = makeThread(parts, listeners, beginners, post)
   thread.startTimers()
-  return { thread, beginners }
+  return { number: parts.thread, thread, beginners }
 }
 
 function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginners: Beginners, post: Post): Engine {
@@ -84,7 +85,8 @@ function makeThread(parts: WorkerParts, listeners: Listeners | undefined, beginn
     store: attached,
     slots: new Slots(parts.slots, options.maxconns, attached.lives),
     cluster: parts.cluster && new Cluster(parts.cluster, attached.lives),
-    listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options))),
+    listeners: listeners ?? new Listeners(options, new Balance(parts.balance, parts.thread, sharesPorts(options)),
+      () => post({ life: 'crowded' })),
     prefixes: new Prefixes(prefixes, options.prefixDelimiter, attached.context.hash, attached.lives),
     insight,
     makeTap: parts.tap && tapOf(parts.tap),
@@ -107,7 +109,7 @@ async function perform(serving: Serving, message: NumberedTask, post: Post): Pro
   }
 }
 
-async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Partial<Done>> {
+async function carryOut({ number, thread, beginners }: Serving, task: Task): Promise<Partial<Done>> {
   switch (task.do) {
     case 'open':
       useQuickWay(task.quickWay)
@@ -121,6 +123,16 @@ async function carryOut({ thread, beginners }: Serving, task: Task): Promise<Par
         await untilPolled()
       })
       thread.joinOthers()
+      return {}
+    case 'invite': {
+      const door = await thread.invite()
+      return door === undefined ? {} : { door }
+    }
+    case 'join':
+      await thread.comeIn(task.door, number)
+      return {}
+    case 'share':
+      await thread.share(task.count)
       return {}
     case 'drop':
       return { mustStay: thread.drop() }

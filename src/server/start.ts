@@ -1,11 +1,13 @@
 // Starts the threads of workers. A worker takes longer to load its modules than the rest of a server takes to start, so the
 // command line starts workers before it loads its own part. The first worker listens at once. Then all of them wait for the
 // message with their parts.
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Balance } from '../net/balance.js'
 import { type Options } from '../options/options.js'
+import { hasMemoryLater } from '../process/limits.js'
 import { type FromWorker, type ListenOrder } from './messages.js'
 
 /** The callbacks for the events of a worker. */
@@ -42,6 +44,39 @@ export class StartedWorker {
 export interface FirstThreads {
   readonly workers: StartedWorker[]
   readonly balance: SharedArrayBuffer
+  /** Given if the other workers start when the first has a second client: the files that they start from. */
+  readonly files?: WorkerFiles | undefined
+}
+
+/**
+ * Workers run this file. In the bundle, `__dirname` is the folder of the bundle: its worker.js is src/worker.ts and not
+ * server/worker.ts.
+ */
+const WORKER_PATH = join(__dirname, 'worker.js')
+/** The file with all that they load, where the command has one. */
+const BUNDLE_PATH = join(__dirname, 'memslab.bundle')
+
+/**
+ * The files that workers start from, as they were when the server started. Once a worker starts, there may be those of another
+ * version, whose memory is laid out in another way.
+ */
+export class WorkerFiles {
+  private readonly identity = identityOfFiles()
+
+  /** True if the files are still the same. */
+  get areSame(): boolean { return identityOfFiles() === this.identity }
+}
+
+function identityOfFiles(): string { return `${identityOf(WORKER_PATH)}, ${identityOf(BUNDLE_PATH)}` }
+
+/** The kernel's identity of a file and of its contents; empty if it cannot be found. */
+function identityOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeMs } = statSync(path)
+    return [dev, ino, size, mtimeMs].join(' ')
+  } catch {
+    return ''
+  }
 }
 
 /**
@@ -56,9 +91,8 @@ const YOUNG_MIB = 3
  * @param order given to the worker that is to listen at once
  */
 export function startWorker(thread: number, order: ListenOrder | null = null): StartedWorker {
-  // in the bundle, `__dirname` is the folder of the bundle: its worker.js is src/worker.ts and not server/worker.ts
   // options of the process, such as a loader, do not apply to a worker; its arguments say which there are
-  const worker = new Worker(join(__dirname, 'worker.js'), {
+  const worker = new Worker(WORKER_PATH, {
     execArgv: [], argv: process.execArgv, name: `memslab ${thread}`, workerData: order,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   })
@@ -67,14 +101,25 @@ export function startWorker(thread: number, order: ListenOrder | null = null): S
 }
 
 /**
- * Starts the first workers of a server of several threads: as many as can start in parallel with the main thread. The others
- * start while clients connect, and then get their share of the clients, see Balance.
+ * Starts the first workers of a server of several threads. If the others can start at any time, they wait until the first one has
+ * a second client. If they can start while clients are connected, as many start now as do so in parallel with the main thread,
+ * and the rest while clients connect.
  * @param mayStartLater true if threads can still start while clients are connected; otherwise all workers start now
  */
 export function startFirstThreads(options: Options, mayStartLater: boolean): FirstThreads {
   const { threads } = options
   const balance = new SharedArrayBuffer(Balance.bytesFor(threads))
-  const count = mayStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
-  const workers = Array.from({ length: count }, (_, index) => startWorker(index + 1, index === 0 ? { options, balance } : null))
-  return { workers, balance }
+  const mayWait = mayStartLater && canWait(options)
+  if (mayWait) new Balance(balance, 1).awaitNeed()
+  const atOnce = mayWait ? 1 : mayStartLater ? Math.min(threads, Math.max(1, availableParallelism() - 1)) : threads
+  const workers = Array.from({ length: atOnce }, (_, index) => startWorker(index + 1, index === 0 ? { options, balance } : null))
+  return { workers, balance, files: mayWait ? new WorkerFiles() : undefined }
+}
+
+/**
+ * True if workers can start when there is something for them to do: the system has memory for them then, and the first one can
+ * hand its clients over, which it cannot with TLS.
+ */
+function canWait({ sslEnabled }: Options): boolean {
+  return process.platform === 'linux' && !sslEnabled && hasMemoryLater()
 }

@@ -201,7 +201,7 @@ t.test('a thread does not listen by a number that nobody can tell it', async t =
   t.same(listeners.listening, [listening])
   await listeners.close()
   const server = new ServerCore()
-  const udp = new Udp(server.host, options, fail, fail)
+  const udp = new Udp(server.host, options, fail, fail, fail)
   await udp.follow([{ ...hidden, host: '127.0.0.1',
     address: { transport: 'UDP', family: 'IPv4', address: '127.0.0.1', port: 1 } }])
   t.equal(udp.port, 1)

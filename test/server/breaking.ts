@@ -63,6 +63,11 @@ async function patch(): Promise<void> {
     say(`has accepted port ${'remotePort' in socket ? socket.remotePort : socket.remote?.port}`)
     return accept.call(this, socket, listening)
   }
+  const { takeOver } = Connections.prototype
+  Connections.prototype.takeOver = function (link, ...others) {
+    say(`has taken over port ${link.remote?.port}`)
+    takeOver.call(this, link, ...others)
+  }
 }
 
 function say(what: string): void { writeSync(2, `thread ${threadId} ${what}\n`) }

@@ -18,6 +18,9 @@ async function startBreaking(t: Test) {
   const preloaded = `${process.env['NODE_OPTIONS'] ?? ''} --import ${new URL('breaking.js', import.meta.url).href}`
   const { child, output, ended, port } = await start(t, ['-t', String(THREADS), '-l', HOST], { NODE_OPTIONS: preloaded },
     COMMAND)
+  // two clients have all threads start, and one of the two gets into another thread then
+  for (let count = 0; count < 2; count++) await (await Client.connect({ host: HOST, port })).says('get other\r\n', 'END\r\n')
+  await until('all threads serve', () => output.stderr.includes('has taken over'))
   const byThread = new Map<number, Client[]>()
   const hasAll = () => byThread.size === THREADS && [...byThread.values()].every(({ length }) => length >= 2)
   while (!hasAll()) {

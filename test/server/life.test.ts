@@ -1,6 +1,6 @@
 // Servers with several threads: how they begin, how they end, and what happens when one of the threads dies.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { duplexPair } from 'node:stream'
 import { tmpdir } from 'node:os'
@@ -247,11 +247,19 @@ async function startBreakable(t: Test, threads: number, onSignal: string) {
   child.stderr.on('data', part => { output.stderr += part })
   const ended = new Promise(resolve => child.once('close', resolve))
   await until('it listens', () => existsSync(portFile))
-  return { child, output, ended }
+  return { child, output, ended, portFile }
 }
 
 t.test('the command ends with exit code 70 when a thread dies', async t => {
-  const { child, output, ended } = await startBreakable(t, 2, `server.pool.workers[1].post({ signal: 'what nobody knows' })`)
+  const { child, output, ended, portFile } = await startBreakable(t, 2, `
+    const timer = setInterval(() => {
+      if (server.pool.workers[1]?.isServing !== true) return
+      clearInterval(timer)
+      server.pool.workers[1].post({ signal: 'what nobody knows' })
+    }, 1)`)
+  const [, port] = /: (\d+)/.exec(readFileSync(portFile, 'utf8'))!
+  // the second thread starts at the second client
+  for (let count = 0; count < 2; count++) connect(Number(port), '127.0.0.1').on('error', () => {})
   child.kill('SIGWINCH')
   t.equal(await ended, 70)
   t.match(output.stderr, /^thread 2 has died: broken invariant: [^]*\nmemslab ends, as it can no longer trust its memory\n$/)
