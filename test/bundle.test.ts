@@ -1,7 +1,9 @@
 // The bundle that the command is loaded from, and the caches of what V8 has compiled of it.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runInThisContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { proveQuickWay } from '../src/net/proof.js'
 import { stackOf } from '../src/stack.js'
@@ -143,4 +145,17 @@ t.test('a stack names the files that the bundle is made of', async t => {
   const frame = (place: string) => `Error: a defect\n    at new StoreContext (${inProject('dist')}/${place}:5)`
   const error = Object.assign(new Error('a defect'), { stack: frame(`memslab.bundle:${lineOf('memslab.bundle')}`) })
   t.equal(stackOf(error), frame(`store/context.js:${lineOf('store/context.js')}`))
+})
+
+t.test('the models of stats sizing have code of their own, which V8 compiles for them alone', async t => {
+  const dist = inProject('dist')
+  type Load = (name: string) => Readonly<Record<string, object>>
+  const run = runInThisContext(readFileSync(join(dist, 'memslab.bundle'), 'latin1')) as (require: unknown, folder: string) => Load
+  const load = run(createRequire(join(dist, 'cli.js')), dist)
+  const LISTS = 'store/items/lru.js'
+  const { Lru } = load(LISTS)
+  const { Lru: ofModels } = load(`${LISTS} of insight/miniatures.js`)
+  t.equal(String(ofModels).replaceAll(' of insight/miniatures.js', ''), String(Lru))
+  t.not(ofModels, Lru)
+  t.match(String(load('insight/miniatures.js')['Miniatures']), 'new lru_js_1.Lru(')
 })
