@@ -30,7 +30,7 @@ const WORKER = 'server/worker.js'
 const PROVEN = 'net/proven.js'
 /** The length of a way in a file, which is padded with spaces. */
 const WAY_LENGTH = 8
-/** The time after which the code that a start runs has been compiled, and is written if there is no cache. */
+/** The time after a start at which the code that it runs has been compiled, and is written if there is no cache. */
 const STARTED_MS = 500
 /** The times after the start of all threads at which V8 may inline more: if all caches are there, and otherwise. */
 const SERVING_MS = 10
@@ -83,19 +83,21 @@ function run(name: string, source: string): void {
   const script = new Script(source, { filename: BUNDLE, ...kept && { cachedData: kept.cache } })
   const isUsed = script.cachedDataRejected === false
   const loadModule = (script.runInThisContext() as Bundle)(require, __dirname)
-  if (hasUsualFlags) {
-    const { provenWay, trustWay } = loadModule(PROVEN) as Proven
-    if (file === undefined) later(STARTED_MS, () => {
-      if (!existsSync(path)) write(path, { cache: script.createCachedData(), way: provenWay() ?? '' })
-    })
-    else if (!isUsed) tryTo(() => rmSync(path))
-    else trustWay(kept?.way || undefined)
-  }
+  const { provenWay, trustWay } = loadModule(PROVEN) as Proven
+  if (hasUsualFlags && isUsed) trustWay(kept?.way || undefined)
   const loaded = loadModule(name)
-  if (name !== COMMAND) return
+  const command = name === COMMAND ? loaded as Command : undefined
+  if (hasUsualFlags && file !== undefined && !isUsed) tryTo(() => rmSync(path))
+  if (hasUsualFlags && file === undefined) {
+    const keep = () => {
+      if (!existsSync(path)) write(path, { cache: script.createCachedData(), way: provenWay() ?? '' })
+    }
+    // on a slow machine the proof takes long too
+    void Promise.resolve(command?.started).then(() => later(STARTED_MS, keep))
+  }
+  if (command === undefined) return
   const hasAll = isUsed && existsSync(cachePath(WORKER, source))
-  const { started, inlineMore } = loaded as Command
-  void started.then(() => later(hasAll ? SERVING_MS : WRITTEN_MS, inlineMore))
+  void command.started.then(() => later(hasAll ? SERVING_MS : WRITTEN_MS, command.inlineMore))
 }
 
 /** Does something later, if the process still runs then. */
