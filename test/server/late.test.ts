@@ -16,7 +16,6 @@ import { Client } from '../support/client.js'
 import { start } from '../support/command.js'
 import { frame } from '../support/datagram.js'
 import { until } from '../support/patience.js'
-import { COMMAND } from '../support/places.js'
 
 const HOST = '127.0.0.1'
 const ONLY_LINUX = process.platform === 'linux' ? {} : { skip: 'only on Linux threads start later' }
@@ -221,7 +220,7 @@ t.test('with TLS all threads start at once', ONLY_LINUX, async t => {
 })
 
 t.test('a thread that the system refuses is missing, and the others serve all clients', ONLY_LINUX, async t => {
-  const { child, output, ended, port } = await start(t, ['-t', '3', '-l', HOST, '-c', '50'], {}, COMMAND)
+  const { child, output, ended, port } = await start(t, ['-t', '3', '-l', HOST, '-c', '50'])
   const first = await Client.connect({ host: HOST, port })
   await first.says('get k\r\n', 'END\r\n')
   const used = readdirSync(`/proc/${child.pid}/fd`)
