@@ -28,7 +28,8 @@ function install(t: Test): string {
 
 /** Starts an installed command with two threads, and compares an answer. */
 async function serve(t: Test, dist: string, env: Readonly<Record<string, string>> = {}, flags: readonly string[] = []) {
-  const server = await start(t, ['-t', '2'], env, join(dist, 'cli.js'), flags)
+  // tap sets it in a Node.js 26
+  const server = await start(t, ['-t', '2'], { NODE_OPTIONS: '', ...env }, join(dist, 'cli.js'), flags)
   const client = await Client.connect({ host: '127.0.0.1', port: server.port })
   await client.says('set k 0 0 1\r\nv\r\nget k\r\n', 'STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n')
   return server
