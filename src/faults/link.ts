@@ -129,6 +129,8 @@ export class TappedLink implements Link, LinkUser {
     this.endSending()
   }
 
+  readInto(target: Uint8Array): void { this.inner.readInto(this.target = target) }
+
   passTo(user: LinkUser): void { this.user = user }
 
   write(bytes: Uint8Array): boolean {

@@ -16,6 +16,7 @@ import { formatAddress } from './addresses.js'
 import { type Caller, type CallersConnection } from './caller.js'
 import { type Handle } from './handle.js'
 import { type Link, type LinkUser, type Remote } from './link.js'
+import { type Rounds } from './rounds.js'
 import { type Slots } from './slots.js'
 
 /** The origin of connections: a listener. */
@@ -54,6 +55,7 @@ export class Connection implements Peer, LinkUser, CallersConnection {
   /** The bytes of writes that are still under way; undefined if there are none. */
   private pending: Held[] | undefined
   private isReadingDirect = false
+  hasKeptRead = false
   private lastTarget: Uint8Array | undefined
   private notedState: ConnectionState | undefined
   private notedUsedAt = 0
@@ -67,6 +69,8 @@ export class Connection implements Peer, LinkUser, CallersConnection {
   clientNumber = 0
   /** The reason of its end, for the log. */
   private closeReason = CloseReason.Normal
+  /** What was read after bytes that were kept for a round, and that the session has not taken. */
+  private late: Uint8Array | undefined
   /** What has the client in place of the session, as it speaks HTTP. */
   private caller: Caller | undefined
 
@@ -75,11 +79,12 @@ export class Connection implements Peer, LinkUser, CallersConnection {
    * @param slot its slot, see slots.ts
    * @param since the store time at which it got the slot
    * @param onClose called once, when the connection is closed
+   * @param rounds given if the link is a socket that is read into the input
    * @param takeCaller given if the client may speak HTTP
    */
   constructor(private readonly host: Host, protocol: Protocol, private readonly link: Link, readonly origin: Origin | undefined,
     readonly slot: number, since: number, private readonly slots: Slots, private readonly onClose: (gone: Connection) => void,
-    private readonly takeCaller?: TakeCaller) {
+    private readonly rounds?: Rounds, private readonly takeCaller?: TakeCaller) {
     this.id = link.id
     this.session = new Session(host, protocol, this)
     this.session.unknownSince = since
@@ -123,15 +128,47 @@ export class Connection implements Peer, LinkUser, CallersConnection {
 
   read(count: number): Uint8Array | undefined {
     if (this.isOver) return undefined
+    if (this.hasKeptRead) return this.readLate(count)
+    const { rounds } = this
+    if (rounds !== undefined && this.lastTarget === this.host.input.readBuffer && rounds.keepRead(this, count)) return undefined
+    return this.serve(count, false)
+  }
+
+  private serve(count: number, isTimeFresh: boolean): Uint8Array | undefined {
     try {
       if (this.isReadingDirect) this.session.receivedDirect(count)
-      else this.session.receive(count)
+      else this.session.receive(count, isTimeFresh)
       this.note()
       return this.nextTarget()
     } catch (error) {
       this.host.signals.failed(error)
       return undefined
     }
+  }
+
+  serveKept(count: number): void {
+    if (this.isOver || this.link.isBroken) return
+    const next = this.serve(count, true)
+    if (next !== undefined) this.link.readInto(next)
+  }
+
+  /**
+   * Takes bytes that were read while earlier ones are still kept. If more than 1,000 clients have something, libuv may ask all of
+   * them again within one turn.
+   */
+  private readLate(count: number): undefined {
+    this.late = this.host.input.readBuffer.slice(0, count)
+    this.rounds!.serve()
+    this.guard(() => this.serveLate())
+  }
+
+  private serveLate(): void {
+    const { late } = this
+    if (late === undefined || this.isPaused) return
+    const taken = this.serveChunk(late)
+    this.late = taken < late.length ? late.subarray(taken) : undefined
+    const next = this.nextTarget()
+    if (next !== undefined) this.link.readInto(next)
   }
 
   private nextTarget(): Uint8Array | undefined {
@@ -165,9 +202,24 @@ export class Connection implements Peer, LinkUser, CallersConnection {
 
   // Peer
 
-  write(bytes: Uint8Array): boolean { return this.link.write(bytes) }
+  write(bytes: Uint8Array): boolean {
+    this.rounds?.write()
+    return this.link.write(bytes)
+  }
 
-  writeMany(parts: readonly Uint8Array[]): boolean { return this.link.writeMany(parts) }
+  writeMany(parts: readonly Uint8Array[]): boolean {
+    this.rounds?.write()
+    return this.link.writeMany(parts)
+  }
+
+  writeKept(answer: Uint8Array, slot: number): void {
+    const rounds = this.rounds!
+    if (this.link.write(answer)) return rounds.takeBack(slot)
+    // as a session does whose answers wait
+    this.hold({ settle: () => rounds.takeBack(slot) })
+    this.pause()
+    this.note()
+  }
 
   hold(held: Held): void { (this.pending ??= []).push(held) }
 
@@ -204,12 +256,14 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     if (this.host.input.isInUse) return this.yield()
     this.isPaused = false
     this.session.resume()
+    if (this.late !== undefined) this.serveLate()
     if (!this.isPaused && !this.isOver) this.link.resume()
     if (this.hasEnded) this.ended()
   }
 
   /** Ends the connection, unless there is something left to send. */
   ended(): void {
+    if (this.hasKeptRead) this.rounds!.serve()
     this.hasEnded = true
     if (!this.isPaused && this.pending === undefined) this.end()
   }
@@ -218,6 +272,7 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     if (this.isOver) return
     this.isOver = true
     if (this.session.isClosed && !this.session.hasQuit) this.closeReason = CloseReason.Error
+    this.rounds?.write()
     this.link.end()
   }
 
@@ -252,7 +307,7 @@ export class Connection implements Peer, LinkUser, CallersConnection {
   leave(): Leaving | undefined {
     const { session } = this
     const isBusy = this.isOver || this.hasEnded || this.isPaused || this.isYielding || this.pending !== undefined ||
-      this.caller !== undefined || !session.isBetweenRequests
+      this.hasKeptRead || this.late !== undefined || this.caller !== undefined || !session.isBetweenRequests
     const handle = isBusy ? undefined : this.link.release?.()
     if (handle === undefined) return undefined
     this.isOver = true
@@ -272,10 +327,14 @@ export class Connection implements Peer, LinkUser, CallersConnection {
   /** Ends the connection at once. */
   destroy(reason = CloseReason.Normal): void {
     if (!this.link.isBroken) this.closeReason = reason
+    this.rounds?.write()
     this.link.destroy()
   }
 
-  failed(): void { this.closeReason = CloseReason.Error }
+  failed(): void {
+    if (this.hasKeptRead) this.rounds!.serve()
+    this.closeReason = CloseReason.Error
+  }
 
   broke(problem: string): void {
     if (this.host.verbosity > 0) this.host.log(`clients are served through streams from now on: ${problem}`)

@@ -19,6 +19,7 @@ import { DirectLink } from './direct.js'
 import { descriptorOf } from './handle.js'
 import { type Link } from './link.js'
 import { type Accepted, type ListenerProtocol, type Listening } from './listeners.js'
+import { type Rounds } from './rounds.js'
 import { NO_SLOT, type Slots } from './slots.js'
 import { type Tap } from './tap.js'
 import { type Balance } from './balance.js'
@@ -57,11 +58,12 @@ export class Connections {
    * @param protocolFor returns the protocol that a session begins with; `isKnown` is true if its client has authenticated
    * @param takeCaller called with each client that speaks HTTP
    * @param tap given if the server is under a test's control
+   * @param rounds the rounds of the thread, for sockets that have no tap
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,
     private readonly protocolFor: (name: ProtocolName, isKnown?: boolean) => Protocol, private readonly takeCaller: TakeCaller,
-    private readonly tap?: Tap) {
+    private readonly tap?: Tap, private readonly rounds?: Rounds) {
     this.sharesHttp = httpPlace(options).isShared
     this.waitingMax = queueOf(options.backlog)
   }
@@ -165,8 +167,11 @@ export class Connections {
     const spoken = tapped?.protocol ?? own
     // a tap sees nothing of HTTP but its bytes
     const first = sharesHttp ? new FirstLine(host, spoken) : spoken
-    return new Connection(host, first, tapped?.link ?? link, origin, slot, since, slots, this.closed, takeCaller)
+    const rounds = tapped === undefined ? this.roundsOf(link) : undefined
+    return new Connection(host, first, tapped?.link ?? link, origin, slot, since, slots, this.closed, rounds, takeCaller)
   }
+
+  private roundsOf(link: Link): Rounds | undefined { return isLink(link) ? this.rounds : undefined }
 
   // Clients that go from one thread to another
 
@@ -199,7 +204,7 @@ export class Connections {
     const { host, slots, closed, takeCaller } = this
     const chosen = spoken && this.protocolFor(spoken, isAuthenticated)
     const connection = chosen === undefined ? this.connectionOver(link, origin, protocol, slot, unknownSince)
-      : new Connection(host, chosen, link, origin, slot, unknownSince, slots, closed, takeCaller)
+      : new Connection(host, chosen, link, origin, slot, unknownSince, slots, closed, this.roundsOf(link), takeCaller)
     connection.goOn(standing)
     this.all.add(connection)
     if (!this.keepAlive) link.unref()
@@ -316,7 +321,7 @@ export class Connections {
   }
 }
 
-function isLink(socket: Accepted): socket is DirectLink { return socket instanceof DirectLink }
+function isLink(socket: Accepted | Link): socket is DirectLink { return socket instanceof DirectLink }
 
 function linkTo(socket: Accepted): Link { return isLink(socket) ? socket : new StreamLink(socket) }
 

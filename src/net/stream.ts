@@ -45,6 +45,8 @@ export class StreamLink implements Link {
     stream.resume()
   }
 
+  readInto(): void {}
+
   passTo(user: LinkUser): void { this.user = user }
 
   private readChunk(chunk: Buffer): void {

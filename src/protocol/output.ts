@@ -36,6 +36,12 @@ export interface Sink {
   hold(held: Held): void
 }
 
+/** Keeps answers that are to be written together with those of other sinks. */
+export interface AnswerKeeper {
+  /** Keeps a copy of `count` bytes at `at` of the arena, for this batch's sink. Returns false if they have to go at once. */
+  keepAnswer(at: number, count: number): boolean
+}
+
 /** The memory of a write whose bytes have not all been written. */
 export interface Held {
   /** Frees the memory, as its bytes have been written or never will be. Called once. */
@@ -83,6 +89,8 @@ export class Output {
   private sink: Sink | undefined
   /** True if a sink holds a write of this batch. The session should stop as soon as it can. */
   isBlocked = false
+  /** What keeps the answers of this batch; undefined if they are written at once. */
+  keeper: AnswerKeeper | undefined
   private readonly spare: Buffer[] = []
   private addedCount = 0
   /** The memory of copies, each of which has the size of a buffer. */
@@ -196,6 +204,7 @@ export class Output {
     if (this.isEmpty || sink === undefined) return
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
     if (this.spare.length === 0 && this.addedCount === ADDED_BUFFERS_MAX) return this.flushCopy(sink)
+    if (this.isKept()) return this.reuse()
     const isTaken = this.lent.length === 0
       ? sink.write(this.view(this.at - this.start))
       : sink.writeMany(this.parts(this.current))
@@ -204,6 +213,11 @@ export class Output {
     sink.hold(new Batch(this, this.current, this.takeLoans()))
     this.isBlocked = true
     this.takeBuffer()
+  }
+
+  private isKept(): boolean {
+    return this.keeper !== undefined && this.lent.length === 0 && this.memory === this.arena
+      && this.keeper.keepAnswer(this.start, this.at - this.start)
   }
 
   /** Writes a copy of the buffer, as there is no other buffer to go on with if the sink holds this one. */

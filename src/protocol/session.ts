@@ -95,10 +95,13 @@ export class Session implements Owner {
 
   // Batches
 
-  /** Serves a batch of `count` bytes, which lie at `batchStart` of the thread's input. */
-  receive(count: number): void {
+  /**
+   * Serves a batch of `count` bytes, which lie at `batchStart` of the thread's input.
+   * @param isTimeFresh true if the store's time was just refreshed, for other batches
+   */
+  receive(count: number, isTimeFresh = false): void {
     const { input, store, insight: { sampler } } = this.host
-    store.refreshTime()
+    if (!isTimeFresh) store.refreshTime()
     store.counters.add(Counter.BytesRead, count)
     // in another phase, these may be the last bytes of a large value
     if (this.phase === Phase.Request) {

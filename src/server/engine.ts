@@ -12,6 +12,7 @@ import { makeCredentials } from '../secrets/secrets.js'
 import { type Http } from '../http/http.js'
 import { type Caller } from '../net/caller.js'
 import { Connections } from '../net/connections.js'
+import { Rounds, ROUNDS_BYTES } from '../net/rounds.js'
 import { sharesPorts, withHighNumbers } from '../net/descriptor.js'
 import { type Door, type Giver, type HandOverParts } from '../net/handover.js'
 import { Listeners, type Accepted, type Listening } from '../net/listeners.js'
@@ -71,8 +72,8 @@ export interface Opened {
 }
 
 const OUTPUT_TOTAL_BYTES = OUTPUT_BUFFERS * OUTPUT_BYTES
-/** The bytes of a store's memory that each thread needs for its input and output. */
-export const IO_BYTES = INPUT_BYTES + OUTPUT_TOTAL_BYTES
+/** The bytes of a store's memory that each thread needs for its input, its output and its rounds. */
+export const IO_BYTES = INPUT_BYTES + OUTPUT_TOTAL_BYTES + ROUNDS_BYTES
 
 const IDLE_CHECK_MS = 1000
 
@@ -135,6 +136,7 @@ export class Engine implements Host {
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
+    const rounds = new Rounds(this, memory, store.ioStart + INPUT_BYTES + OUTPUT_TOTAL_BYTES)
     this.asksText = options.authFile !== undefined
     this.requestsPerTurn = requestsPerTurnOf(options)
     this.answersMax = answersMaxOf(options)
@@ -147,7 +149,7 @@ export class Engine implements Host {
     const protocols = new Protocols(this)
     this.tls = this.makeTls()
     this.connections = new Connections(this, options, clock, slots, listeners.balance, this.tls,
-      (name, isKnown) => protocols.for(name, isKnown), caller => this.takeCaller(caller), parts.makeTap?.(this))
+      (name, isKnown) => protocols.for(name, isKnown), caller => this.takeCaller(caller), parts.makeTap?.(this), rounds)
     this.listeners = listeners
     this.udp = new Udp(this, options, name => protocols.for(name), id => this.logListening(id, 'udp'),
       () => listeners.datagramArrived())
