@@ -58,7 +58,7 @@ export class Connections {
    * @param protocolFor returns the protocol that a session begins with; `isKnown` is true if its client has authenticated
    * @param takeCaller called with each client that speaks HTTP
    * @param tap given if the server is under a test's control
-   * @param rounds the rounds of the thread, for sockets that have no tap
+   * @param rounds the rounds of the thread, for sockets that have no tap; undefined if it serves each request at once
    */
   constructor(private readonly host: Host, private readonly options: Options, private readonly clock: Clock,
     private readonly slots: Slots, private readonly balance: Balance | undefined, private readonly tls: Tls | undefined,

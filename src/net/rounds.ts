@@ -4,7 +4,9 @@
 // times before the next: the kernel's reads, the requests, the kernel's writes. Otherwise it goes through all three for each
 // client, and no cache of instructions holds them all.
 //
-// The end of a turn costs as much as some of this saves. So a thread with few requests in a turn serves each at once.
+// The end of a turn costs as much as some of this saves. So a thread with few requests in a turn serves each at once. So do the
+// threads of a server with several: each has fewer in a turn, and as their clients then come and wait together, threads sleep and
+// wake more often. With two threads on two cores that took 5 % more processor time.
 import { type Memory } from '../memory/bytes.js'
 import { type Host } from '../protocol/host.js'
 import { type AnswerKeeper } from '../protocol/output.js'

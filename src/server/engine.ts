@@ -136,7 +136,7 @@ export class Engine implements Host {
     const { memory } = store.shards[0]!.items
     this.input = new Input(memory.bytes, store.ioStart)
     this.output = new Output(memory, store.ioStart + INPUT_BYTES, store.counters)
-    const rounds = new Rounds(this, memory, store.ioStart + INPUT_BYTES + OUTPUT_TOTAL_BYTES)
+    const rounds = options.threads === 1 ? new Rounds(this, memory, store.ioStart + INPUT_BYTES + OUTPUT_TOTAL_BYTES) : undefined
     this.asksText = options.authFile !== undefined
     this.requestsPerTurn = requestsPerTurnOf(options)
     this.answersMax = answersMaxOf(options)
