@@ -217,7 +217,7 @@ export class Engine implements Host {
   /** Comes in by the door of the first thread. @param thread the number of this thread */
   async comeIn(door: Door, thread: number): Promise<void> {
     const { comeIn } = require('../net/handover.js') as typeof import('../net/handover.js')
-    await tolerantly(comeIn(this.handOverParts, door, thread, this.signals.failed))
+    await tolerantly(comeIn(this.handOverParts, door, thread))
   }
 
   /** Hands clients of this thread over to others, which have come in. @param count the number of the others */
@@ -227,9 +227,9 @@ export class Engine implements Host {
   }
 
   private get handOverParts(): HandOverParts {
-    const { connections, listeners } = this
+    const { connections, listeners, signals } = this
     assert(listeners.balance !== undefined, 'a thread alone has clients to hand over')
-    return { connections, listeners, balance: listeners.balance }
+    return { connections, listeners, balance: listeners.balance, failed: signals.failed }
   }
 
   /** Stores the addresses that other threads listen on, for `opened`, `port` and `udpPort`. */
