@@ -301,7 +301,7 @@ export class ServerCore {
       hear: (message, from) => this.hear(message, from),
       died: (thread, error) => this.failed(error, thread),
       log: line => this.log(line),
-    }, this.prepared.taps && (() => this.prepared.taps!.seat()))
+    }, files !== undefined, this.prepared.taps && (() => this.prepared.taps!.seat()))
     // the workers load while the quick way is tried out
     const way = await quickWay
     const opened = await pool.open(way)

@@ -48,13 +48,16 @@ export class Pool {
   private quickWay: WriteWay | undefined
   /** The threads that wait until there is something for them to do. */
   private late: LateThreads | undefined
+  /** True if the first worker has asked for the others before it serves. */
+  private isCrowded = false
 
   /**
    * @param started workers that have been started, the first of which listens; the pool empties the array
+   * @param mayWait true if the others may wait until there is something for them to do
    * @param seat returns what the tap of a worker starts from
    */
   constructor(private parts: SharedParts, private readonly started: StartedWorker[], private readonly events: PoolEvents,
-    private readonly seat?: () => TapSeat) {
+    private readonly mayWait: boolean, private readonly seat?: () => TapSeat) {
     this.listening = new Promise((resolve, reject) => {
       this.resolveListening = resolve
       this.rejectListening = reject
@@ -115,8 +118,16 @@ export class Pool {
       case 'loaded': return this.late?.hasLoaded(from)
       case 'listening': return this.resolveListening(message.listening)
       case 'not listening': return this.rejectListening(systemError(message.problem.code, message.problem.message))
-      case 'crowded': return this.late === undefined ? this.startAll() : void this.late.start()
+      case 'crowded': return this.areWanted()
     }
+  }
+
+  /** Called when the first worker asks for the others. */
+  private areWanted(): void {
+    if (this.late !== undefined) return this.late.start()
+    // once it serves, it can hand over to late threads what comes until then
+    if (this.mayWait) this.isCrowded = true
+    else this.startAll()
   }
 
   /**
@@ -139,7 +150,10 @@ export class Pool {
     return opened!
   }
 
-  /** Has the other workers wait until there is something for them to do. @param files those that they start from */
+  /**
+   * Has the other workers wait until there is something for them to do, as there may be already.
+   * @param files those that they start from
+   */
   letOthersWait(opened: Opened, files: WorkerFiles, balance: Balance): void {
     const { workers, quickWay, events } = this
     this.late = new LateThreads({
@@ -153,6 +167,7 @@ export class Pool {
       },
       log: line => { if (this.endCause === undefined) events.log(line) },
     }, files, balance)
+    if (this.isCrowded) this.late.start()
   }
 
   /** Has the other workers serve. Rejects as `open` does. */

@@ -28,8 +28,13 @@ interface Inside {
   }
 }
 
-/** A server as the command starts it. @param change changes what the first threads are */
-async function startLate(t: Test, given: Partial<Options> = {}, change = (first: FirstThreads): FirstThreads => first) {
+/**
+ * A server as the command starts it.
+ * @param change changes what the first threads are
+ * @param before called before the server is opened, whose first thread listens already
+ */
+async function startLate(t: Test, given: Partial<Options> = {}, change = (first: FirstThreads): FirstThreads => first,
+  before = async (_first: FirstThreads): Promise<void> => {}) {
   const options = completeOptions({ threads: 4, port: -1, listen: [HOST], ...given })
   const first = change(startFirstThreads(options, true))
   const lines: string[] = []
@@ -42,6 +47,7 @@ async function startLate(t: Test, given: Partial<Options> = {}, change = (first:
     for (const failure of failures) throw failure
     server.verify()
   })
+  await before(first)
   await server.listen()
   const { pool } = server as unknown as Inside
   const to = () => options.socketPath === undefined ? { host: HOST, port: server.port } : { path: options.socketPath }
@@ -89,6 +95,20 @@ t.test('clients that come while threads start are served at once, and each threa
   await until('they have gone', () => report('curr_connections') === 1)
   await until('no thread counts them', () => counts().reduce((sum, count) => sum + count, 0) === 1)
   t.same(lines, [])
+})
+
+t.test('so do clients that have connected before the first thread serves', ONLY_LINUX, async t => {
+  const early: Client[] = []
+  const { isEven, report } = await startLate(t, {}, undefined, async ({ workers, balance }) => {
+    const [{ listening }] = await once(workers[0]!.worker, 'message') as [{ listening: [{ address: { port: number } }] }]
+    const { port } = listening[0].address
+    for (let count = 0; count < 12; count++) early.push(await Client.connect({ host: HOST, port }))
+    t.teardown(() => { for (const client of early) client.stream.destroy() })
+    await until('they are accepted', () => new Balance(balance, 1).count === early.length)
+  })
+  await until('all threads have as many', isEven)
+  for (const client of early) await client.says('get k\r\n', 'END\r\n')
+  t.equal(report('curr_connections'), 12)
 })
 
 t.test('a client that is in the middle of something keeps it', ONLY_LINUX, async t => {
