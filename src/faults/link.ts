@@ -129,8 +129,6 @@ export class TappedLink implements Link, LinkUser {
     this.endSending()
   }
 
-  readInto(target: Uint8Array): void { this.inner.readInto(this.target = target) }
-
   passTo(user: LinkUser): void { this.user = user }
 
   write(bytes: Uint8Array): boolean {

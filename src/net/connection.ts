@@ -131,13 +131,13 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     if (this.hasKeptRead) return this.readLate(count)
     const { rounds } = this
     if (rounds !== undefined && this.lastTarget === this.host.input.readBuffer && rounds.keepRead(this, count)) return undefined
-    return this.serve(count, false)
+    return this.serve(count)
   }
 
-  private serve(count: number, isTimeFresh: boolean): Uint8Array | undefined {
+  private serve(count: number): Uint8Array | undefined {
     try {
       if (this.isReadingDirect) this.session.receivedDirect(count)
-      else this.session.receive(count, isTimeFresh)
+      else this.session.receive(count)
       this.note()
       return this.nextTarget()
     } catch (error) {
@@ -146,20 +146,24 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     }
   }
 
+  /** The next read goes into the input, even if the session waits for a value: a link has another buffer only after a read. */
   serveKept(count: number): void {
     if (this.isOver || this.link.isBroken) return
-    const next = this.serve(count, true)
-    if (next !== undefined) this.link.readInto(next)
+    try {
+      this.session.receive(count, true)
+      this.note()
+    } catch (error) { this.host.signals.failed(error) }
   }
 
   /**
    * Takes bytes that were read while earlier ones are still kept. If more than 1,000 clients have something, libuv may ask all of
    * them again within one turn.
    */
-  private readLate(count: number): undefined {
+  private readLate(count: number): Uint8Array | undefined {
     this.late = this.host.input.readBuffer.slice(0, count)
     this.rounds!.serve()
     this.guard(() => this.serveLate())
+    return this.nextTarget()
   }
 
   private serveLate(): void {
@@ -167,8 +171,6 @@ export class Connection implements Peer, LinkUser, CallersConnection {
     if (late === undefined || this.isPaused) return
     const taken = this.serveChunk(late)
     this.late = taken < late.length ? late.subarray(taken) : undefined
-    const next = this.nextTarget()
-    if (next !== undefined) this.link.readInto(next)
   }
 
   private nextTarget(): Uint8Array | undefined {

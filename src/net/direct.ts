@@ -73,11 +73,6 @@ export class DirectLink implements Link {
     } catch (error) { this.throws(error) }
   }
 
-  readInto(target: Uint8Array): void {
-    if (this.isClosed) return
-    try { this.handle.useUserBuffer(target) } catch (error) { this.throws(error) }
-  }
-
   passTo(user: LinkUser): void { this.user = user }
 
   /**

@@ -12,7 +12,7 @@ export interface Handle {
   readonly bytesRead: number
   /** Called after each read. If it returns a buffer, this is the buffer from now on. */
   onread: (bytes?: ArrayBuffer) => Uint8Array | undefined
-  /** Sets the buffer that reads go to. */
+  /** Sets the buffer that reads go to. Called once: Node keeps some 50 bytes of each call until the handle is closed. */
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
   readStop(): number

@@ -15,8 +15,6 @@ export interface Link {
   readonly isBroken: boolean
   /** Begins to read. Called once, and not for a client that only gets one answer before the end. */
   begin(user: LinkUser): void
-  /** Sets the buffer for the next read, otherwise than in answer to a read. A stream does not need it. */
-  readInto(target: Uint8Array): void
   /** Has another user from now on: one that speaks HTTP in place of a connection. Nothing is being written. */
   passTo(user: LinkUser): void
   /**

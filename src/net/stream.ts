@@ -45,8 +45,6 @@ export class StreamLink implements Link {
     stream.resume()
   }
 
-  readInto(): void {}
-
   passTo(user: LinkUser): void { this.user = user }
 
   private readChunk(chunk: Buffer): void {

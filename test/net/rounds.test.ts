@@ -1,6 +1,8 @@
 // Rounds: requests of several clients that are read, then served, then answered.
+import { type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { Connection } from '../../src/net/connection.js'
+import { handleOf, type Handle } from '../../src/net/handle.js'
 import { type Link, type LinkUser } from '../../src/net/link.js'
 import { Rounds, ROUNDS_BYTES } from '../../src/net/rounds.js'
 import { Slots } from '../../src/net/slots.js'
@@ -39,7 +41,6 @@ class TestLink implements Link {
     this.user = user
     this.target = user.firstTarget
   }
-  readInto(target: Uint8Array): void { this.target = target }
   passTo(user: LinkUser): void { this.user = user }
 
   /** Brings bytes, as libuv does: at most as many at once as there is room for. */
@@ -251,6 +252,29 @@ t.test('a large value whose first bytes are kept is read into its item', async t
     await turn()
     t.equal(client!.takes(), `STORED\r\nVALUE large 0 ${large.length}\r\n${large}\r\nEND\r\n`)
   }
+})
+
+t.test('a client whose values come by themselves has its buffer set once', async t => {
+  alwaysInRounds()
+  const { connect } = await startServer(t)
+  const client = await connect()
+  // the prototype of all handles: Node keeps something of each call until the handle is closed
+  let handles = handleOf(client.stream as Socket)!
+  while (!Object.hasOwn(handles, 'useUserBuffer')) handles = Reflect.getPrototypeOf(handles) as Handle
+  const { useUserBuffer } = handles
+  t.teardown(() => { handles.useUserBuffer = useUserBuffer })
+  let count = 0
+  handles.useUserBuffer = function (buffer) {
+    count++
+    useUserBuffer.call(this, buffer)
+  }
+  for (const bytes of [10, 1000, 100_000, 10, 100_000]) {
+    await client.says('mn\r\n', 'MN\r\n')
+    await client.send(`set k 0 0 ${bytes}\r\n`)
+    for (let turns = 0; turns < 4; turns++) await turn()
+    await client.says(`${'x'.repeat(bytes)}\r\n`, 'STORED\r\n')
+  }
+  t.equal(count, 0)
 })
 
 t.test('and wait while the client does not take its answers', async t => {
