@@ -9,7 +9,7 @@
 // wake more often. With two threads on two cores that took 5 % more processor time.
 import { type Memory } from '../memory/bytes.js'
 import { type Host } from '../protocol/host.js'
-import { type AnswerKeeper } from '../protocol/output.js'
+import { type AnswerKeeper, type Sink } from '../protocol/output.js'
 import { setImmediate } from '../timers.js'
 
 const enum Bound {
@@ -29,7 +29,7 @@ const enum Bound {
 export const ROUNDS_BYTES = Bound.Reads * (Bound.ReadBytes + Bound.AnswerBytes)
 
 /** A client of a round: a connection. */
-export interface RoundClient {
+export interface RoundClient extends Sink {
   /** True while the round keeps what was read. */
   hasKeptRead: boolean
   /** Serves `count` bytes that lie in the input. */
@@ -113,12 +113,13 @@ export class Rounds implements AnswerKeeper {
     client.serveKept(count)
   }
 
-  keepAnswer(at: number, count: number): boolean {
-    if (count > Bound.AnswerBytes || this.freeCount === 0) return false
+  keepAnswer(sink: Sink, at: number, count: number): boolean {
+    // a stream within this process may be served between two clients of the round, such as one that takes lines of the log
+    if (sink !== this.served || count > Bound.AnswerBytes || this.freeCount === 0) return false
     const slot = this.free[--this.freeCount]!
     this.memory.move(at, this.answersStart + slot * Bound.AnswerBytes, count)
     if (this.views[slot]?.length !== count) this.views[slot] = this.viewOf(slot, count)
-    this.writers[this.writes] = this.served!
+    this.writers[this.writes] = this.served
     this.answers[this.writes++] = slot
     return true
   }

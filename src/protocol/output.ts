@@ -38,8 +38,8 @@ export interface Sink {
 
 /** Keeps answers that are to be written together with those of other sinks. */
 export interface AnswerKeeper {
-  /** Keeps a copy of `count` bytes at `at` of the arena, for this batch's sink. Returns false if they have to go at once. */
-  keepAnswer(at: number, count: number): boolean
+  /** Keeps a copy of `count` bytes at `at` of the arena, for a sink. Returns false if they have to go at once. */
+  keepAnswer(sink: Sink, at: number, count: number): boolean
 }
 
 /** The memory of a write whose bytes have not all been written. */
@@ -204,7 +204,7 @@ export class Output {
     if (this.isEmpty || sink === undefined) return
     this.counters.add(Counter.BytesWritten, this.at - this.start + this.lentBytes)
     if (this.spare.length === 0 && this.addedCount === ADDED_BUFFERS_MAX) return this.flushCopy(sink)
-    if (this.isKept()) return this.reuse()
+    if (this.isKept(sink)) return this.reuse()
     const isTaken = this.lent.length === 0
       ? sink.write(this.view(this.at - this.start))
       : sink.writeMany(this.parts(this.current))
@@ -215,9 +215,9 @@ export class Output {
     this.takeBuffer()
   }
 
-  private isKept(): boolean {
+  private isKept(sink: Sink): boolean {
     return this.keeper !== undefined && this.lent.length === 0 && this.memory === this.arena
-      && this.keeper.keepAnswer(this.start, this.at - this.start)
+      && this.keeper.keepAnswer(sink, this.start, this.at - this.start)
   }
 
   /** Writes a copy of the buffer, as there is no other buffer to go on with if the sink holds this one. */

@@ -81,6 +81,8 @@ interface Scene {
   readonly connections: Connection[]
   readonly log: string[]
   readonly counters: Counters
+  /** Makes a client that is never served in rounds. */
+  makeStream(): TestLink
 }
 
 /** Some clients of a thread that has begun to serve them in rounds, unless `isNew`. */
@@ -92,17 +94,23 @@ async function scene(t: Test, count: number, isNew = false): Promise<Scene> {
   // the server's own rounds serve nobody
   const rounds = new Rounds(host, memory, host.store.ioStart + IO_BYTES - ROUNDS_BYTES)
   const protocols = new Protocols(host)
-  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(count)), count)
+  const slots = new Slots(new ArrayBuffer(Slots.bytesFor(count + 1)), count + 1)
   const log: string[] = []
   const links = Array.from({ length: count }, (_, index) => new TestLink(String(index), log))
-  const connections = links.map(link =>
-    new Connection(host, protocols.for('ascii'), link, undefined, slots.take(), 0, slots, () => {}, rounds))
+  const connect = (link: TestLink, own?: Rounds): Connection =>
+    new Connection(host, protocols.for('ascii'), link, undefined, slots.take(), 0, slots, () => {}, own)
+  const connections = links.map(link => connect(link, rounds))
+  const makeStream = (): TestLink => {
+    const link = new TestLink('stream', log)
+    connect(link)
+    return link
+  }
   if (!isNew) {
     for (let read = 0; read < AT_ONCE; read++) links[0]!.brings('version\r\n')
     links[0]!.takes()
     log.length = 0
   }
-  return { links, connections, log, counters: host.store.counters }
+  return { links, connections, log, counters: host.store.counters, makeStream }
 }
 
 t.test('the requests of a turn are served when all are read, and answered when all are served', async t => {
@@ -199,6 +207,20 @@ t.test('a connection that is ended in a round sends the answers that it has', as
   await turn()
   t.same(links.map(link => link.takes()), ['MN\r\n', 'MN\r\n'])
   t.ok(links[0]!.isBroken)
+})
+
+t.test('a stream that is served in the middle of a round gets its own answers', async t => {
+  const { links, connections: [first], makeStream } = await scene(t, LEAST)
+  const stream = makeStream()
+  for (const link of links) link.brings('mn\r\n')
+  const serve = first!.serveKept.bind(first)
+  first!.serveKept = count => {
+    serve(count)
+    stream.user.readChunk(Buffer.from('version\r\n'))
+  }
+  await turn()
+  t.match(stream.takes(), /^VERSION .*\r\n$/)
+  t.ok(links.every(link => link.takes() === 'MN\r\n'))
 })
 
 t.test('a client that does not take its answer is not read until it has, and memory comes back', async t => {
