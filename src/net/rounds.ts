@@ -43,6 +43,8 @@ export class Rounds implements AnswerKeeper {
   private readonly readers: RoundClient[] = []
   private readonly counts = new Int32Array(Bound.Reads)
   private reads = 0
+  /** The reads of this turn that were kept, also those of rounds that were served before its end. */
+  private turnReads = 0
   /** The client that is being served; undefined between rounds. */
   private served: RoundClient | undefined
   private readonly answersStart: number
@@ -72,6 +74,7 @@ export class Rounds implements AnswerKeeper {
       return false
     }
     const read = this.reads++
+    this.turnReads++
     this.memory.move(this.host.input.batchStart, this.start + read * Bound.ReadBytes, count)
     client.hasKeptRead = true
     this.readers[read] = client
@@ -88,7 +91,8 @@ export class Rounds implements AnswerKeeper {
 
   private readonly turnEnds = (): void => {
     this.isDue = false
-    if (this.reads < Bound.Least) this.atOnce = Bound.AtOnce
+    if (this.turnReads < Bound.Least) this.atOnce = Bound.AtOnce
+    this.turnReads = 0
     this.serve()
   }
 

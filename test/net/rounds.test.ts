@@ -153,6 +153,10 @@ t.test('a full round is served before the turn ends, and large reads are served 
   t.equal(links[0]!.takes(), 'END\r\n'.repeat(200))
   await turn()
   t.equal(links.filter(link => link.takes() === 'MN\r\n').length, 6)
+  links[0]!.brings('mn\r\n')
+  t.equal(links[0]!.takes(), '', 'as the turn was large, the next one is tried, too')
+  await turn()
+  t.equal(links[0]!.takes(), 'MN\r\n')
 })
 
 t.test('small answers do not wait for a large one', async t => {
