@@ -88,9 +88,12 @@ function run(name: string, source: string): void {
   const loaded = loadModule(name)
   const command = name === COMMAND ? loaded as Command : undefined
   if (hasUsualFlags && file !== undefined && !isUsed) tryTo(() => rmSync(path))
-  if (hasUsualFlags && file === undefined) {
+  // the process that wrote it served clients through streams, perhaps only then
+  const lacksWay = command !== undefined && isUsed && kept?.way === ''
+  if (hasUsualFlags && (file === undefined || lacksWay)) {
     const keep = () => {
-      if (!existsSync(path)) write(path, { cache: script.createCachedData(), way: provenWay() ?? '' })
+      const way = provenWay() ?? ''
+      if (lacksWay ? way !== '' : !existsSync(path)) write(path, { cache: script.createCachedData(), way })
     }
     // on a slow machine the proof takes long too
     void Promise.resolve(command?.started).then(() => later(STARTED_MS, keep))
