@@ -95,7 +95,7 @@ export class LateThreads {
   }
 
   /** Called when a worker has ended before it had its parts. */
-  hasNotStarted(_worker: ServingThread, error: unknown): void { this.note(error) }
+  hasNotStarted(error: unknown): void { this.note(error) }
 
   private note(error: unknown): void { this.problem ??= error instanceof Error ? error.message : String(error) }
 

@@ -97,7 +97,7 @@ export class Pool {
   /** Called when a worker has ended that never had the memory of the others, so that those can go on. */
   private hasNotStarted(serving: ServingThread, error: unknown): void {
     this.workers.splice(this.workers.indexOf(serving), 1)
-    this.late?.hasNotStarted(serving, error)
+    this.late?.hasNotStarted(error)
   }
 
   private hasDied(thread: number, error: unknown, hasThrown: boolean): void {
