@@ -2,6 +2,7 @@
 // process of its own, as a process proves once.
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
+import '../support/fresh.js'
 import { inProject } from '../support/places.js'
 
 const isSwitchedOff = process.env['MEMSLAB_STREAMS'] === '1'
