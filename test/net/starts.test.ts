@@ -107,9 +107,12 @@ t.test(`${what}, with Node ${process.version}`, { skip }, async t => {
   // with one more of TCP, at which the first thread listened before there were others
   const wanted = hasReusePort ? { tcp: THREADS + 1, udp: THREADS } : { tcp: 1, udp: 1 }
   const open = () => ({ tcp: socketsAt(port, 'tcp'), udp: socketsAt(udpPort, 'udp') })
+  // the others start when the first has two clients at the same time
+  const crowd = await Promise.all([0, 1].map(() => Client.connect({ host: '127.0.0.1', port })))
   await until('all threads listen', () => JSON.stringify(open()) === JSON.stringify(wanted)).catch(() => {})
   await converse(await Client.connect({ host: '127.0.0.1', port }))
   t.same(open(), wanted)
+  for (const client of crowd) client.stream.destroy()
 })
 
 t.test('a single thread has one socket at a port, with any Node', { skip }, async t => {
